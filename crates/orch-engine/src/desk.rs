@@ -1,0 +1,171 @@
+//! The desk: everything a person may ask of the service, whether over HTTP or by a command beside it.
+
+mod board;
+mod orders;
+
+use std::sync::Arc;
+
+use orch_ports::store::{History, StoreError};
+use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::pipeline::Pipeline;
+use orch_rules::task::Task;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+
+/// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.
+#[derive(Clone)]
+pub struct Desk {
+    engine: Arc<Engine>,
+    /// Without a running loop the desk handles the inbox itself.
+    alone: bool,
+}
+
+impl Desk {
+    /// The desk of a running engine.
+    pub fn of(engine: Arc<Engine>) -> Self {
+        Self { engine, alone: false }
+    }
+
+    /// The desk of an engine whose loop does not run: what people ask is decided at once, effects stay queued.
+    pub fn alone(engine: Arc<Engine>) -> Self {
+        Self { engine, alone: true }
+    }
+}
+
+/// A new issue on the built-in board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewIssue {
+    /// Which repository; may be left out if the service has exactly one.
+    pub repository: Option<RepositoryId>,
+    /// One line.
+    pub title: String,
+    /// Markdown.
+    pub description: String,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Start the line at once; false leaves it in the backlog (A4).
+    pub start: bool,
+    /// Waits for these.
+    pub depends_on: Vec<WorkItemId>,
+    /// The same key is the same issue: a repeated request makes no second one.
+    pub key: String,
+}
+
+/// What a person may do with a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// Start, or start again after the questions were answered.
+    Start,
+    /// Approve what waits for approval.
+    Approve,
+    /// Reject it; the agent is told the reason.
+    Reject {
+        /// Never empty.
+        reason: String,
+    },
+    /// Confirm the production deploy.
+    ConfirmDeploy,
+    /// Cancel.
+    Stop,
+    /// Lift a hold, with fresh attempts.
+    Retry,
+    /// Nothing new starts for it.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Goes before or behind others.
+    SetPriority {
+        /// Higher goes first.
+        priority: i32,
+    },
+    /// Wait for another task.
+    Depend {
+        /// Which.
+        on: WorkItemId,
+    },
+    /// Do not any longer.
+    Undepend {
+        /// Which.
+        on: WorkItemId,
+    },
+}
+
+/// What a person may do with a repository's lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum LaneCommand {
+    /// Nothing enters, nothing lands.
+    Freeze {
+        /// For people.
+        reason: String,
+    },
+    /// Lift it.
+    Unfreeze,
+    /// Nothing new starts.
+    Pause,
+    /// Goes on.
+    Resume,
+}
+
+/// The answer to a command that was absorbed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// One sentence for people.
+    pub text: String,
+    /// The command is stored and will be handled, but was not within the time a person waits.
+    pub pending: bool,
+}
+
+/// Everything known of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskDetail {
+    /// The row.
+    pub task: Task,
+    /// Attempts, checks, episodes, usage, audit, lane, work.
+    pub history: History,
+    /// The pipeline it pinned.
+    pub pipeline: Pipeline,
+    /// The one command that brings the landed work home, run in the user's own repository; `None` before the landing.
+    pub bring_home: Option<String>,
+}
+
+/// Part of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogChunk {
+    /// The run's name, for example `SHOP-001-attempt-3`.
+    pub run: String,
+    /// Safe for a terminal and a page.
+    pub text: String,
+    /// Ask from here next.
+    pub next: u64,
+    /// Nothing more will come.
+    pub ended: bool,
+}
+
+/// Why a request changes nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// No such task, repository or attempt.
+    #[error("{what}")]
+    NotFound {
+        /// What is missing and where to look.
+        what: String,
+    },
+    /// The rules say no.
+    #[error("{why}")]
+    Refused {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// The request itself is wrong.
+    #[error("{}", .problems.join("; "))]
+    Invalid {
+        /// Everything that is wrong with it.
+        problems: Vec<String>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,172 @@
+//! What people look at. Everything is read from the store; nothing here decides.
+
+use orch_ports::store::{QueueView, StoreError, TaskFilter};
+use orch_rules::attempt::Attempt;
+use orch_rules::facts::RepositoryFacts;
+use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::lane::Repository;
+use orch_rules::task::Task;
+
+use super::{Desk, DeskError, LogChunk, TaskDetail};
+use crate::house::House;
+use crate::perform::blocking;
+
+impl Desk {
+    /// Tasks for a list.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
+        Ok(self.engine.store.tasks(filter).await?)
+    }
+
+    /// Everything about one task.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`], or the store's.
+    pub async fn show(&self, work_item: &WorkItemId) -> Result<TaskDetail, DeskError> {
+        let task = self.task_of(work_item).await?;
+        let history = self.engine.store.history(&task.id).await?;
+        let pipeline = self.engine.store.pipeline(&task.pipeline).await?;
+        let house = self.engine.houses.get(&task.repository);
+        let bring_home = house.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
+        Ok(TaskDetail { task, history, pipeline, bring_home })
+    }
+
+    /// The queue at a glance.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn queue(&self) -> Result<QueueView, DeskError> {
+        Ok(self.engine.store.queue().await?)
+    }
+
+    /// Who stands where in a repository's lane.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`], or the store's.
+    pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
+        let repository = self.pick(Some(repository)).await?;
+        let (facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.policy).await?;
+        Ok(facts)
+    }
+
+    /// All repositories of this service.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
+        Ok(self.engine.store.repositories().await?)
+    }
+
+    /// Part of an attempt's log, the newest attempt's unless one is named.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] if there was no such attempt, or its log is gone.
+    pub async fn log(
+        &self,
+        work_item: &WorkItemId,
+        attempt: Option<u32>,
+        offset: u64,
+        max: usize,
+    ) -> Result<LogChunk, DeskError> {
+        let task = self.task_of(work_item).await?;
+        let number = attempt.unwrap_or(task.attempt);
+        if number == 0 || number > task.attempt {
+            let what = match task.attempt {
+                0 => format!("{work_item} has had no attempt yet"),
+                newest => format!("{work_item} has no attempt {number}; the newest is {newest}"),
+            };
+            return Err(DeskError::NotFound { what });
+        }
+        let history = self.engine.store.history(&task.id).await?;
+        let ended = history.attempts.iter().any(|a| a.number == number && a.ended.is_some());
+        let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, number));
+        let read = blocking(move || {
+            if !runner.exists(&name) {
+                return Ok(None);
+            }
+            Ok(Some(runner.output(&name, offset, max)?))
+        });
+        let run = format!("{work_item}-attempt-{number}");
+        match read.await {
+            // Asked for, not launched yet.
+            Ok(None) if !ended => Ok(LogChunk { run, text: String::new(), next: offset, ended }),
+            Ok(None) => Err(DeskError::NotFound { what: format!("the log of {run} is gone") }),
+            Ok(Some((text, next))) => Ok(LogChunk { run, ended: ended && text.is_empty(), text, next }),
+            Err(error) => {
+                Err(DeskError::NotFound { what: format!("the log of {run} cannot be read: {}", error.words()) })
+            }
+        }
+    }
+
+    /// Can this process work?
+    ///
+    /// # Errors
+    /// In words for people, why not.
+    pub async fn ready(&self) -> Result<(), String> {
+        self.engine.store.now().await.map(drop).map_err(|e| e.to_string())
+    }
+
+    /// Names of the runs at work now: `SHOP-001 (developer, attempt 3)`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn running(&self) -> Result<Vec<String>, StoreError> {
+        let at_work = self.at_work().await?;
+        let name =
+            |(work_item, a): &(WorkItemId, Attempt)| format!("{work_item} ({}, attempt {})", a.role.name(), a.number);
+        Ok(at_work.iter().map(name).collect())
+    }
+
+    /// Ask every run of an agent to stop; gives their number. Their tasks launch them again later.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stop_runs(&self) -> Result<usize, StoreError> {
+        let at_work = self.at_work().await?;
+        let mut stopped = 0;
+        for (_, attempt) in at_work {
+            let (runner, name) = (self.engine.runner.clone(), House::run_name(&attempt.task, attempt.number));
+            let asked = blocking(move || Ok(runner.stop(&name)?)).await;
+            stopped += usize::from(asked.is_ok());
+        }
+        Ok(stopped)
+    }
+
+    async fn at_work(&self) -> Result<Vec<(WorkItemId, Attempt)>, StoreError> {
+        let store = &self.engine.store;
+        let mut found = Vec::new();
+        for row in store.queue().await?.rows.iter().filter(|r| r.kind == "run_agent" && r.state == "running") {
+            let Some(task) = &row.task else { continue };
+            let (facts, _) = store.task_facts(task, &self.engine.policy).await?;
+            if let Some(attempt) = facts.attempt.filter(|a| a.ended.is_none()) {
+                found.push((facts.task.work_item, attempt));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn task_of(&self, work_item: &WorkItemId) -> Result<Task, DeskError> {
+        self.engine.store.task_by_work_item(work_item).await?.ok_or_else(|| DeskError::NotFound {
+            what: format!("there is no task {work_item}; orch board --all lists them"),
+        })
+    }
+
+    /// The repository that is named, or the only one there is.
+    pub(super) async fn pick(&self, named: Option<&RepositoryId>) -> Result<Repository, DeskError> {
+        let mut all = self.engine.store.repositories().await?;
+        all.retain(|r| self.engine.houses.contains_key(&r.id));
+        let names = all.iter().map(|r| r.id.to_string()).collect::<Vec<_>>().join(", ");
+        match named {
+            Some(id) => all.into_iter().find(|r| &r.id == id).ok_or_else(|| DeskError::NotFound {
+                what: format!("there is no repository {id}; this service has: {names}"),
+            }),
+            None if all.len() == 1 => Ok(all.remove(0)),
+            None if all.is_empty() => {
+                Err(DeskError::NotFound { what: "this service has no repository; run orch init in one".to_owned() })
+            }
+            None => Err(DeskError::Invalid { problems: vec![format!("name the repository: one of {names}")] }),
+        }
+    }
+}

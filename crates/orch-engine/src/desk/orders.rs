@@ -1,0 +1,220 @@
+//! What people want done: new issues and commands.
+
+use orch_ports::store::{Delivery, InboxAnswer, StoreError};
+use orch_rules::change::Guard;
+use orch_rules::decide::intake::{self, Intake};
+use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::{Pipeline, default_pipeline};
+use orch_rules::task::Task;
+use orch_rules::work_item::clean_title;
+
+use super::{Answer, Command, Desk, DeskError, LaneCommand, NewIssue};
+use crate::perform::{PerformError, blocking};
+
+/// Longest description that is stored, in bytes; longer ones belong into the repository.
+const DESCRIPTION_CAP: usize = 256 * 1024;
+/// Longest title that is stored at all, in bytes; the entry check has its own, shorter limit.
+const TITLE_CAP: usize = 8 * 1024;
+/// Longest reason, in bytes.
+const REASON_CAP: usize = 16 * 1024;
+/// So many numbers are tried beyond the highest before giving up.
+const MOST_NUMBERS: u32 = 1000;
+
+impl Desk {
+    /// A new issue becomes a task, once per key.
+    ///
+    /// # Errors
+    /// [`DeskError::Invalid`] with everything wrong about it; [`DeskError::NotFound`] for an unknown repository or
+    /// dependency; [`DeskError::Refused`] if the repository's pipeline file is unusable.
+    pub async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
+        let problems = problems(&issue);
+        if !problems.is_empty() {
+            return Err(DeskError::Invalid { problems });
+        }
+        let repository = self.pick(issue.repository.as_ref()).await?;
+        let mut depends_on = Vec::new();
+        for on in &issue.depends_on {
+            depends_on.push(self.task_of(on).await?.id);
+        }
+        let pipeline = self.pipeline_of(&repository).await?;
+        let store = &self.engine.store;
+        store.keep_pipeline(&pipeline).await?;
+        let number = store.highest_number(&repository.id, &repository.prefix).await? + 1;
+        let mut order = Intake {
+            task: TaskId(uuid::Uuid::now_v7().to_string()),
+            title: issue.title,
+            description: issue.description,
+            author: by.to_owned(),
+            priority: issue.priority,
+            start: issue.start,
+            issue_key: issue.key,
+            depends_on,
+            pipeline: pipeline.digest,
+            number,
+            disambiguate: false,
+        };
+        let issue_key = intake::issue_key(&repository, &order.issue_key);
+        while order.number < number.saturating_add(MOST_NUMBERS) {
+            let now = store.now().await?;
+            let (task, changes) = intake::intake(&order, &repository, &self.engine.policy, now);
+            let branch_key = intake::branch_key(&repository, &task.branch);
+            match store.apply(changes, None).await {
+                Ok(_) => {
+                    self.moved().await?;
+                    return Ok(task);
+                }
+                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == issue_key => {
+                    return self.existing(&issue_key).await;
+                }
+                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key => {
+                    order.disambiguate = true;
+                }
+                Err(StoreError::Guard(_)) => order.number += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DeskError::Refused { why: format!("no free number was found after {}-{number}", repository.prefix) })
+    }
+
+    async fn existing(&self, issue_key: &str) -> Result<Task, DeskError> {
+        let owner = self.engine.store.key_owner(issue_key).await?;
+        let task = match owner {
+            Some(owner) => self.engine.store.task(&owner).await?,
+            None => None,
+        };
+        task.ok_or_else(|| DeskError::Refused { why: "the same request is being handled right now".to_owned() })
+    }
+
+    /// The pipeline new tasks of this repository pin: its file on the base branch, or the built-in one.
+    async fn pipeline_of(&self, repository: &Repository) -> Result<Pipeline, DeskError> {
+        let house = self.engine.house(&repository.id).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let read = blocking(move || {
+            let base = house.forge.base()?.tip;
+            let settings = house.settings_at(&base)?;
+            let path = settings.as_ref().as_ref().map_err(|p| PerformError::Lasting(p.clone()))?.pipeline.clone();
+            Ok((house.forge.read(&base, &path, DESCRIPTION_CAP)?, path))
+        });
+        let (text, path) = read.await.map_err(|e| DeskError::Refused { why: e.words() })?;
+        match text {
+            None => Ok(default_pipeline()),
+            Some(text) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| DeskError::Refused {
+                why: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            }),
+        }
+    }
+
+    /// A person's command on a task. The same key is the same command.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`], [`DeskError::Invalid`], or [`DeskError::Refused`] by the rules.
+    pub async fn command(
+        &self,
+        work_item: &WorkItemId,
+        command: Command,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, DeskError> {
+        let task = self.task_of(work_item).await?;
+        let event = match command {
+            Command::Start => TaskEvent::StartRequested,
+            Command::Approve => TaskEvent::Approved,
+            Command::Reject { reason } => TaskEvent::Rejected { reason: reason_of(&reason)? },
+            Command::ConfirmDeploy => TaskEvent::DeployConfirmed,
+            Command::Stop => TaskEvent::StopRequested,
+            Command::Retry => TaskEvent::RetryRequested,
+            Command::Pause => TaskEvent::Paused,
+            Command::Resume => TaskEvent::Resumed,
+            Command::SetPriority { priority } => TaskEvent::PrioritySet { priority },
+            Command::Depend { on } => TaskEvent::DependencyAdded { on: self.task_of(&on).await?.id },
+            Command::Undepend { on } => TaskEvent::DependencyRemoved { on: self.task_of(&on).await?.id },
+        };
+        self.deliver(Event::Task { task: task.id, event }, by, key).await
+    }
+
+    /// A person's command on a repository's lane.
+    ///
+    /// # Errors
+    /// As [`Desk::command`].
+    pub async fn lane_command(
+        &self,
+        repository: &RepositoryId,
+        command: LaneCommand,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, DeskError> {
+        let repository = self.pick(Some(repository)).await?.id;
+        let event = match command {
+            LaneCommand::Freeze { reason } => LaneEvent::FreezeRequested { reason: reason_of(&reason)? },
+            LaneCommand::Unfreeze => LaneEvent::UnfreezeRequested,
+            LaneCommand::Pause => LaneEvent::Paused,
+            LaneCommand::Resume => LaneEvent::Resumed,
+        };
+        self.deliver(Event::Lane { repository, event }, by, key).await
+    }
+
+    /// Inbox row first; then wait, for a person's patience, for what becomes of it.
+    async fn deliver(&self, event: Event, by: &str, key: String) -> Result<Answer, DeskError> {
+        let delivery = Delivery { source: "desk".to_owned(), key, by: by.to_owned(), event };
+        let accepted = self.engine.store.accept(delivery).await?;
+        if let Some(answer) = accepted.answer {
+            return said(answer);
+        }
+        let waiting = self.engine.answers.wait(accepted.inbox);
+        self.moved().await?;
+        match tokio::time::timeout(self.engine.limits.answer_within, waiting).await {
+            Ok(Ok(answer)) => said(answer),
+            _ => Ok(Answer { text: "stored; it will be handled".to_owned(), pending: true }),
+        }
+    }
+
+    /// Something was queued: tell the loop, or be the loop.
+    async fn moved(&self) -> Result<(), DeskError> {
+        if self.alone {
+            self.engine.settle().await?;
+        } else {
+            self.engine.nudge();
+        }
+        Ok(())
+    }
+}
+
+fn said(answer: InboxAnswer) -> Result<Answer, DeskError> {
+    match answer {
+        InboxAnswer::Accepted { text } => Ok(Answer { text, pending: false }),
+        InboxAnswer::Refused { why } => Err(DeskError::Refused { why }),
+    }
+}
+
+fn reason_of(reason: &str) -> Result<String, DeskError> {
+    let reason = reason.trim();
+    let problem = if reason.is_empty() {
+        "the reason is empty: say what has to change".to_owned()
+    } else if reason.len() > REASON_CAP {
+        format!("the reason has {} bytes, at most {REASON_CAP} are kept", reason.len())
+    } else {
+        return Ok(reason.to_owned());
+    };
+    Err(DeskError::Invalid { problems: vec![problem] })
+}
+
+fn problems(issue: &NewIssue) -> Vec<String> {
+    let mut problems = Vec::new();
+    if clean_title(&issue.title).is_empty() {
+        problems.push("the title is empty: one line that says what is wanted".to_owned());
+    }
+    if issue.title.len() > TITLE_CAP {
+        problems.push(format!("the title has {} bytes, at most {TITLE_CAP} are kept", issue.title.len()));
+    }
+    if issue.description.len() > DESCRIPTION_CAP {
+        problems.push(format!(
+            "the description has {} bytes, at most {DESCRIPTION_CAP} are kept; put longer texts into the repository",
+            issue.description.len()
+        ));
+    }
+    if issue.key.is_empty() {
+        problems.push("the idempotency key is empty".to_owned());
+    }
+    problems
+}

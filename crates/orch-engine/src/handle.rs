@@ -1,0 +1,98 @@
+//! Decide and apply: load the facts, ask the rules, write under guards; a guard that fails costs a reload.
+
+use orch_ports::store::{Finish, Finished, InboxAnswer, StoreError, Work};
+use orch_rules::change::{ChangeSet, Guard};
+use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
+use orch_rules::event::{Event, Refusal, TaskEvent};
+use orch_rules::facts::Moment;
+use orch_rules::ids::TaskId;
+
+use crate::engine::Engine;
+
+/// So often a decision is made again because somebody else wrote first.
+const MOST_RELOADS: u32 = 50;
+
+impl Engine {
+    /// Absorb an event and write what follows, finishing the work row (if there is one) in the same transaction.
+    /// The flag beside the row says that a person waits for the answer.
+    pub(crate) async fn absorb(
+        &self,
+        event: &Event,
+        by: &str,
+        work: Option<(&Work, bool)>,
+    ) -> Result<InboxAnswer, StoreError> {
+        let mut denied = Denied::default();
+        let mut reloads = 0;
+        loop {
+            let decided = self.decide(event, by, denied).await?;
+            let (changes, answer) = match decided {
+                Ok(decision) => {
+                    tracing::debug!(trace = ?decision.trace, "decided");
+                    (decision.changes, InboxAnswer::Accepted { text: decision.answer })
+                }
+                Err(refusal) => (ChangeSet::default(), InboxAnswer::Refused { why: refusal.to_string() }),
+            };
+            let finish = work.map(|(work, answers)| Finish {
+                work: work.id,
+                fence: work.fence,
+                how: Finished::Done { answer: answers.then(|| answer.clone()) },
+            });
+            if changes.is_empty() && finish.is_none() {
+                return Ok(answer);
+            }
+            match self.store.apply(changes, finish).await {
+                Ok(applied) => {
+                    if applied.queued {
+                        self.nudge();
+                    }
+                    if denied != Denied::default()
+                        && let Event::Task { task, .. } = event
+                    {
+                        self.ask_once_more(task).await?;
+                    }
+                    return Ok(answer);
+                }
+                Err(StoreError::Guard(guard)) if reloads < MOST_RELOADS => {
+                    reloads += 1;
+                    denied = denied.learn(&guard).unwrap_or(denied);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn decide(&self, event: &Event, by: &str, denied: Denied) -> Result<Result<Decision, Refusal>, StoreError> {
+        Ok(match event {
+            Event::Task { task, event } => {
+                let (facts, now) = self.store.task_facts(task, &self.policy).await?;
+                decide_task(facts, event, by, Moment { now }, denied)
+            }
+            Event::Lane { repository, event } => {
+                let (facts, now) = self.store.lane_facts(repository, &self.policy).await?;
+                decide_lane(facts, event, by, Moment { now })
+            }
+        })
+    }
+
+    /// A slot may have been given back between the failed guard and the row that says "waits for a slot". Now that
+    /// the row stands, whoever gives one back wakes it; so one more look closes the gap.
+    async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
+        let decided = self
+            .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, "orch", Denied::default())
+            .await?;
+        let Ok(decision) = decided else { return Ok(()) };
+        if decision.changes.is_empty() {
+            return Ok(());
+        }
+        match self.store.apply(decision.changes, None).await {
+            Ok(applied) => {
+                if applied.queued {
+                    self.nudge();
+                }
+                Ok(())
+            }
+            Err(StoreError::Guard(Guard::SlotBelow { .. } | Guard::Reserve { .. } | Guard::Version { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

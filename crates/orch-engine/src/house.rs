@@ -1,0 +1,93 @@
+//! A repository as the engine works in it: its forge, its agents, its places on disk.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camino::Utf8PathBuf;
+use orch_ports::agent::Agent;
+use orch_ports::forge::{Forge, ForgeResult, Identity};
+use orch_rules::ids::{CommitId, RepositoryId, TaskId};
+use orch_rules::pipeline::Role;
+use orch_rules::repository_file::{self, RepositoryFile};
+
+/// Path of the repository's own settings, on its base branch.
+pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
+
+/// Bytes of the repository file that are read; more is no settings file.
+const FILE_CAP: usize = 256 * 1024;
+
+/// How programs are run in a house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Whole environment of checks; agents get their own from their adapter.
+    pub check_environment: BTreeMap<String, String>,
+    /// An agent is ended after so long.
+    pub run_deadline_ms: u64,
+    /// An agent is ended after so long without output; 0 is never.
+    pub run_stall_ms: u64,
+    /// Between asking a run to end and killing it.
+    pub stop_grace_ms: u64,
+    /// Output kept per run.
+    pub output_cap_bytes: u64,
+}
+
+/// One repository with everything the engine needs to work in it.
+pub struct House {
+    /// Which.
+    pub repository: RepositoryId,
+    /// Where its code lives.
+    pub forge: Arc<dyn Forge>,
+    /// Who acts, by role.
+    pub agents: BTreeMap<Role, Arc<dyn Agent>>,
+    /// Clones and checkouts, one folder each.
+    pub places: Utf8PathBuf,
+    /// How programs are run.
+    pub program: Program,
+    /// The command that brings landed work into the user's own repository.
+    pub bring_home: String,
+    /// Settings as last read, by the commit they were read from.
+    pub settings: SettingsCell,
+}
+
+/// Remembers the repository file of the newest base commit that was asked for.
+#[derive(Debug, Default)]
+pub struct SettingsCell(Mutex<Option<(CommitId, Arc<Result<RepositoryFile, String>>)>>);
+
+impl House {
+    /// The repository's settings at a commit of its base branch (X13: gates come from there). Blocks.
+    ///
+    /// # Errors
+    /// The forge's; an unusable file is the inner error, in words for people.
+    pub fn settings_at(&self, base: &CommitId) -> ForgeResult<Arc<Result<RepositoryFile, String>>> {
+        let remembered = self.settings.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((commit, settings)) = remembered
+            && &commit == base
+        {
+            return Ok(settings);
+        }
+        let parsed = match self.forge.read(base, REPOSITORY_FILE, FILE_CAP)? {
+            None => Ok(RepositoryFile::default()),
+            Some(text) => repository_file::parse(&text, REPOSITORY_FILE)
+                .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        };
+        let settings = Arc::new(parsed);
+        *self.settings.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((base.clone(), settings.clone()));
+        Ok(settings)
+    }
+
+    /// Everything a run of this name has on disk besides its run directory.
+    pub fn place(&self, name: &str) -> Utf8PathBuf {
+        self.places.join(name)
+    }
+
+    /// Name of an attempt's run.
+    pub fn run_name(task: &TaskId, attempt: u32) -> String {
+        format!("{task}-{attempt}")
+    }
+
+    /// Who commits, by the repository's settings.
+    pub fn identity(settings: &Result<RepositoryFile, String>) -> Identity {
+        let file = settings.as_ref().cloned().unwrap_or_default();
+        Identity { name: file.commit_name, email: file.commit_email }
+    }
+}

@@ -1,0 +1,14 @@
+//! Ingest, decide and apply, perform, recover: the loop around the rules.
+//!
+//! The engine knows no product: what it needs of the world are the traits of `orch-ports`. It holds no state that
+//! matters: every claim, answer and wait is a row, so that killing it at any point costs time and nothing else.
+
+mod answers;
+pub mod desk;
+mod engine;
+mod handle;
+mod house;
+mod perform;
+
+pub use engine::{Engine, Limits};
+pub use house::{House, Program};

@@ -1,0 +1,55 @@
+//! Making a candidate and landing it.
+
+use orch_ports::forge::CandidateOrder;
+use orch_rules::event::{Event, LaneEvent};
+use orch_rules::ids::{CommitId, RepositoryId, TaskId};
+
+use super::{PerformResult, Performed, blocking};
+use crate::engine::Engine;
+use crate::house::House;
+
+impl Engine {
+    pub(super) async fn build_candidate(
+        &self,
+        repository: &RepositoryId,
+        task: &TaskId,
+        head: &CommitId,
+        fence: i64,
+    ) -> PerformResult {
+        let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
+        let house = self.house(repository)?;
+        let head = head.clone();
+        let (main, result) = blocking(move || {
+            let base = house.forge.base()?;
+            if let Some(diverged) = base.diverged {
+                tracing::warn!(repository = %house.repository, "{diverged}");
+            }
+            let order = CandidateOrder {
+                head,
+                message: format!("{} ({})\n\nRefs: {}", row.title, row.work_item, row.work_item),
+                identity: House::identity(&*house.settings_at(&base.tip)?),
+                at: row.entered_at,
+            };
+            let result = house.forge.candidate(&order, &base.tip)?;
+            Ok((base.tip, result))
+        })
+        .await?;
+        let event = LaneEvent::CandidateMade { task: task.clone(), fence, main, result };
+        Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
+    }
+
+    pub(super) async fn land(
+        &self,
+        repository: &RepositoryId,
+        task: &TaskId,
+        candidate: &CommitId,
+        parent: &CommitId,
+        fence: i64,
+    ) -> PerformResult {
+        let house = self.house(repository)?;
+        let (candidate, parent) = (candidate.clone(), parent.clone());
+        let landing = blocking(move || Ok(house.forge.land(&candidate, &parent)?)).await?;
+        let event = LaneEvent::LandEnded { task: task.clone(), fence, main: landing.main, landed: landing.landed };
+        Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
+    }
+}

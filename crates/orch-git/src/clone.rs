@@ -1,0 +1,279 @@
+//! Working copies: one per attempt for an agent, and clean ones for checks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::forge::{Forge, usable};
+use crate::words::{BranchName, CommitId, Identity, TaskKey};
+
+/// An agent's working copy to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct CloneRequest<'a> {
+    /// Whose it is; with `attempt`, the name of the pin.
+    pub task: &'a TaskKey,
+    /// Which attempt of the task.
+    pub attempt: u64,
+    /// What is checked out.
+    pub commit: &'a CommitId,
+    /// The base branch's tip, given as the local branch `orch-base`: what a conflict is resolved against.
+    pub base: Option<&'a CommitId>,
+    /// The local branch it is on.
+    pub branch: &'a BranchName,
+    /// Where it is made; must not exist, or be an empty folder. Absolute.
+    pub folder: &'a Path,
+    /// Who the agent's commits are by.
+    pub identity: &'a Identity,
+}
+
+impl Forge {
+    /// Makes a working copy that shares the forge's objects, on a local branch at an exact commit, and pins that
+    /// commit for as long as the copy lives ([`Forge::unpin`], [`Forge::reap`]).
+    ///
+    /// It has no remote: there is nothing to push to and nothing to fetch from. Submodules are empty folders and
+    /// LFS files are their pointers; neither is fetched.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown commit; [`Error::Occupied`] if the folder has anything in it.
+    pub fn clone_attempt(&self, request: CloneRequest<'_>) -> Result<()> {
+        self.pin(request.task, request.attempt, request.commit)?;
+        self.check_out(request.commit, request.folder, Some((request.branch, request.identity)))?;
+        match request.base {
+            None => Ok(()),
+            Some(base) => write(&request.folder.join(".git/refs/heads/orch-base"), format!("{base}\n").as_bytes()),
+        }
+    }
+
+    /// Makes a clean working copy of an exact commit, on no branch, for a check. The caller keeps the commit
+    /// reachable meanwhile, or young: packing spares objects of the last two weeks.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown commit; [`Error::Occupied`] if the folder has anything in it.
+    pub fn checkout_clean(&self, commit: &CommitId, folder: &Path) -> Result<()> {
+        self.check_out(commit, folder, None)
+    }
+
+    /// What `git clone --shared --no-checkout` would leave, written directly (gitrepository-layout(5)), then one git
+    /// process for the files: nothing of the forge's refs, no remote, no sample hooks.
+    fn check_out(&self, commit: &CommitId, folder: &Path, own: Option<(&BranchName, &Identity)>) -> Result<()> {
+        usable(folder)?;
+        fs::create_dir_all(folder).map_err(|error| Error::io("make the folder", folder, error))?;
+        let mut entries = fs::read_dir(folder).map_err(|error| Error::io("list", folder, error))?;
+        if entries.next().is_some() {
+            return Err(Error::Occupied(folder.to_path_buf()));
+        }
+        let repository = folder.join(".git");
+        for part in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
+            let part = repository.join(part);
+            fs::create_dir_all(&part).map_err(|error| Error::io("make the folder", &part, error))?;
+        }
+        let mut alternates = self.objects_folder().into_os_string();
+        alternates.push("\n");
+        write(&repository.join("objects/info/alternates"), alternates.as_encoded_bytes())?;
+        let format_version = if commit.as_str().len() == 64 { "1\n[extensions]\n\tobjectFormat = sha256" } else { "0" };
+        let mut settings = format!("[core]\n\trepositoryformatversion = {format_version}\n{CLONE_SETTINGS}");
+        let head = match own {
+            None => format!("{commit}\n"),
+            Some((branch, identity)) => {
+                settings.push_str(&format!(
+                    "[user]\n\tname = {}\n\temail = {}\n",
+                    quoted(identity.name()),
+                    quoted(identity.email())
+                ));
+                let tip = repository.join("refs/heads").join(branch.as_str());
+                if let Some(parent) = tip.parent() {
+                    fs::create_dir_all(parent).map_err(|error| Error::io("make the folder", parent, error))?;
+                }
+                write(&tip, format!("{commit}\n").as_bytes())?;
+                format!("ref: refs/heads/{branch}\n")
+            }
+        };
+        write(&repository.join("config"), settings.as_bytes())?;
+        write(&repository.join("HEAD"), head.as_bytes())?;
+        let mut git_dir = std::ffi::OsString::from("--git-dir=");
+        git_dir.push(&repository);
+        // Nobody else has been in this folder yet, so running git in it is running our own settings.
+        let call = self.git.call(folder).arg(git_dir).args([
+            "--work-tree=.",
+            "read-tree",
+            "--reset",
+            "-u",
+            "--no-recurse-submodules",
+            commit.as_str(),
+        ]);
+        let shown = call.shown();
+        let ended = call.run()?;
+        if ended.code == Some(0) {
+            return Ok(());
+        }
+        let failure = ended.failed(shown);
+        if matches!(failure, Error::Failed { .. }) && self.resolve(&format!("{commit}^{{commit}}"))?.is_none() {
+            return Err(Error::NotFound { repository: self.path.clone(), what: commit.to_string() });
+        }
+        Err(failure)
+    }
+
+    /// Keeps a commit and all it needs, for as long as a copy of it lives.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown commit.
+    pub fn pin(&self, task: &TaskKey, attempt: u64, commit: &CommitId) -> Result<()> {
+        // Not synced: a power cut that takes the pin back also ended the run that needed it.
+        self.move_ref_unsynced(&pin_ref(task, attempt), commit)
+    }
+
+    /// Lets go of what [`Forge::pin`] kept.
+    ///
+    /// # Errors
+    /// As every call of git.
+    pub fn unpin(&self, task: &TaskKey, attempt: u64) -> Result<()> {
+        self.remove_ref(&pin_ref(task, attempt), None)
+    }
+}
+
+fn pin_ref(task: &TaskKey, attempt: u64) -> String {
+    format!("refs/orch/pin/{task}/{attempt}")
+}
+
+const CLONE_SETTINGS: &str = "\
+[core]
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = true
+\tautocrlf = false
+\thooksPath = /dev/null
+\tfsmonitor = false
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+[commit]
+\tgpgSign = false
+[push]
+\tdefault = nothing
+[advice]
+\tdetachedHead = false
+";
+
+/// A value for a git settings file.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\t' => out.push_str("\\t"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn write(file: &Path, content: &[u8]) -> Result<()> {
+    fs::write(file, content).map_err(|error| Error::io("write", file, error))
+}
+
+/// Removes a working copy with whatever is in it; one that is not there is fine. Folders without write permission
+/// (package caches make such) are opened first; symbolic links are removed, never followed. No process may be at
+/// work in it any more.
+///
+/// # Errors
+/// [`Error::Io`] with the path that resisted.
+pub fn remove_clone(folder: &Path) -> Result<()> {
+    let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    match fs::symlink_metadata(folder) {
+        Err(error) if gone(&error) => return Ok(()),
+        Err(error) => return Err(Error::io("look at", folder, error)),
+        Ok(found) if !found.is_dir() => {
+            return fs::remove_file(folder).map_err(|error| Error::io("remove", folder, error));
+        }
+        Ok(_) => {}
+    }
+    match fs::remove_dir_all(folder) {
+        Ok(()) => return Ok(()),
+        Err(error) if gone(&error) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(Error::io("remove", folder, error)),
+    }
+    open_folders(folder)?;
+    fs::remove_dir_all(folder).map_err(|error| Error::io("remove", folder, error))
+}
+
+/// Gives the owner all rights on every folder in a tree.
+fn open_folders(folder: &Path) -> Result<()> {
+    let mut waiting: Vec<PathBuf> = vec![folder.to_path_buf()];
+    while let Some(folder) = waiting.pop() {
+        let found = fs::symlink_metadata(&folder).map_err(|error| Error::io("look at", &folder, error))?;
+        let mode = found.permissions().mode();
+        if mode & 0o700 != 0o700 {
+            fs::set_permissions(&folder, fs::Permissions::from_mode(mode | 0o700))
+                .map_err(|error| Error::io("open the folder", &folder, error))?;
+        }
+        for entry in fs::read_dir(&folder).map_err(|error| Error::io("list", &folder, error))? {
+            let entry = entry.map_err(|error| Error::io("list", &folder, error))?;
+            // The entry's own kind: a link to a folder is not a folder.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The commands, one argument list each, that commit what an agent left uncommitted. They are run in the working
+/// copy, *inside* the sandbox, in this order, each only if the one before ended with 0; outside, git would run
+/// whatever the copy's settings name. Nothing to commit is fine. They need `sh`, `rm` and `git`.
+#[must_use]
+pub fn leftover_script(message: &str, identity: &Identity) -> Vec<Vec<String>> {
+    let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    vec![
+        // An agent that was stopped leaves the locks of its git behind.
+        list(&["rm", "-f", "--", ".git/index.lock", ".git/HEAD.lock"]),
+        list(&["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "add", "--all", "--", "."]),
+        list(&[
+            "sh",
+            "-c",
+            "git diff --cached --quiet --ignore-submodules=none && exit 0; \
+             exec git -c core.hooksPath=/dev/null -c commit.gpgSign=false -c \"user.name=$1\" -c \"user.email=$2\" \
+             commit --quiet --no-verify --cleanup=verbatim --message \"$3\"",
+            "leftovers",
+            identity.name(),
+            identity.email(),
+            message,
+        ]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_without_rights_are_opened_and_links_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let outside = place.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        let clone = place.path().join("clone");
+        let inner = clone.join("cache/module");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(inner.join("file"), "x").unwrap();
+        std::os::unix::fs::symlink(&outside, clone.join("link")).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let shut = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        shut(&outside, 0o555);
+        shut(&inner, 0o555);
+        shut(&clone.join("cache"), 0o500);
+        open_folders(&clone).unwrap();
+        assert_eq!((mode(&inner), mode(&clone.join("cache")), mode(&outside)), (0o755, 0o700, 0o555));
+        shut(&inner, 0o555);
+        remove_clone(&clone).unwrap();
+        assert!(!clone.exists() && outside.exists());
+        remove_clone(&clone).unwrap();
+    }
+
+    #[test]
+    fn settings_values_are_quoted() {
+        assert_eq!(quoted(r#"A "B" \ C; # d"#), r#""A \"B\" \\ C; # d""#);
+    }
+}

@@ -1,0 +1,117 @@
+//! Moving branches: landing on the base branch, publishing and removing task branches.
+
+use crate::error::{Error, Result};
+use crate::forge::Forge;
+use crate::words::{BranchName, CommitId, TaskKey};
+
+/// What [`Forge::land`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landing {
+    /// The base branch moved to the candidate.
+    Moved,
+    /// The candidate was on the base branch already: the same landing was asked for before.
+    Already,
+}
+
+/// What [`Forge::publish_branch`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The branch moved, or was made.
+    Moved,
+    /// It was there already.
+    Already,
+}
+
+impl Forge {
+    /// Moves the base branch from `expected_old` to `candidate`, if it is still at `expected_old`. Both the commit
+    /// and the move are on the disk when this returns. Asking again after a crash is safe.
+    ///
+    /// # Errors
+    /// [`Error::StaleRef`] if the base branch moved; [`Error::NotOnTip`] if the candidate's first parent is not
+    /// `expected_old`; [`Error::NotFound`] for an unknown candidate. Nothing is changed then.
+    pub fn land(&self, expected_old: &CommitId, candidate: &CommitId) -> Result<Landing> {
+        let parent = self.resolve(&format!("{candidate}^1"))?;
+        if parent.as_ref() != Some(expected_old) {
+            if parent.is_none() && self.resolve(&format!("{candidate}^{{commit}}"))?.is_none() {
+                return Err(Error::NotFound { repository: self.path.clone(), what: candidate.to_string() });
+            }
+            return Err(Error::NotOnTip {
+                candidate: candidate.clone(),
+                expected: expected_old.clone(),
+                found: parent,
+            });
+        }
+        match self.move_ref(&self.base_ref(), candidate, Some(Some(expected_old))) {
+            Ok(()) => Ok(Landing::Moved),
+            Err(stale @ Error::StaleRef { .. }) => {
+                if self.is_landed(candidate)? {
+                    Ok(Landing::Already)
+                } else {
+                    Err(stale)
+                }
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether the base branch contains a commit.
+    ///
+    /// # Errors
+    /// As every call of git.
+    pub fn is_landed(&self, commit: &CommitId) -> Result<bool> {
+        let call = self.call().args(["merge-base", "--is-ancestor", commit.as_str(), &self.base_ref()]);
+        let shown = call.shown();
+        let ended = call.run()?;
+        match ended.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            // An unknown commit is not landed: a candidate that was never made, or pruned.
+            Some(128) if self.resolve(&format!("{commit}^{{commit}}"))?.is_none() => Ok(false),
+            _ => Err(ended.failed(shown)),
+        }
+    }
+
+    /// Moves a task's branch from `expected_old` (`None`: it must not exist) to `commit`. Asking again is safe.
+    ///
+    /// # Errors
+    /// [`Error::BaseBranch`]; [`Error::StaleRef`] if somebody else moved it; [`Error::NotFound`] for an unknown commit.
+    pub fn publish_branch(
+        &self,
+        branch: &BranchName,
+        commit: &CommitId,
+        expected_old: Option<&CommitId>,
+    ) -> Result<Published> {
+        let name = self.task_ref(branch)?;
+        match self.move_ref(&name, commit, Some(expected_old)) {
+            Ok(()) => Ok(Published::Moved),
+            Err(Error::StaleRef { found: Some(found), .. }) if found == *commit => Ok(Published::Already),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Removes a task's branch, if it is where `expected` says (`None`: wherever it is). One that is not there is
+    /// fine.
+    ///
+    /// # Errors
+    /// [`Error::BaseBranch`]; [`Error::StaleRef`].
+    pub fn delete_branch(&self, branch: &BranchName, expected: Option<&CommitId>) -> Result<()> {
+        self.remove_ref(&self.task_ref(branch)?, expected)
+    }
+
+    /// Keeps a task's last head as `refs/orch/archive/<task>`, so that its documents outlive its branch.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown commit.
+    pub fn archive_documents(&self, task: &TaskKey, head: &CommitId) -> Result<()> {
+        self.move_ref(&format!("refs/orch/archive/{task}"), head, None)
+    }
+
+    /// The ref of a branch that is not the base branch. On a file system that takes `Main` for `main`, neither are
+    /// its other spellings.
+    fn task_ref(&self, branch: &BranchName) -> Result<String> {
+        if branch.as_str().eq_ignore_ascii_case(self.origin.base.as_str()) {
+            return Err(Error::BaseBranch(branch.clone()));
+        }
+        Ok(format!("refs/heads/{branch}"))
+    }
+}

@@ -1,0 +1,70 @@
+//! The only caller of the git program.
+//!
+//! Everything is synchronous: a caller with an event loop moves the call to a blocking thread.
+//! Every git process gets a pinned environment ([`Git`]), a time limit and its own process group.
+//!
+//! The map:
+//!
+//! * [`Git`]: finding the program, the pinned environment, the time limit.
+//! * [`Source`]: looking at the user's own repository, once, before anything is built on it.
+//! * [`Forge`]: the *local forge*, a bare repository in Orchestrion's state directory that owns all its
+//!   objects. All the rest are its methods: clones for attempts, collecting what an attempt committed,
+//!   evidence, candidates, landing, upkeep.
+//! * [`leftover_script`]: the commands that commit what an agent left behind, to be run *inside* its sandbox.
+//!
+//! What never happens here:
+//!
+//! * Git never runs *in* a directory an agent could write. A clone's files, index and settings are agent
+//!   territory; only `git-upload-pack` looks at a clone from outside, with every known way to make it run
+//!   somebody's program closed ([`Forge::collect`]).
+//! * Nothing is read from the file system that could be read from git objects: a document that is a symbolic
+//!   link or a FIFO is an object with a mode, and is refused by its mode.
+//! * No submodule and no LFS object is fetched: both are carried as the pointers they are.
+//! * The environment is not read and no wall clock is asked. The search path and times are arguments; the only
+//!   clock is the monotonic one behind the time limit of a process.
+//!
+//! Refs of the local forge:
+//!
+//! | ref | meaning |
+//! |---|---|
+//! | `refs/heads/<base>` | the base branch; moves only by [`Forge::land`], [`Forge::sync_base`] or a user's push |
+//! | `refs/heads/<branch>` | published task branches |
+//! | `refs/orch/upstream/<base>` | the user's base branch as last seen |
+//! | `refs/orch/pin/<task>/<attempt>` | the commit a live clone started from; keeps its objects |
+//! | `refs/orch/attempts/<task>/<attempt>` | what an attempt committed |
+//! | `refs/orch/archive/<task>` | the last head of a cancelled task |
+
+#![deny(missing_docs)]
+
+mod candidate;
+mod clone;
+mod collect;
+mod error;
+mod evidence;
+mod forge;
+mod git;
+mod history;
+mod landing;
+mod locks;
+mod objects;
+mod patch_id;
+mod process;
+mod source;
+mod tree;
+mod upkeep;
+mod upstream;
+mod words;
+
+pub use candidate::{Candidate, CandidateRequest, Merged, Signature};
+pub use clone::{CloneRequest, leftover_script, remove_clone};
+pub use error::{Error, Result};
+pub use evidence::{Document, DocumentContent, DocumentLimits, Evidence, EvidenceRequest, Refusal};
+pub use forge::{Forge, Opened, Origin};
+pub use git::{Git, MINIMUM_VERSION, Version};
+pub use history::FileAt;
+pub use landing::{Landing, Published};
+pub use source::{Source, UserEnvironment};
+pub use tree::{Change, ChangeStatus, Mode};
+pub use upkeep::Packing;
+pub use upstream::{RemoteAdded, Synced};
+pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RepoPath, TaskKey, TreeId};

@@ -1,0 +1,148 @@
+//! The two directions between the local forge and the user's repository.
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::error::{Error, Result};
+use crate::forge::{Forge, UPLOAD_PACK, commit_id, fetch, in_source};
+use crate::source::{branches, find_branch};
+use crate::words::CommitId;
+
+/// The remote's name in the user's repository.
+const REMOTE: &str = "orch";
+
+/// What [`Forge::sync_base`] found and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Synced {
+    /// The base branch here contains the user's; nothing was changed.
+    Contained,
+    /// The user's was ahead; ours was moved to it.
+    FastForwarded {
+        /// Where ours was.
+        from: CommitId,
+        /// Where it is now.
+        to: CommitId,
+    },
+    /// Each has commits the other has not; nothing was changed.
+    Diverged {
+        /// Our base tip.
+        ours: CommitId,
+        /// The user's.
+        theirs: CommitId,
+    },
+}
+
+/// What [`Forge::add_remote_to_source`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteAdded {
+    /// It was made.
+    Added,
+    /// It was ours but named another place.
+    Updated,
+    /// It was there.
+    Unchanged,
+}
+
+impl Forge {
+    /// Takes over what the user committed to the base branch in their own repository. One git process if their tip
+    /// is the one already taken over.
+    ///
+    /// # Errors
+    /// [`Error::NoBranch`] if the user's branch is gone; [`Error::StaleRef`] if ours moved meanwhile (call again).
+    pub fn sync_base(&self) -> Result<Synced> {
+        let source = &self.origin.source;
+        let base = self.origin.base.as_str();
+        let theirs_ref = format!("refs/heads/{base}");
+        if !source.is_dir() {
+            return Err(Error::NotARepository(source.clone()));
+        }
+        let call = in_source(&self.git, source).args(["rev-parse", "--verify", "--quiet", &theirs_ref]);
+        let shown = call.shown();
+        let ended = call.run()?;
+        let theirs = match ended.code {
+            Some(0) => commit_id(&shown, &String::from_utf8_lossy(&ended.output))?,
+            Some(1) => {
+                let existing = branches(in_source(&self.git, source), source)?.0;
+                find_branch(source, &existing, &self.origin.base)?
+            }
+            _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
+                return Err(Error::NotARepository(source.clone()));
+            }
+            _ => return Err(ended.failed(shown)),
+        };
+        let mut contained = self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if contained.as_ref() == Some(&theirs) {
+            return Ok(Synced::Contained);
+        }
+        fetch(&self.git, &self.path)
+            .arg(format!("--upload-pack={UPLOAD_PACK}"))
+            .arg("--")
+            .arg(source)
+            .arg(format!("+{theirs_ref}:refs/orch/upstream/{base}"))
+            .output()?;
+        // It may have moved again; what was fetched is what is compared.
+        let missing = |name: &str| Error::NotFound { repository: self.path.clone(), what: name.to_owned() };
+        let seen = format!("refs/orch/upstream/{base}");
+        let theirs = self.resolve(&seen)?.ok_or_else(|| missing(&seen))?;
+        let ours = self.resolve(&self.base_ref())?.ok_or_else(|| missing(&self.base_ref()))?;
+        let call = self.call().args(["rev-list", "--left-right", "--count"]).arg(format!("{ours}...{theirs}"));
+        let shown = call.shown();
+        let answer = call.text()?;
+        let count = |text: Option<&str>| text.and_then(|t| t.parse::<u64>().ok());
+        let mut counts = answer.split_whitespace();
+        let (Some(ahead), Some(behind)) = (count(counts.next()), count(counts.next())) else {
+            return Err(Error::Unexpected { command: shown, answer });
+        };
+        if behind == 0 {
+            *contained = Some(theirs);
+            return Ok(Synced::Contained);
+        }
+        if ahead > 0 {
+            return Ok(Synced::Diverged { ours, theirs });
+        }
+        self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours)))?;
+        *contained = Some(theirs.clone());
+        Ok(Synced::FastForwarded { from: ours, to: theirs })
+    }
+
+    /// Makes the forge known in the user's repository as the remote `orch`, so that `git fetch orch` brings the
+    /// work home. A remote of that name which the user made is left alone. Safe to call at every start.
+    ///
+    /// # Errors
+    /// [`Error::RemoteTaken`].
+    pub fn add_remote_to_source(&self) -> Result<RemoteAdded> {
+        let source = &self.origin.source;
+        let call = in_source(&self.git, source).args(["config", "--local", "-z", "--get-regexp", r"^remote\.orch\."]);
+        let shown = call.shown();
+        let ended = call.run()?;
+        if !matches!(ended.code, Some(0 | 1)) {
+            return Err(ended.failed(shown));
+        }
+        let value = |key: &str| {
+            ended
+                .output
+                .split(|byte| *byte == 0)
+                .find_map(|entry| entry.strip_prefix(format!("remote.{REMOTE}.{key}\n").as_bytes()).map(<[u8]>::to_vec))
+        };
+        let url = value("url");
+        let here = self.path.as_os_str().as_bytes();
+        if url.as_deref() == Some(here) && value("fetch").is_some() {
+            return Ok(RemoteAdded::Unchanged);
+        }
+        let ours = value("orchestrion").is_some();
+        if !ours && !ended.output.is_empty() && url.as_deref() != Some(here) {
+            return Err(Error::RemoteTaken { repository: source.clone(), name: REMOTE.to_owned() });
+        }
+        let set = |key: &str, value: &std::ffi::OsStr| {
+            in_source(&self.git, source)
+                .args(["config", "--local", "--replace-all"])
+                .arg(format!("remote.{REMOTE}.{key}"))
+                .arg(value)
+                .output()
+        };
+        // The mark first: after a crash in between the rest is still recognised as ours.
+        set("orchestrion", "true".as_ref())?;
+        set("fetch", format!("+refs/heads/*:refs/remotes/{REMOTE}/*").as_ref())?;
+        set("url", self.path.as_os_str())?;
+        Ok(if url.is_some() { RemoteAdded::Updated } else { RemoteAdded::Added })
+    }
+}

@@ -1,0 +1,211 @@
+//! Working copies for attempts and checks, leftovers, and bringing work home.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use orch_git::*;
+
+use crate::fixture::*;
+
+#[test]
+fn a_clone_is_on_its_branch_at_the_commit_and_cannot_reach_the_forge() {
+    let world = World::new();
+    let first = id(&world.in_forge(&["rev-parse", "main~1"]));
+    let clone = world.clone_at("ET-001", &first);
+    assert_eq!(head(&clone), first);
+    assert_eq!(run(&clone, ["symbolic-ref", "--short", "HEAD"]), "feature/ET-001-x");
+    assert_eq!(run(&clone, ["status", "--porcelain"]), "");
+    assert!(clone.join("README.md").exists() && !clone.join("src").exists());
+    assert_eq!(run(&clone, ["remote"]), "");
+    assert_eq!(run(&clone, ["for-each-ref", "--format=%(refname)"]), "refs/heads/feature/ET-001-x");
+    // An agent can commit as it is, and is who we said.
+    put(&clone, "x", "x");
+    commit(&clone, "work");
+    assert_eq!(
+        run(&clone, ["log", "-1", "--format=%an <%ae> %cn <%ce>"]),
+        "Robot <robot@example.org> Robot <robot@example.org>"
+    );
+    run(&clone, ["fsck", "--full", "--strict"]);
+    assert_eq!(world.in_forge(&["rev-parse", "refs/orch/pin/ET-001/1"]), first.as_str());
+    world.forge.unpin(&task("ET-001"), 1).unwrap();
+    world.forge.unpin(&task("ET-001"), 1).unwrap();
+    assert_eq!(world.in_forge(&["for-each-ref", "refs/orch/pin"]), "");
+}
+
+#[test]
+fn names_with_special_characters_survive_the_settings() {
+    let world = World::new();
+    let identity = Identity::new(r#"Zoë "Z" \ # ; = [x]"#, "z+a@example.org").unwrap();
+    let folder = world.place("c");
+    let request = CloneRequest {
+        task: &task("ET-001"),
+        attempt: 7,
+        commit: &world.main(),
+        base: None,
+        branch: &branch("feature/ET-001-größe"),
+        folder: &folder,
+        identity: &identity,
+    };
+    world.forge.clone_attempt(request).unwrap();
+    commit(&folder, "x");
+    assert_eq!(run(&folder, ["log", "-1", "--format=%an"]), identity.name());
+    // The place is taken now.
+    assert!(matches!(world.forge.clone_attempt(request), Err(Error::Occupied(_))));
+    remove_clone(&folder).unwrap();
+    world.forge.clone_attempt(request).unwrap();
+    let unknown = id(&"a".repeat(40));
+    let missing = CloneRequest { commit: &unknown, folder: &world.place("d"), ..request };
+    assert!(matches!(world.forge.clone_attempt(missing), Err(Error::NotFound { .. })));
+}
+
+#[test]
+fn a_clean_checkout_is_the_exact_commit_on_no_branch() {
+    let world = World::new();
+    let head_of_task = world.attempt("ET-001", &[("tool.sh", "#!/bin/sh\n"), ("README.md", "changed\n")]);
+    let folder = world.place("check");
+    world.forge.checkout_clean(&head_of_task, &folder).unwrap();
+    assert_eq!(head(&folder), head_of_task);
+    assert!(!plain(&folder).args(["symbolic-ref", "-q", "HEAD"]).output().unwrap().status.success());
+    assert_eq!(fs::read_to_string(folder.join("README.md")).unwrap(), "changed\n");
+    assert_eq!(run(&folder, ["status", "--porcelain", "--ignored"]), "");
+    let unknown = world.forge.checkout_clean(&id(&"b".repeat(40)), &world.place("check2"));
+    assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
+}
+
+#[test]
+fn attributes_and_links_are_checked_out_as_they_are() {
+    let world = World::new();
+    let clone = world.clone_at("ET-001", &world.main());
+    put(&clone, ".gitattributes", "*.bin filter=lfs\n*.txt text eol=crlf\n");
+    put(&clone, "a.bin", "version https://git-lfs.github.com/spec/v1\n");
+    std::os::unix::fs::symlink("/etc/passwd", clone.join("link")).unwrap();
+    commit(&clone, "x");
+    let head = world.forge.collect(&clone, &task("ET-001"), 1, &world.main()).unwrap();
+    let folder = world.place("check");
+    world.forge.checkout_clean(&head, &folder).unwrap();
+    assert!(fs::read_to_string(folder.join("a.bin")).unwrap().starts_with("version https"));
+    assert!(fs::symlink_metadata(folder.join("link")).unwrap().is_symlink());
+}
+
+/// Runs the leftover commands as the sandbox would.
+fn commit_leftovers(clone: &Path, message: &str) {
+    for words in leftover_script(message, &Identity::new("Left \"Over\" $HOME", "l@example.org").unwrap()) {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(clone).env_clear().env("PATH", search_path()).env("HOME", "/nonexistent");
+        checked(command.output().unwrap());
+    }
+}
+
+#[test]
+fn leftovers_are_committed_once_whatever_state_they_are_in() {
+    let world = World::new();
+    let start = world.main();
+    let clone = world.clone_at("ET-001", &start);
+    // Nothing to do makes no commit.
+    commit_leftovers(&clone, "nothing");
+    assert_eq!(head(&clone), start);
+    put(&clone, "new 'file' ü.txt", "x");
+    fs::remove_file(clone.join("README.md")).unwrap();
+    put(&clone, "src/lib.txt", "staged\n");
+    run(&clone, ["add", "src/lib.txt"]);
+    put(&clone, ".git/index.lock", "left by a killed git");
+    // A hook the agent left must not decide.
+    program(&clone.join(".git/hooks/pre-commit"), "#!/bin/sh\nexit 1\n");
+    run(&clone, ["config", "core.hooksPath", ".git/hooks"]);
+    let message = "leftovers of \"ET-001\" $(touch pwned) `x`\n\n# not a comment";
+    commit_leftovers(&clone, message);
+    assert_eq!(run(&clone, ["status", "--porcelain"]), "");
+    assert_eq!(run(&clone, ["rev-list", "--count", &format!("{start}..HEAD")]), "1");
+    assert_eq!(run(&clone, ["log", "-1", "--format=%B"]), message);
+    assert_eq!(run(&clone, ["log", "-1", "--format=%an"]), "Left \"Over\" $HOME");
+    assert!(!clone.join("pwned").exists());
+    let collected = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    assert_eq!(collected, head(&clone));
+}
+
+#[test]
+fn what_an_attempt_committed_comes_home_and_outlives_the_clone() {
+    let world = World::new();
+    let start = world.main();
+    let clone = world.clone_at("ET-001", &start);
+    assert_eq!(world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap(), start);
+    for n in 0..5 {
+        put(&clone, "src/new.txt", format!("{n}\n"));
+        commit(&clone, "step");
+    }
+    // On another branch or none: the head is what counts.
+    run(&clone, ["checkout", "--quiet", "--detach"]);
+    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    assert_eq!(head, self::head(&clone));
+    let kept = |attempt| world.forge.attempt_head(&task("ET-001"), attempt).unwrap();
+    assert_eq!((kept(1), kept(2)), (Some(head.clone()), None));
+    remove_clone(&clone).unwrap();
+    run(world.forge.path(), ["fsck", "--full", "--strict"]);
+    assert_eq!(world.in_forge(&["rev-list", "--count", &format!("{start}..{head}")]), "5");
+    // Collecting again replaces: the attempt is the same.
+    assert!(!world.forge.path().join("FETCH_HEAD").exists());
+}
+
+#[test]
+fn a_rewritten_history_is_told_apart() {
+    let world = World::new();
+    let start = world.main();
+    let clone = world.clone_at("ET-001", &start);
+    run(&clone, ["reset", "--quiet", "--hard", "HEAD~1"]);
+    put(&clone, "x", "x");
+    let rewritten = commit(&clone, "elsewhere");
+    match world.forge.collect(&clone, &task("ET-001"), 1, &start) {
+        Err(Error::NotDescendant { start: said, head }) => {
+            assert_eq!((said, head), (start.clone(), rewritten))
+        }
+        other => panic!("{other:?}"),
+    }
+    run(&clone, ["checkout", "--quiet", "--orphan", "fresh"]);
+    commit(&clone, "orphan");
+    assert!(matches!(world.forge.collect(&clone, &task("ET-001"), 1, &start), Err(Error::NotDescendant { .. })));
+}
+
+#[test]
+fn a_removed_clone_is_gone_with_everything_in_it() {
+    let world = World::new();
+    let clone = world.clone_at("ET-001", &world.main());
+    let outside = world.place("outside");
+    put(&outside, "kept.txt", "x");
+    std::os::unix::fs::symlink(&outside, clone.join("link")).unwrap();
+    checked(Command::new("mkfifo").arg(clone.join("pipe")).output().unwrap());
+    remove_clone(&clone).unwrap();
+    remove_clone(&clone).unwrap();
+    assert!(!clone.exists() && outside.join("kept.txt").exists());
+    // A link in the clone's place is removed itself.
+    std::os::unix::fs::symlink(&outside, &clone).unwrap();
+    remove_clone(&clone).unwrap();
+    assert!(fs::symlink_metadata(&clone).is_err() && outside.join("kept.txt").exists());
+}
+
+#[test]
+fn a_sha256_repository_works_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("u");
+    fs::create_dir(&source).unwrap();
+    run(&source, ["init", "--quiet", "--initial-branch=main", "--object-format=sha256"]);
+    run(&source, ["config", "user.name", "Uma"]);
+    run(&source, ["config", "user.email", "uma@example.org"]);
+    put(&source, "a.txt", "a\n");
+    put(&source, "docs/work-items/ET-001/01.md", "d\n");
+    let start = commit(&source, "one");
+    let origin = Origin { source, base: branch("main") };
+    let forge =
+        Forge::create_from(&git(), origin, &root.path().join("f.git"), std::time::SystemTime::now()).unwrap().forge;
+    let world = World { source: root.path().join("u"), forge, root };
+    let head = world.attempt("ET-001", &[("b.txt", "b\n")]);
+    let evidence = world.evidence(&start, &start, &head);
+    assert_eq!((evidence.commits, evidence.changed.len(), evidence.code_id.as_str().len()), (1, 1, 64));
+    let without = world.clone_at("ET-002", &head);
+    run(&without, ["rm", "--quiet", "-r", "docs"]);
+    commit(&without, "x");
+    assert_eq!(run(&without, ["rev-parse", "HEAD^{tree}"]), evidence.code_id.as_str());
+    let candidate = world.candidate(&start, &head);
+    assert_eq!(world.forge.land(&start, &candidate.commit).unwrap(), Landing::Moved);
+    world.forge.publish_branch(&branch("feature/x"), &head, None).unwrap();
+}

@@ -1,0 +1,161 @@
+//! How many processes and how many syncs an operation costs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use orch_git::*;
+
+use crate::fixture::*;
+
+/// A git that writes down each call of it, and how it may be started.
+struct Counted {
+    root: tempfile::TempDir,
+    log: PathBuf,
+    git: Git,
+}
+
+impl Counted {
+    /// `through`: what the real git is started with, for example a tracer.
+    fn new(through: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let log = root.path().join("log");
+        let real = git().program().to_owned();
+        program(
+            &root.path().join("git"),
+            &format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec {through} '{}' \"$@\"\n", log.display(), real.display()),
+        );
+        let mut search = root.path().as_os_str().to_os_string();
+        search.push(":");
+        search.push(search_path());
+        // Tracing a process makes each of its system calls some ten times dearer.
+        let git = Git::detect(search).unwrap().with_time_limit(std::time::Duration::from_secs(300));
+        Self { root, log, git }
+    }
+
+    /// The calls that `work` makes.
+    fn calls<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+        let _ = fs::remove_file(&self.log);
+        let done = work();
+        (done, fs::read_to_string(&self.log).unwrap_or_default().lines().map(str::to_owned).collect())
+    }
+}
+
+#[test]
+fn the_number_of_processes_is_known() {
+    let counted = Counted::new("");
+    let world = World::with(&counted.git);
+    let forge = &world.forge;
+    let start = world.main();
+    let mut table = Vec::new();
+    let mut count = |name: &'static str, calls: Vec<String>| {
+        table.push((name, calls.len()));
+    };
+    forge.sync_base().unwrap();
+    count("sync_base, nothing new", counted.calls(|| forge.sync_base().unwrap()).1);
+    put(&world.source, "README.md", "new\n");
+    commit(&world.source, "new");
+    count("sync_base, forward", counted.calls(|| forge.sync_base().unwrap()).1);
+    let main = world.main();
+    assert_ne!(main, start);
+    let (clone, calls) = counted.calls(|| world.clone_at("ET-001", &main));
+    count("clone_attempt", calls);
+    put(&clone, "docs/work-items/ET-001/01-brd.md", "x\n");
+    put(&clone, "src/x", "x\n");
+    commit(&clone, "x");
+    let (head, calls) = counted.calls(|| forge.collect(&clone, &task("ET-001"), 1, &main).unwrap());
+    // The shell that starts the other side of the fetch finds git in git's own folder, not in the search path.
+    count("collect", calls);
+    count("evidence", counted.calls(|| world.evidence(&main, &main, &head)).1);
+    let (candidate, calls) = counted.calls(|| world.candidate(&main, &head));
+    count("candidate", calls);
+    let task_branch = branch("feature/ET-001-x");
+    let publish = || forge.publish_branch(&task_branch, &candidate.commit, None).unwrap();
+    count("publish_branch", counted.calls(publish).1);
+    count("checkout_clean", counted.calls(|| forge.checkout_clean(&candidate.commit, &world.place("c")).unwrap()).1);
+    count("land", counted.calls(|| forge.land(&main, &candidate.commit).unwrap()).1);
+    count("read_file", counted.calls(|| forge.read_file(&main, &path("src/lib.txt"), 9).unwrap()).1);
+    count("changed_paths", counted.calls(|| forge.changed_paths(&main, &head).unwrap()).1);
+    count("tip", counted.calls(|| forge.tip(&task_branch).unwrap()).1);
+    count("is_landed", counted.calls(|| forge.is_landed(&candidate.commit).unwrap()).1);
+    count("reap", counted.calls(|| forge.reap(&[task("ET-001")]).unwrap()).1);
+    assert_eq!(
+        table,
+        [
+            ("sync_base, nothing new", 1),
+            ("sync_base, forward", 6),
+            ("clone_attempt", 2),
+            ("collect", 2),
+            ("evidence", 2),
+            ("candidate", 3),
+            ("publish_branch", 1),
+            ("checkout_clean", 1),
+            ("land", 2),
+            ("read_file", 1),
+            ("changed_paths", 1),
+            ("tip", 1),
+            ("is_landed", 1),
+            ("reap", 2),
+        ]
+    );
+    drop(world);
+}
+
+/// The system calls in a trace, with the file they were for.
+fn synced(trace: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(trace.parent().unwrap()).unwrap().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with("trace") {
+            continue;
+        }
+        for line in fs::read_to_string(entry.path()).unwrap().lines().filter(|line| line.contains("sync(")) {
+            let from = line.find('<').map_or(0, |at| at + 1);
+            let to = line.rfind(">)").unwrap_or(line.len());
+            files.push(line[from..to].to_owned());
+        }
+        fs::remove_file(entry.path()).unwrap();
+    }
+    files
+}
+
+#[test]
+fn objects_and_refs_are_on_the_disk_before_an_answer() {
+    let name = "objects_and_refs_are_on_the_disk_before_an_answer";
+    let probe = tempfile::tempdir().unwrap();
+    let tried = Command::new("strace").args(["-f", "-o"]).arg(probe.path().join("t")).arg("true").output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        return not_run_here(name, "strace is missing or may not trace here");
+    }
+    let trace = probe.path().join("trace");
+    let counted =
+        Counted::new(&format!("strace -f -ff -y -qq -e trace=fsync,fdatasync -e signal=none -o '{}'", trace.display()));
+    let world = World::with(&counted.git);
+    let main = world.main();
+    let ends = |files: &[String], end: &str| files.iter().filter(|file| file.ends_with(end)).count();
+    let inside = |files: &[String], part: &str| files.iter().filter(|file| file.contains(part)).count();
+    let forge_made = synced(&trace);
+    assert!(inside(&forge_made, "/objects/pack/") >= 1, "{forge_made:?}");
+    assert_eq!(ends(&forge_made, "/refs/heads/main.lock"), 1, "{forge_made:?}");
+
+    let clone = world.clone_at("ET-001", &main);
+    assert_eq!(synced(&trace), Vec::<String>::new(), "a clone is not worth a sync");
+    for n in 0..20 {
+        put(&clone, &format!("src/{n}"), format!("{n}\n"));
+        commit(&clone, "step");
+    }
+    let head = world.forge.collect(&clone, &task("ET-001"), 1, &main).unwrap();
+    let collected = synced(&trace);
+    assert!(inside(&collected, "/objects/pack/") >= 1, "{collected:?}");
+    assert_eq!(ends(&collected, "/refs/orch/attempts/ET-001/1.lock"), 1, "{collected:?}");
+    assert!(collected.len() <= 5, "twenty commits come as one pack: {collected:?}");
+
+    let candidate = world.candidate(&main, &head);
+    let made = synced(&trace);
+    assert!(inside(&made, "/objects/") >= 1 && ends(&made, ".lock") == 0, "{made:?}");
+    world.forge.land(&main, &candidate.commit).unwrap();
+    let landed = synced(&trace);
+    assert_eq!(landed.len(), 1, "{landed:?}");
+    assert!(landed[0].ends_with("/refs/heads/main.lock"), "{landed:?}");
+    println!("syncs by git: collect {}, candidate {}, land {}", collected.len(), made.len(), landed.len());
+    drop((world, counted.root));
+}

@@ -1,0 +1,18 @@
+//! The crate against the real git program, in throw-away folders.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say where, and people read what it prints"
+)]
+
+mod candidates;
+mod clones;
+mod cost;
+mod evidence;
+mod fixture;
+mod forge;
+mod hostile;
+mod landing;
+mod source;

@@ -1,0 +1,104 @@
+//! Where the code lives: one [`Forge`] per repository. All calls block; the engine keeps them off its own thread.
+
+use camino::Utf8PathBuf;
+use orch_rules::attempt::Evidence;
+use orch_rules::event::CandidateResult;
+use orch_rules::ids::{AttemptNumber, CommitId, TaskId, Timestamp, WorkItemId};
+
+/// What went wrong with the code's home.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ForgeError {
+    /// May pass by itself: a busy lock, a full disk, a killed process.
+    #[error("{0}")]
+    Passing(String),
+    /// Will not pass by itself.
+    #[error("{0}")]
+    Lasting(String),
+}
+
+/// Result of a forge call.
+pub type ForgeResult<T> = Result<T, ForgeError>;
+
+/// One attempt's own clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workplace {
+    /// Whose.
+    pub task: TaskId,
+    /// For the documents folder `docs/work-items/<ID>/`.
+    pub work_item: WorkItemId,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// Local branch the agent works on.
+    pub branch: String,
+    /// Where the clone goes.
+    pub directory: Utf8PathBuf,
+    /// Name and mail of the commits made there.
+    pub identity: Identity,
+}
+
+/// Who commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+}
+
+/// How a candidate is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateOrder {
+    /// The task's head.
+    pub head: CommitId,
+    /// Commit message, trailers included.
+    pub message: String,
+    /// Author and committer.
+    pub identity: Identity,
+    /// Author and committer date: the same order makes the same commit.
+    pub at: Timestamp,
+}
+
+/// Main's tip after bringing it up to date with the user's own repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// The tip tasks start from and land on.
+    pub tip: CommitId,
+    /// The user's branch has commits that ours lacks and the reverse: a sentence for people.
+    pub diverged: Option<String>,
+}
+
+/// How a landing ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landing {
+    /// Main is, or contains, the candidate.
+    pub landed: bool,
+    /// Main's tip now.
+    pub main: CommitId,
+}
+
+/// A repository's code. Every call is safe to repeat.
+pub trait Forge: Send + Sync {
+    /// Bring main up to date with where its users push, and tell its tip.
+    fn base(&self) -> ForgeResult<Base>;
+    /// Make the attempt's clone at `start`, pinned; an existing directory is replaced.
+    fn prepare(&self, place: &Workplace, start: &CommitId) -> ForgeResult<()>;
+    /// Commands that commit what an agent left, to be run inside its confinement.
+    fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>>;
+    /// Fetch the attempt's head and say what it did since `start`.
+    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence>;
+    /// Remove the attempt's clone.
+    fn discard(&self, place: &Workplace) -> ForgeResult<()>;
+    /// A clean checkout of an exact commit; an existing directory is replaced.
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()>;
+    /// Combine a head with `onto`.
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult>;
+    /// Move main from `parent` to `candidate` by compare-and-set.
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing>;
+    /// Move a task branch from `was` (`None`: it is not there) to `head`. Never main. A branch that is elsewhere was
+    /// pushed by a person: a lasting error, and nothing is moved.
+    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()>;
+    /// Remove a task branch (never main), keeping its head under the archive if asked, and the task's other refs.
+    fn clean_up(&self, task: &TaskId, branch: &str, archive: bool) -> ForgeResult<()>;
+    /// A file of a commit as text, cut to `cap` bytes; `None` if it is not a plain file there.
+    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>>;
+}

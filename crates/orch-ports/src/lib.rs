@@ -1,0 +1,9 @@
+//! The words and traits of the world outside the rules: what the engine asks of a store, a forge, a runner and an
+//! agent. No I/O here, no fakes; those live in the adapters and in the test kit.
+
+pub mod agent;
+pub mod forge;
+pub mod runner;
+pub mod store;
+
+pub use store::Store;

@@ -1,0 +1,350 @@
+//! The durable memory: facts, change sets under guards, the work table, the inbox, and the read models.
+
+use async_trait::async_trait;
+use orch_rules::attempt::{Attempt, Usage};
+use orch_rules::change::{AuditLine, ChangeSet, Guard};
+use orch_rules::check::Check;
+use orch_rules::effect::Effect;
+use orch_rules::episode::Episode;
+use orch_rules::event::Event;
+use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
+use orch_rules::ids::{AttemptNumber, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId};
+use orch_rules::lane::{LaneEntry, Repository};
+use orch_rules::pipeline::Pipeline;
+use orch_rules::task::Task;
+use serde::{Deserialize, Serialize};
+
+/// Row number in the work table.
+pub type WorkId = i64;
+/// Row number in the inbox.
+pub type InboxId = i64;
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A guard of the change set does not hold: reload the facts and decide again. Nothing was written.
+    #[error("guard {} does not hold", .0.name())]
+    Guard(Guard),
+    /// The work row was handed on to another attempt meanwhile: stop, touch nothing.
+    #[error("work {work} belongs to another attempt now")]
+    Stale {
+        /// Which.
+        work: WorkId,
+    },
+    /// No such row.
+    #[error("{what} does not exist")]
+    Missing {
+        /// For people.
+        what: String,
+    },
+    /// The database was written by a newer release whose rows this one cannot read.
+    #[error(
+        "the database needs a release that reads schema {min_reader}, this one reads up to {reads}: install the newer release again, or restore the backup made before the upgrade"
+    )]
+    TooNew {
+        /// What the database asks for.
+        min_reader: i64,
+        /// What this build reads.
+        reads: i64,
+    },
+    /// The disk is full.
+    #[error("the disk that holds the database is full: {detail}")]
+    Full {
+        /// Engine's words.
+        detail: String,
+    },
+    /// The database cannot be used at all (wrong file, library too old, no connection).
+    #[error("the database cannot be opened: {detail}")]
+    Unusable {
+        /// What and what to do.
+        detail: String,
+    },
+    /// A row cannot be read back: its spelling is unknown to this build. It is left as it is.
+    #[error("{what} cannot be read by this release: {detail}")]
+    Unreadable {
+        /// Which row.
+        what: String,
+        /// Why.
+        detail: String,
+    },
+    /// Anything else; may pass by itself.
+    #[error("the database failed: {detail}")]
+    Failed {
+        /// Engine's words.
+        detail: String,
+    },
+}
+
+/// Result of a store call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// One accepted event, stored before anybody is answered (X2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// `cli`, `api`, later `plane`, `gitea`.
+    pub source: String,
+    /// Known once per source: a second delivery with the same key is a duplicate.
+    pub key: String,
+    /// Who caused it: a person's name.
+    pub by: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The answer to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its inbox row (the first one's, for a duplicate).
+    pub inbox: InboxId,
+    /// It was there already; nothing was written.
+    pub duplicate: bool,
+    /// For a duplicate that was handled already: what was answered.
+    pub answer: Option<InboxAnswer>,
+}
+
+/// What became of an inbox row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer")]
+pub enum InboxAnswer {
+    /// Absorbed.
+    Accepted {
+        /// For people.
+        text: String,
+    },
+    /// It changes nothing, and why.
+    Refused {
+        /// For people.
+        why: String,
+    },
+}
+
+/// What a work row asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "work")]
+pub enum Job {
+    /// Handle an inbox row.
+    Inbox {
+        /// Which.
+        inbox: InboxId,
+        /// Who caused it.
+        by: String,
+        /// What happened.
+        event: Event,
+    },
+    /// Decide a task again.
+    DecideTask {
+        /// Which.
+        task: TaskId,
+    },
+    /// Decide a lane again.
+    DecideLane {
+        /// Which.
+        repository: RepositoryId,
+    },
+    /// Perform an effect.
+    Perform {
+        /// Which.
+        effect: Effect,
+    },
+}
+
+/// A claimed row of the work table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// Row.
+    pub id: WorkId,
+    /// What is asked for.
+    pub job: Job,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Raised by every claim; a finish with an older one is [`StoreError::Stale`].
+    pub fence: i64,
+}
+
+/// Who claims, and how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// This process; rows of another owner are reclaimed by [`Store::reclaim`].
+    pub owner: String,
+    /// At most so many rows.
+    pub limit: u32,
+    /// Kinds that may not be claimed now (their own limit is reached), as spelled by [`Job::kind`].
+    pub without: Vec<String>,
+}
+
+impl Job {
+    /// Spelling of the `kind` column: `inbox`, `decide_task`, `decide_lane`, or the effect's kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Inbox { .. } => "inbox",
+            Self::DecideTask { .. } => "decide_task",
+            Self::DecideLane { .. } => "decide_lane",
+            Self::Perform { effect } => effect.kind(),
+        }
+    }
+}
+
+/// How a claimed row ends, in the same transaction as the change set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// Which row.
+    pub work: WorkId,
+    /// The fence of the claim.
+    pub fence: i64,
+    /// How.
+    pub how: Finished,
+}
+
+/// The ends of a work row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finished {
+    /// Done; for an inbox row with what is answered.
+    Done {
+        /// Stored with the inbox row.
+        answer: Option<InboxAnswer>,
+    },
+    /// Try again later.
+    Again {
+        /// Not before.
+        due: Timestamp,
+        /// Why.
+        error: String,
+    },
+    /// Failed for good: parked and shown.
+    Failed {
+        /// Why.
+        error: String,
+    },
+}
+
+/// What an applied change set set in motion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// Rows were queued: somebody should claim.
+    pub queued: bool,
+}
+
+/// Everything kept of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// All, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// All, oldest first.
+    pub checks: Vec<Check>,
+    /// All, oldest first.
+    pub episodes: Vec<Episode>,
+    /// All, oldest first.
+    pub usage: Vec<UsageRow>,
+    /// All, oldest first.
+    pub audit: Vec<AuditLine>,
+    /// Its places in lines.
+    pub lane: Vec<LaneEntry>,
+    /// Its work rows that are not done.
+    pub work: Vec<WorkRow>,
+    /// Tasks it waits for: id, work item, terminal.
+    pub dependencies: Vec<(TaskId, WorkItemId, bool)>,
+}
+
+/// One run's cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsageRow {
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// At which stage.
+    pub stage: StageId,
+    /// How much.
+    pub usage: Usage,
+    /// When it was booked.
+    pub at: Timestamp,
+}
+
+/// A row of the work table, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkRow {
+    /// Row.
+    pub id: WorkId,
+    /// See [`Job::kind`].
+    pub kind: String,
+    /// `queued`, `running`, `done`, `failed`, `cancelled`.
+    pub state: String,
+    /// The task, if it is for one.
+    pub task: Option<TaskId>,
+    /// Tries so far.
+    pub attempt: u32,
+    /// Not before.
+    pub due: Timestamp,
+    /// Last error.
+    pub error: Option<String>,
+}
+
+/// The queue at a glance (C5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct QueueView {
+    /// Rows by kind and state, `(kind, state, count)`; `done` rows are not counted.
+    pub counts: Vec<(String, String, i64)>,
+    /// Rows that are running or failed, oldest first, at most 200.
+    pub rows: Vec<WorkRow>,
+    /// Slot rows: `(key, used)`.
+    pub slots: Vec<(String, i64)>,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskFilter {
+    /// Only this repository.
+    pub repository: Option<RepositoryId>,
+    /// Terminal ones too.
+    pub ended: bool,
+    /// At most so many, newest first; 0 means 500.
+    pub limit: u32,
+}
+
+/// The durable memory. Every call may wait for a disk or a network; none needs an outer lock.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Store an event and queue its handling, in one transaction, before the sender is answered.
+    async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
+    /// Take due rows: most urgent first, never two with the same ordering key at once, never one while an earlier
+    /// row of its ordering key is unfinished.
+    async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>>;
+    /// Rows left running by owners other than this one are queued again. Only for a caller that knows them dead.
+    async fn reclaim(&self, owner: &str) -> StoreResult<u64>;
+    /// The moment the next queued row falls due; `None` if nothing is queued.
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// All guards hold and everything is written, or nothing is; then (and only then) the work row is finished.
+    async fn apply(&self, changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied>;
+    /// Everything a task's decision sees, and the store's clock.
+    async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)>;
+    /// Everything a lane's decision sees, and the store's clock.
+    async fn lane_facts(&self, repository: &RepositoryId, policy: &Policy)
+    -> StoreResult<(RepositoryFacts, Timestamp)>;
+    /// The store's clock.
+    async fn now(&self) -> StoreResult<Timestamp>;
+    /// Registers a repository, or brings prefix, base branch and serial mode of a known one up to date.
+    async fn register(&self, repository: &Repository) -> StoreResult<Repository>;
+    /// Keeps a pipeline by its digest; harmless to repeat.
+    async fn keep_pipeline(&self, pipeline: &Pipeline) -> StoreResult<()>;
+    /// A kept pipeline.
+    async fn pipeline(&self, digest: &PipelineDigest) -> StoreResult<Pipeline>;
+    /// The highest work item number given out for (repository, prefix); 0 if none.
+    async fn highest_number(&self, repository: &RepositoryId, prefix: &str) -> StoreResult<u32>;
+    /// Who holds a natural key now.
+    async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>>;
+    /// One task row.
+    async fn task(&self, task: &TaskId) -> StoreResult<Option<Task>>;
+    /// The task that holds this work item id; failing that, the newest cancelled one that held it.
+    async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>>;
+    /// Task rows for a list.
+    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
+    /// Ids of every task that is not terminal, for the sweep; in chunks after `after`.
+    async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>>;
+    /// Everything kept of a task.
+    async fn history(&self, task: &TaskId) -> StoreResult<History>;
+    /// All repositories.
+    async fn repositories(&self) -> StoreResult<Vec<Repository>>;
+    /// The queue at a glance.
+    async fn queue(&self) -> StoreResult<QueueView>;
+    /// A consistent copy of the whole database while it is in use. SQLite: a database file at `path`;
+    /// PostgreSQL: refused with the words which of its own tools to use.
+    async fn backup(&self, path: &camino::Utf8Path) -> StoreResult<()>;
+}

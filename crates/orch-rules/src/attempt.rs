@@ -1,0 +1,140 @@
+//! An attempt: one try of one agent at one visit of a stage, and what it left behind.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptNumber, CodeId, CommitId, PatchId, StageId, TaskId, Timestamp};
+use crate::pipeline::Role;
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Whose.
+    pub task: TaskId,
+    /// Its fence.
+    pub number: AttemptNumber,
+    /// The visit it belongs to.
+    pub visit: u32,
+    /// The stage of that visit.
+    pub stage: StageId,
+    /// The role that acts.
+    pub role: Role,
+    /// Commit the clone starts from; `None` until the first run has cut the branch.
+    pub start: Option<CommitId>,
+    /// What the agent is told of the failure that sent it back.
+    pub rework: Option<String>,
+    /// Asked for; the run directory exists soon after.
+    pub requested_at: Timestamp,
+    /// A stop was sent to the run.
+    pub stop_requested: bool,
+    /// How it ended; `None` while it runs.
+    pub ended: Option<Ended>,
+}
+
+/// How and when an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub how: RunEnd,
+    /// When.
+    pub at: Timestamp,
+    /// What was collected from git; `None` if nothing could be (spawn failure, lost run).
+    pub evidence: Option<Evidence>,
+}
+
+/// The ways a run ends. Failure, timeout and an empty delivery are told apart (D4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "end")]
+pub enum RunEnd {
+    /// Exit 0. Says nothing about the evidence.
+    Completed,
+    /// Another exit code or a signal.
+    Failed {
+        /// For people: `exit code 3`, `signal 9`.
+        reason: String,
+    },
+    /// The deadline passed.
+    TimedOut,
+    /// No output for longer than the stall limit.
+    Stalled,
+    /// Stopped on request.
+    Stopped,
+    /// The supervisor died without a result and its process tree is proved dead.
+    Lost,
+    /// The supervisor died without a result and nobody can prove its tree dead: nothing may start.
+    Quarantined,
+    /// The agent could not be started.
+    SpawnFailed {
+        /// The error.
+        reason: String,
+    },
+}
+
+/// What git says of an attempt's work. Never the agent's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Where the attempt started.
+    pub start: CommitId,
+    /// Its last commit; equal to `start` if it committed nothing.
+    pub head: CommitId,
+    /// Main's tip when the evidence was taken: the patch id is taken against the merge base with it.
+    pub base: CommitId,
+    /// Code id of `head`.
+    pub code: CodeId,
+    /// Patch id of the task's whole change.
+    pub patch: PatchId,
+    /// Commits between `start` and `head`.
+    pub commits: u32,
+    /// Documents of the work item that this attempt wrote (added or modified), relative to the documents folder.
+    pub documents: Vec<DocumentFact>,
+    /// Paths outside the documents folder that this attempt changed, at most [`Evidence::PATHS_KEPT`].
+    pub changed: Vec<String>,
+    /// How many there were in all.
+    pub changed_total: u32,
+}
+
+impl Evidence {
+    /// How many changed paths are kept in the row.
+    pub const PATHS_KEPT: usize = 200;
+    /// Neither a commit nor a document: an empty delivery.
+    pub fn is_empty(&self) -> bool {
+        self.head == self.start
+    }
+    /// A document this attempt wrote, by its path relative to the documents folder.
+    pub fn document(&self, path: &str) -> Option<&DocumentFact> {
+        self.documents.iter().find(|d| d.path == path)
+    }
+}
+
+/// What the rules know of one document: its front matter and the text a rollback hands on. Made from git objects
+/// by [`crate::verdict::read_document`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentFact {
+    /// Relative to `docs/work-items/<ID>/`, for example `12-review.md`.
+    pub path: String,
+    /// Front matter fields as text, keys in lower case; or why there are none.
+    pub fields: Result<BTreeMap<String, String>, String>,
+    /// Questions for a human (front matter `questions:`).
+    pub questions: Vec<String>,
+    /// The must-fix part, verbatim, cut to a limit (B5); empty if the document has none.
+    pub must_fix: String,
+}
+
+/// Tokens and money of one run. Append-only: a stale attempt's money was spent. `None` is unknown and never looks
+/// like zero.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Full input tokens, cached ones included.
+    pub input_tokens: Option<u64>,
+    /// Of these, read from the cache.
+    pub cached_tokens: Option<u64>,
+    /// Of these, written to the cache.
+    pub cache_creation_tokens: Option<u64>,
+    /// Output tokens.
+    pub output_tokens: Option<u64>,
+    /// Millionths of a US dollar.
+    pub cost_micros: Option<u64>,
+    /// Model name as the agent reported it.
+    pub model: Option<String>,
+}

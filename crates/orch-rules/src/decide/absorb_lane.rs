@@ -1,0 +1,173 @@
+//! What an event makes of a lane's facts. Answers that carry an older fence, or belong to a place that was given
+//! up, change nothing.
+
+use crate::change::Change;
+use crate::check::{Check, CheckKey, CheckOutcome};
+use crate::event::{CandidateResult, LaneEvent, Refusal};
+use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
+use crate::lane::{Ejection, Freeze, LaneState};
+
+use super::draft::ORCH;
+use super::lane_draft::LaneDraft;
+use super::lane_rules;
+
+/// Fold an event into the draft; answers in one sentence for the person who asked.
+pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, by: &str) -> Result<String, Refusal> {
+    match event {
+        LaneEvent::FreezeRequested { reason } => freeze(draft, by, reason),
+        LaneEvent::UnfreezeRequested => unfreeze(draft, by),
+        LaneEvent::Paused => Ok(set_paused(draft, by, true)),
+        LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
+        LaneEvent::CandidateMade { task, fence, main, result } => Ok(candidate_made(draft, task, *fence, main, result)),
+        LaneEvent::CheckEnded { task, check, outcome, excerpt } => {
+            Ok(check_ended(draft, task, check, outcome, excerpt))
+        }
+        LaneEvent::LandEnded { task, fence, main, landed } => Ok(land_ended(draft, task, *fence, main, *landed)),
+        LaneEvent::EffectFailed { task, effect, error } => Ok(effect_failed(draft, task, effect, error)),
+        LaneEvent::Looked => Ok("looked".to_owned()),
+    }
+}
+
+fn refuse(draft: &LaneDraft, why: &str) -> Refusal {
+    Refusal { work_item: WorkItemId(draft.facts.repository.id.0.clone()), why: why.to_owned() }
+}
+
+fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> Result<String, Refusal> {
+    if let Some(freeze) = &draft.facts.repository.frozen {
+        return Err(refuse(draft, &format!("it is frozen already: {}", freeze.reason)));
+    }
+    draft.audit(None, by, "freeze", format!("frozen: {reason}"));
+    let at = draft.now;
+    let repository = &mut draft.facts.repository;
+    repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.to_owned(), at });
+    repository.freeze_epoch += 1;
+    wake_everybody(draft);
+    Ok("frozen: nothing enters and nothing lands".to_owned())
+}
+
+fn unfreeze(draft: &mut LaneDraft, by: &str) -> Result<String, Refusal> {
+    if draft.facts.repository.frozen.is_none() {
+        return Err(refuse(draft, "it is not frozen"));
+    }
+    draft.audit(None, by, "unfreeze", "the freeze is lifted");
+    draft.facts.repository.frozen = None;
+    draft.facts.repository.freeze_epoch += 1;
+    wake_everybody(draft);
+    Ok("the freeze is lifted".to_owned())
+}
+
+fn set_paused(draft: &mut LaneDraft, by: &str, paused: bool) -> String {
+    if draft.facts.repository.paused == paused {
+        return if paused { "it is paused already" } else { "it is not paused" }.to_owned();
+    }
+    draft.audit(None, by, if paused { "pause" } else { "resume" }, if paused { "paused" } else { "goes on" });
+    draft.facts.repository.paused = paused;
+    wake_everybody(draft);
+    if paused { "paused: what runs goes on, nothing new starts" } else { "goes on" }.to_owned()
+}
+
+/// Their reasons for waiting changed.
+fn wake_everybody(draft: &mut LaneDraft) {
+    let repository = draft.facts.repository.id.clone();
+    draft.change(Change::WakeRepository { repository });
+}
+
+fn stale(draft: &mut LaneDraft, task: &TaskId, what: &str) -> String {
+    draft.audit(Some(task), ORCH, "stale_lane", format!("{what} came after its time: nothing changes"));
+    "stale".to_owned()
+}
+
+fn candidate_made(
+    draft: &mut LaneDraft,
+    task: &TaskId,
+    fence: i64,
+    main: &CommitId,
+    result: &CandidateResult,
+) -> String {
+    let expected = draft.landing_of(task).map(|l| l.entry.state.clone());
+    if expected != Some(LaneState::Building { fence }) {
+        return stale(draft, task, "a candidate");
+    }
+    draft.facts.repository.main = Some(main.clone());
+    match result {
+        CandidateResult::Conflict { paths } => {
+            let cause = Ejection::Conflict { paths: paths.clone(), onto: main.clone() };
+            let text = format!("conflicts with main at {main}: {}", paths.join(", "));
+            draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
+        }
+        CandidateResult::Made { candidate } if candidate.empty => {
+            let text = format!("main at {main} contains it already");
+            draft.move_landing(task, LaneState::Landed { commit: main.clone() }, "candidate_made", text);
+        }
+        CandidateResult::Made { candidate } => lane_rules::test(draft, task, candidate.clone()),
+    }
+    "recorded".to_owned()
+}
+
+fn check_ended(draft: &mut LaneDraft, task: &TaskId, id: &CheckId, outcome: &CheckOutcome, excerpt: &str) -> String {
+    let expected = draft.landing_of(task).and_then(|l| match &l.entry.state {
+        LaneState::Testing { candidate, check } if check == id => Some(candidate.clone()),
+        _ => None,
+    });
+    let Some(candidate) = expected else { return stale(draft, task, "a check") };
+    let check = Check {
+        id: id.clone(),
+        repository: draft.facts.repository.id.clone(),
+        task: task.clone(),
+        commit: candidate.commit.clone(),
+        key: CheckKey::Candidate(candidate.commit.clone()),
+        requested_at: draft.now,
+        outcome: Some(outcome.clone()),
+        excerpt: excerpt.to_owned(),
+        ended_at: Some(draft.now),
+    };
+    draft.change(Change::PutCheck { check });
+    let onto = candidate.parent.clone();
+    let (state, text) = match outcome {
+        CheckOutcome::Passed => {
+            let text = format!("candidate {} passes its tests", candidate.commit);
+            (LaneState::Tested { candidate }, text)
+        }
+        CheckOutcome::Failed { reason } => {
+            let cause = Ejection::Red { excerpt: excerpt.to_owned(), onto };
+            (LaneState::Ejected { cause }, format!("candidate {} fails its tests: {reason}", candidate.commit))
+        }
+        CheckOutcome::Unknown { reason } => {
+            let cause = Ejection::Unknown { reason: reason.clone() };
+            (LaneState::Ejected { cause }, format!("candidate {} could not be tested: {reason}", candidate.commit))
+        }
+    };
+    draft.move_landing(task, state, "candidate_tested", text);
+    "recorded".to_owned()
+}
+
+fn land_ended(draft: &mut LaneDraft, task: &TaskId, fence: i64, main: &CommitId, landed: bool) -> String {
+    let expected = draft.landing_of(task).and_then(|l| match &l.entry.state {
+        LaneState::Landing { candidate, fence: held } if *held == fence => Some(candidate.clone()),
+        _ => None,
+    });
+    let Some(candidate) = expected else { return stale(draft, task, "a landing") };
+    draft.facts.repository.main = Some(main.clone());
+    if landed {
+        let text = format!("main is {}", candidate.commit);
+        draft.move_landing(task, LaneState::Landed { commit: candidate.commit }, "land_ended", text);
+    } else {
+        draft.move_landing(task, LaneState::Queued, "land_ended", format!("main moved to {main} meanwhile"));
+    }
+    "recorded".to_owned()
+}
+
+/// Making a candidate or landing kept failing. A landing in doubt is never given up here: its effect asks git first
+/// whether main has the candidate, so a failure means it has not.
+fn effect_failed(draft: &mut LaneDraft, task: &TaskId, effect: &str, error: &str) -> String {
+    let in_hands = draft
+        .landing_of(task)
+        .is_some_and(|l| matches!(l.entry.state, LaneState::Building { .. } | LaneState::Landing { .. }));
+    if !in_hands {
+        return stale(draft, task, effect);
+    }
+    let reason = format!("{effect} failed: {error}");
+    let cause = Ejection::Unknown { reason: reason.clone() };
+    draft.move_landing(task, LaneState::Ejected { cause }, "lane_effect_failed", reason);
+    "recorded".to_owned()
+}

@@ -1,0 +1,40 @@
+//! What an event makes of a task's facts. A person's event may be refused; an outcome never is: what came too late
+//! is recorded and changes nothing else.
+
+mod commands;
+mod outcomes;
+
+use crate::event::{Refusal, TaskEvent};
+
+use super::draft::Draft;
+
+/// Fold an event into the draft; answers in one sentence for the person who asked.
+pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, Refusal> {
+    match event {
+        TaskEvent::StartRequested => commands::start(draft, by),
+        TaskEvent::Approved => commands::approve(draft, by),
+        TaskEvent::Rejected { reason } => commands::reject(draft, by, reason),
+        TaskEvent::DeployConfirmed => commands::confirm_deploy(draft, by),
+        TaskEvent::StopRequested => commands::stop(draft, by),
+        TaskEvent::RetryRequested => commands::retry(draft, by),
+        TaskEvent::Paused => commands::set_paused(draft, by, true),
+        TaskEvent::Resumed => commands::set_paused(draft, by, false),
+        TaskEvent::PrioritySet { priority } => commands::set_priority(draft, by, *priority),
+        TaskEvent::DependencyAdded { on } => commands::add_dependency(draft, by, on),
+        TaskEvent::DependencyRemoved { on } => commands::remove_dependency(draft, by, on),
+        TaskEvent::CommentSeen => Ok(commands::record(draft, by, "comment_seen", "comment: no pipeline action")),
+        TaskEvent::StatusSeen { status } => {
+            Ok(commands::record(draft, by, "status_seen", &format!("status {status}: no pipeline action")))
+        }
+        TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
+        TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from } => {
+            Ok(outcomes::run_ended(draft, *attempt, end, evidence.as_ref(), usage.as_ref(), cut_from.as_ref()))
+        }
+        TaskEvent::CheckEnded { check, outcome, excerpt } => Ok(outcomes::check_ended(draft, check, outcome, excerpt)),
+        TaskEvent::EffectFailed { effect, error } => {
+            draft.audit(super::draft::ORCH, "effect_failed", format!("{effect} failed for good: {error}"));
+            Ok("recorded".to_owned())
+        }
+        TaskEvent::Looked => Ok("looked".to_owned()),
+    }
+}

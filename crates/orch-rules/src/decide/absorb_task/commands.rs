@@ -1,0 +1,208 @@
+//! What people ask for. Each either changes the facts or is refused with the reason and the way out.
+
+use crate::change::Change;
+use crate::decide::draft::Draft;
+use crate::episode::{Answer, EpisodeKind};
+use crate::event::Refusal;
+use crate::ids::TaskId;
+use crate::lane::Line;
+use crate::task::{Hold, Position, StopRequest};
+use crate::work_item::entry_check;
+
+type Answered = Result<String, Refusal>;
+
+fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
+    Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.into() })
+}
+
+fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
+    let position = &draft.facts.task.position;
+    if position.is_terminal() {
+        return refuse(draft, format!("it is {}; nothing moves it any more", position.name())).map(|_| ());
+    }
+    Ok(())
+}
+
+/// Start the line (A5), or run the first stage again after its questions were answered (A9). An existing task is
+/// neither re-created nor restarted.
+pub fn start(draft: &mut Draft, by: &str) -> Answered {
+    refuse_if_terminal(draft)?;
+    match draft.facts.task.position.clone() {
+        Position::Backlog => {
+            let task = &draft.facts.task;
+            let reasons = entry_check(&task.title, &task.description, &draft.facts.policy);
+            let now = draft.now;
+            if !reasons.is_empty() {
+                let text = reasons.join("; ");
+                draft.hold(Hold::EntryRefused { reasons }, "entry_check");
+                return Ok(format!("the entry check failed: {text}"));
+            }
+            draft.audit(by, "start", "starts the line");
+            let task = &mut draft.facts.task;
+            task.hold = None;
+            task.started_at = Some(now);
+            draft.enter(Position::Entering);
+            draft.join(Line::Entry, None, false);
+            Ok("started".to_owned())
+        }
+        Position::Stage(stage) if draft.facts.pipeline.entry().is_some_and(|e| e.id == stage) => {
+            let running = draft.facts.attempt.as_ref().is_some_and(|a| a.ended.is_none());
+            if running || draft.facts.task.hold.is_some() || draft.visit_attempt().is_none() {
+                return refuse(draft, "it is started already; orch show tells what it waits for");
+            }
+            if let Some(episode) = draft.open_episode(EpisodeKind::Questions) {
+                draft.answer(episode, Answer::Approved, by);
+            }
+            draft.audit(by, "start", format!("{stage} runs again"));
+            draft.enter_again();
+            Ok(format!("{stage} runs again"))
+        }
+        _ => refuse(draft, "it is started already; orch show tells what it waits for"),
+    }
+}
+
+/// Yes to what is asked, if approval is asked; it never replaces a gate (A10).
+pub fn approve(draft: &mut Draft, by: &str) -> Answered {
+    refuse_if_terminal(draft)?;
+    let Some(episode) = draft.open_episode(EpisodeKind::Approval) else {
+        return refuse(draft, "nothing waits for approval; orch show tells what it waits for");
+    };
+    draft.audit(by, "approve", format!("approved {}", episode.about));
+    draft.answer(episode, Answer::Approved, by);
+    Ok("approved".to_owned())
+}
+
+/// No, with the reason (A10).
+pub fn reject(draft: &mut Draft, by: &str, reason: &str) -> Answered {
+    refuse_if_terminal(draft)?;
+    let Some(episode) = draft.open_episode(EpisodeKind::Approval) else {
+        return refuse(draft, "nothing waits for approval, so there is nothing to reject; orch stop cancels the task");
+    };
+    draft.answer(episode, Answer::Rejected { reason: reason.to_owned() }, by);
+    Ok("rejected; the agent gets your reason".to_owned())
+}
+
+/// Production may have exactly the candidate that was asked about (A13).
+pub fn confirm_deploy(draft: &mut Draft, by: &str) -> Answered {
+    refuse_if_terminal(draft)?;
+    let Some(episode) = draft.open_episode(EpisodeKind::ConfirmDeploy) else {
+        return refuse(draft, "nothing waits for Confirm Deploy");
+    };
+    draft.audit(by, "confirm_deploy", format!("confirmed {}", episode.about));
+    draft.answer(episode, Answer::Approved, by);
+    Ok("confirmed".to_owned())
+}
+
+/// Cancel (I). Kept until it can be carried out.
+pub fn stop(draft: &mut Draft, by: &str) -> Answered {
+    if !draft.facts.policy.stop {
+        return refuse(draft, "stopping is switched off on this host (switches.stop)");
+    }
+    let position = &draft.facts.task.position;
+    if position.is_terminal() {
+        return refuse(draft, format!("too late: it is {}", position.name()));
+    }
+    if draft.facts.task.stop.is_some() {
+        return Ok("it is being stopped already".to_owned());
+    }
+    draft.audit(by, "stop", "stop asked for");
+    draft.facts.task.stop = Some(StopRequest { by: by.to_owned(), at: draft.now });
+    Ok("stopping".to_owned())
+}
+
+/// Lift a hold with fresh attempts (B6). Where only a check could not be run, only the check runs again.
+pub fn retry(draft: &mut Draft, by: &str) -> Answered {
+    refuse_if_terminal(draft)?;
+    let Some(hold) = draft.facts.task.hold.clone() else {
+        return refuse(draft, "nothing holds it; orch show tells what it waits for");
+    };
+    if let Hold::Cycle { through } = &hold {
+        let names: Vec<_> = through.iter().map(|w| w.as_str()).collect();
+        let why = format!(
+            "it is part of the dependency cycle {}; remove an edge: orch depend {} --on ID --remove",
+            names.join(" → "),
+            draft.facts.task.work_item
+        );
+        return refuse(draft, why);
+    }
+    draft.audit(by, "retry", "fresh attempts");
+    draft.facts.task.retries = 0;
+    draft.facts.task.hold = None;
+    match hold {
+        Hold::EntryRefused { .. } => return start(draft, by),
+        Hold::Stuck { .. } => retry_stuck(draft),
+        // An escalated task already stands where its red led, with the text for the next attempt.
+        Hold::Escalated { .. } | Hold::Cycle { .. } => {}
+    }
+    Ok("fresh attempts".to_owned())
+}
+
+fn retry_stuck(draft: &mut Draft) {
+    use crate::check::CheckOutcome;
+    let unknown = draft.facts.checks.iter().rposition(|c| matches!(c.outcome, Some(CheckOutcome::Unknown { .. })));
+    match unknown {
+        Some(at) if at + 1 == draft.facts.checks.len() => {
+            let check = draft.facts.checks[at].clone();
+            draft.request_check(check.commit, check.key);
+        }
+        _ if draft.stage().is_some_and(|s| s.kind.in_lane() && s.role.is_none()) => {}
+        _ => draft.enter_again(),
+    }
+}
+
+/// Pause or resume.
+pub fn set_paused(draft: &mut Draft, by: &str, paused: bool) -> Answered {
+    refuse_if_terminal(draft)?;
+    if draft.facts.task.paused == paused {
+        return Ok(if paused { "it is paused already" } else { "it is not paused" }.to_owned());
+    }
+    draft.audit(by, if paused { "pause" } else { "resume" }, if paused { "paused" } else { "goes on" });
+    draft.facts.task.paused = paused;
+    let repository = draft.facts.task.repository.clone();
+    draft.change(Change::WakeLane { repository });
+    Ok(if paused { "paused: what runs goes on, nothing new starts" } else { "goes on" }.to_owned())
+}
+
+/// Before or behind others, in every line it stands in.
+pub fn set_priority(draft: &mut Draft, by: &str, priority: i32) -> Answered {
+    refuse_if_terminal(draft)?;
+    draft.audit(by, "priority", format!("priority {priority}"));
+    draft.facts.task.priority = priority;
+    let entries: Vec<_> = draft.facts.lane.clone();
+    for mut entry in entries {
+        entry.priority = priority;
+        draft.put_entry(entry);
+    }
+    Ok(format!("priority {priority}"))
+}
+
+/// Wait for another task (J). A cycle it closes is found by the next decision, which sees all edges.
+pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
+    refuse_if_terminal(draft)?;
+    let task = draft.facts.task.id.clone();
+    if &task == on {
+        return refuse(draft, "a task cannot wait for itself");
+    }
+    draft.audit(by, "depend", format!("waits for {on}"));
+    draft.change(Change::AddDependency { task: task.clone(), on: on.clone() });
+    draft.change(Change::Wake { task });
+    Ok("waits for it".to_owned())
+}
+
+/// Do not wait any longer.
+pub fn remove_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
+    refuse_if_terminal(draft)?;
+    let task = draft.facts.task.id.clone();
+    let repository = draft.facts.task.repository.clone();
+    draft.audit(by, "depend", format!("no longer waits for {on}"));
+    draft.change(Change::RemoveDependency { task: task.clone(), on: on.clone() });
+    draft.change(Change::Wake { task });
+    draft.change(Change::WakeLane { repository });
+    Ok("does not wait for it any longer".to_owned())
+}
+
+/// Recorded, and nothing else (A8, A12).
+pub fn record(draft: &mut Draft, by: &str, rule: &str, text: &str) -> String {
+    draft.audit(by, rule, text);
+    "recorded".to_owned()
+}

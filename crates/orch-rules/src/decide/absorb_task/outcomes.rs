@@ -1,0 +1,155 @@
+//! What came back from the world: runs, checks, merges by hand.
+
+use crate::attempt::{Ended, Evidence, RunEnd, Usage};
+use crate::change::{Change, Guard, SLOT_RUNS};
+use crate::check::CheckOutcome;
+use crate::decide::draft::{Draft, ORCH};
+use crate::decide::task_rules::holder;
+use crate::effect::Effect;
+use crate::gate;
+use crate::ids::{AttemptNumber, CheckId, CommitId};
+use crate::pipeline::{GateName, StageKind};
+use crate::task::{Keys, Position};
+
+/// A run ended. Its money was spent whatever its fence says; anything else counts only for the newest attempt.
+pub fn run_ended(
+    draft: &mut Draft,
+    number: AttemptNumber,
+    end: &RunEnd,
+    evidence: Option<&Evidence>,
+    usage: Option<&Usage>,
+    cut_from: Option<&CommitId>,
+) -> String {
+    let current = draft.facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
+    let Some(mut attempt) = current else {
+        draft.audit(ORCH, "stale_run", format!("attempt {number} ended after its time: nothing changes"));
+        return "stale".to_owned();
+    };
+    let task = draft.facts.task.id.clone();
+    draft.guard(Guard::Fence { task: task.clone(), attempt: number });
+    attempt.ended = Some(Ended { how: end.clone(), at: draft.now, evidence: evidence.cloned() });
+    draft.facts.attempt = Some(attempt.clone());
+    if matches!(end, RunEnd::Lost) && attempt.visit == draft.facts.task.visit {
+        draft.facts.lost_in_visit += 1;
+    }
+    let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(end, evidence));
+    draft.audit(attempt.role.name(), "run_ended", text);
+    if let Some(cut) = cut_from
+        && draft.facts.task.base.is_none()
+    {
+        draft.facts.task.base = Some(cut.clone());
+    }
+    settle(draft, number, usage);
+    draft.change(Change::PutAttempt { attempt: attempt.clone() });
+    if let Some(usage) = usage {
+        let (stage, at) = (attempt.stage.clone(), draft.now);
+        draft.change(Change::AddUsage { task, attempt: number, stage, usage: usage.clone(), at });
+    }
+    if !draft.facts.task.position.is_terminal()
+        && let Some(evidence) = evidence
+        && moves_head(draft, end)
+    {
+        move_head(draft, evidence);
+    }
+    "recorded".to_owned()
+}
+
+/// Gives back what the run held, and wakes whoever waits for it.
+fn settle(draft: &mut Draft, number: AttemptNumber, usage: Option<&Usage>) {
+    let holder = holder(&draft.facts.task.id, number);
+    if let Some((budget, reserved)) = draft.facts.policy.budget.clone() {
+        // Unknown usage never looks like zero: then the whole reservation counts as spent.
+        let spent_micros = usage.and_then(|u| u.cost_micros).unwrap_or(reserved);
+        draft.change(Change::Settle { budget, holder: holder.clone(), spent_micros });
+    }
+    draft.change(Change::ReleaseSlot { key: SLOT_RUNS.to_owned(), holder });
+    draft.change(Change::WakeSlotWaiters { key: SLOT_RUNS.to_owned() });
+}
+
+/// Whether the attempt's commits become the task's head. Unfinished code of a developer is kept; what a judge or an
+/// author left outside its write scope, or half done, is not (X13). Commits on a candidate never are.
+fn moves_head(draft: &Draft, end: &RunEnd) -> bool {
+    let Some(attempt) = &draft.facts.attempt else { return false };
+    let Some(stage) = draft.facts.pipeline.stage(&attempt.stage) else { return false };
+    if stage.kind.in_lane() || stage.kind == StageKind::Deploy {
+        return false;
+    }
+    (matches!(end, RunEnd::Completed) || stage.kind == StageKind::Build) && in_write_scope(draft)
+}
+
+fn move_head(draft: &mut Draft, evidence: &Evidence) {
+    let task = &mut draft.facts.task;
+    let moved = task.head.as_ref() != Some(&evidence.head);
+    // A head that is still where the branch was cut was never published.
+    let was = task.head.replace(evidence.head.clone()).filter(|head| Some(head) != task.base.as_ref());
+    task.keys = Some(Keys { code: evidence.code.clone(), patch: evidence.patch.clone() });
+    let (id, branch, head) = (task.id.clone(), task.branch.clone(), evidence.head.clone());
+    if draft.facts.checks.iter().any(|c| c.key != crate::check::CheckKey::Code(evidence.code.clone())) {
+        let code = crate::check::CheckKey::Code(evidence.code.clone());
+        draft.facts.checks.retain(|c| c.key == code);
+    }
+    if moved && !evidence.is_empty() {
+        draft.perform(Effect::PublishBranch { task: id, branch, was, head });
+    }
+}
+
+fn describe(end: &RunEnd, evidence: Option<&Evidence>) -> String {
+    match end {
+        RunEnd::Completed => match evidence {
+            Some(e) if e.is_empty() => "nothing committed".to_owned(),
+            Some(e) => format!("{} commit(s), {} document(s)", e.commits, e.documents.len()),
+            None => "no evidence".to_owned(),
+        },
+        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } => reason.clone(),
+        RunEnd::TimedOut => "deadline passed".to_owned(),
+        RunEnd::Stalled => "went silent".to_owned(),
+        RunEnd::Stopped => "stopped".to_owned(),
+        RunEnd::Lost => "lost; its processes are proved dead".to_owned(),
+        RunEnd::Quarantined => "lost; its processes cannot be proved dead".to_owned(),
+    }
+}
+
+/// A check of the head ended: new evidence.
+pub fn check_ended(draft: &mut Draft, id: &CheckId, outcome: &CheckOutcome, excerpt: &str) -> String {
+    let now = draft.now;
+    let Some(check) = draft.facts.checks.iter_mut().find(|c| &c.id == id && c.outcome.is_none()) else {
+        draft.audit(ORCH, "stale_check", format!("check {id} ended after its time: nothing changes"));
+        return "stale".to_owned();
+    };
+    check.outcome = Some(outcome.clone());
+    excerpt.clone_into(&mut check.excerpt);
+    check.ended_at = Some(now);
+    let check = check.clone();
+    let text = match outcome {
+        CheckOutcome::Passed => format!("tests pass on {}", check.commit),
+        CheckOutcome::Failed { reason } => format!("tests fail on {}: {reason}", check.commit),
+        CheckOutcome::Unknown { reason } => format!("tests could not run on {}: {reason}", check.commit),
+    };
+    draft.change(Change::PutCheck { check });
+    draft.audit(ORCH, "check_ended", text);
+    "recorded".to_owned()
+}
+
+/// Merged by hand (B7): completes the task, except while production is being deployed, where only the deploy
+/// verdict does.
+pub fn pull_request_merged(draft: &mut Draft, by: &str, commit: &CommitId) -> String {
+    if draft.facts.task.position.is_terminal() {
+        return "nothing changes".to_owned();
+    }
+    if draft.stage().is_some_and(|s| s.kind == StageKind::Deploy) {
+        draft.audit(by, "pull_request_merged", format!("merged as {commit}; only the deploy verdict completes it"));
+        return "recorded".to_owned();
+    }
+    draft.audit(by, "pull_request_merged", format!("merged by hand as {commit}"));
+    draft.facts.task.landed = Some(commit.clone());
+    if let Some(attempt) = draft.facts.attempt.clone().filter(|a| a.ended.is_none()) {
+        draft.perform(Effect::StopRun { task: attempt.task, attempt: attempt.number });
+    }
+    draft.end(Position::Done);
+    draft.clean_up(false);
+    "completed".to_owned()
+}
+
+fn in_write_scope(draft: &Draft) -> bool {
+    gate::evaluate(GateName::CheckWriteScope, &draft.facts).outcome == gate::Outcome::Pass
+}

@@ -1,0 +1,293 @@
+//! A decision in the making: the facts as they would be, and the changes that make them so.
+
+use crate::attempt::Attempt;
+use crate::change::{AuditLine, Change, ChangeSet, Guard};
+use crate::check::{Check, CheckKey};
+use crate::effect::Effect;
+use crate::episode::{Answer, Answered, Episode, EpisodeKind};
+use crate::facts::{Dependencies, TaskFacts};
+use crate::ids::{CheckId, CommitId, EpisodeId, Timestamp};
+use crate::lane::{LaneEntry, LaneState, Line};
+use crate::pipeline::{Stage, Target};
+use crate::task::{Hold, Position, Task, Wait};
+
+use super::Denied;
+
+/// The engine's name in audit lines.
+pub const ORCH: &str = "orch";
+
+/// Works on a copy of the facts; the task row is written once, at the end, if it changed.
+pub struct Draft {
+    before: Task,
+    pub facts: TaskFacts,
+    pub now: Timestamp,
+    pub denied: Denied,
+    guards: Vec<Guard>,
+    changes: Vec<Change>,
+}
+
+impl Draft {
+    pub fn new(facts: TaskFacts, now: Timestamp, denied: Denied) -> Self {
+        Self { before: facts.task.clone(), facts, now, denied, guards: Vec::new(), changes: Vec::new() }
+    }
+
+    /// Guards, then the task row, then everything else in the order it was wanted.
+    pub fn into_changes(self) -> ChangeSet {
+        let Self { before, facts, mut guards, mut changes, .. } = self;
+        if facts.task == before && guards.is_empty() && changes.is_empty() {
+            return ChangeSet::default();
+        }
+        guards.insert(0, Guard::Version { task: before.id, version: before.version });
+        changes.insert(0, Change::PutTask { task: facts.task });
+        ChangeSet { guards, changes }
+    }
+
+    pub fn guard(&mut self, guard: Guard) {
+        self.guards.push(guard);
+    }
+
+    pub fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub fn perform(&mut self, effect: Effect) {
+        let due = self.now;
+        self.changes.push(Change::Perform { effect, due });
+    }
+
+    pub fn audit(&mut self, by: &str, rule: &str, text: impl Into<String>) {
+        self.changes.push(Change::Audit {
+            line: AuditLine {
+                task: Some(self.facts.task.id.clone()),
+                repository: self.facts.task.repository.clone(),
+                at: self.now,
+                by: by.to_owned(),
+                rule: rule.to_owned(),
+                text: text.into(),
+            },
+        });
+    }
+
+    /// The stage the task is in, by its pinned pipeline.
+    pub fn stage(&self) -> Option<Stage> {
+        self.facts.task.position.stage().and_then(|id| self.facts.pipeline.stage(id)).cloned()
+    }
+
+    /// The attempt of the present visit, if it is the newest one.
+    pub fn visit_attempt(&self) -> Option<&Attempt> {
+        self.facts.attempt.as_ref().filter(|a| a.visit == self.facts.task.visit)
+    }
+
+    pub fn landing_entry(&self) -> Option<&LaneEntry> {
+        self.facts.lane.iter().find(|e| e.line == Line::Landing)
+    }
+
+    pub fn entry_entry(&self) -> Option<&LaneEntry> {
+        self.facts.lane.iter().find(|e| e.line == Line::Entry)
+    }
+
+    /// What rules of the decision leave on the row for people.
+    pub fn rest(&mut self, rule: &str, waits: Vec<Wait>) {
+        self.facts.task.waits = waits;
+        rule.clone_into(&mut self.facts.task.rule);
+    }
+
+    /// Enter a position: a new visit, whatever was open about the old one is withdrawn.
+    pub fn enter(&mut self, position: Position) {
+        self.withdraw_episodes();
+        let task = &mut self.facts.task;
+        task.position = position;
+        task.visit += 1;
+        task.entered_at = self.now;
+        self.facts.lost_in_visit = 0;
+    }
+
+    /// The same stage once more, with fresh eyes.
+    pub fn enter_again(&mut self) {
+        let position = self.facts.task.position.clone();
+        self.enter(position);
+    }
+
+    /// Leave a green stage.
+    pub fn advance(&mut self, stage: &Stage, rule: &str) {
+        match &stage.next {
+            Target::Stage(next) => {
+                self.audit(ORCH, rule, format!("{} is green → {next}", stage.id));
+                self.enter(Position::Stage(next.clone()));
+            }
+            Target::Done => self.finish(rule, "delivered"),
+        }
+    }
+
+    /// Done: the end of the line.
+    pub fn finish(&mut self, rule: &str, text: &str) {
+        self.audit(ORCH, rule, text);
+        self.end(Position::Done);
+        self.clean_up(false);
+    }
+
+    /// What both ends have in common.
+    pub fn end(&mut self, position: Position) {
+        self.enter(position);
+        let now = self.now;
+        let task = &mut self.facts.task;
+        task.ended_at = Some(now);
+        task.hold = None;
+        task.rework = None;
+        let (id, repository) = (task.id.clone(), task.repository.clone());
+        for line in [Line::Entry, Line::Landing] {
+            self.leave(line);
+        }
+        self.change(Change::CancelQueuedWork { task: id.clone() });
+        self.change(Change::WakeDependents { on: id });
+        self.change(Change::WakeLane { repository });
+    }
+
+    pub fn clean_up(&mut self, archive: bool) {
+        let (task, branch) = (self.facts.task.id.clone(), self.facts.task.branch.clone());
+        self.perform(Effect::CleanUp { task, branch, archive });
+    }
+
+    /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the text.
+    pub fn send_back(&mut self, to: Position, cap: u32, rule: &str, reason: &str, must_fix: &str) {
+        let task = &mut self.facts.task;
+        let text = if must_fix.trim().is_empty() { reason.to_owned() } else { format!("{reason}\n\n{must_fix}") };
+        task.rework = Some(text);
+        let from = task.position.name().to_owned();
+        let escalates = task.retries >= cap;
+        if escalates {
+            task.hold = Some(Hold::Escalated { reason: format!("{reason} (after {} retries)", task.retries) });
+        } else {
+            task.retries += 1;
+        }
+        let line = format!("{from} is red: {reason} → {}", to.name());
+        self.audit(ORCH, rule, line);
+        self.leave(Line::Landing);
+        self.enter(to);
+        if escalates {
+            self.audit(ORCH, "escalated", format!("the cap of {cap} retries is reached: a person has to look"));
+        }
+    }
+
+    pub fn hold(&mut self, hold: Hold, rule: &str) {
+        self.audit(ORCH, rule, hold.sentence());
+        self.facts.task.hold = Some(hold);
+    }
+
+    /// Take a place in a line.
+    pub fn join(&mut self, line: Line, head: Option<CommitId>, validates: bool) {
+        let task = &self.facts.task;
+        let entry = LaneEntry {
+            repository: task.repository.clone(),
+            task: task.id.clone(),
+            work_item: task.work_item.clone(),
+            line,
+            priority: task.priority,
+            position: self.now.0,
+            head,
+            validates,
+            state: LaneState::Queued,
+        };
+        self.put_entry(entry);
+    }
+
+    /// Write a place in a line and have the lane look at it.
+    pub fn put_entry(&mut self, entry: LaneEntry) {
+        self.facts.lane.retain(|e| e.line != entry.line);
+        self.facts.lane.push(entry.clone());
+        let repository = entry.repository.clone();
+        self.change(Change::PutLaneEntry { entry });
+        self.change(Change::WakeLane { repository });
+    }
+
+    /// Give up a place in a line, if there is one.
+    pub fn leave(&mut self, line: Line) {
+        if !self.facts.lane.iter().any(|e| e.line == line) {
+            return;
+        }
+        self.facts.lane.retain(|e| e.line != line);
+        let (repository, task) = (self.facts.task.repository.clone(), self.facts.task.id.clone());
+        self.change(Change::DeleteLaneEntry { repository: repository.clone(), task, line });
+        self.change(Change::WakeLane { repository });
+    }
+
+    /// Ask a human.
+    pub fn ask(&mut self, kind: EpisodeKind, about: String, questions: Vec<String>) {
+        let task = &self.facts.task;
+        let episode = Episode {
+            id: EpisodeId(format!("{}-{}-{}", task.id, task.visit, self.facts.episodes.len() + 1)),
+            task: task.id.clone(),
+            kind,
+            visit: task.visit,
+            about,
+            questions,
+            status_at_opening: None,
+            opened_at: self.now,
+            answer: None,
+        };
+        self.put_episode(episode);
+    }
+
+    fn put_episode(&mut self, episode: Episode) {
+        self.facts.episodes.retain(|e| e.id != episode.id);
+        self.facts.episodes.push(episode.clone());
+        self.change(Change::PutEpisode { episode });
+    }
+
+    /// The newest episode of this kind in this visit.
+    pub fn episode(&self, kind: EpisodeKind) -> Option<&Episode> {
+        self.facts.episodes.iter().rev().find(|e| e.kind == kind && e.visit == self.facts.task.visit)
+    }
+
+    pub fn open_episode(&self, kind: EpisodeKind) -> Option<Episode> {
+        self.episode(kind).filter(|e| e.is_open()).cloned()
+    }
+
+    pub fn answer(&mut self, mut episode: Episode, answer: Answer, by: &str) {
+        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now });
+        self.put_episode(episode);
+    }
+
+    pub fn withdraw_episodes(&mut self) {
+        let open: Vec<_> = self.facts.episodes.iter().filter(|e| e.is_open()).cloned().collect();
+        for episode in open {
+            self.answer(episode, Answer::Withdrawn, ORCH);
+        }
+    }
+
+    /// Ask for the test command to be run on the head.
+    pub fn request_check(&mut self, commit: CommitId, key: CheckKey) {
+        let task = &self.facts.task;
+        let check = Check {
+            id: check_id(task, &commit, self.now),
+            repository: task.repository.clone(),
+            task: task.id.clone(),
+            commit: commit.clone(),
+            key,
+            requested_at: self.now,
+            outcome: None,
+            excerpt: String::new(),
+            ended_at: None,
+        };
+        let effect = Effect::RunCheck { task: task.id.clone(), check: check.id.clone(), commit, lane: false };
+        self.facts.checks.push(check.clone());
+        self.change(Change::PutCheck { check });
+        self.perform(effect);
+    }
+
+    /// Tasks that are waited for and not yet terminal, by work item.
+    pub fn open_dependencies(&self) -> Vec<crate::ids::WorkItemId> {
+        match &self.facts.dependencies {
+            Dependencies::Known { open, .. } if self.facts.policy.dependencies => {
+                open.iter().map(|d| d.work_item.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Names a check by its task, commit and moment: it also names the run directory.
+fn check_id(task: &Task, commit: &CommitId, now: Timestamp) -> CheckId {
+    let short: String = commit.as_str().chars().take(12).collect();
+    CheckId(format!("{}-check-{short}-{}", task.id, now.0))
+}

@@ -1,0 +1,150 @@
+//! The rules of a lane, in order: who enters, and what happens at the front of the landing line.
+
+use crate::change::Change;
+use crate::check::{Check, CheckKey};
+use crate::effect::Effect;
+use crate::facts::LandingFacts;
+use crate::ids::{CheckId, TaskId};
+use crate::lane::{Candidate, LaneState};
+
+use super::draft::ORCH;
+use super::lane_draft::LaneDraft;
+
+type Rule = fn(&mut LaneDraft) -> bool;
+
+/// Each either changes something and is asked again, or has no opinion. Finishing what was begun comes before
+/// beginning something new.
+pub const LANE_RULES: &[(&str, Rule)] =
+    &[("admit", admit), ("rebuild", rebuild), ("validate", validate), ("land", land), ("build", build)];
+
+/// Let the next task in: all that are ready, or, in a serial repository, the first if no earlier one is unfinished
+/// (K). A task that waits for another one is passed over, so that an earlier task may wait for a later one.
+fn admit(draft: &mut LaneDraft) -> bool {
+    let repository = &draft.facts.repository;
+    if repository.frozen.is_some() || repository.paused {
+        return false;
+    }
+    let serial = repository.serial && draft.facts.policy.serial;
+    let unfinished = draft.facts.entry.iter().any(|e| e.entry.state == LaneState::Admitted);
+    if serial && unfinished {
+        return false;
+    }
+    let Some(next) = draft.facts.entry.iter_mut().find(|e| e.entry.state == LaneState::Queued && e.ready && !e.resting)
+    else {
+        return false;
+    };
+    next.entry.state = LaneState::Admitted;
+    let entry = next.entry.clone();
+    let task = entry.task.clone();
+    draft.guard_not_frozen();
+    draft.change(Change::PutLaneEntry { entry });
+    draft.change(Change::Wake { task: task.clone() });
+    draft.audit(Some(&task), ORCH, "admit", "may enter");
+    true
+}
+
+/// Main moved under a tested candidate: build, test and stage a new one, by itself; no retry is counted.
+fn rebuild(draft: &mut LaneDraft) -> bool {
+    let main = draft.facts.repository.main.clone();
+    let stale = draft.facts.landing.iter().find(|l| match &l.entry.state {
+        LaneState::Tested { candidate } | LaneState::Validated { candidate } => {
+            Some(&candidate.parent) != main.as_ref()
+        }
+        _ => false,
+    });
+    let Some(task) = stale.map(|l| l.entry.task.clone()) else { return false };
+    draft.move_landing(&task, LaneState::Queued, "rebuild", "main moved: the candidate is made anew");
+    true
+}
+
+/// Green and nobody else has to look: ready to land.
+fn validate(draft: &mut LaneDraft) -> bool {
+    let green = draft.facts.landing.iter().find_map(|l| match &l.entry.state {
+        LaneState::Tested { candidate } if !l.entry.validates => Some((l.entry.task.clone(), candidate.clone())),
+        _ => None,
+    });
+    let Some((task, candidate)) = green else { return false };
+    let text = format!("candidate {} is green", candidate.commit);
+    draft.move_landing(&task, LaneState::Validated { candidate }, "validate", text);
+    true
+}
+
+/// Move main to the validated candidate. Irreversible from here on.
+fn land(draft: &mut LaneDraft) -> bool {
+    if closed(draft) || in_flight(draft, |s| matches!(s, LaneState::Landing { .. })) {
+        return false;
+    }
+    let ready = draft.facts.landing.iter().find_map(|l| match &l.entry.state {
+        LaneState::Validated { candidate } if !l.resting => Some((l.entry.task.clone(), candidate.clone())),
+        _ => None,
+    });
+    let Some((task, candidate)) = ready else { return false };
+    draft.guard_not_frozen();
+    let fence = draft.raise_fence();
+    let repository = draft.facts.repository.id.clone();
+    let Candidate { commit, parent, .. } = candidate.clone();
+    draft.perform(Effect::Land { repository, task: task.clone(), candidate: commit.clone(), parent, fence });
+    draft.move_landing(&task, LaneState::Landing { candidate, fence }, "land", format!("lands {commit}"));
+    true
+}
+
+/// Take the next one in line. One candidate at a time: what is being made, tested, staged or landed holds the lane;
+/// a waiting human does not.
+fn build(draft: &mut LaneDraft) -> bool {
+    if closed(draft) || draft.facts.landing.iter().any(holds_lane) {
+        return false;
+    }
+    let next = draft.facts.landing.iter().find(|l| l.entry.state == LaneState::Queued && !l.resting);
+    let Some((task, head)) = next.and_then(|l| Some((l.entry.task.clone(), l.entry.head.clone()?))) else {
+        return false;
+    };
+    let fence = draft.raise_fence();
+    let repository = draft.facts.repository.id.clone();
+    draft.perform(Effect::BuildCandidate { repository, task: task.clone(), head, fence });
+    draft.move_landing(&task, LaneState::Building { fence }, "build", "its turn: the candidate is made");
+    true
+}
+
+/// Nothing new is begun in a frozen or paused repository.
+fn closed(draft: &LaneDraft) -> bool {
+    draft.facts.repository.frozen.is_some() || draft.facts.repository.paused
+}
+
+fn in_flight(draft: &LaneDraft, state: fn(&LaneState) -> bool) -> bool {
+    draft.facts.landing.iter().any(|l| state(&l.entry.state))
+}
+
+fn holds_lane(landing: &LandingFacts) -> bool {
+    match landing.entry.state {
+        LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. } => true,
+        LaneState::Tested { .. } => !landing.awaits_human && !landing.resting,
+        LaneState::Validated { .. } => !landing.resting,
+        _ => false,
+    }
+}
+
+/// A candidate exists: have it tested as the very commit that would land.
+pub fn test(draft: &mut LaneDraft, task: &TaskId, candidate: Candidate) {
+    let short: String = candidate.commit.as_str().chars().take(12).collect();
+    let id = CheckId(format!("{task}-check-{short}-{}", draft.now.0));
+    let check = Check {
+        id: id.clone(),
+        repository: draft.facts.repository.id.clone(),
+        task: task.clone(),
+        commit: candidate.commit.clone(),
+        key: CheckKey::Candidate(candidate.commit.clone()),
+        requested_at: draft.now,
+        outcome: None,
+        excerpt: String::new(),
+        ended_at: None,
+    };
+    draft.change(Change::PutCheck { check });
+    draft.perform(Effect::RunCheck {
+        task: task.clone(),
+        check: id.clone(),
+        commit: candidate.commit.clone(),
+        lane: true,
+    });
+    let text = format!("candidate {} is tested", candidate.commit);
+    draft.move_landing(task, LaneState::Testing { candidate, check: id }, "candidate_made", text);
+}

@@ -1,0 +1,121 @@
+//! The ordered rules. The first rule with an opinion wins; a decision applies rules until one rests.
+//!
+//! There is one way in for everybody: an event is absorbed into the facts (it may be refused), then the rules look
+//! at the facts. Only the end of a run, or new evidence, is ever absorbed in a way that leads back; a look finds
+//! either something green or nothing to do (B2).
+
+mod absorb_lane;
+mod absorb_task;
+mod draft;
+pub mod intake;
+mod lane_draft;
+mod lane_rules;
+mod task_rules;
+
+use crate::change::{ChangeSet, Guard};
+use crate::event::{LaneEvent, Refusal, TaskEvent};
+use crate::facts::{Moment, RepositoryFacts, TaskFacts};
+use draft::Draft;
+use lane_draft::LaneDraft;
+
+/// What a decision wants, and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// To be applied as a whole, or not at all.
+    pub changes: ChangeSet,
+    /// The rules that fired, in order; the last one rests.
+    pub trace: Vec<&'static str>,
+    /// For the person who asked: what their event did.
+    pub answer: String,
+}
+
+/// Guards that failed for this task a moment ago: decide as if they never held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Denied {
+    /// No slot was free.
+    pub slot: bool,
+    /// The budget did not cover another run.
+    pub budget: bool,
+}
+
+impl Denied {
+    /// What a failed guard denies; `None` for guards after which the facts have to be read again.
+    pub fn learn(self, guard: &Guard) -> Option<Self> {
+        match guard {
+            Guard::SlotBelow { .. } => Some(Self { slot: true, ..self }),
+            Guard::Reserve { .. } => Some(Self { budget: true, ..self }),
+            _ => None,
+        }
+    }
+}
+
+/// No decision needs more rules than this; reaching it is a defect that is reported, not looped on.
+const MOST_RULES: usize = 32;
+
+/// Absorb an event of a task and decide what follows.
+///
+/// # Errors
+/// [`Refusal`] if a person's event changes nothing: nothing is to be written.
+pub fn decide_task(
+    facts: TaskFacts,
+    event: &TaskEvent,
+    by: &str,
+    moment: Moment,
+    denied: Denied,
+) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(facts, moment.now, denied);
+    let answer = absorb_task::absorb(&mut draft, event, by)?;
+    let mut trace = Vec::new();
+    while trace.len() < MOST_RULES {
+        let Some((name, step)) =
+            task_rules::TASK_RULES.iter().find_map(|(name, rule)| rule(&mut draft).map(|step| (*name, step)))
+        else {
+            break;
+        };
+        trace.push(name);
+        match step {
+            Step::Again => {}
+            Step::Rest(waits) => {
+                draft.rest(name, waits);
+                break;
+            }
+        }
+    }
+    Ok(Decision { changes: draft.into_changes(), trace, answer })
+}
+
+/// Absorb an event of a repository's lane and decide what follows.
+///
+/// # Errors
+/// [`Refusal`] if a person's event changes nothing.
+pub fn decide_lane(facts: RepositoryFacts, event: &LaneEvent, by: &str, moment: Moment) -> Result<Decision, Refusal> {
+    let mut draft = LaneDraft::new(facts, moment.now);
+    let answer = absorb_lane::absorb(&mut draft, event, by)?;
+    let mut trace = Vec::new();
+    while trace.len() < MOST_RULES {
+        let fired = lane_rules::LANE_RULES.iter().find_map(|(name, rule)| rule(&mut draft).then_some(*name));
+        match fired {
+            Some(name) => trace.push(name),
+            None => break,
+        }
+    }
+    Ok(Decision { changes: draft.into_changes(), trace, answer })
+}
+
+/// Names of every task rule, in order.
+pub fn task_rule_names() -> impl Iterator<Item = &'static str> {
+    task_rules::TASK_RULES.iter().map(|(name, _)| *name)
+}
+
+/// Names of every lane rule, in order.
+pub fn lane_rule_names() -> impl Iterator<Item = &'static str> {
+    lane_rules::LANE_RULES.iter().map(|(name, _)| *name)
+}
+
+/// What a rule says.
+enum Step {
+    /// It changed something; look at the facts again.
+    Again,
+    /// Nothing more to do now, for these reasons.
+    Rest(Vec<crate::task::Wait>),
+}

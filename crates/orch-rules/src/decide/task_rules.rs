@@ -1,0 +1,54 @@
+//! The rules of a task, in order. Each looks at the facts and either has no opinion, changes something, or rests.
+
+mod entry;
+mod gates;
+mod landing;
+mod launch;
+mod run;
+mod stop;
+
+use super::Step;
+use super::draft::Draft;
+
+pub use launch::holder;
+
+type Rule = fn(&mut Draft) -> Option<Step>;
+
+/// First match wins. The order is the meaning: what is irreversible or already over comes before what may still be
+/// chosen, people come before machines, and starting something new comes last.
+pub const TASK_RULES: &[(&str, Rule)] = &[
+    ("terminal", entry::terminal),
+    ("landed", landing::landed),
+    ("stop_after_step", stop::after_step),
+    ("stop_agent", stop::agent),
+    ("stop_cancels", stop::cancels),
+    ("backlog", entry::backlog),
+    ("cycle", entry::cycle),
+    ("held", entry::held),
+    ("entering", entry::entering),
+    ("agent_runs", run::running),
+    ("run_quarantined", run::quarantined),
+    ("run_lost", run::lost),
+    ("run_failed", run::failed),
+    ("lane_joins", landing::joins),
+    ("lane_sent_back", landing::sent_back),
+    ("lane_waits", landing::waits),
+    ("gate_wants_check", gates::wants_check),
+    ("gate_pending", gates::pending),
+    ("gate_unknown", gates::unknown),
+    ("gate_asks", gates::asks),
+    ("gate_red_stays", gates::red_stays),
+    ("gate_red", gates::red),
+    ("approval_asked", gates::approval_asked),
+    ("approval_waits", gates::approval_waits),
+    ("approval_rejected", gates::approval_rejected),
+    ("confirm_asked", landing::confirm_asked),
+    ("confirm_waits", landing::confirm_waits),
+    ("lane_validated", landing::validated),
+    ("advance", gates::advance),
+    ("paused", launch::paused),
+    ("dependency", launch::dependency),
+    ("no_slot", launch::no_slot),
+    ("no_budget", launch::no_budget),
+    ("launch", launch::launch),
+];

@@ -1,0 +1,92 @@
+//! Before the line: backlog, the entry line, holds and cycles.
+
+use crate::decide::Step;
+use crate::decide::draft::{Draft, ORCH};
+use crate::facts::Dependencies;
+use crate::lane::{LaneState, Line};
+use crate::task::{Hold, Position, Wait};
+
+/// Nothing moves a task that is done or cancelled (I: terminal is {done, cancelled} everywhere).
+pub fn terminal(draft: &mut Draft) -> Option<Step> {
+    draft.facts.task.position.is_terminal().then(|| Step::Rest(Vec::new()))
+}
+
+/// An issue that was only created starts nothing (A4).
+pub fn backlog(draft: &mut Draft) -> Option<Step> {
+    let task = &draft.facts.task;
+    (task.position == Position::Backlog && task.hold.is_none()).then(|| Step::Rest(vec![Wait::Backlog]))
+}
+
+/// A dependency cycle is found, blocked and shown (J); a cycle that was opened again frees its tasks by itself.
+pub fn cycle(draft: &mut Draft) -> Option<Step> {
+    let cycle = match &draft.facts.dependencies {
+        Dependencies::Known { cycle, .. } if draft.facts.policy.dependencies => cycle.clone(),
+        _ => None,
+    };
+    match (&draft.facts.task.hold, cycle) {
+        (None, Some(through)) => {
+            draft.hold(Hold::Cycle { through }, "cycle");
+            Some(Step::Again)
+        }
+        (Some(Hold::Cycle { .. }), None) => {
+            draft.audit(ORCH, "cycle", "the dependency cycle is open again");
+            draft.facts.task.hold = None;
+            Some(Step::Again)
+        }
+        _ => None,
+    }
+}
+
+/// Rests until a human acts, in silence (B6). What already runs is left to end.
+pub fn held(draft: &mut Draft) -> Option<Step> {
+    let hold = draft.facts.task.hold.as_ref()?;
+    let reason = hold.sentence();
+    let mut waits = vec![Wait::Held { reason }];
+    if let Some(attempt) = draft.facts.attempt.as_ref().filter(|a| a.ended.is_none()) {
+        waits.push(Wait::Agent { attempt: attempt.number });
+    }
+    Some(Step::Rest(waits))
+}
+
+/// Asked to start: the task stands in the entry line until the lane lets it in (K). The branch is cut by the first
+/// run, from main as it is then.
+pub fn entering(draft: &mut Draft) -> Option<Step> {
+    if draft.facts.task.position != Position::Entering {
+        return None;
+    }
+    match draft.entry_entry().map(|e| e.state.clone()) {
+        None => {
+            draft.join(Line::Entry, None, false);
+            Some(Step::Again)
+        }
+        Some(LaneState::Admitted) => {
+            let entry = draft.facts.pipeline.entry()?.id.clone();
+            draft.audit(ORCH, "entering", format!("enters {entry}"));
+            draft.enter(Position::Stage(entry));
+            Some(Step::Again)
+        }
+        Some(_) => Some(Step::Rest(entry_waits(draft))),
+    }
+}
+
+fn entry_waits(draft: &Draft) -> Vec<Wait> {
+    let facts = &draft.facts;
+    let mut waits = Vec::new();
+    if let Some(freeze) = &facts.repository.frozen {
+        waits.push(Wait::Frozen { reason: freeze.reason.clone() });
+    }
+    if facts.repository.paused {
+        waits.push(Wait::Paused { scope: crate::task::PauseScope::Repository });
+    }
+    if facts.task.paused {
+        waits.push(Wait::Paused { scope: crate::task::PauseScope::Task });
+    }
+    let on = draft.open_dependencies();
+    if !on.is_empty() {
+        waits.push(Wait::Dependency { on });
+    }
+    let serial = facts.repository.serial && facts.policy.serial;
+    let place = u32::try_from(facts.entry_ahead.len()).unwrap_or(u32::MAX).saturating_add(1);
+    waits.push(Wait::Entry { place, behind: facts.entry_ahead.first().filter(|_| serial).cloned() });
+    waits
+}

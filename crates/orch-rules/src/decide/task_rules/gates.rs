@@ -1,0 +1,138 @@
+//! The deterministic gate between the stages, and the human behind it.
+
+use crate::check::CheckKey;
+use crate::decide::Step;
+use crate::decide::draft::{Draft, ORCH};
+use crate::episode::{Answer, EpisodeKind};
+use crate::gate::{self, GateResult, Outcome, Want};
+use crate::pipeline::OnRed;
+use crate::task::{Hold, Position, Wait};
+
+use super::run::completed;
+
+/// The first gate of the stage that is not green; `None` if all are, or if there is nothing to judge yet.
+fn first_not_green(draft: &Draft) -> Option<GateResult> {
+    let stage = draft.stage()?;
+    if !completed(draft) {
+        return None;
+    }
+    stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)).find(|r| r.outcome != Outcome::Pass)
+}
+
+/// The present gate result, if it has this outcome.
+fn outcome(draft: &Draft, wanted: Outcome) -> Option<GateResult> {
+    first_not_green(draft).filter(|r| r.outcome == wanted)
+}
+
+/// Every gate is green, for work that exists.
+fn green(draft: &Draft) -> bool {
+    completed(draft) && first_not_green(draft).is_none()
+}
+
+/// A gate needs a run of the test command that nobody asked for yet.
+pub fn wants_check(draft: &mut Draft) -> Option<Step> {
+    let result = outcome(draft, Outcome::Pending)?;
+    if result.wants != Some(Want::Check) {
+        return None;
+    }
+    let (head, keys) = (draft.facts.task.head.clone()?, draft.facts.task.keys.clone()?);
+    draft.request_check(head, CheckKey::Code(keys.code));
+    Some(Step::Again)
+}
+
+/// A gate waits for an answer that is on its way.
+pub fn pending(draft: &mut Draft) -> Option<Step> {
+    outcome(draft, Outcome::Pending)?;
+    let commit = draft.facts.task.head.clone()?;
+    Some(Step::Rest(vec![Wait::Check { commit }]))
+}
+
+/// A gate cannot tell: that never passes, and running the agent again would not help (X13).
+pub fn unknown(draft: &mut Draft) -> Option<Step> {
+    let result = outcome(draft, Outcome::Unknown)?;
+    let reason = format!("{} is unknown: {}", result.gate.name(), result.reason);
+    draft.hold(Hold::Stuck { reason }, "gate_unknown");
+    Some(Step::Again)
+}
+
+/// A gate needs a human: the agent has questions (A18).
+pub fn asks(draft: &mut Draft) -> Option<Step> {
+    outcome(draft, Outcome::NeedsHuman)?;
+    let kind = EpisodeKind::Questions;
+    if draft.episode(kind).is_none() {
+        let attempt = draft.visit_attempt()?;
+        let evidence = attempt.ended.as_ref()?.evidence.as_ref()?;
+        let questions: Vec<_> = evidence.documents.iter().flat_map(|d| d.questions.clone()).collect();
+        let about = evidence.head.to_string();
+        draft.audit(ORCH, "gate_asks", format!("asks {} question(s)", questions.len()));
+        draft.ask(kind, about, questions);
+    }
+    Some(Step::Rest(vec![Wait::Human { asked: kind }]))
+}
+
+/// Red where red stays: a human looks at it.
+pub fn red_stays(draft: &mut Draft) -> Option<Step> {
+    let result = outcome(draft, Outcome::Fail)?;
+    if draft.stage()?.on_red != OnRed::Stay {
+        return None;
+    }
+    draft.facts.task.rework = Some(result.reason.clone());
+    draft.hold(Hold::Stuck { reason: format!("{}: {}", result.gate.name(), result.reason) }, "gate_red_stays");
+    Some(Step::Again)
+}
+
+/// Red that leads back, with the must-fix text verbatim (B5).
+pub fn red(draft: &mut Draft) -> Option<Step> {
+    let result = outcome(draft, Outcome::Fail)?;
+    let stage = draft.stage()?;
+    let OnRed::Back(to) = stage.on_red else { return None };
+    let reason = format!("{}: {}", result.gate.name(), result.reason);
+    draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", &reason, &result.must_fix);
+    Some(Step::Again)
+}
+
+/// Green, and a human approves before the task leaves: ask once (H4).
+pub fn approval_asked(draft: &mut Draft) -> Option<Step> {
+    if !draft.stage()?.approval || !green(draft) || draft.episode(EpisodeKind::Approval).is_some() {
+        return None;
+    }
+    let about = draft.facts.task.head.as_ref()?.to_string();
+    draft.audit(ORCH, "approval_asked", "ready: approve it, or reject it with a reason");
+    draft.ask(EpisodeKind::Approval, about, Vec::new());
+    Some(Step::Again)
+}
+
+/// Asked, not answered.
+pub fn approval_waits(draft: &mut Draft) -> Option<Step> {
+    if !green(draft) {
+        return None;
+    }
+    draft.open_episode(EpisodeKind::Approval)?;
+    Some(Step::Rest(vec![Wait::Human { asked: EpisodeKind::Approval }]))
+}
+
+/// Rejected: the same agent again, with the human's words. That is no retry: a person drives it.
+pub fn approval_rejected(draft: &mut Draft) -> Option<Step> {
+    let answer = draft.episode(EpisodeKind::Approval)?.answer.clone()?;
+    let Answer::Rejected { reason } = answer.answer else { return None };
+    draft.audit(&answer.by, "approval_rejected", format!("rejected: {reason}"));
+    draft.facts.task.rework = Some(format!("{} rejected the work: {reason}", answer.by));
+    draft.enter_again();
+    Some(Step::Again)
+}
+
+/// Every gate is green and, where one is asked, the human said yes.
+pub fn advance(draft: &mut Draft) -> Option<Step> {
+    let stage = draft.stage()?;
+    if stage.kind.in_lane() || !green(draft) {
+        return None;
+    }
+    if stage.approval {
+        let answer = draft.episode(EpisodeKind::Approval)?.answer.as_ref()?;
+        if answer.answer != Answer::Approved {
+            return None;
+        }
+    }
+    draft.advance(&stage, "advance");
+    Some(Step::Again)
+}

@@ -1,0 +1,152 @@
+//! The end of the line as the task sees it: it asks for a place, validates the candidate, and takes what the lane
+//! answers. It never lands by itself.
+
+use crate::decide::Step;
+use crate::decide::draft::{Draft, ORCH};
+use crate::episode::{Answer, EpisodeKind};
+use crate::gate::{self, Outcome};
+use crate::lane::{Candidate, Ejection, LaneState, Line};
+use crate::pipeline::{OnRed, Stage, StageKind};
+use crate::task::{Hold, Position, Wait};
+
+use super::run::completed;
+
+fn lane_stage(draft: &Draft) -> Option<Stage> {
+    draft.stage().filter(|s| s.kind.in_lane())
+}
+
+/// The commit is on main: take the lane's word before anything else, a stop included (I: honestly ended).
+pub fn landed(draft: &mut Draft) -> Option<Step> {
+    let stage = lane_stage(draft)?;
+    let LaneState::Landed { commit } = draft.landing_entry()?.state.clone() else { return None };
+    draft.facts.task.landed = Some(commit.clone());
+    draft.audit(ORCH, "landed", format!("landed as {commit}"));
+    draft.leave(Line::Landing);
+    draft.advance(&stage, "landed");
+    if draft.facts.task.position.is_terminal()
+        && let Some(stop) = draft.facts.task.stop.take()
+    {
+        draft.audit(ORCH, "landed", format!("the stop {} asked for came too late", stop.by));
+    }
+    Some(Step::Again)
+}
+
+/// Ask for a place in the landing line.
+pub fn joins(draft: &mut Draft) -> Option<Step> {
+    let stage = lane_stage(draft)?;
+    if draft.landing_entry().is_some() {
+        return None;
+    }
+    let head = draft.facts.task.head.clone()?;
+    let validates = stage.kind == StageKind::Stage || stage.confirm;
+    draft.audit(ORCH, "lane_joins", "asks to land");
+    draft.join(Line::Landing, Some(head), validates);
+    Some(Step::Again)
+}
+
+/// The lane sent it back: conflict or red, with the evidence; or nobody can tell.
+pub fn sent_back(draft: &mut Draft) -> Option<Step> {
+    let stage = lane_stage(draft)?;
+    let LaneState::Ejected { cause } = draft.landing_entry()?.state.clone() else { return None };
+    let (reason, must_fix) = match cause {
+        Ejection::Conflict { paths, onto } => {
+            let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
+            (
+                format!("conflict with main at {onto}"),
+                format!(
+                    "Main moved to {onto} and changed the same lines. Merge main into the branch (main is fetched as \
+                     `orch-base`), keep both intentions, and resolve:\n{list}"
+                ),
+            )
+        }
+        Ejection::Red { excerpt, onto } => (
+            format!("the tests fail on main at {onto} combined with this change"),
+            format!("Merge main (fetched as `orch-base`) into the branch and make the tests pass:\n\n{excerpt}"),
+        ),
+        Ejection::Unknown { reason } => {
+            draft.leave(Line::Landing);
+            draft
+                .hold(Hold::Stuck { reason: format!("the candidate could not be tested: {reason}") }, "lane_sent_back");
+            return Some(Step::Again);
+        }
+    };
+    match stage.on_red {
+        OnRed::Back(to) => {
+            draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", &reason, &must_fix);
+        }
+        OnRed::Stay => {
+            draft.leave(Line::Landing);
+            draft.facts.task.rework = Some(must_fix);
+            draft.hold(Hold::Stuck { reason }, "lane_sent_back");
+        }
+    }
+    Some(Step::Again)
+}
+
+/// In line, or in the lane's hands. A tested candidate that this task still has to validate is not waiting.
+pub fn waits(draft: &mut Draft) -> Option<Step> {
+    lane_stage(draft)?;
+    let entry = draft.landing_entry()?;
+    if matches!(entry.state, LaneState::Tested { .. }) && entry.validates {
+        return None;
+    }
+    let place = u32::try_from(draft.facts.ahead.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let mut rest = Vec::new();
+    if let Some(freeze) = &draft.facts.repository.frozen {
+        rest.push(Wait::Frozen { reason: freeze.reason.clone() });
+    }
+    rest.push(Wait::Lane { place, behind: draft.facts.ahead.first().cloned(), doing: entry.state.name().to_owned() });
+    Some(Step::Rest(rest))
+}
+
+/// The tested candidate this task has to validate, once nothing but people is missing: a staging stage's agent has
+/// run on it and its gates are green.
+fn to_validate(draft: &Draft) -> Option<(Stage, Candidate)> {
+    let stage = lane_stage(draft)?;
+    let entry = draft.landing_entry()?;
+    let LaneState::Tested { candidate } = &entry.state else { return None };
+    let staged = stage.kind != StageKind::Stage
+        || (completed(draft)
+            && stage.gates.iter().all(|name| gate::evaluate(*name, &draft.facts).outcome == Outcome::Pass));
+    (entry.validates && staged).then(|| (stage, candidate.clone()))
+}
+
+/// Production is asked for by a person, for exactly this candidate (A13). The lane is not held meanwhile.
+pub fn confirm_asked(draft: &mut Draft) -> Option<Step> {
+    let (stage, candidate) = to_validate(draft)?;
+    let about = candidate.commit.to_string();
+    let asked = draft.episode(EpisodeKind::ConfirmDeploy).is_some_and(|e| e.about == about);
+    if !stage.confirm || asked {
+        return None;
+    }
+    draft.withdraw_episodes();
+    draft.audit(ORCH, "confirm_asked", format!("candidate {about} waits for Confirm Deploy"));
+    draft.ask(EpisodeKind::ConfirmDeploy, about, Vec::new());
+    let repository = draft.facts.task.repository.clone();
+    draft.change(crate::change::Change::WakeLane { repository });
+    Some(Step::Again)
+}
+
+/// Asked, not answered.
+pub fn confirm_waits(draft: &mut Draft) -> Option<Step> {
+    to_validate(draft)?;
+    draft.open_episode(EpisodeKind::ConfirmDeploy)?;
+    Some(Step::Rest(vec![Wait::Human { asked: EpisodeKind::ConfirmDeploy }]))
+}
+
+/// Staged and, where asked, confirmed: tell the lane.
+pub fn validated(draft: &mut Draft) -> Option<Step> {
+    let (stage, candidate) = to_validate(draft)?;
+    if stage.confirm {
+        let episode = draft.episode(EpisodeKind::ConfirmDeploy)?;
+        let approved = episode.answer.as_ref().is_some_and(|a| a.answer == Answer::Approved);
+        if !approved || episode.about != candidate.commit.as_str() {
+            return None;
+        }
+    }
+    let mut entry = draft.landing_entry()?.clone();
+    draft.audit(ORCH, "lane_validated", format!("candidate {} may land", candidate.commit));
+    entry.state = LaneState::Validated { candidate };
+    draft.put_entry(entry);
+    Some(Step::Again)
+}

@@ -1,0 +1,83 @@
+//! Starting something new: last of all, and only if nothing forbids it.
+
+use crate::attempt::Attempt;
+use crate::change::{Change, Guard, SLOT_RUNS};
+use crate::decide::Step;
+use crate::decide::draft::{Draft, ORCH};
+use crate::effect::Effect;
+use crate::pipeline::StageKind;
+use crate::task::{PauseScope, Wait};
+
+/// Who holds an attempt's slot and budget reservation.
+pub fn holder(task: &crate::ids::TaskId, attempt: u32) -> String {
+    format!("{task}:{attempt}")
+}
+
+/// Paused by a person: what runs goes on, nothing new starts.
+pub fn paused(draft: &mut Draft) -> Option<Step> {
+    let scope = if draft.facts.task.paused {
+        PauseScope::Task
+    } else if draft.facts.repository.paused {
+        PauseScope::Repository
+    } else {
+        return None;
+    };
+    Some(Step::Rest(vec![Wait::Paused { scope }]))
+}
+
+/// Another task has to end first; no slot is held meanwhile (J, C3).
+pub fn dependency(draft: &mut Draft) -> Option<Step> {
+    let on = draft.open_dependencies();
+    (!on.is_empty()).then(|| Step::Rest(vec![Wait::Dependency { on }]))
+}
+
+/// Every slot is taken. Whoever gives one back wakes those who wait.
+pub fn no_slot(draft: &mut Draft) -> Option<Step> {
+    let max = draft.facts.policy.max_runs;
+    draft.denied.slot.then(|| Step::Rest(vec![Wait::Slot { key: SLOT_RUNS.to_owned(), max }]))
+}
+
+/// The budget does not cover another run: pause and ask (X6).
+pub fn no_budget(draft: &mut Draft) -> Option<Step> {
+    let (key, _) = draft.facts.policy.budget.clone()?;
+    draft.denied.budget.then(|| Step::Rest(vec![Wait::Budget { key }]))
+}
+
+/// Launch the agent of the stage the task is in (B2), as a new attempt with its own fence.
+pub fn launch(draft: &mut Draft) -> Option<Step> {
+    let stage = draft.stage()?;
+    let role = stage.role?;
+    let start = if stage.kind == StageKind::Stage {
+        Some(draft.landing_entry()?.state.candidate()?.commit.clone())
+    } else if stage.kind == StageKind::Deploy {
+        draft.facts.task.landed.clone()
+    } else {
+        draft.facts.task.head.clone()
+    };
+    let now = draft.now;
+    let task = &mut draft.facts.task;
+    task.attempt += 1;
+    let attempt = Attempt {
+        task: task.id.clone(),
+        number: task.attempt,
+        visit: task.visit,
+        stage: stage.id.clone(),
+        role,
+        start,
+        rework: task.rework.take(),
+        requested_at: now,
+        stop_requested: false,
+        ended: None,
+    };
+    let holder = holder(&attempt.task, attempt.number);
+    let max = draft.facts.policy.max_runs;
+    draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder: holder.clone() });
+    if let Some((budget, amount_micros)) = draft.facts.policy.budget.clone() {
+        draft.guard(Guard::Reserve { budget, amount_micros, holder });
+    }
+    draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
+    draft.perform(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number });
+    draft.facts.attempt = Some(attempt.clone());
+    draft.change(Change::PutAttempt { attempt });
+    Some(Step::Again)
+}

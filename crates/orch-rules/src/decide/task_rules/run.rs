@@ -1,0 +1,83 @@
+//! What an agent's run has come to. Failure, timeout and an empty delivery are told apart (D4); the last one is for
+//! the gates to find.
+
+use crate::attempt::RunEnd;
+use crate::decide::Step;
+use crate::decide::draft::Draft;
+use crate::pipeline::OnRed;
+use crate::task::{Hold, Position, Wait};
+
+/// How often a stage whose red keeps the task in place runs its agent again after a failure of the run itself.
+const DEFAULT_CAP: u32 = 3;
+
+/// An agent works: nothing else is decided about the task.
+pub fn running(draft: &mut Draft) -> Option<Step> {
+    let attempt = draft.facts.attempt.as_ref().filter(|a| a.ended.is_none())?;
+    Some(Step::Rest(vec![Wait::Agent { attempt: attempt.number }]))
+}
+
+/// A supervisor died without a result and nobody can prove its processes dead: two agents at once must never be.
+pub fn quarantined(draft: &mut Draft) -> Option<Step> {
+    let attempt = ended_how(draft, |end| matches!(end, RunEnd::Quarantined))?;
+    let reason = format!(
+        "attempt {attempt} left processes that cannot be proved dead; end them on its host, then: orch retry {}",
+        draft.facts.task.work_item
+    );
+    draft.hold(Hold::Stuck { reason }, "run_quarantined");
+    Some(Step::Again)
+}
+
+/// The run is gone and its processes with it. That is no fault of the work: launch again, a bounded number of times.
+pub fn lost(draft: &mut Draft) -> Option<Step> {
+    let attempt = ended_how(draft, |end| matches!(end, RunEnd::Lost))?;
+    if draft.facts.lost_in_visit <= draft.facts.policy.lost_cap {
+        return None;
+    }
+    let reason = format!(
+        "{} runs in a row were lost, attempt {attempt} last; look at the host (memory, disk), then: orch retry {}",
+        draft.facts.lost_in_visit, draft.facts.task.work_item
+    );
+    draft.hold(Hold::Stuck { reason }, "run_lost");
+    Some(Step::Again)
+}
+
+/// The run failed: the same stage again, against the one cap (B6).
+pub fn failed(draft: &mut Draft) -> Option<Step> {
+    let stage = draft.stage()?;
+    let attempt = draft.visit_attempt()?;
+    let number = attempt.number;
+    let reason = match &attempt.ended.as_ref()?.how {
+        RunEnd::Failed { reason } => format!("the {} failed: {reason}", attempt.role.name()),
+        RunEnd::TimedOut => format!("the {} ran into its deadline", attempt.role.name()),
+        RunEnd::Stalled => format!("the {} went silent and was ended", attempt.role.name()),
+        RunEnd::SpawnFailed { reason } => format!("the {} could not be started: {reason}", attempt.role.name()),
+        _ => return None,
+    };
+    let rework = draft.facts.attempt.as_ref().and_then(|a| a.rework.clone()).unwrap_or_default();
+    let cap = match stage.on_red {
+        OnRed::Stay => DEFAULT_CAP,
+        OnRed::Back(_) => stage.cap.unwrap_or(DEFAULT_CAP),
+    };
+    let text = format!("{reason} (attempt {number})");
+    draft.send_back(Position::Stage(stage.id), cap, "run_failed", &text, &rework);
+    Some(Step::Again)
+}
+
+fn ended_how(draft: &Draft, matches: fn(&RunEnd) -> bool) -> Option<u32> {
+    let attempt = draft.visit_attempt()?;
+    attempt.ended.as_ref().filter(|e| matches(&e.how)).map(|_| attempt.number)
+}
+
+/// The attempt of this visit that ended by itself with exit 0. For a stage in the lane it must have worked on the
+/// present candidate: a rebuilt candidate is staged again, without a retry.
+pub fn completed(draft: &Draft) -> bool {
+    let Some(attempt) = draft.visit_attempt() else { return false };
+    if !attempt.ended.as_ref().is_some_and(|e| matches!(e.how, RunEnd::Completed)) {
+        return false;
+    }
+    let in_lane = draft.stage().is_some_and(|s| s.kind.in_lane());
+    !in_lane || {
+        let candidate = draft.landing_entry().and_then(|e| e.state.candidate()).map(|c| &c.commit);
+        candidate.is_some() && candidate == attempt.start.as_ref()
+    }
+}

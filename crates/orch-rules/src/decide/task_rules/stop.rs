@@ -1,0 +1,52 @@
+//! STOP (I): ask the agent, wait for what cannot be undone, then cancel.
+
+use crate::change::Change;
+use crate::decide::Step;
+use crate::decide::draft::{Draft, ORCH};
+use crate::effect::Effect;
+use crate::lane::LaneState;
+use crate::pipeline::StageKind;
+use crate::task::{Position, Wait};
+
+/// During an irreversible landing or deploy the stop waits, durably, until that step has ended honestly.
+pub fn after_step(draft: &mut Draft) -> Option<Step> {
+    draft.facts.task.stop.as_ref()?;
+    let landing = matches!(draft.landing_entry()?.state, LaneState::Landing { .. });
+    landing.then(|| rest_for("the landing"))
+}
+
+/// Ask the running agent to end; its supervisor makes sure. A deploy that runs is waited for instead.
+pub fn agent(draft: &mut Draft) -> Option<Step> {
+    draft.facts.task.stop.as_ref()?;
+    let mut attempt = draft.facts.attempt.clone().filter(|a| a.ended.is_none())?;
+    let deploys = draft.facts.pipeline.stage(&attempt.stage).is_some_and(|s| s.kind == StageKind::Deploy);
+    if deploys {
+        return Some(rest_for("the deploy"));
+    }
+    if attempt.stop_requested {
+        return Some(Step::Rest(vec![Wait::Stopping]));
+    }
+    attempt.stop_requested = true;
+    draft.perform(Effect::StopRun { task: attempt.task.clone(), attempt: attempt.number });
+    draft.facts.attempt = Some(attempt.clone());
+    draft.change(Change::PutAttempt { attempt });
+    Some(Step::Again)
+}
+
+/// Nothing runs any more: cancel, archive, free the natural keys.
+pub fn cancels(draft: &mut Draft) -> Option<Step> {
+    let stop = draft.facts.task.stop.clone()?;
+    draft.audit(ORCH, "stop_cancels", format!("cancelled, as {} asked", stop.by));
+    let had_branch = draft.facts.task.base.is_some();
+    draft.end(Position::Cancelled);
+    if had_branch {
+        draft.clean_up(true);
+    }
+    let owner = draft.facts.task.id.clone();
+    draft.change(Change::ReleaseKeys { owner });
+    Some(Step::Again)
+}
+
+fn rest_for(step: &str) -> Step {
+    Step::Rest(vec![Wait::StopAfterStep { step: step.to_owned() }])
+}

@@ -1,0 +1,122 @@
+//! Effects: what we want done, in the imperative. A worker performs a committed effect through one port; each is
+//! safe to repeat by its key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId};
+
+/// One wish of the rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "effect")]
+pub enum Effect {
+    /// Launch the agent of this attempt, wait for its end, collect its evidence. Answered by
+    /// [`crate::event::TaskEvent::RunEnded`].
+    RunAgent {
+        /// Whose.
+        task: TaskId,
+        /// Which attempt: names the run directory and the clone.
+        attempt: AttemptNumber,
+    },
+    /// Ask the run of this attempt to stop, then make sure it does. Answered by the run's own end.
+    StopRun {
+        /// Whose.
+        task: TaskId,
+        /// Which attempt.
+        attempt: AttemptNumber,
+    },
+    /// Run the test command on a clean checkout. Answered by [`crate::event::TaskEvent::CheckEnded`] or
+    /// [`crate::event::LaneEvent::CheckEnded`].
+    RunCheck {
+        /// The task it is for.
+        task: TaskId,
+        /// The check row.
+        check: CheckId,
+        /// What to check out.
+        commit: CommitId,
+        /// Asked by the lane (a candidate), not by the task.
+        lane: bool,
+    },
+    /// Bring main up to date and make a candidate. Answered by [`crate::event::LaneEvent::CandidateMade`].
+    BuildCandidate {
+        /// Repository.
+        repository: RepositoryId,
+        /// Whose.
+        task: TaskId,
+        /// The task's head.
+        head: CommitId,
+        /// The lane's fence.
+        fence: i64,
+    },
+    /// Move main to the candidate by compare-and-set. Answered by [`crate::event::LaneEvent::LandEnded`].
+    Land {
+        /// Repository.
+        repository: RepositoryId,
+        /// Whose.
+        task: TaskId,
+        /// The candidate.
+        candidate: CommitId,
+        /// Main must still be this.
+        parent: CommitId,
+        /// The lane's fence.
+        fence: i64,
+    },
+    /// Set the task's branch on the forge to its head; failing changes nothing but the branch.
+    PublishBranch {
+        /// Whose.
+        task: TaskId,
+        /// Branch name.
+        branch: String,
+        /// Where it was published last; `None` if never. Anything else there is a person's push.
+        was: Option<CommitId>,
+        /// The head.
+        head: CommitId,
+    },
+    /// After a stop: archive the branch's documents, remove the feature branch (never main) and the clones.
+    CleanUp {
+        /// Whose.
+        task: TaskId,
+        /// Branch name.
+        branch: String,
+        /// Keep the head under the archive ref (a stopped task); a landed one needs none.
+        archive: bool,
+    },
+}
+
+impl Effect {
+    /// Spelling in rows and on pages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunAgent { .. } => "run_agent",
+            Self::StopRun { .. } => "stop_run",
+            Self::RunCheck { .. } => "run_check",
+            Self::BuildCandidate { .. } => "build_candidate",
+            Self::Land { .. } => "land",
+            Self::PublishBranch { .. } => "publish_branch",
+            Self::CleanUp { .. } => "clean_up",
+        }
+    }
+    /// Effects with the same ordering key are performed one after the other, in the order of their rows.
+    pub fn ordering_key(&self) -> String {
+        match self {
+            Self::RunAgent { task, attempt } => format!("run:{task}:{attempt}"),
+            Self::StopRun { task, attempt } => format!("stop:{task}:{attempt}"),
+            Self::RunCheck { check, .. } => format!("check:{check}"),
+            Self::BuildCandidate { repository, .. } | Self::Land { repository, .. } => format!("lane:{repository}"),
+            Self::PublishBranch { branch, task, .. } | Self::CleanUp { branch, task, .. } => {
+                format!("branch:{task}:{branch}")
+            }
+        }
+    }
+    /// The task it is for.
+    pub fn task(&self) -> &TaskId {
+        match self {
+            Self::RunAgent { task, .. }
+            | Self::StopRun { task, .. }
+            | Self::RunCheck { task, .. }
+            | Self::BuildCandidate { task, .. }
+            | Self::Land { task, .. }
+            | Self::PublishBranch { task, .. }
+            | Self::CleanUp { task, .. } => task,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Episodes: every wait for a human is a row (A19).
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{EpisodeId, TaskId, Timestamp};
+
+/// What a human is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpisodeKind {
+    /// Approve what the stage produced, or reject it with a reason.
+    Approval,
+    /// Answer the agent's questions, then start again (A9, A18).
+    Questions,
+    /// Confirm the production deploy (A13).
+    ConfirmDeploy,
+}
+
+/// How an episode ended. One answer closes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer")]
+pub enum Answer {
+    /// Yes.
+    Approved,
+    /// No, with the reason the next attempt is told.
+    Rejected {
+        /// Verbatim.
+        reason: String,
+    },
+    /// The question went away: the task was stopped, sent back, or what was asked about changed.
+    Withdrawn,
+}
+
+/// A wait for a human: what is asked, about which revision, since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Identity; buttons and commands may name it.
+    pub id: EpisodeId,
+    /// Whose.
+    pub task: TaskId,
+    /// What is asked.
+    pub kind: EpisodeKind,
+    /// The visit of the task that asked; an answer never counts for another visit.
+    pub visit: u32,
+    /// What the question is about: the key of the revision shown to the human.
+    pub about: String,
+    /// Questions to answer, for [`EpisodeKind::Questions`].
+    pub questions: Vec<String>,
+    /// Tracker status that stood when it opened; that status standing on is no answer.
+    pub status_at_opening: Option<String>,
+    /// Opened.
+    pub opened_at: Timestamp,
+    /// The answer, who gave it, and when; `None` while open.
+    pub answer: Option<Answered>,
+}
+
+/// An answer with its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// Who.
+    pub by: String,
+    /// When it was given; always after the episode opened.
+    pub at: Timestamp,
+}
+
+impl Episode {
+    /// Not answered yet.
+    pub fn is_open(&self) -> bool {
+        self.answer.is_none()
+    }
+}

@@ -1,0 +1,198 @@
+//! Events: what happened, in the past participle. Parsed at the edge, stored in the inbox, absorbed by the rules.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::{Evidence, RunEnd, Usage};
+use crate::check::CheckOutcome;
+use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId, WorkItemId};
+use crate::lane::Candidate;
+
+/// Something that happened, with the aggregate it concerns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "aggregate")]
+pub enum Event {
+    /// Concerns one task.
+    Task {
+        /// Which.
+        task: TaskId,
+        /// What.
+        event: TaskEvent,
+    },
+    /// Concerns a repository's lane.
+    Lane {
+        /// Which.
+        repository: RepositoryId,
+        /// What.
+        event: LaneEvent,
+    },
+}
+
+/// What happened to a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum TaskEvent {
+    /// The status *To Analyse*, or the command: start, or start again after questions (A5, A9).
+    StartRequested,
+    /// The status *Approved*, or the command (A10).
+    Approved,
+    /// The status *Rejected*, or the command (A10).
+    Rejected {
+        /// What the next attempt is told; never empty.
+        reason: String,
+    },
+    /// The status *Confirm Deploy* (A13).
+    DeployConfirmed,
+    /// The status STOP, or the command (I).
+    StopRequested,
+    /// A human lifts a hold: fresh attempts (B6).
+    RetryRequested,
+    /// Nothing new starts for it.
+    Paused,
+    /// Goes on.
+    Resumed,
+    /// Goes before or behind others.
+    PrioritySet {
+        /// The new one.
+        priority: i32,
+    },
+    /// Waits for another task from now on (J).
+    DependencyAdded {
+        /// The other one.
+        on: TaskId,
+    },
+    /// Does not any longer.
+    DependencyRemoved {
+        /// The other one.
+        on: TaskId,
+    },
+    /// A comment was written: recorded, never acted on (A8).
+    CommentSeen,
+    /// A status was seen that is no command (A12).
+    StatusSeen {
+        /// As read.
+        status: String,
+    },
+    /// The pull request was merged by a human (B7).
+    PullRequestMerged {
+        /// The commit main got.
+        commit: CommitId,
+    },
+    /// A run ended.
+    RunEnded {
+        /// Its fence.
+        attempt: AttemptNumber,
+        /// How.
+        end: RunEnd,
+        /// What git says.
+        evidence: Option<Evidence>,
+        /// What it cost.
+        usage: Option<Usage>,
+        /// Main's tip the branch was cut from, told by the first run.
+        cut_from: Option<CommitId>,
+    },
+    /// A check of the task's head ended.
+    CheckEnded {
+        /// Which.
+        check: CheckId,
+        /// How.
+        outcome: CheckOutcome,
+        /// The failing part of its output.
+        excerpt: String,
+    },
+    /// An effect failed for good.
+    EffectFailed {
+        /// Its kind.
+        effect: String,
+        /// The last error.
+        error: String,
+    },
+    /// Somebody or something looks: a timer, a webhook, a wake. Advances on green or changes nothing (B2).
+    Looked,
+}
+
+/// What happened to a lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum LaneEvent {
+    /// Nothing enters, nothing lands.
+    FreezeRequested {
+        /// For people.
+        reason: String,
+    },
+    /// The freeze is lifted.
+    UnfreezeRequested,
+    /// Nothing new starts in the repository.
+    Paused,
+    /// Goes on.
+    Resumed,
+    /// The making of a candidate ended.
+    CandidateMade {
+        /// Whose.
+        task: TaskId,
+        /// The fence of the step.
+        fence: i64,
+        /// Main's tip at that moment.
+        main: CommitId,
+        /// What came of it.
+        result: CandidateResult,
+    },
+    /// The candidate's re-test ended.
+    CheckEnded {
+        /// Whose.
+        task: TaskId,
+        /// Which.
+        check: CheckId,
+        /// How.
+        outcome: CheckOutcome,
+        /// The failing part of its output.
+        excerpt: String,
+    },
+    /// The compare-and-set ended.
+    LandEnded {
+        /// Whose.
+        task: TaskId,
+        /// The fence of the step.
+        fence: i64,
+        /// Main's tip now.
+        main: CommitId,
+        /// True if main is (or contains) the candidate; false if main had moved.
+        landed: bool,
+    },
+    /// A lane effect failed for good.
+    EffectFailed {
+        /// Whose.
+        task: TaskId,
+        /// Its kind.
+        effect: String,
+        /// The last error.
+        error: String,
+    },
+    /// Somebody or something looks.
+    Looked,
+}
+
+/// What came of making a candidate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum CandidateResult {
+    /// It exists.
+    Made {
+        /// This one.
+        candidate: Candidate,
+    },
+    /// Main and the task changed the same lines.
+    Conflict {
+        /// Conflicting paths.
+        paths: Vec<String>,
+    },
+}
+
+/// Why an event that a person caused changes nothing. Shown to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{work_item}: {why}")]
+pub struct Refusal {
+    /// Of which task (or repository).
+    pub work_item: WorkItemId,
+    /// What is wrong and what to do.
+    pub why: String,
+}

@@ -1,0 +1,194 @@
+//! A repository's lane: the order in which tasks enter and the order in which they land.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CheckId, CommitId, RepositoryId, TaskId, Timestamp, WorkItemId};
+
+/// A repository and the head of its lane. Written as a whole under
+/// [`crate::change::Guard::RepositoryVersion`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// Identity.
+    pub id: RepositoryId,
+    /// Prefix of its work item ids.
+    pub prefix: String,
+    /// The branch that is kept green, usually `main`.
+    pub base_branch: String,
+    /// One task at a time, first in, first out (K).
+    pub serial: bool,
+    /// Durable freeze: nothing enters and nothing lands.
+    pub frozen: Option<Freeze>,
+    /// Counts freezes and unfreezes; a decision made in one epoch fails its guard in the next.
+    pub freeze_epoch: i64,
+    /// Paused by a person: nothing new starts in it.
+    pub paused: bool,
+    /// Tip of the base branch as last seen.
+    pub main: Option<CommitId>,
+    /// Fence of the landing in progress: raised whenever the lane starts to build, test or land something, so a
+    /// late answer of an earlier step changes nothing.
+    pub lane_fence: i64,
+    /// Guarded.
+    pub version: i64,
+}
+
+/// Why a repository takes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// For people.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Which of the lane's two lines an entry stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// Into the pipeline's first stage.
+    Entry,
+    /// Onto the base branch.
+    Landing,
+}
+
+/// A task's place in a line: a row with a position, not a retry lottery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneEntry {
+    /// Repository.
+    pub repository: RepositoryId,
+    /// Whose.
+    pub task: TaskId,
+    /// Shown to others as "behind <ID>".
+    pub work_item: WorkItemId,
+    /// Which line.
+    pub line: Line,
+    /// Copied from the task when it joined.
+    pub priority: i32,
+    /// Order within a priority: the moment of joining in milliseconds; the task id (time-ordered) breaks a tie.
+    pub position: i64,
+    /// The commit that asks to land; `None` in the entry line.
+    pub head: Option<CommitId>,
+    /// True if a human or a staging run stands between the tested candidate and the landing: the lane tells the
+    /// task, the task answers with [`LaneState::Validated`].
+    pub validates: bool,
+    /// How far it is.
+    pub state: LaneState,
+}
+
+/// A candidate: the one commit that is tested, staged, landed and deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The commit.
+    pub commit: CommitId,
+    /// Its first parent: main's tip when it was built.
+    pub parent: CommitId,
+    /// Its tree equals main's tree: there is nothing to land.
+    pub empty: bool,
+}
+
+/// How far an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum LaneState {
+    /// Waits for its turn.
+    Queued,
+    /// Entry line: may enter. The row stays until the task is terminal, so that later ones see an unfinished
+    /// earlier one.
+    Admitted,
+    /// The candidate is being made.
+    Building {
+        /// The lane's fence of this step.
+        fence: i64,
+    },
+    /// The candidate's re-test runs.
+    Testing {
+        /// What is tested.
+        candidate: Candidate,
+        /// The check.
+        check: CheckId,
+    },
+    /// Green; the task has to validate it (staging, confirmation).
+    Tested {
+        /// What was tested.
+        candidate: Candidate,
+    },
+    /// Green and validated: may land.
+    Validated {
+        /// What was validated.
+        candidate: Candidate,
+    },
+    /// The compare-and-set is under way: irreversible.
+    Landing {
+        /// What lands.
+        candidate: Candidate,
+        /// The lane's fence of this step.
+        fence: i64,
+    },
+    /// On main.
+    Landed {
+        /// The commit.
+        commit: CommitId,
+    },
+    /// Sent back to its task.
+    Ejected {
+        /// Why.
+        cause: Ejection,
+    },
+}
+
+/// Why the lane sent a task back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum Ejection {
+    /// Main and the task changed the same lines.
+    Conflict {
+        /// Conflicting paths.
+        paths: Vec<String>,
+        /// Main's tip it conflicts with.
+        onto: CommitId,
+    },
+    /// The combined tree failed its test.
+    Red {
+        /// The failing part of the output.
+        excerpt: String,
+        /// Main's tip it was combined with.
+        onto: CommitId,
+    },
+    /// The test could not be run.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl LaneState {
+    /// Spelling for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Admitted => "admitted",
+            Self::Building { .. } => "building the candidate",
+            Self::Testing { .. } => "testing the candidate",
+            Self::Tested { .. } => "tested, waiting for validation",
+            Self::Validated { .. } => "ready to land",
+            Self::Landing { .. } => "landing",
+            Self::Landed { .. } => "landed",
+            Self::Ejected { .. } => "sent back",
+        }
+    }
+    /// Landed or ejected: the lane is done with it, the task has not yet taken notice.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Landed { .. } | Self::Ejected { .. })
+    }
+    /// The candidate, in the states that have one.
+    pub fn candidate(&self) -> Option<&Candidate> {
+        match self {
+            Self::Testing { candidate, .. }
+            | Self::Tested { candidate }
+            | Self::Validated { candidate }
+            | Self::Landing { candidate, .. } => Some(candidate),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The rules of Orchestrion as pure functions: facts in, changes out.
+//!
+//! Nothing here knows a clock, a network, a file or a database. What may be seen is in [`facts`]; what may be
+//! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
+
+pub mod attempt;
+pub mod change;
+pub mod check;
+pub mod decide;
+pub mod effect;
+pub mod episode;
+pub mod event;
+pub mod facts;
+pub mod gate;
+pub mod ids;
+pub mod lane;
+pub mod pipeline;
+pub mod problem;
+pub mod repository_file;
+pub mod task;
+pub mod toml_file;
+pub mod verdict;
+pub mod work_item;
+
+#[cfg(test)]
+mod frozen_spellings;

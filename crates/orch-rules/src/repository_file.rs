@@ -1,0 +1,416 @@
+//! The repository's own settings, `.orch/orch.toml`, read from its base branch.
+//!
+//! It can only tighten what the host allows: no secret, no port, no budget, no agent program stands here.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use toml::Spanned;
+
+use crate::problem::Problem;
+use crate::toml_file::{self, Problems, Table};
+
+/// Where the file lives in a repository.
+pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
+
+/// Seconds the test command may take.
+pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
+
+/// Every key of the file as `section.key`.
+pub const KEYS: [&str; 8] = [
+    "repository.base_branch",
+    "repository.documents",
+    "check.command",
+    "check.timeout_seconds",
+    "line.serial",
+    "line.pipeline",
+    "commit.name",
+    "commit.email",
+];
+
+/// `.orch/orch.toml` with every default filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryFile {
+    /// `[repository] base_branch`: the branch that is kept green. Default `main`.
+    pub base_branch: String,
+    /// `[repository] documents`: folder of the work items' documents. Default `docs/work-items`.
+    pub documents: String,
+    /// `[check] command`: the test command, run by `sh -c` on a clean checkout; `None` means that every gate that
+    /// needs it is unknown, never green.
+    pub check_command: Option<String>,
+    /// `[check] timeout_seconds`, within [`TIMEOUT_SECONDS`]. Default 1800.
+    pub check_timeout_seconds: u32,
+    /// `[line] serial`: one task at a time, first in, first out (K). Default false.
+    pub serial: bool,
+    /// `[line] pipeline`: path of the pipeline file in the repository. Default `.orch/pipeline.toml`; the built-in
+    /// line is used if that file does not exist.
+    pub pipeline: String,
+    /// `[commit] name`: author and committer of the commits made here. Default `Orchestrion`.
+    pub commit_name: String,
+    /// `[commit] email`. Default `orchestrion@localhost`.
+    pub commit_email: String,
+}
+
+impl Default for RepositoryFile {
+    fn default() -> Self {
+        Self {
+            base_branch: "main".to_owned(),
+            documents: "docs/work-items".to_owned(),
+            check_command: None,
+            check_timeout_seconds: 1800,
+            serial: false,
+            pipeline: ".orch/pipeline.toml".to_owned(),
+            commit_name: "Orchestrion".to_owned(),
+            commit_email: "orchestrion@localhost".to_owned(),
+        }
+    }
+}
+
+/// Reads the file. An empty one means the defaults. `file` is only how problems name it.
+///
+/// # Errors
+/// All problems at once, in the order of their lines, each with a fix.
+pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
+    let mut problems = Problems::new(text, file);
+    let mut root = toml_file::document(&mut problems);
+    let default = RepositoryFile::default();
+
+    let mut table = root.table(&mut problems, "repository");
+    let base_branch = value(&mut problems, &mut table, "base_branch", branch_fault);
+    let documents = value(&mut problems, &mut table, "documents", path_fault);
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "check");
+    let check_command = value(&mut problems, &mut table, "command", command_fault);
+    let timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "line");
+    let serial = table.truth(&mut problems, "serial").map(Spanned::into_inner);
+    let pipeline = value(&mut problems, &mut table, "pipeline", path_fault);
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "commit");
+    let commit_name = value(&mut problems, &mut table, "name", identity_fault);
+    let commit_email = value(&mut problems, &mut table, "email", identity_fault);
+    table.finish(&mut problems);
+    root.finish(&mut problems);
+
+    if problems.count() > 0 {
+        return Err(problems.into_sorted());
+    }
+    Ok(RepositoryFile {
+        base_branch: base_branch.unwrap_or(default.base_branch),
+        documents: documents.map_or(default.documents, |path| path.trim_end_matches('/').to_owned()),
+        check_command,
+        check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
+        serial: serial.unwrap_or(default.serial),
+        pipeline: pipeline.unwrap_or(default.pipeline),
+        commit_name: commit_name.unwrap_or(default.commit_name),
+        commit_email: commit_email.unwrap_or(default.commit_email),
+    })
+}
+
+/// What is wrong with a value, and the fix.
+type Fault = Option<(&'static str, &'static str)>;
+
+fn value(
+    problems: &mut Problems<'_>,
+    table: &mut Table<'_>,
+    key: &'static str,
+    fault: fn(&str) -> Fault,
+) -> Option<String> {
+    let path = table.key_path(key);
+    let spelled = table.text(problems, key)?;
+    let text = spelled.get_ref().trim();
+    if let Some((what, fix)) = fault(text) {
+        problems.report(
+            "unusable_value",
+            Some(spelled.span()),
+            &path,
+            format!("{} {what}", toml_file::quoted(text)),
+            fix.to_owned(),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn empty_fault(text: &str) -> Fault {
+    text.is_empty().then_some(("is empty", "write a value, or remove the key to use the default"))
+}
+
+fn control_fault(text: &str) -> Fault {
+    text.chars().any(char::is_control).then_some(("has a control character", "write it in one line"))
+}
+
+/// The rules of `git check-ref-format` that people run into; git itself has the last word.
+fn branch_fault(text: &str) -> Fault {
+    let bad = text.contains(['~', '^', ':', '?', '*', '[', '\\', ' '])
+        || text.contains("..")
+        || text.contains("@{")
+        || text.contains("//")
+        || text.starts_with(['-', '/', '.'])
+        || text.ends_with(['/', '.'])
+        || text.ends_with(".lock");
+    let named = || bad.then_some(("is no branch name", "write a branch such as \"main\""));
+    empty_fault(text).or_else(|| control_fault(text)).or_else(named)
+}
+
+fn path_fault(text: &str) -> Fault {
+    let leaves = text.starts_with('/')
+        || text.contains('\\')
+        || text.trim_end_matches('/').split('/').any(|segment| matches!(segment, "" | "." | ".." | ".git"));
+    let outside = || {
+        leaves.then_some((
+            "is no path inside the repository",
+            "write a path relative to the repository's root, without `..`",
+        ))
+    };
+    empty_fault(text).or_else(|| control_fault(text)).or_else(outside)
+}
+
+fn command_fault(text: &str) -> Fault {
+    text.is_empty().then_some(("is empty", "write the test command, such as \"cargo test\", or remove the key"))
+}
+
+fn identity_fault(text: &str) -> Fault {
+    let angled = || text.contains(['<', '>']).then_some(("has `<` or `>`, which git cannot keep", "leave them out"));
+    empty_fault(text).or_else(|| control_fault(text)).or_else(angled)
+}
+
+/// The whole file with every key explained and commented out at its default. `command` fills in the test command;
+/// without one that key stays commented out, with what follows from it.
+pub fn example(command: Option<&str>) -> String {
+    let default = RepositoryFile::default();
+    let check = match command {
+        Some(command) => format!("command = {}", toml_text(command)),
+        None => "# No test command was found. Until there is one, every gate that needs it is unknown, never green.\n# command = \"make test\"".to_owned(),
+    };
+    format!(
+        "\
+# Settings of this repository for Orchestrion. Read from the base branch, so a change counts once it has landed.
+# What is commented out stands at its default.
+
+[repository]
+# The branch that is kept green: tasks start from it and land on it.
+# base_branch = {base_branch}
+
+# Folder of the work items' documents, one folder per work item.
+# documents = {documents}
+
+[check]
+# The test command. Run by `sh -c` on a clean checkout of an exact commit; exit code 0 is green.
+{check}
+
+# Seconds until it counts as red, from {shortest} to {longest}.
+# timeout_seconds = {timeout}
+
+[line]
+# true: one task at a time, first in, first out.
+# serial = {serial}
+
+# The pipeline file; if it does not exist, the built-in line is used (see `orch pipeline show`).
+# pipeline = {pipeline}
+
+[commit]
+# Author and committer of the commits that are made here.
+# name = {name}
+# email = {email}
+",
+        base_branch = toml_text(&default.base_branch),
+        documents = toml_text(&default.documents),
+        shortest = TIMEOUT_SECONDS.start(),
+        longest = TIMEOUT_SECONDS.end(),
+        timeout = default.check_timeout_seconds,
+        serial = default.serial,
+        pipeline = toml_text(&default.pipeline),
+        name = toml_text(&default.commit_name),
+        email = toml_text(&default.commit_email),
+    )
+}
+
+/// A text as TOML spells it.
+fn toml_text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// JSON Schema (2020-12) of the file, for editors.
+pub fn repository_schema() -> Value {
+    let default = RepositoryFile::default();
+    let text =
+        |what: &str, default: &str| json!({"type": "string", "minLength": 1, "description": what, "default": default});
+    let section = |what: &str, keys: Value| json!({"type": "object", "description": what, "additionalProperties": false, "properties": keys});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of a repository (.orch/orch.toml)",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "repository": section("The repository.", json!({
+                "base_branch": text("The branch that is kept green.", &default.base_branch),
+                "documents": text("Folder of the work items' documents.", &default.documents),
+            })),
+            "check": section("The test command.", json!({
+                "command": {
+                    "type": "string", "minLength": 1,
+                    "description": "Run by `sh -c` on a clean checkout; exit code 0 is green. Without it, every gate that needs it is unknown, never green.",
+                },
+                "timeout_seconds": {
+                    "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
+                    "description": "Seconds until it counts as red.", "default": default.check_timeout_seconds,
+                },
+            })),
+            "line": section("The line.", json!({
+                "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
+                "pipeline": text("The pipeline file; if it does not exist, the built-in line is used.", &default.pipeline),
+            })),
+            "commit": section("Author and committer of the commits that are made here.", json!({
+                "name": text("Name.", &default.commit_name),
+                "email": text("Mail address.", &default.commit_email),
+            })),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn example_reads_as_the_defaults() {
+        let file = parse(&example(None), REPOSITORY_FILE).unwrap();
+        assert_eq!(file, RepositoryFile::default());
+        for command in ["cargo test", "sh -c 'a \"b\"' \\ && echo\n\"x\"", "тест"] {
+            let file = parse(&example(Some(command)), REPOSITORY_FILE).unwrap();
+            assert_eq!(file, RepositoryFile { check_command: Some(command.to_owned()), ..RepositoryFile::default() });
+        }
+    }
+
+    /// Every default that the example shows is the default, and every key is shown.
+    #[test]
+    fn example_with_every_key_switched_on_reads_as_the_defaults() {
+        let text: String = example(Some("true"))
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let table: toml::Table = text.parse().unwrap();
+        for key in KEYS {
+            let (section, key) = key.split_once('.').unwrap();
+            assert!(table[section].get(key).is_some(), "{section}.{key} is missing in the example");
+        }
+        let file = parse(&text, REPOSITORY_FILE).unwrap();
+        assert_eq!(file, RepositoryFile { check_command: Some("true".to_owned()), ..RepositoryFile::default() });
+    }
+
+    #[test]
+    fn empty_file_is_the_defaults() {
+        assert_eq!(parse("", REPOSITORY_FILE), Ok(RepositoryFile::default()));
+        assert_eq!(parse("\u{feff}# only a comment\r\n", REPOSITORY_FILE), Ok(RepositoryFile::default()));
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let text = r#"
+            [repository]
+            base_branch = "trunk"
+            documents = "papers/"
+            [check]
+            command = "make test"
+            timeout_seconds = 60
+            [line]
+            serial = true
+            pipeline = "ci/line.toml"
+            [commit]
+            name = "Bot"
+            email = "bot@example.org"
+        "#;
+        let wanted = RepositoryFile {
+            base_branch: "trunk".to_owned(),
+            documents: "papers".to_owned(),
+            check_command: Some("make test".to_owned()),
+            check_timeout_seconds: 60,
+            serial: true,
+            pipeline: "ci/line.toml".to_owned(),
+            commit_name: "Bot".to_owned(),
+            commit_email: "bot@example.org".to_owned(),
+        };
+        assert_eq!(parse(text, REPOSITORY_FILE), Ok(wanted));
+    }
+
+    #[test]
+    fn all_problems_at_once_with_their_lines() {
+        let text = r#"[repository]
+base_brunch = "main"
+documents = "../secret"
+[check]
+command = 7
+timeout_seconds = 0
+[line]
+serial = "yes"
+pipeline = "/etc/passwd"
+[commit]
+name = ""
+email = "a <b>"
+[chekc]
+x = 1
+"#;
+        let problems = parse(text, ".orch/orch.toml").unwrap_err();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!("problems", shown.join("\n"));
+    }
+
+    #[test]
+    fn broken_toml_is_told_beside_the_other_problems() {
+        let text = "[check]\ncommand = \ntimeout_seconds = \"x\"\n[line]\nserial = true\nserial = false\n";
+        let problems = parse(text, "f").unwrap_err();
+        let places: Vec<_> = problems.iter().map(|problem| (problem.rule.as_str(), problem.line)).collect();
+        assert!(places.contains(&("toml_syntax", Some(2))), "{problems:?}");
+        assert!(places.contains(&("wrong_type", Some(3))), "{problems:?}");
+        assert!(places.contains(&("toml_syntax", Some(6))), "{problems:?}");
+    }
+
+    #[test]
+    fn branch_names_git_refuses_are_refused() {
+        for bad in ["", " ", "a b", "a..b", "-x", "a/", "/a", "x.lock", "a~1", "a:b", "@{x", "a\\u0007b"] {
+            let text = format!("[repository]\nbase_branch = \"{bad}\"\n");
+            assert!(parse(&text, "f").is_err(), "{bad:?}");
+        }
+        for good in ["main", "release/1.x", "trunk-2"] {
+            let text = format!("[repository]\nbase_branch = \"{good}\"\n");
+            assert_eq!(parse(&text, "f").unwrap().base_branch, good);
+        }
+    }
+
+    #[test]
+    fn schema_knows_every_key_and_no_other() {
+        let schema = repository_schema();
+        let mut found = Vec::new();
+        for (section, table) in schema["properties"].as_object().unwrap() {
+            assert_eq!(table["additionalProperties"], false, "{section}");
+            for key in table["properties"].as_object().unwrap().keys() {
+                found.push(format!("{section}.{key}"));
+            }
+        }
+        let mut known = KEYS.map(str::to_owned).to_vec();
+        found.sort();
+        known.sort();
+        assert_eq!(found, known);
+    }
+
+    /// The parser knows the keys of the list and no others: a key it did not know would be reported as unknown.
+    #[test]
+    fn parser_knows_every_key_and_no_other() {
+        for key in KEYS {
+            let (section, key) = key.split_once('.').unwrap();
+            let problems = parse(&format!("[{section}]\n{key} = 1979-05-27\n"), "f").unwrap_err();
+            assert_eq!(problems.iter().map(|p| p.rule.as_str()).collect::<Vec<_>>(), ["wrong_type"], "{section}.{key}");
+            let problems = parse(&format!("[{section}]\nno_such_key = 1\n"), "f").unwrap_err();
+            assert!(problems[0].fix.contains(key), "{}", problems[0]);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A task: one work item on its way.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
+};
+
+/// Where a task stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "at", content = "stage")]
+pub enum Position {
+    /// Known, not started. Only a start command moves it (A4, A5).
+    Backlog,
+    /// Start was asked for; the repository's lane has not let it in yet.
+    Entering,
+    /// In a stage of its pinned pipeline.
+    Stage(StageId),
+    /// Delivered. Terminal.
+    Done,
+    /// Stopped. Terminal.
+    Cancelled,
+}
+
+impl Position {
+    /// `done` or `cancelled`: nothing moves a task from here.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Done | Self::Cancelled)
+    }
+    /// Spelling for people and for rows: `backlog`, `entering`, the stage id, `done`, `cancelled`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Backlog => "backlog",
+            Self::Entering => "entering",
+            Self::Stage(id) => id.as_str(),
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+    /// The stage, if the task is in one.
+    pub fn stage(&self) -> Option<&StageId> {
+        match self {
+            Self::Stage(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Why a task rests until a human acts; nothing but `retry`, `stop` or the named way out ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Hold {
+    /// The entry check failed; every reason is listed (A7).
+    EntryRefused {
+        /// What has to be changed, one sentence each.
+        reasons: Vec<String>,
+    },
+    /// The retry number reached its cap (B6).
+    Escalated {
+        /// What went wrong last.
+        reason: String,
+    },
+    /// A stage whose red keeps the task in place ended red, or a gate could not tell (unknown never passes).
+    Stuck {
+        /// What decided, and what to do.
+        reason: String,
+    },
+    /// The task is part of a dependency cycle (J).
+    Cycle {
+        /// The work items of the cycle, in order.
+        through: Vec<WorkItemId>,
+    },
+}
+
+impl Hold {
+    /// One sentence for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::EntryRefused { reasons } => format!("entry check failed: {}", reasons.join("; ")),
+            Self::Escalated { reason } => format!("escalated: {reason}"),
+            Self::Stuck { reason } => format!("stuck: {reason}"),
+            Self::Cycle { through } => {
+                let names: Vec<_> = through.iter().map(WorkItemId::as_str).collect();
+                format!("dependency cycle: {}", names.join(" → "))
+            }
+        }
+    }
+}
+
+/// The keys of a task's head, which verdicts are bound to (X13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// What CI and tests are bound to.
+    pub code: CodeId,
+    /// What a review is bound to.
+    pub patch: PatchId,
+}
+
+/// A stop that was asked for; kept until it is carried out (I).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopRequest {
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One work item on its way. Written as a whole under [`crate::change::Guard::Version`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Identity.
+    pub id: TaskId,
+    /// The repository it changes.
+    pub repository: RepositoryId,
+    /// `PREFIX-NNN`.
+    pub work_item: WorkItemId,
+    /// One line, sanitised of control characters at intake.
+    pub title: String,
+    /// Markdown as written by the author.
+    pub description: String,
+    /// Who created the issue.
+    pub author: String,
+    /// `feature/<ID>-<slug>` (A3).
+    pub branch: String,
+    /// Higher goes first among those that wait; 0 is usual.
+    pub priority: i32,
+    /// Where it stands.
+    pub position: Position,
+    /// Counts entries into stages, a repeated one included. An attempt belongs to one visit.
+    pub visit: u32,
+    /// The pipeline it started with.
+    pub pipeline: PipelineDigest,
+    /// Main's tip the branch was cut from; `None` before the first run.
+    pub base: Option<CommitId>,
+    /// The task's head: a column, written under the attempt's fence. The branch on the forge only publishes it.
+    pub head: Option<CommitId>,
+    /// Keys of `head`.
+    pub keys: Option<Keys>,
+    /// Number of the newest attempt; 0 before the first.
+    pub attempt: AttemptNumber,
+    /// Rollbacks and repeats so far: the one number that caps compare with (B6).
+    pub retries: u32,
+    /// What the next attempt is told of the failure that sent it back, verbatim (B5).
+    pub rework: Option<String>,
+    /// Rests until a human acts.
+    pub hold: Option<Hold>,
+    /// Paused by a person: nothing new starts for it.
+    pub paused: bool,
+    /// A stop asked for and not yet carried out.
+    pub stop: Option<StopRequest>,
+    /// The commit on main that carries it, once landed.
+    pub landed: Option<CommitId>,
+    /// Why it waits, as decided last; empty for a terminal task.
+    pub waits: Vec<Wait>,
+    /// The rule that decided last.
+    pub rule: String,
+    /// Creation.
+    pub created_at: Timestamp,
+    /// When start was asked for; orders the lane's entry line.
+    pub started_at: Option<Timestamp>,
+    /// When the present position was entered.
+    pub entered_at: Timestamp,
+    /// When it became terminal.
+    pub ended_at: Option<Timestamp>,
+    /// Guarded by [`crate::change::Guard::Version`]; the store adds one per change set.
+    pub version: i64,
+}
+
+/// Which things a pause stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseScope {
+    /// This task.
+    Task,
+    /// Every task of the repository.
+    Repository,
+}
+
+/// Why a task waits: typed, so that a page, a card and a command all say the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Wait {
+    /// Nobody has started it.
+    Backlog,
+    /// Stands in the entry line of its repository.
+    Entry {
+        /// 1 is next.
+        place: u32,
+        /// The earlier unfinished task of a serial repository, if that is why.
+        behind: Option<WorkItemId>,
+    },
+    /// The repository is frozen.
+    Frozen {
+        /// Why it was frozen.
+        reason: String,
+    },
+    /// Needs another task to end first.
+    Dependency {
+        /// Those not yet terminal.
+        on: Vec<WorkItemId>,
+    },
+    /// An agent works.
+    Agent {
+        /// Its attempt.
+        attempt: AttemptNumber,
+    },
+    /// The test command runs.
+    Check {
+        /// The commit it runs on.
+        commit: CommitId,
+    },
+    /// All slots are taken.
+    Slot {
+        /// The slot row's key, see [`crate::change::SLOT_RUNS`].
+        key: String,
+        /// How many there are.
+        max: u32,
+    },
+    /// The budget does not cover another run.
+    Budget {
+        /// The budget row's key.
+        key: String,
+    },
+    /// A human is asked.
+    Human {
+        /// What for, see [`crate::episode::EpisodeKind`].
+        asked: crate::episode::EpisodeKind,
+    },
+    /// Stands in the landing line.
+    Lane {
+        /// 1 is at the front.
+        place: u32,
+        /// The work item at the front, unless it is this one.
+        behind: Option<WorkItemId>,
+        /// What the lane is doing for this task.
+        doing: String,
+    },
+    /// Paused by a person.
+    Paused {
+        /// The task or its whole repository.
+        scope: PauseScope,
+    },
+    /// Rests until a human acts.
+    Held {
+        /// Why, in one sentence with the way out.
+        reason: String,
+    },
+    /// A stop waits for the agent to end.
+    Stopping,
+    /// A stop waits for an irreversible step to end honestly (I).
+    StopAfterStep {
+        /// The step.
+        step: String,
+    },
+}

@@ -1,0 +1,123 @@
+//! Verdicts: what a document says, read from its front matter alone, never from prose (B3).
+//!
+//! [`read_document`] turns a document's bytes into a [`DocumentFact`]; [`review`], [`tests`], [`staging`] and
+//! [`deploy`] turn its fields into a [`Verdict`]. Which spellings count is in [`tokens`]; [`must_fix`] finds what a
+//! rollback hands on.
+
+use std::collections::BTreeMap;
+
+use crate::attempt::DocumentFact;
+
+mod front_matter;
+pub mod must_fix;
+pub mod tokens;
+
+#[cfg(test)]
+mod verdict_tests;
+
+pub use front_matter::NO_FRONT_MATTER;
+
+/// What a document says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Green.
+    pub passes: bool,
+    /// One sentence that names the field and the token that decided.
+    pub reason: String,
+}
+
+impl Verdict {
+    fn green(reason: String) -> Self {
+        Self { passes: true, reason }
+    }
+    fn red(reason: String) -> Self {
+        Self { passes: false, reason }
+    }
+}
+
+/// Reads one document: front matter, questions and must-fix part. Never fails: what cannot be read is in
+/// [`DocumentFact::fields`] as a reason. A byte order mark and CRLF line ends are tolerated.
+///
+/// `path` is relative to the work item's documents folder; it is kept, not looked at.
+pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return DocumentFact {
+            path: path.to_owned(),
+            fields: Err("the document is not UTF-8 text".to_owned()),
+            questions: Vec::new(),
+            must_fix: String::new(),
+        };
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let parts = front_matter::split(&text);
+    let (fields, questions) = match parts.front.and_then(front_matter::read) {
+        Ok(front) => (Ok(front.fields), front.questions),
+        Err(reason) => (Err(reason), Vec::new()),
+    };
+    DocumentFact { path: path.to_owned(), fields, questions, must_fix: must_fix::extract(parts.body) }
+}
+
+/// Fields of a test report that count, of equal rank.
+pub const TEST_FIELDS: [&str; 3] = ["result", "verdict", "status"];
+
+/// The review: field `verdict`. APPROVED, and nothing beside it, is green; anything else is red.
+pub fn review(fields: &BTreeMap<String, String>) -> Verdict {
+    let Some(value) = fields.get("verdict") else {
+        return Verdict::red("the field `verdict` is missing; it must say APPROVED or REQUEST_CHANGES".to_owned());
+    };
+    let shown = tokens::shown(value);
+    if tokens::is_exactly(value, "APPROVED") {
+        Verdict::green(format!("`verdict` says {shown}"))
+    } else {
+        Verdict::red(format!("`verdict` says {shown}; only APPROVED is green"))
+    }
+}
+
+/// The test report: `result`, `verdict` and `status` are of equal rank. One negative token in any of them decides;
+/// else one positive field is enough; an unknown value counts as absent; all absent is red. Other fields (`stage`
+/// among them) are not looked at.
+pub fn tests(fields: &BTreeMap<String, String>) -> Verdict {
+    let present = || TEST_FIELDS.iter().filter_map(|name| fields.get(*name).map(|value| (*name, value)));
+    for (name, value) in present() {
+        if let Some(token) = tokens::negative(value) {
+            return Verdict::red(format!("`{name}` says {} ({token} is negative)", tokens::shown(value)));
+        }
+    }
+    for (name, value) in present() {
+        if let Some(token) = tokens::positive(value) {
+            return Verdict::green(format!("`{name}` says {} ({token})", tokens::shown(value)));
+        }
+    }
+    let unknown: Vec<String> =
+        present().map(|(name, value)| format!("`{name}` says {}, which is no verdict", tokens::shown(value))).collect();
+    if unknown.is_empty() {
+        return Verdict::red(
+            "none of the fields `result`, `verdict`, `status` is there; write `result: PASS`".to_owned(),
+        );
+    }
+    Verdict::red(format!("{}; write `result: PASS` or `result: FAIL`", unknown.join(", ")))
+}
+
+/// The staging log: field `staging_status`, SUCCESS or FAILED.
+pub fn staging(fields: &BTreeMap<String, String>) -> Verdict {
+    success("staging_status", fields)
+}
+
+/// The deploy log: field `deploy_status`, SUCCESS or FAILED.
+pub fn deploy(fields: &BTreeMap<String, String>) -> Verdict {
+    success("deploy_status", fields)
+}
+
+fn success(name: &str, fields: &BTreeMap<String, String>) -> Verdict {
+    let Some(value) = fields.get(name) else {
+        return Verdict::red(format!("the field `{name}` is missing; it must say SUCCESS or FAILED"));
+    };
+    let shown = tokens::shown(value);
+    if let Some(token) = tokens::negative(value) {
+        return Verdict::red(format!("`{name}` says {shown} ({token} is negative)"));
+    }
+    if tokens::says_success(value) {
+        return Verdict::green(format!("`{name}` says {shown}"));
+    }
+    Verdict::red(format!("`{name}` says {shown}; only SUCCESS is green"))
+}

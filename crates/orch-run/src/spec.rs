@@ -1,0 +1,141 @@
+//! What to run: the contents of `spec.json`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, RUN_ID_VARIABLE, RUN_MARK_VARIABLE};
+
+/// What kind of work a run does. Recorded, and the place where the two will differ: a check never
+/// gets access to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A coding agent.
+    Agent,
+    /// A gate, hook or test command on a clean checkout.
+    Check,
+}
+
+/// How the processes of a run are kept from the rest of the machine. Recorded in every result, so
+/// nobody takes an unconfined run for a confined one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Confinement {
+    /// Level 0: the run may do whatever the user may who started the orchestrator.
+    #[default]
+    #[serde(rename = "L0")]
+    None,
+}
+
+/// What a run reads from its standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+#[serde(rename_all = "snake_case")]
+pub enum StandardInput {
+    /// Nothing: `/dev/null`.
+    #[default]
+    Null,
+}
+
+/// A complete description of a run. All times are milliseconds of monotonic time (a suspended
+/// machine does not use them up).
+///
+/// `env` may hold secrets: the file is readable by the owner only, and no error or log of this
+/// crate repeats a value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Agent or check.
+    pub kind: Kind,
+    /// Program and arguments; the program is looked up in the `PATH` of `env` unless it has a slash.
+    pub argv: Vec<String>,
+    /// Absolute working directory.
+    pub cwd: PathBuf,
+    /// The whole environment. The child gets exactly this and the two variables
+    /// [`RUN_ID_VARIABLE`] and [`RUN_MARK_VARIABLE`]; nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// Standard input.
+    pub stdin: StandardInput,
+    /// The level of confinement.
+    #[serde(default)]
+    pub confinement: Confinement,
+    /// The agent is stopped after this time; never 0.
+    pub deadline_ms: u64,
+    /// The agent is stopped after this time without output; 0 = never.
+    pub stall_ms: u64,
+    /// Between the polite and the final signal.
+    pub stop_grace_ms: u64,
+    /// Commands run one after the other when the agent has ended and its tree is dead, in the same
+    /// directory, environment and confinement; all run even when one fails. None runs when the
+    /// agent could not be started.
+    pub finish: Vec<Vec<String>>,
+    /// Each finish command is stopped after this time; never 0.
+    pub finish_deadline_ms: u64,
+    /// Where the agent may leave a JSON object, absolute. The *folder* must be one the agent cannot
+    /// replace; the file itself is read with suspicion: regular, no symlink, at most 1 MiB.
+    pub result_file: Option<PathBuf>,
+    /// `output.log` is cut after this many bytes; the run goes on.
+    pub output_cap_bytes: u64,
+}
+
+impl std::fmt::Debug for Spec {
+    /// Without the values of the environment: they may be secrets and debug output ends in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spec")
+            .field("kind", &self.kind)
+            .field("argv", &self.argv)
+            .field("cwd", &self.cwd)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("confinement", &self.confinement)
+            .field("deadline_ms", &self.deadline_ms)
+            .field("stall_ms", &self.stall_ms)
+            .field("stop_grace_ms", &self.stop_grace_ms)
+            .field("finish", &self.finish)
+            .field("finish_deadline_ms", &self.finish_deadline_ms)
+            .field("result_file", &self.result_file)
+            .field("output_cap_bytes", &self.output_cap_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `spec.json` as it lies on disk.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredSpec {
+    pub(crate) version: u32,
+    pub(crate) run_id: String,
+    #[serde(flatten)]
+    pub(crate) spec: Spec,
+}
+
+impl Spec {
+    /// Refuses at creation what could only fail in the supervisor, where nobody reads the answer.
+    pub(crate) fn check(&self, run_id: &str) -> Result<(), Error> {
+        let bad = |problem: String| Err(Error::BadSpec { run_id: run_id.to_owned(), problem });
+        if self.argv.is_empty() || self.finish.iter().any(Vec::is_empty) {
+            return bad("a command is empty; name a program".into());
+        }
+        let words = self.argv.iter().chain(self.finish.iter().flatten());
+        if words.into_iter().any(|word| word.contains('\0')) {
+            return bad("a command contains a NUL character; remove it".into());
+        }
+        if !self.cwd.is_absolute() {
+            return bad("the working directory is relative; make it absolute".into());
+        }
+        if self.result_file.as_ref().is_some_and(|p| !p.is_absolute()) {
+            return bad("the result file's path is relative; make it absolute".into());
+        }
+        if self.deadline_ms == 0 || self.finish_deadline_ms == 0 {
+            return bad("a deadline is 0; every run and finish command needs one".into());
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+                return bad(format!("{name:?} is no environment variable"));
+            }
+            if name == RUN_ID_VARIABLE || name == RUN_MARK_VARIABLE {
+                return bad(format!("{name} is set by the supervisor; leave it out of env"));
+            }
+        }
+        Ok(())
+    }
+}

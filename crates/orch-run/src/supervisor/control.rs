@@ -1,0 +1,109 @@
+//! The socket in the run directory: one line in, one line out, nobody is waited for.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use rustix::fs::{AtFlags, unlinkat};
+
+use crate::RunDirectory;
+use crate::directory::SOCKET;
+use crate::stop::{Status, StopAnswer};
+
+const MOST_CLIENTS: usize = 16;
+const LONGEST_REQUEST: usize = 64;
+
+/// The listening socket and those who have not finished their line yet.
+#[derive(Debug)]
+pub(super) struct Control {
+    listener: UnixListener,
+    clients: VecDeque<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    line: Vec<u8>,
+}
+
+impl Control {
+    pub(super) fn listen(run: &RunDirectory) -> io::Result<Self> {
+        // A supervisor that was refused before its start may have left one; we hold the lock.
+        let _ = unlinkat(run, SOCKET, AtFlags::empty());
+        let listener = UnixListener::bind(run.short_socket_path())?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, clients: VecDeque::new() })
+    }
+
+    /// Everything whose readability means work for [`Control::serve`].
+    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let clients = self.clients.iter().map(|client| client.stream.as_fd());
+        std::iter::once(self.listener.as_fd()).chain(clients)
+    }
+
+    /// Answers whoever has asked; `true` if somebody asked to stop.
+    pub(super) fn serve(&mut self, status: &Status) -> bool {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                // The oldest silent client goes: nobody can keep others out by saying nothing.
+                if self.clients.len() == MOST_CLIENTS {
+                    self.clients.pop_front();
+                }
+                self.clients.push_back(Client { stream, line: Vec::new() });
+            }
+        }
+        let mut stop = false;
+        self.clients.retain_mut(|client| match client.read_line() {
+            Reading::Unfinished => true,
+            Reading::Broken => false,
+            Reading::Line(line) => {
+                let answer = match line.as_slice() {
+                    b"stop" => {
+                        stop = true;
+                        serde_json::to_vec(&StopAnswer { stopping: true })
+                    }
+                    b"status" => serde_json::to_vec(status),
+                    _ => Ok(br#"{"error":"unknown request; known are stop and status"}"#.to_vec()),
+                };
+                if let Ok(mut answer) = answer {
+                    answer.push(b'\n');
+                    // Fits into an empty socket buffer; who does not listen misses it.
+                    let _ = client.stream.write_all(&answer);
+                }
+                false
+            }
+        });
+        stop
+    }
+}
+
+enum Reading {
+    Unfinished,
+    Line(Vec<u8>),
+    Broken,
+}
+
+impl Client {
+    fn read_line(&mut self) -> Reading {
+        let mut buffer = [0_u8; LONGEST_REQUEST];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Reading::Broken,
+                Ok(count) => self.line.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Reading::Unfinished;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Reading::Broken,
+            }
+            if let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+                self.line.truncate(end);
+                return Reading::Line(std::mem::take(&mut self.line));
+            }
+            if self.line.len() > LONGEST_REQUEST {
+                return Reading::Broken;
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Runs under a real supervisor process (`examples/supervise.rs`), driven by events: a test that
+//! must know that an agent has come to some point lets the agent open a FIFO there.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
+
+mod bench;
+mod directory;
+mod ends;
+mod evidence;
+mod launching;
+mod lost;
+mod tree;

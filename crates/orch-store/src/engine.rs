@@ -1,0 +1,19 @@
+//! What the two engines have in common.
+
+use async_trait::async_trait;
+use camino::Utf8Path;
+use orch_ports::store::StoreResult;
+
+use crate::step::{Answer, Step};
+
+/// Runs lists of steps. Knows nothing of what they mean.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// All steps in one durable transaction, or none. Answers stand in the order of the steps; a skipped step has an
+    /// empty answer. Returns only after the commit is on disk.
+    async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
+    /// All steps on one consistent snapshot.
+    async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
+    /// A consistent copy while the database is in use.
+    async fn backup(&self, path: &Utf8Path) -> StoreResult<()>;
+}

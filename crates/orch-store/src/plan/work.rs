@@ -1,0 +1,227 @@
+//! The work table and the inbox as steps.
+//!
+//! Rows of one ordering key run one after the other in the order of their rows. Inbox rows and "decide again" rows of
+//! one aggregate share a key; effects have their own ([`Effect::ordering_key`]), so that a long run never keeps a stop
+//! from being heard.
+
+use orch_ports::store::{Claim, Delivery, Finish, Finished, StoreResult, WorkId};
+use orch_rules::effect::Effect;
+use orch_rules::event::Event;
+use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+
+use super::body;
+use crate::step::{Broken, Step, Value};
+
+/// Bookkeeping goes before effects whatever a task's priority (an `i32`), and by that priority among itself.
+const BOOKKEEPING: i64 = 1 << 40;
+
+/// Stores a delivery and queues its handling. The answer of the third step is `(inbox id, answer or NULL)`; the first
+/// step wrote nothing if the delivery was known.
+///
+/// # Errors
+/// [`orch_ports::store::StoreError::Failed`] if the event cannot be encoded.
+pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
+    let (source, key): (Value, Value) = (delivery.source.as_str().into(), delivery.key.as_str().into());
+    let (ordering, task, repository) = match &delivery.event {
+        Event::Task { task, .. } => (format!("task:{task}"), Some(task.as_str()), None),
+        Event::Lane { repository, .. } => (format!("repository:{repository}"), None, Some(repository.as_str())),
+    };
+    Ok(vec![
+        Step::run(
+            "INSERT INTO inbox (source, delivery_key, caused_by, received_at, event)
+             VALUES (?1, ?2, ?3, now_ms(), ?4) ON CONFLICT (source, delivery_key) DO NOTHING",
+            [source.clone(), key.clone(), delivery.by.as_str().into(), body(&delivery.event)?],
+        ),
+        Step::run(
+            "INSERT INTO work (kind, ordering_key, task, repository, inbox, priority, armed_at, due, state)
+             SELECT 'inbox', ?3, CAST(?4 AS TEXT), CAST(?5 AS TEXT), i.id,
+                 CAST(?6 AS INTEGER) + COALESCE((SELECT t.priority FROM tasks t WHERE t.id = ?4), 0),
+                 i.received_at, i.received_at, 'queued'
+             FROM inbox i WHERE i.source = ?1 AND i.delivery_key = ?2",
+            [source.clone(), key.clone(), ordering.into(), task.into(), repository.into(), BOOKKEEPING.into()],
+        )
+        .after_write()
+        .queues(),
+        Step::rows("SELECT id, answer FROM inbox WHERE source = ?1 AND delivery_key = ?2", [source, key]),
+    ])
+}
+
+/// Takes due rows. The answer of the last step is one row per taken row, in no order:
+/// `(id, kind, task, repository, inbox, attempt, fence, body, priority, caused_by, event)`.
+pub fn claim(claim: &Claim) -> Vec<Step> {
+    let without = claim.without.iter().fold(String::from(","), |all, kind| all + kind + ",");
+    vec![
+        // One claim at a time: two that run side by side on PostgreSQL could each see the other's row still queued and
+        // take two rows of one ordering key.
+        Step::rows("SELECT 1 /*pg FROM pg_advisory_xact_lock(7041776) */", []),
+        Step::rows(CLAIM, [without.into(), claim.limit.into(), claim.owner.as_str().into()]),
+    ]
+}
+
+/// The statement of [`claim`]: parameters are the excluded kinds (`,a,b,`), the limit and the owner.
+pub const CLAIM: &str = "WITH picked AS (
+        SELECT w.id FROM work w
+        WHERE w.state = 'queued' AND w.due <= (SELECT now_ms()) AND ?1 NOT LIKE '%,' || w.kind || ',%'
+            AND NOT EXISTS (
+                SELECT 1 FROM work e
+                WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
+                    AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id))
+        ORDER BY w.priority DESC, w.id LIMIT ?2 /*pg FOR NO KEY UPDATE OF w SKIP LOCKED */)
+    UPDATE work SET state = 'running', owner = ?3, claimed_at = now_ms(), attempt = attempt + 1, fence = fence + 1
+    WHERE id IN (SELECT id FROM picked)
+    RETURNING id, kind, task, repository, inbox, attempt, fence, body, priority,
+        (SELECT i.caused_by FROM inbox i WHERE i.id = work.inbox),
+        (SELECT i.event FROM inbox i WHERE i.id = work.inbox)";
+
+/// Queues again what owners other than this one left running. A "decide again" row whose twin is queued already is
+/// done: the twin decides.
+pub fn reclaim(owner: &str) -> Vec<Step> {
+    vec![
+        Step::run(
+            "UPDATE work SET state = CASE WHEN wake IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM work w WHERE w.wake = work.wake AND w.state = 'queued' AND w.wake IS NOT NULL)
+                THEN 'done' ELSE 'queued' END
+             WHERE state IN ('queued', 'running') AND state = 'running' AND owner <> ?1",
+            [owner.into()],
+        )
+        .queues(),
+    ]
+}
+
+/// Parks a claimed row that this release cannot read.
+pub fn park(work: WorkId, fence: i64, error: &str) -> Vec<Step> {
+    vec![failed(work, fence, error)]
+}
+
+pub(super) fn finish(finish: &Finish, steps: &mut Vec<Step>) -> StoreResult<()> {
+    match &finish.how {
+        Finished::Done { answer } => {
+            steps.push(
+                Step::rows(
+                    // 1 if a row of the same ordering key may run now.
+                    "UPDATE work SET state = 'done', error = NULL WHERE id = ?1 AND fence = ?2 AND state = 'running'
+                     RETURNING CASE WHEN EXISTS (
+                         SELECT 1 FROM work e WHERE e.ordering_key = work.ordering_key
+                             AND e.state IN ('queued', 'running') AND e.id <> work.id) THEN 1 ELSE 0 END",
+                    [finish.work.into(), finish.fence.into()],
+                )
+                .or(Broken::Stale(finish.work))
+                .queues(),
+            );
+            if let Some(answer) = answer {
+                steps.push(Step::run(
+                    "UPDATE inbox SET answer = ?2 WHERE id = (SELECT w.inbox FROM work w WHERE w.id = ?1)",
+                    [finish.work.into(), body(answer)?],
+                ));
+            }
+        }
+        Finished::Again { due, error } => steps.push(
+            Step::run(
+                "UPDATE work SET due = ?3, error = ?4, state = CASE WHEN wake IS NOT NULL AND EXISTS (
+                        SELECT 1 FROM work w WHERE w.wake = work.wake AND w.state = 'queued' AND w.wake IS NOT NULL)
+                    THEN 'done' ELSE 'queued' END
+                 WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+                [finish.work.into(), finish.fence.into(), due.0.into(), error.as_str().into()],
+            )
+            .or(Broken::Stale(finish.work))
+            .queues(),
+        ),
+        Finished::Failed { error } => steps.push(failed(finish.work, finish.fence, error)),
+    }
+    Ok(())
+}
+
+fn failed(work: WorkId, fence: i64, error: &str) -> Step {
+    Step::rows(
+        "UPDATE work SET state = 'failed', error = ?3 WHERE id = ?1 AND fence = ?2 AND state = 'running'
+         RETURNING CASE WHEN EXISTS (
+             SELECT 1 FROM work e WHERE e.ordering_key = work.ordering_key
+                 AND e.state IN ('queued', 'running') AND e.id <> work.id) THEN 1 ELSE 0 END",
+        [work.into(), fence.into(), error.into()],
+    )
+    .or(Broken::Stale(work))
+    .queues()
+}
+
+pub(super) fn perform(effect: &Effect, due: Timestamp, job: Value) -> Step {
+    // A stop must not wait behind the runs it is to end.
+    let ahead = if matches!(effect, Effect::StopRun { .. }) { BOOKKEEPING } else { 0 };
+    Step::run(
+        "INSERT INTO work (kind, ordering_key, task, priority, armed_at, due, state, body)
+         VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER) + COALESCE((SELECT t.priority FROM tasks t WHERE t.id = ?3), 0),
+             now_ms(), ?5, 'queued', ?6)",
+        [
+            effect.kind().into(),
+            effect.ordering_key().into(),
+            effect.task().as_str().into(),
+            ahead.into(),
+            due.0.into(),
+            job,
+        ],
+    )
+    .queues()
+}
+
+// A wake that finds its aggregate's row queued touches that row (and thereby holds it): whoever claims it afterwards
+// sees what this transaction wrote. One that finds it running queues another.
+
+macro_rules! wake_tasks {
+    ($from:literal) => {
+        concat!(
+            "INSERT INTO work (kind, ordering_key, wake, task, priority, armed_at, due, state)
+             SELECT 'decide_task', 'task:' || t.id, 'task:' || t.id, t.id, CAST(?2 AS INTEGER) + t.priority,
+                 now_ms(), now_ms(), 'queued' ",
+            $from,
+            " ON CONFLICT (wake) WHERE state = 'queued' AND wake IS NOT NULL
+             DO UPDATE SET due = CASE WHEN work.due < excluded.due THEN work.due ELSE excluded.due END"
+        )
+    };
+}
+
+fn wake(sql: &'static str, what: &str) -> Step {
+    Step::run(sql, [what.into(), BOOKKEEPING.into()]).queues()
+}
+
+pub(super) fn wake_task(task: &TaskId) -> Step {
+    wake(wake_tasks!("FROM tasks t WHERE t.id = ?1"), task.as_str())
+}
+
+pub(super) fn wake_dependents(on: &TaskId) -> Step {
+    wake(
+        wake_tasks!(
+            "FROM dependencies d JOIN tasks t ON t.id = d.task
+             WHERE d.depends_on = ?1 AND t.terminal = 0 ORDER BY t.priority DESC, t.id"
+        ),
+        on.as_str(),
+    )
+}
+
+pub(super) fn wake_repository(repository: &RepositoryId) -> Step {
+    wake(
+        wake_tasks!(
+            "FROM tasks t WHERE t.repository = ?1 AND t.terminal = 0 ORDER BY t.priority DESC, t.created_at, t.id"
+        ),
+        repository.as_str(),
+    )
+}
+
+pub(super) fn wake_slot_waiters(key: &str) -> Step {
+    wake(
+        wake_tasks!(
+            "FROM tasks t WHERE t.wait_slot = ?1 AND t.terminal = 0 ORDER BY t.priority DESC, t.started_at, t.id"
+        ),
+        key,
+    )
+}
+
+pub(super) fn wake_lane(repository: &RepositoryId) -> Step {
+    wake(
+        "INSERT INTO work (kind, ordering_key, wake, repository, priority, armed_at, due, state)
+         SELECT 'decide_lane', 'repository:' || r.id, 'repository:' || r.id, r.id, CAST(?2 AS INTEGER),
+             now_ms(), now_ms(), 'queued'
+         FROM repositories r WHERE r.id = ?1
+         ON CONFLICT (wake) WHERE state = 'queued' AND wake IS NOT NULL
+         DO UPDATE SET due = CASE WHEN work.due < excluded.due THEN work.due ELSE excluded.due END",
+        repository.as_str(),
+    )
+}

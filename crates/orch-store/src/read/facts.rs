@@ -1,0 +1,247 @@
+//! What decisions see: one snapshot each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use orch_ports::store::{StoreError, StoreResult};
+use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Policy, RepositoryFacts, TaskFacts};
+use orch_rules::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
+
+use super::{repository, repository_columns, task};
+use crate::row::{all, count, int, json, text};
+use crate::step::{Answer, Step};
+
+/// Everything a task's decision sees; read by [`task_facts`].
+pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
+    const QUERIES: [&str; 12] = [
+        "SELECT body, version, now_ms() FROM tasks WHERE id = ?1",
+        concat!(
+            "SELECT ",
+            repository_columns!(),
+            " FROM tasks t JOIN repositories r ON r.id = t.repository WHERE t.id = ?1"
+        ),
+        "SELECT p.body FROM tasks t JOIN pipelines p ON p.digest = t.pipeline WHERE t.id = ?1",
+        "SELECT body FROM attempts WHERE task = ?1 ORDER BY number DESC LIMIT 1",
+        "SELECT COUNT(*) FROM attempts a JOIN tasks t ON t.id = a.task AND t.visit = a.visit
+         WHERE a.task = ?1 AND a.ended = 'lost'",
+        // A check may bear the key of the head, of the candidate, or still run.
+        "SELECT c.body FROM checks c JOIN tasks t ON t.id = c.task
+         LEFT JOIN lane_entries e ON e.task = t.id AND e.line = 'landing' AND e.repository = t.repository
+         WHERE c.task = ?1 AND (c.unfinished = 1 OR c.bound_to = t.code OR c.bound_to = e.candidate)
+         ORDER BY c.requested_at, c.id",
+        "SELECT e.body FROM episodes e JOIN tasks t ON t.id = e.task
+         WHERE e.task = ?1 AND (e.visit = t.visit OR e.unanswered = 1) ORDER BY e.opened_at, e.id",
+        "SELECT t.id, t.work_item FROM dependencies d JOIN tasks t ON t.id = d.depends_on
+         WHERE d.task = ?1 AND t.terminal = 0 ORDER BY t.created_at, t.id",
+        // Every edge between unfinished tasks that can be reached from here. Without an edge this is one look into an
+        // index; UNION keeps each edge once, so a cycle ends the walk.
+        "WITH RECURSIVE reached (task, depends_on) AS (
+             SELECT d.task, d.depends_on FROM dependencies d
+             JOIN tasks t ON t.id = d.depends_on AND t.terminal = 0 WHERE d.task = ?1
+             UNION
+             SELECT d.task, d.depends_on FROM reached r JOIN dependencies d ON d.task = r.depends_on
+             JOIN tasks t ON t.id = d.depends_on AND t.terminal = 0)
+         SELECT r.task, r.depends_on, t.work_item FROM reached r JOIN tasks t ON t.id = r.task LIMIT 10000",
+        "SELECT body FROM lane_entries WHERE task = ?1 ORDER BY line",
+        "SELECT o.work_item FROM lane_entries m
+         JOIN lane_entries o ON o.repository = m.repository AND o.line = 'landing' AND o.settled = 0 AND o.id <> m.id
+         WHERE m.task = ?1 AND m.line = 'landing' AND (o.priority > m.priority OR (o.priority = m.priority AND
+             (o.place < m.place OR (o.place = m.place AND o.task < m.task))))
+         ORDER BY o.priority DESC, o.place, o.task",
+        "SELECT o.work_item FROM lane_entries m
+         JOIN lane_entries o ON o.repository = m.repository AND o.line = 'entry' AND o.settled = 0 AND o.id <> m.id
+         WHERE m.task = ?1 AND m.line = 'entry' AND (o.priority > m.priority OR (o.priority = m.priority AND
+             (o.place < m.place OR (o.place = m.place AND o.task < m.task))))
+         ORDER BY o.priority DESC, o.place, o.task LIMIT 50",
+    ];
+    QUERIES.into_iter().map(|sql| Step::rows(sql, [id.as_str().into()])).collect()
+}
+
+/// The facts in the answers to [`task_steps`].
+pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> StoreResult<(TaskFacts, Timestamp)> {
+    let [
+        task_row,
+        repository_row,
+        pipeline_row,
+        attempt,
+        lost,
+        checks,
+        episodes,
+        open,
+        edges,
+        lane,
+        ahead,
+        entry_ahead,
+    ] = answers
+    else {
+        return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
+    };
+    let Some(row) = task_row.rows.first() else {
+        return Err(StoreError::Missing { what: format!("task {id}") });
+    };
+    let task = task(row)?;
+    let now = Timestamp(int("the clock", row, 2)?);
+    let repository = match repository_row.rows.first() {
+        Some(row) => repository(row)?,
+        None => return Err(StoreError::Missing { what: format!("repository {}", task.repository) }),
+    };
+    let pipeline = match pipeline_row.rows.first() {
+        Some(row) => Arc::new(json("a pipeline", row, 0)?),
+        None => return Err(StoreError::Missing { what: format!("pipeline {}", task.pipeline) }),
+    };
+    let open = open
+        .rows
+        .iter()
+        .map(|row| {
+            Ok(Dependency {
+                task: text("a dependency", row, 0)?.into(),
+                work_item: text("a dependency", row, 1)?.into(),
+            })
+        })
+        .collect::<StoreResult<Vec<_>>>()?;
+    let facts = TaskFacts {
+        pipeline,
+        repository,
+        attempt: all("an attempt", attempt)?.pop(),
+        lost_in_visit: lost.rows.first().map_or(Ok(0), |row| count("attempts", row, 0))?,
+        checks: all("a check", checks)?,
+        episodes: all("an episode", episodes)?,
+        dependencies: Dependencies::Known { open, cycle: cycle(id, edges)? },
+        lane: all("a place in a line", lane)?,
+        ahead: work_items(ahead)?,
+        entry_ahead: work_items(entry_ahead)?,
+        policy: policy.clone(),
+        task,
+    };
+    Ok((facts, now))
+}
+
+fn work_items(answer: &Answer) -> StoreResult<Vec<WorkItemId>> {
+    answer.rows.iter().map(|row| text("a place in a line", row, 0).map(WorkItemId::from)).collect()
+}
+
+/// The shortest cycle through `start` in edges `(task, depends on, work item of task)`, beginning with `start`.
+fn cycle(start: &TaskId, edges: &Answer) -> StoreResult<Option<Vec<WorkItemId>>> {
+    let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in &edges.rows {
+        let what = "a dependency";
+        let (from, to) = (text(what, row, 0)?, text(what, row, 1)?);
+        next.entry(from).or_default().push(to);
+        names.insert(from, text(what, row, 2)?);
+    }
+    // The engines give rows in no order; the same edges must name the same cycle.
+    next.values_mut().for_each(|tasks| tasks.sort_unstable());
+    let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut queue = VecDeque::from([start.as_str()]);
+    while let Some(at) = queue.pop_front() {
+        for &to in next.get(at).into_iter().flatten() {
+            if to == start.as_str() {
+                let mut through = vec![at];
+                while let Some(before) = came_from.get(through[through.len() - 1]) {
+                    through.push(before);
+                }
+                let named = |id: &&str| WorkItemId::from(names.get(id).copied().unwrap_or(id));
+                return Ok(Some(through.iter().rev().map(named).collect()));
+            }
+            if !came_from.contains_key(to) {
+                came_from.insert(to, at);
+                queue.push_back(to);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Everything a lane's decision sees; read by [`lane_facts`].
+pub(crate) fn lane_steps(id: &RepositoryId) -> Vec<Step> {
+    vec![
+        Step::rows(
+            concat!("SELECT ", repository_columns!(), ", now_ms() FROM repositories r WHERE r.id = ?1"),
+            [id.as_str().into()],
+        ),
+        Step::rows(
+            "SELECT e.body, t.resting, CASE WHEN EXISTS (
+                 SELECT 1 FROM dependencies d JOIN tasks o ON o.id = d.depends_on AND o.terminal = 0
+                 WHERE d.task = e.task) THEN 0 ELSE 1 END
+             FROM lane_entries e JOIN tasks t ON t.id = e.task
+             WHERE e.repository = ?1 AND e.line = 'entry' ORDER BY e.priority DESC, e.place, e.task",
+            [id.as_str().into()],
+        ),
+        Step::rows(
+            "SELECT e.body, t.resting, CASE WHEN EXISTS (
+                 SELECT 1 FROM episodes q WHERE q.task = e.task AND q.unanswered = 1) THEN 1 ELSE 0 END
+             FROM lane_entries e JOIN tasks t ON t.id = e.task
+             WHERE e.repository = ?1 AND e.line = 'landing' ORDER BY e.priority DESC, e.place, e.task",
+            [id.as_str().into()],
+        ),
+    ]
+}
+
+/// The facts in the answers to [`lane_steps`].
+pub(crate) fn lane_facts(
+    id: &RepositoryId,
+    policy: &Policy,
+    answers: &[Answer],
+) -> StoreResult<(RepositoryFacts, Timestamp)> {
+    let [head, entry, landing] = answers else {
+        return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
+    };
+    let Some(row) = head.rows.first() else {
+        return Err(StoreError::Missing { what: format!("repository {id}") });
+    };
+    let what = "a place in a line";
+    let facts = RepositoryFacts {
+        repository: repository(row)?,
+        entry: entry
+            .rows
+            .iter()
+            .map(|row| {
+                Ok(EntryFacts {
+                    entry: json(what, row, 0)?,
+                    resting: int(what, row, 1)? != 0,
+                    ready: int(what, row, 2)? != 0,
+                })
+            })
+            .collect::<StoreResult<_>>()?,
+        landing: landing
+            .rows
+            .iter()
+            .map(|row| {
+                Ok(LandingFacts {
+                    entry: json(what, row, 0)?,
+                    resting: int(what, row, 1)? != 0,
+                    awaits_human: int(what, row, 2)? != 0,
+                })
+            })
+            .collect::<StoreResult<_>>()?,
+        policy: policy.clone(),
+    };
+    Ok((facts, Timestamp(int("the clock", row, 10)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::Value;
+
+    fn edges(pairs: &[(&str, &str)]) -> Answer {
+        let rows = pairs.iter().map(|(from, to)| vec![Value::from(*from), (*to).into(), from.to_uppercase().into()]);
+        Answer { touched: 0, rows: rows.collect() }
+    }
+
+    #[test]
+    fn the_shortest_cycle_through_the_task_is_named_from_the_task_on() {
+        let found = |pairs| {
+            cycle(&"a".into(), &edges(pairs))
+                .unwrap()
+                .map(|c| c.iter().map(|w| w.0.clone()).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(found(&[]), None);
+        assert_eq!(found(&[("a", "b"), ("b", "c")]), None);
+        assert_eq!(found(&[("a", "b"), ("b", "c"), ("c", "b")]), None, "a cycle elsewhere is not this task's");
+        assert_eq!(found(&[("b", "a"), ("a", "b")]).as_deref(), Some("A B"));
+        assert_eq!(found(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "a"), ("b", "d")]).as_deref(), Some("A B D"));
+        assert_eq!(found(&[("a", "a")]).as_deref(), Some("A"));
+    }
+}

@@ -1,0 +1,169 @@
+//! What people look at, and small look-ups.
+
+use orch_ports::store::{
+    Accepted, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkRow,
+};
+use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
+
+use crate::row::{count, int, json, optional_text, readable, text};
+use crate::step::{Answer, Row, Step, Value};
+
+/// How many rows a list has if nobody says.
+const LIST_DEFAULT: u32 = 500;
+
+/// Columns of a work row for people, of a table called `w`.
+macro_rules! work_columns {
+    () => {
+        "w.id, w.kind, w.state, w.task, w.attempt, w.due, w.error"
+    };
+}
+
+fn work_row(row: &Row) -> StoreResult<WorkRow> {
+    let what = "a work row";
+    Ok(WorkRow {
+        id: int(what, row, 0)?,
+        kind: text(what, row, 1)?.to_owned(),
+        state: text(what, row, 2)?.to_owned(),
+        task: optional_text(what, row, 3)?.map(Into::into),
+        attempt: count(what, row, 4)?,
+        due: Timestamp(int(what, row, 5)?),
+        error: optional_text(what, row, 6)?.map(Into::into),
+    })
+}
+
+/// What became of a delivery, from the answers to [`crate::plan::accept`].
+pub(crate) fn accepted(answers: &[Answer]) -> StoreResult<Accepted> {
+    let what = "an inbox row";
+    let duplicate = answers.first().is_some_and(|insert| insert.touched == 0);
+    let Some(row) = answers.last().and_then(|answer| answer.rows.first()) else {
+        return Err(StoreError::Failed { detail: "an accepted delivery is not in the inbox".into() });
+    };
+    let answer: Option<InboxAnswer> = optional_text(what, row, 1)?.map(|_| json(what, row, 1)).transpose()?;
+    Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answer.filter(|_| duplicate) })
+}
+
+/// A claimed row with what sorts it, from [`crate::plan::claim`]; an unreadable one with its id, fence and why.
+pub(crate) fn claimed(row: &Row) -> StoreResult<(i64, Result<Work, (i64, i64, StoreError)>)> {
+    let what = "a work row";
+    let (id, fence, priority) = (int(what, row, 0)?, int(what, row, 6)?, int(what, row, 8)?);
+    let work = claimed_job(id, row)
+        .and_then(|job| Ok(Work { id, job, attempt: count(what, row, 5)?, fence }))
+        .map_err(|error| (id, fence, error));
+    Ok((priority, work))
+}
+
+fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
+    let what = format!("work row {id}");
+    match text(&what, row, 1)? {
+        "inbox" => Ok(Job::Inbox {
+            inbox: int(&what, row, 4)?,
+            by: text(&what, row, 9)?.to_owned(),
+            event: json(&what, row, 10)?,
+        }),
+        "decide_task" => Ok(Job::DecideTask { task: text(&what, row, 2)?.into() }),
+        "decide_lane" => Ok(Job::DecideLane { repository: text(&what, row, 3)?.into() }),
+        _ => json(&what, row, 7),
+    }
+}
+
+/// The next moment something falls due; blocked rows do not count, see [`crate::plan::plan`]'s finish.
+pub(crate) fn next_due() -> Vec<Step> {
+    vec![Step::rows(
+        "SELECT MIN(w.due) FROM work w WHERE w.state = 'queued' AND NOT EXISTS (
+             SELECT 1 FROM work e WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
+                 AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id))",
+        [],
+    )]
+}
+
+pub(crate) fn tasks(filter: &TaskFilter) -> Vec<Step> {
+    let limit = Value::from(if filter.limit == 0 { LIST_DEFAULT } else { filter.limit });
+    vec![match (&filter.repository, filter.ended) {
+        (None, true) => {
+            Step::rows("SELECT body, version FROM tasks ORDER BY created_at DESC, id DESC LIMIT ?1", [limit])
+        }
+        (None, false) => Step::rows(
+            "SELECT body, version FROM tasks WHERE terminal = 0 ORDER BY created_at DESC, id DESC LIMIT ?1",
+            [limit],
+        ),
+        (Some(repository), true) => Step::rows(
+            "SELECT body, version FROM tasks WHERE repository = ?2 ORDER BY created_at DESC, id DESC LIMIT ?1",
+            [limit, repository.as_str().into()],
+        ),
+        (Some(repository), false) => Step::rows(
+            "SELECT body, version FROM tasks WHERE terminal = 0 AND repository = ?2
+             ORDER BY created_at DESC, id DESC LIMIT ?1",
+            [limit, repository.as_str().into()],
+        ),
+    }]
+}
+
+pub(crate) fn history_steps(task: &TaskId) -> Vec<Step> {
+    const QUERIES: [&str; 8] = [
+        "SELECT body FROM attempts WHERE task = ?1 ORDER BY number",
+        "SELECT body FROM checks WHERE task = ?1 ORDER BY requested_at, id",
+        "SELECT body FROM episodes WHERE task = ?1 ORDER BY opened_at, id",
+        "SELECT body FROM usage_rows WHERE task = ?1 ORDER BY id",
+        "SELECT body FROM audit WHERE task = ?1 ORDER BY id",
+        "SELECT body FROM lane_entries WHERE task = ?1 ORDER BY line",
+        concat!("SELECT ", work_columns!(), " FROM work w WHERE w.task = ?1 AND w.state <> 'done' ORDER BY w.id"),
+        "SELECT t.id, t.work_item, t.terminal FROM dependencies d JOIN tasks t ON t.id = d.depends_on
+         WHERE d.task = ?1 ORDER BY t.created_at, t.id",
+    ];
+    let id = Value::from(task.as_str());
+    let exists = Step::rows("SELECT id FROM tasks WHERE id = ?1", [id.clone()])
+        .or(crate::step::Broken::Missing(format!("task {task}")));
+    std::iter::once(exists).chain(QUERIES.into_iter().map(|sql| Step::rows(sql, [id.clone()]))).collect()
+}
+
+pub(crate) fn history(answers: &[Answer]) -> StoreResult<History> {
+    let [_, attempts, checks, episodes, usage, audit, lane, work, dependencies] = answers else {
+        return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
+    };
+    Ok(History {
+        attempts: readable(attempts, |row| json("an attempt", row, 0)),
+        checks: readable(checks, |row| json("a check", row, 0)),
+        episodes: readable(episodes, |row| json("an episode", row, 0)),
+        usage: readable(usage, |row| json("a usage row", row, 0)),
+        audit: readable(audit, |row| json("an audit line", row, 0)),
+        lane: readable(lane, |row| json("a place in a line", row, 0)),
+        work: readable(work, work_row),
+        dependencies: readable(dependencies, |row| {
+            let what = "a dependency";
+            let work_item: WorkItemId = text(what, row, 1)?.into();
+            Ok((text(what, row, 0)?.into(), work_item, int(what, row, 2)? != 0))
+        }),
+    })
+}
+
+pub(crate) fn queue_steps() -> Vec<Step> {
+    vec![
+        Step::rows(
+            "SELECT kind, state, COUNT(*) FROM work WHERE state <> 'done' GROUP BY kind, state ORDER BY kind, state",
+            [],
+        ),
+        Step::rows(
+            concat!(
+                "SELECT ",
+                work_columns!(),
+                " FROM work w WHERE w.state <> 'done' AND w.state IN ('running', 'failed') ORDER BY w.id LIMIT 200"
+            ),
+            [],
+        ),
+        Step::rows("SELECT name, used FROM slots ORDER BY name", []),
+    ]
+}
+
+pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
+    let [counts, rows, slots] = answers else {
+        return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
+    };
+    let what = "the queue";
+    Ok(QueueView {
+        counts: readable(counts, |row| {
+            Ok((text(what, row, 0)?.to_owned(), text(what, row, 1)?.to_owned(), int(what, row, 2)?))
+        }),
+        rows: readable(rows, work_row),
+        slots: readable(slots, |row| Ok((text(what, row, 0)?.to_owned(), int(what, row, 1)?))),
+    })
+}

@@ -1,0 +1,73 @@
+//! SQLite: one file, one writer thread with group commit, read-only connections beside it.
+//!
+//! Write-ahead log, `synchronous=FULL`: a commit that was answered is on the disk. Nothing wakes up while nothing is
+//! asked: threads wait on channels, and nothing is synchronised or checkpointed in the background of an idle store.
+
+mod backup;
+mod connection;
+mod readers;
+mod run;
+mod writer;
+
+use async_trait::async_trait;
+use camino::{Utf8Path, Utf8PathBuf};
+use orch_ports::store::{StoreError, StoreResult};
+
+use crate::Database;
+use crate::engine::Engine;
+use crate::step::{Answer, Step};
+use readers::Readers;
+use writer::Writer;
+
+/// The engine behind [`SqliteStore`].
+#[derive(Debug)]
+pub struct Sqlite {
+    path: Utf8PathBuf,
+    writer: Writer,
+    readers: Readers,
+}
+
+/// A store in one SQLite file.
+pub type SqliteStore = Database<Sqlite>;
+
+impl SqliteStore {
+    /// Opens the database file, makes it if it is not there, and brings its schema up to date. Reads a few pages only,
+    /// however large the file is. Its folder must exist and be on a local disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] if the file is no database or cannot be opened; [`StoreError::TooNew`] if a newer release
+    /// wrote it and this one must not read it; [`StoreError::Full`].
+    pub fn open(path: impl AsRef<Utf8Path>) -> StoreResult<Self> {
+        let path = path.as_ref().to_owned();
+        let writer = Writer::open(&path)?;
+        Ok(Self { engine: Sqlite { readers: Readers::new(path.clone()), path, writer } })
+    }
+
+    /// Ends what is under way, writes the log into the database file and closes it. Later calls fail.
+    ///
+    /// # Errors
+    /// When the writer's thread died.
+    pub async fn close(&self) -> StoreResult<()> {
+        self.engine.readers.close().await;
+        self.engine.writer.close().await
+    }
+}
+
+#[async_trait]
+impl Engine for Sqlite {
+    async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        self.writer.write(steps).await
+    }
+
+    async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        self.readers.read(steps).await
+    }
+
+    async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
+        let (from, to) = (self.path.clone(), path.to_owned());
+        match tokio::task::spawn_blocking(move || backup::copy(&from, &to)).await {
+            Ok(done) => done,
+            Err(error) => Err(StoreError::Failed { detail: format!("the backup was broken off: {error}") }),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The one writer: a thread that takes whatever waits, commits it together and answers after the commit.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use orch_ports::store::{StoreError, StoreResult};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connection::{checkpointing, failed, writing};
+use super::readers::closed;
+use super::run::run;
+use crate::step::{Answer, Step};
+
+/// At most so many callers share a commit: bounds how long the first of them waits.
+const GROUP: usize = 256;
+/// Pages of the log after which it is moved into the database file beside the writer (4 MB).
+const PASSIVE_PAGES: u32 = 1_000;
+/// Pages of the log above which the writer itself makes it start again (64 MB): under a load without a pause the
+/// passive checkpoints alone let it grow without end.
+const RESTART_PAGES: u32 = 16_384;
+/// How long the writer waits for readers before it gives a restart up until the log has grown further.
+const RESTART_PATIENCE: Duration = Duration::from_millis(100);
+
+type Reply = oneshot::Sender<StoreResult<Vec<Answer>>>;
+
+enum Asked {
+    Write { steps: Vec<Step>, reply: Reply },
+    Close { reply: oneshot::Sender<()> },
+}
+
+/// A handle to the thread. When the last handle goes, the thread ends what it was given and closes the file.
+#[derive(Debug)]
+pub(super) struct Writer {
+    asked: mpsc::Sender<Asked>,
+}
+
+impl Writer {
+    /// Opens the file and starts the thread.
+    pub(super) fn open(path: &Utf8Path) -> StoreResult<Self> {
+        let connection = writing(path)?;
+        let (asked, inbox) = mpsc::channel();
+        let path = path.to_owned();
+        thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || serve(connection, &path, &inbox))
+            .map_err(|e| StoreError::Unusable { detail: format!("no thread for the writer: {e}") })?;
+        Ok(Self { asked })
+    }
+
+    /// Returns after the commit is on disk.
+    pub(super) async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        let (reply, answer) = oneshot::channel();
+        self.asked.send(Asked::Write { steps, reply }).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Returns after the file is closed.
+    pub(super) async fn close(&self) -> StoreResult<()> {
+        let (reply, answer) = oneshot::channel();
+        self.asked.send(Asked::Close { reply }).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())
+    }
+}
+
+fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Asked>) {
+    let pages = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&pages);
+    let hook = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+        seen.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    };
+    if let Err(error) = connection.wal_hook(Some(hook)) {
+        tracing::error!(%error, "the size of the log is unknown: it is only moved when the store closes");
+    }
+    let mut log = Log { pages, passive_at: PASSIVE_PAGES, restart_at: RESTART_PAGES, beside: Beside::new(path) };
+    let mut closing = None;
+    while closing.is_none() {
+        let Ok(first) = inbox.recv() else { break };
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(asked) = next.take() {
+            match asked {
+                Asked::Write { steps, reply } => group.push((steps, reply)),
+                Asked::Close { reply } => closing = Some(reply),
+            }
+            if group.len() < GROUP && closing.is_none() {
+                next = inbox.try_recv().ok();
+            }
+        }
+        let (steps, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        for (reply, answer) in replies.into_iter().zip(commit(&connection, &steps)) {
+            // A caller that went away does not undo what it asked for.
+            let _ = reply.send(answer);
+        }
+        log.care(&connection);
+    }
+    drop(log);
+    // The last connection to go moves the log into the file and removes it.
+    if let Err((_, error)) = connection.close() {
+        tracing::error!(%error, "the database file was not closed cleanly; its log stays beside it and is read next time");
+    }
+    if let Some(reply) = closing {
+        let _ = reply.send(());
+    }
+}
+
+/// Answers in the order of the group, after the commit.
+fn commit(connection: &Connection, group: &[Vec<Step>]) -> Vec<StoreResult<Vec<Answer>>> {
+    match together(connection, group) {
+        Ok(answers) => answers,
+        // One large item must not take the small ones with it when the disk is nearly full.
+        Err(StoreError::Full { .. }) if group.len() > 1 => group
+            .iter()
+            .map(|steps| match together(connection, std::slice::from_ref(steps)) {
+                Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
+                Err(error) => Err(error),
+            })
+            .collect(),
+        // Nothing of the group is known to be on the disk, so nobody is told that it is.
+        Err(error) => group.iter().map(|_| Err(copy(&error))).collect(),
+    }
+}
+
+/// One transaction, a savepoint per item: a failing guard costs only itself. The error means that nothing was written.
+fn together(connection: &Connection, group: &[Vec<Step>]) -> StoreResult<Vec<StoreResult<Vec<Answer>>>> {
+    if group.is_empty() {
+        return Ok(Vec::new());
+    }
+    let say = |sql: &str| connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(|e| failed(&e));
+    say("BEGIN IMMEDIATE")?;
+    let work = || {
+        let mut answers = Vec::with_capacity(group.len());
+        for steps in group {
+            say("SAVEPOINT item")?;
+            let answer = run(connection, steps);
+            if let Err(error) = &answer {
+                // Some errors (disk full, input/output) roll the whole transaction back by themselves.
+                if connection.is_autocommit() {
+                    return Err(copy(error));
+                }
+                say("ROLLBACK TO item")?;
+            }
+            say("RELEASE item")?;
+            answers.push(answer);
+        }
+        say("COMMIT")?;
+        Ok(answers)
+    };
+    let done = work();
+    if !connection.is_autocommit()
+        && let Err(error) = say("ROLLBACK")
+    {
+        tracing::error!(%error, "a transaction could not be rolled back");
+    }
+    done
+}
+
+/// The same error for another caller of the group.
+fn copy(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Full { detail } => StoreError::Full { detail: detail.clone() },
+        StoreError::Unusable { detail } => StoreError::Unusable { detail: detail.clone() },
+        StoreError::Failed { detail } => StoreError::Failed { detail: detail.clone() },
+        other => StoreError::Failed { detail: other.to_string() },
+    }
+}
+
+/// Keeps the log short.
+struct Log {
+    pages: Arc<AtomicU32>,
+    passive_at: u32,
+    restart_at: u32,
+    beside: Beside,
+}
+
+impl Log {
+    fn care(&mut self, connection: &Connection) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages + PASSIVE_PAGES < self.passive_at {
+            // The log started again.
+            self.passive_at = PASSIVE_PAGES;
+            self.restart_at = RESTART_PAGES;
+        }
+        if pages >= self.restart_at {
+            match restart(connection) {
+                Ok(()) => self.restart_at = RESTART_PAGES,
+                Err(error) => {
+                    tracing::warn!(%error, pages, "readers keep the log from starting again");
+                    self.restart_at = pages + RESTART_PAGES / 4;
+                }
+            }
+        } else if pages >= self.passive_at {
+            self.passive_at = pages + PASSIVE_PAGES;
+            self.beside.checkpoint();
+        }
+    }
+}
+
+fn restart(connection: &Connection) -> StoreResult<()> {
+    let patience = |time| connection.busy_timeout(time).map_err(|e| failed(&e));
+    patience(RESTART_PATIENCE)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get::<_, i64>(0));
+    patience(Duration::from_secs(5))?;
+    match busy {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(StoreError::Failed { detail: "the log is being read".into() }),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The thread that moves the log into the file while the writer goes on. Started when first needed.
+struct Beside {
+    path: Utf8PathBuf,
+    thread: Option<(mpsc::SyncSender<()>, thread::JoinHandle<()>)>,
+}
+
+impl Beside {
+    fn new(path: &Utf8Path) -> Self {
+        Self { path: path.to_owned(), thread: None }
+    }
+
+    fn checkpoint(&mut self) {
+        if self.thread.is_none() {
+            let (ask, asked) = mpsc::sync_channel(1);
+            let path = self.path.clone();
+            let started = thread::Builder::new().name("store-log".into()).spawn(move || checkpoint_loop(&path, &asked));
+            match started {
+                Ok(thread) => self.thread = Some((ask, thread)),
+                Err(error) => tracing::warn!(%error, "no thread for checkpoints"),
+            }
+        }
+        if let Some((ask, _)) = &self.thread {
+            // One that is asked for already will see these pages too.
+            let _ = ask.try_send(());
+        }
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some((ask, thread)) = self.thread.take() {
+            drop(ask);
+            // It holds a connection; the writer's must be the last one to close.
+            if thread.join().is_err() {
+                tracing::error!("the checkpoint thread died");
+            }
+        }
+    }
+}
+
+fn checkpoint_loop(path: &Utf8Path, asked: &mpsc::Receiver<()>) {
+    let connection = match checkpointing(path) {
+        Ok(connection) => connection,
+        Err(error) => {
+            tracing::warn!(%error, "no checkpoints beside the writer");
+            return;
+        }
+    };
+    while asked.recv().is_ok() {
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "a checkpoint failed; the next one goes on");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The scripted agent on real clones, the sample project under its own test command, and the world with a stand-in
+//! for the binary.
+#![expect(clippy::unwrap_used, reason = "in a helper of tests, too, a panic is how a test fails")]
+
+mod acts;
+mod defaults;
+mod place;
+mod rounds;
+mod sample;
+mod world;

@@ -1,0 +1,90 @@
+//! Any program as an agent: the `command` contract.
+//!
+//! It runs in the attempt's clone with `ORCH_ROLE ORCH_STAGE ORCH_TASK_ID ORCH_TASK_FILE ORCH_DOCS_DIR ORCH_ATTEMPT
+//! ORCH_RESULT_FILE`; exit 0 plus evidence is done. The result file is optional JSON:
+//! `{"model": "…", "cost_usd": 0.21, "usage": {"input_tokens": 1, "cached_tokens": 1, "cache_creation_tokens": 1,
+//! "output_tokens": 1}}`; the usage fields may also stand at the top.
+
+use std::collections::BTreeMap;
+
+use orch_ports::agent::{Agent, Assignment, Launch};
+use orch_rules::attempt::Usage;
+use serde_json::Value;
+
+/// A program and what it is given besides the contract's variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandAgent {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Its environment; the contract's variables are added.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Agent for CommandAgent {
+    fn name(&self) -> &str {
+        "command"
+    }
+
+    fn launch(&self, assignment: &Assignment) -> Launch {
+        let mut environment = self.environment.clone();
+        for (name, value) in [
+            ("ORCH_ROLE", assignment.role.name().to_owned()),
+            ("ORCH_STAGE", assignment.stage.to_string()),
+            ("ORCH_TASK_ID", assignment.work_item.to_string()),
+            ("ORCH_TASK_FILE", assignment.task_file.to_string()),
+            ("ORCH_DOCS_DIR", assignment.documents.to_string()),
+            ("ORCH_ATTEMPT", assignment.attempt.to_string()),
+            ("ORCH_RESULT_FILE", assignment.result_file.to_string()),
+        ] {
+            environment.insert(name.to_owned(), value);
+        }
+        Launch { argv: self.argv.clone(), environment }
+    }
+
+    fn usage(&self, result: &Value) -> Usage {
+        let count = |name: &str| result.get("usage").and_then(|u| u.get(name)).or_else(|| result.get(name))?.as_u64();
+        let cost_micros = count("cost_micros").or_else(|| {
+            let usd = result.get("cost_usd").or_else(|| result.get("cost"))?.as_f64()?;
+            // Negative, endless or absurd money is unknown money.
+            (0.0..1e9).contains(&usd).then(|| (usd * 1e6).round() as u64)
+        });
+        Usage {
+            input_tokens: count("input_tokens"),
+            cached_tokens: count("cached_tokens"),
+            cache_creation_tokens: count("cache_creation_tokens"),
+            output_tokens: count("output_tokens"),
+            cost_micros,
+            model: result.get("model").and_then(Value::as_str).map(|m| m.chars().take(100).collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn usage(result: &Value) -> Usage {
+        CommandAgent { argv: Vec::new(), environment: BTreeMap::new() }.usage(result)
+    }
+
+    #[test]
+    fn usage_is_read_from_both_shapes() {
+        let nested = usage(&json!({"model": "m", "cost_usd": 0.21, "usage": {"input_tokens": 5, "output_tokens": 7}}));
+        assert_eq!((nested.input_tokens, nested.output_tokens, nested.cost_micros), (Some(5), Some(7), Some(210_000)));
+        let flat = usage(&json!({"input_tokens": 5, "cached_tokens": 3, "cost_micros": 9}));
+        assert_eq!((flat.input_tokens, flat.cached_tokens, flat.cost_micros), (Some(5), Some(3), Some(9)));
+    }
+
+    #[test]
+    fn what_is_broken_is_unknown_and_not_zero() {
+        for broken in [
+            json!({}),
+            json!({"usage": "many", "cost_usd": "free"}),
+            json!({"cost_usd": -1, "usage": {"input_tokens": -4}}),
+        ] {
+            assert_eq!(usage(&broken), Usage::default(), "{broken}");
+        }
+    }
+}

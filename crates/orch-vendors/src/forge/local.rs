@@ -1,0 +1,229 @@
+//! The local forge: a bare repository in the state directory (`orch-git`), beside the user's own.
+
+use camino::Utf8PathBuf;
+use orch_git::{
+    BranchName, CandidateRequest, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest, FileAt,
+    Forge as Repository, Landing as Landed, Merged, RepoPath, Signature, Synced, TaskKey,
+};
+use orch_ports::forge::{Base, CandidateOrder, Forge, ForgeError, ForgeResult, Identity, Landing, Workplace};
+use orch_rules::attempt::{DocumentFact, Evidence};
+use orch_rules::event::CandidateResult;
+use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId};
+use orch_rules::lane::Candidate;
+use orch_rules::verdict::read_document;
+use orch_rules::work_item::documents_folder;
+
+/// One repository's local forge.
+#[derive(Debug)]
+pub struct LocalForge {
+    repository: Repository,
+}
+
+/// Bytes of a document that are read.
+const DOCUMENT_CAP: usize = 256 * 1024;
+
+impl LocalForge {
+    /// Over an opened repository.
+    pub fn new(repository: Repository) -> Self {
+        Self { repository }
+    }
+
+    fn tip(&self) -> ForgeResult<orch_git::CommitId> {
+        let base = &self.repository.origin().base;
+        self.repository
+            .tip(base)
+            .map_err(told)?
+            .ok_or_else(|| ForgeError::Lasting(format!("the branch {base} is gone from the local forge")))
+    }
+}
+
+impl Forge for LocalForge {
+    fn base(&self) -> ForgeResult<Base> {
+        let synced = self.repository.sync_base().map_err(told)?;
+        let diverged = match &synced {
+            Synced::Diverged { ours, theirs } => Some(format!(
+                "{} in {} is at {theirs}, which lacks what landed at {ours}; bring both together there: \
+                 git pull --no-rebase orch {} (then Orchestrion takes your commits over)",
+                self.repository.origin().base,
+                self.repository.origin().source.display(),
+                self.repository.origin().base
+            )),
+            _ => None,
+        };
+        let tip = match synced {
+            Synced::FastForwarded { to, .. } => to,
+            _ => self.tip()?,
+        };
+        Ok(Base { tip: ours(&tip), diverged })
+    }
+
+    fn prepare(&self, place: &Workplace, start: &CommitId) -> ForgeResult<()> {
+        let folder = place.directory.as_std_path();
+        orch_git::remove_clone(folder).map_err(told)?;
+        let base = self.tip()?;
+        self.repository
+            .clone_attempt(CloneRequest {
+                task: &key(&place.task)?,
+                attempt: u64::from(place.attempt),
+                commit: &theirs(start)?,
+                base: Some(&base),
+                branch: &branch(&place.branch)?,
+                folder,
+                identity: &identity(&place.identity)?,
+            })
+            .map_err(told)
+    }
+
+    fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>> {
+        // An identity that git refuses is refused when the clone is made; here nothing is left to commit then.
+        identity(&place.identity).map(|who| orch_git::leftover_script(message, &who)).unwrap_or_default()
+    }
+
+    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence> {
+        let begun = theirs(start)?;
+        let task = key(&place.task)?;
+        let attempt = u64::from(place.attempt);
+        let head = match self.repository.collect(place.directory.as_std_path(), &task, attempt, &begun) {
+            Ok(head) => head,
+            // History was rewritten: nothing of it counts, which reads as "nothing committed".
+            Err(Error::NotDescendant { .. } | Error::BrokenClone { .. }) => begun.clone(),
+            Err(error) => return Err(told(error)),
+        };
+        let main = self.tip()?;
+        let folder = documents_folder(&place.work_item);
+        let documents = path(&folder)?;
+        let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
+        let request = EvidenceRequest { start: &begun, main: &main, head: &head, documents: &documents, limits };
+        let found = self.repository.evidence(request).map_err(told)?;
+        let outside: Vec<_> =
+            found.changed.iter().filter(|c| !documents.contains(&c.path)).map(|c| c.path.clone()).collect();
+        Ok(Evidence {
+            start: start.clone(),
+            head: ours(&head),
+            base: ours(&main),
+            code: CodeId::from(found.code_id.as_str()),
+            patch: PatchId::from(found.patch_id.as_str()),
+            commits: found.commits,
+            documents: found.documents.iter().map(|d| fact(&folder, d)).collect(),
+            changed_total: u32::try_from(outside.len()).unwrap_or(u32::MAX),
+            changed: outside.into_iter().take(Evidence::PATHS_KEPT).collect(),
+        })
+    }
+
+    fn discard(&self, place: &Workplace) -> ForgeResult<()> {
+        orch_git::remove_clone(place.directory.as_std_path()).map_err(told)
+    }
+
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()> {
+        orch_git::remove_clone(directory.as_std_path()).map_err(told)?;
+        self.repository.checkout_clean(&theirs(commit)?, directory.as_std_path()).map_err(told)
+    }
+
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
+        let seconds = u64::try_from(order.at.0 / 1000).unwrap_or(0);
+        let signature = Signature { identity: identity(&order.identity)?, seconds };
+        let main = theirs(onto)?;
+        let merged = self
+            .repository
+            .candidate(CandidateRequest {
+                main: &main,
+                head: &theirs(&order.head)?,
+                message: &order.message,
+                author: &signature,
+                committer: &signature,
+                keep_commits: false,
+            })
+            .map_err(told)?;
+        Ok(match merged {
+            Merged::Conflict { paths } => CandidateResult::Conflict { paths },
+            Merged::Empty => CandidateResult::Made {
+                candidate: Candidate { commit: onto.clone(), parent: onto.clone(), empty: true },
+            },
+            Merged::Clean(made) => CandidateResult::Made {
+                candidate: Candidate { commit: ours(&made.commit), parent: ours(&made.main), empty: false },
+            },
+        })
+    }
+
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing> {
+        match self.repository.land(&theirs(parent)?, &theirs(candidate)?) {
+            Ok(Landed::Moved) => Ok(Landing { landed: true, main: candidate.clone() }),
+            Ok(Landed::Already) => Ok(Landing { landed: true, main: ours(&self.tip()?) }),
+            Err(Error::StaleRef { .. }) => Ok(Landing { landed: false, main: ours(&self.tip()?) }),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    fn publish(&self, name: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()> {
+        let was = was.map(theirs).transpose()?;
+        self.repository.publish_branch(&branch(name)?, &theirs(head)?, was.as_ref()).map(drop).map_err(told)
+    }
+
+    fn clean_up(&self, task: &TaskId, name: &str, archive: bool) -> ForgeResult<()> {
+        let (task, name) = (key(task)?, branch(name)?);
+        if let Some(head) = self.repository.tip(&name).map_err(told)? {
+            if archive {
+                self.repository.archive_documents(&task, &head).map_err(told)?;
+            }
+            self.repository.delete_branch(&name, Some(&head)).map_err(told)?;
+        }
+        self.repository.reap(&[task]).map(drop).map_err(told)
+    }
+
+    fn read(&self, commit: &CommitId, name: &str, cap: usize) -> ForgeResult<Option<String>> {
+        Ok(match self.repository.read_file(&theirs(commit)?, &path(name)?, cap).map_err(told)? {
+            FileAt::File { bytes, truncated: false, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            FileAt::File { .. } => {
+                return Err(ForgeError::Lasting(format!("{name} at {commit} is larger than {cap} bytes")));
+            }
+            FileAt::Absent | FileAt::Other(_) => None,
+        })
+    }
+}
+
+/// What the rules know of a document; one that was refused has no fields, with the reason.
+fn fact(folder: &str, document: &orch_git::Document) -> DocumentFact {
+    let name = document.path.strip_prefix(folder).unwrap_or(&document.path).trim_start_matches('/');
+    match &document.content {
+        DocumentContent::Read { bytes, .. } => read_document(name, bytes),
+        DocumentContent::Refused(refusal) => DocumentFact {
+            path: name.to_owned(),
+            fields: Err(format!("not read: {refusal:?}")),
+            questions: Vec::new(),
+            must_fix: String::new(),
+        },
+    }
+}
+
+fn ours(commit: &orch_git::CommitId) -> CommitId {
+    CommitId::from(commit.as_str())
+}
+
+fn theirs(commit: &CommitId) -> ForgeResult<orch_git::CommitId> {
+    orch_git::CommitId::new(commit.as_str()).map_err(lasting)
+}
+
+fn branch(name: &str) -> ForgeResult<BranchName> {
+    BranchName::new(name).map_err(lasting)
+}
+
+fn path(name: &str) -> ForgeResult<RepoPath> {
+    RepoPath::new(name).map_err(lasting)
+}
+
+fn key(task: &TaskId) -> ForgeResult<TaskKey> {
+    TaskKey::new(task.as_str()).map_err(lasting)
+}
+
+fn identity(who: &Identity) -> ForgeResult<orch_git::Identity> {
+    orch_git::Identity::new(&who.name, &who.email).map_err(lasting)
+}
+
+fn lasting(error: orch_git::InvalidName) -> ForgeError {
+    ForgeError::Lasting(error.to_string())
+}
+
+fn told(error: Error) -> ForgeError {
+    let text = error.to_string();
+    if error.is_retryable() { ForgeError::Passing(text) } else { ForgeError::Lasting(text) }
+}

@@ -1,0 +1,3 @@
+//! Forges.
+
+pub mod local;

@@ -1,0 +1,6 @@
+//! Adapters: one room per port, one folder per product. Each implements a trait of `orch-ports` and nothing else
+//! knows its product.
+
+pub mod agent;
+pub mod forge;
+pub mod runner;

@@ -1,0 +1,3 @@
+//! Runners.
+
+pub mod host;

@@ -1,0 +1,74 @@
+//! The routes and their handlers.
+
+pub(crate) mod health;
+pub(crate) mod queue;
+pub(crate) mod repositories;
+pub(crate) mod tasks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::{Front, Guard, Problem, guard};
+
+/// Longest body that is read, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub struct Api {
+    pub front: Arc<dyn Front>,
+    pub guard: Arc<Guard>,
+}
+
+/// One route: method, path, and what answers.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Api>,
+}
+
+fn table() -> Vec<Route> {
+    let reads = |path, handler| Route { method: "get", path, handler };
+    let writes = |path, handler| Route { method: "post", path, handler };
+    vec![
+        reads("/healthz", get(health::healthz)),
+        reads("/readyz", get(health::readyz)),
+        reads("/queue", get(queue::queue)),
+        writes("/serial-gate/unfreeze", post(queue::unfreeze)),
+        reads("/api/v1/openapi.json", get(health::document)),
+        reads("/api/v1/tasks", get(tasks::list)),
+        writes("/api/v1/tasks", post(tasks::create)),
+        reads("/api/v1/tasks/{id}", get(tasks::show)),
+        reads("/api/v1/tasks/{id}/log", get(tasks::log)),
+        writes("/api/v1/tasks/{id}/commands", post(tasks::command)),
+        reads("/api/v1/repositories", get(repositories::list)),
+        reads("/api/v1/repositories/{id}/lane", get(repositories::lane)),
+        writes("/api/v1/repositories/{id}/lane/commands", post(repositories::command)),
+    ]
+}
+
+/// Every route as `(method in lower case, path)`.
+pub fn routes() -> Vec<(&'static str, &'static str)> {
+    table().into_iter().map(|route| (route.method, route.path)).collect()
+}
+
+pub fn router(front: Arc<dyn Front>, guard: Arc<Guard>) -> Router {
+    let routes = table().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    routes
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing under this path")
+                .fix("GET /api/v1/openapi.json lists every path")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not know this method")
+                .fix("GET /api/v1/openapi.json lists every path with its methods")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&guard), guard::stand))
+        .with_state(Api { front, guard })
+}

@@ -1,0 +1,63 @@
+//! The queue at a glance, and the lifting of a freeze.
+
+use axum::Json;
+use axum::extract::State;
+use orch_engine::desk::LaneCommand;
+use orch_ports::store::TaskFilter;
+use orch_rules::ids::RepositoryId;
+
+use super::Api;
+use super::tasks::Answered;
+use crate::Problem;
+use crate::ask::{Asker, MaybeJson};
+use crate::view::{AnswerView, QueueReport, QueueSources, UnfreezeRequest};
+
+/// Most unfinished tasks that are looked at for `/queue`.
+const MOST_TASKS: u32 = 10_000;
+
+/// What is queued, what runs, and what holds the rest back.
+#[utoipa::path(get, path = "/queue", tag = "queue", responses(
+    (status = 200, body = QueueReport),
+    (status = 503, body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem> {
+    let queue = api.front.queue().await?;
+    let mut lanes = Vec::new();
+    for repository in api.front.repositories().await? {
+        lanes.push(api.front.lane(&repository.id).await?);
+    }
+    let filter = TaskFilter { repository: None, ended: false, limit: MOST_TASKS };
+    let tasks = api.front.board(&filter).await?;
+    Ok(Json(QueueReport::from(QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks })))
+}
+
+/// Lift the freeze of a repository: tasks enter and land again (K).
+#[utoipa::path(post, path = "/serial-gate/unfreeze", tag = "queue", request_body = Option<UnfreezeRequest>,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same name is the same request")),
+    responses(
+        (status = 200, body = AnswerView),
+        (status = 202, description = "Stored, and handled later", body = AnswerView),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is not frozen", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn unfreeze(
+    State(api): State<Api>,
+    asker: Asker,
+    MaybeJson(request): MaybeJson<UnfreezeRequest>,
+) -> Result<Answered, Problem> {
+    let repository = match request.repository {
+        Some(repository) => RepositoryId(repository),
+        None => only_repository(&api).await?,
+    };
+    let answer = api.front.lane_command(&repository, LaneCommand::Unfreeze, &asker.by, asker.key).await?;
+    Ok(Answered(answer.into()))
+}
+
+async fn only_repository(api: &Api) -> Result<RepositoryId, Problem> {
+    let mut ids: Vec<RepositoryId> = api.front.repositories().await?.into_iter().map(|r| r.id).collect();
+    match (ids.pop(), ids.is_empty()) {
+        (Some(only), true) => Ok(only),
+        _ => Err(Problem::invalid("there is not exactly one repository").fix("name it: {\"repository\": \"…\"}")),
+    }
+}

@@ -1,0 +1,55 @@
+//! Repositories and their lanes.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use orch_engine::desk::LaneCommand;
+use orch_rules::ids::RepositoryId;
+
+use super::Api;
+use super::tasks::Answered;
+use crate::Problem;
+use crate::ask::{Asker, Json as Body};
+use crate::view::{AnswerView, LaneCommandRequest, LaneView, RepositoryList, RepositoryView};
+
+/// All repositories.
+#[utoipa::path(get, path = "/api/v1/repositories", tag = "repositories", responses((status = 200, body = RepositoryList)))]
+pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Problem> {
+    let repositories = api.front.repositories().await?;
+    Ok(Json(RepositoryList { repositories: repositories.iter().map(RepositoryView::from).collect() }))
+}
+
+/// Both lines of a repository.
+#[utoipa::path(get, path = "/api/v1/repositories/{id}/lane", tag = "repositories",
+    params(("id" = String, Path, description = "As in the settings")),
+    responses(
+        (status = 200, body = LaneView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn lane(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<LaneView>, Problem> {
+    Ok(Json(LaneView::from(&api.front.lane(&RepositoryId(id)).await?)))
+}
+
+/// A person's command to a lane.
+#[utoipa::path(post, path = "/api/v1/repositories/{id}/lane/commands", tag = "repositories",
+    request_body = LaneCommandRequest,
+    params(
+        ("id" = String, Path, description = "As in the settings"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same request"),
+    ),
+    responses(
+        (status = 200, body = AnswerView),
+        (status = 202, description = "Stored, and handled later", body = AnswerView),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The rules refuse", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn command(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    asker: Asker,
+    Body(request): Body<LaneCommandRequest>,
+) -> Result<Answered, Problem> {
+    let command = LaneCommand::try_from(request)?;
+    let answer = api.front.lane_command(&RepositoryId(id), command, &asker.by, asker.key).await?;
+    Ok(Answered(answer.into()))
+}

@@ -1,0 +1,185 @@
+//! Tasks: list, open, look, command, logs.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use orch_engine::desk::{Command, DeskError};
+use orch_ports::store::TaskFilter;
+use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::task::Task;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Api;
+use crate::Problem;
+use crate::ask::{Asker, Json as Body, Params};
+use crate::view::{AnswerView, CommandRequest, LogView, NewTaskRequest, TaskDetailView, TaskList, TaskView};
+
+/// Longest part of a log in one answer, in bytes.
+const MOST_LOG: usize = 1024 * 1024;
+/// Usual part of a log, in bytes.
+const USUAL_LOG: usize = 64 * 1024;
+/// Most tasks in one answer.
+const MOST_TASKS: u32 = 10_000;
+/// Usual number of tasks in one answer.
+const USUAL_TASKS: u32 = 500;
+
+/// Which tasks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only this repository.
+    repository: Option<String>,
+    /// Those that have ended, too.
+    #[serde(default)]
+    ended: bool,
+    /// At most so many, newest first; 500 if left out, at most 10000.
+    limit: Option<u32>,
+}
+
+/// Tasks, newest first.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListParams), responses(
+    (status = 200, body = TaskList),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Result<Json<TaskList>, Problem> {
+    let filter = TaskFilter {
+        repository: params.repository.map(RepositoryId),
+        ended: params.ended,
+        limit: params.limit.unwrap_or(USUAL_TASKS).clamp(1, MOST_TASKS),
+    };
+    let tasks = api.front.board(&filter).await?;
+    let stages = stages(&api, &tasks).await?;
+    Ok(Json(TaskList { tasks: tasks.iter().map(TaskView::from).collect(), stages }))
+}
+
+/// The order of the stages, which only the pinned pipelines know: one task of each tells.
+async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
+    let mut seen = BTreeSet::new();
+    let mut stages: Vec<String> = Vec::new();
+    for task in tasks.iter().filter(|task| task.position.stage().is_some()) {
+        if !seen.insert(&task.pipeline) {
+            continue;
+        }
+        let detail = match api.front.show(&task.work_item).await {
+            Ok(detail) => detail,
+            Err(DeskError::NotFound { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        // A stage two pipelines share stays where the first has it; the others go behind the one before them.
+        let mut after = 0;
+        for stage in &detail.pipeline.stages {
+            let id = stage.id.as_str();
+            let at = stages.iter().position(|known| known == id).unwrap_or_else(|| {
+                stages.insert(after, id.to_owned());
+                after
+            });
+            after = at + 1;
+        }
+    }
+    Ok(stages)
+}
+
+/// Open a task.
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", request_body = NewTaskRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same name is the same task")),
+    responses(
+        (status = 201, description = "It exists", body = TaskView, headers(("Location" = String))),
+        (status = 400, description = "With everything that is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such repository, or a task it depends on", body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 413, body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn create(
+    State(api): State<Api>,
+    asker: Asker,
+    Body(request): Body<NewTaskRequest>,
+) -> Result<Response, Problem> {
+    let task = api.front.open_issue(request.into_issue(asker.key), &asker.by).await?;
+    let view = TaskView::from(&task);
+    let place = format!("/api/v1/tasks/{}", view.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
+}
+
+/// Everything known of a task.
+#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks",
+    params(("id" = String, Path, description = "`PREFIX-NNN`")),
+    responses(
+        (status = 200, body = TaskDetailView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<TaskDetailView>, Problem> {
+    Ok(Json(TaskDetailView::from(&api.front.show(&WorkItemId(id)).await?)))
+}
+
+/// A person's command to a task.
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/commands", tag = "tasks", request_body = CommandRequest,
+    params(
+        ("id" = String, Path, description = "`PREFIX-NNN`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same command"),
+    ),
+    responses(
+        (status = 200, body = AnswerView),
+        (status = 202, description = "Stored, and handled later", body = AnswerView),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The rules refuse", body = Problem, content_type = "application/problem+json"),
+        (status = 415, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn command(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    asker: Asker,
+    Body(request): Body<CommandRequest>,
+) -> Result<Answered, Problem> {
+    let command = Command::try_from(request)?;
+    let answer = api.front.command(&WorkItemId(id), command, &asker.by, asker.key).await?;
+    Ok(Answered(answer.into()))
+}
+
+/// What became of a command: 200 if it was handled, 202 if it is stored and will be.
+pub struct Answered(pub AnswerView);
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let status = if self.0.pending { StatusCode::ACCEPTED } else { StatusCode::OK };
+        (status, Json(self.0)).into_response()
+    }
+}
+
+/// Which part of which log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogParams {
+    /// The newest attempt if left out.
+    attempt: Option<u32>,
+    /// Where to begin, in bytes; `next` of the answer before.
+    #[serde(default)]
+    offset: u64,
+    /// At most so many bytes; 65536 if left out, at most 1048576.
+    max: Option<usize>,
+}
+
+/// Part of a run's log. Ask again from `next` until `ended`.
+#[utoipa::path(get, path = "/api/v1/tasks/{id}/log", tag = "tasks",
+    params(("id" = String, Path, description = "`PREFIX-NNN`"), LogParams),
+    responses(
+        (status = 200, body = LogView),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn log(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Params(params): Params<LogParams>,
+) -> Result<Json<LogView>, Problem> {
+    let max = params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG);
+    let chunk = api.front.log(&WorkItemId(id), params.attempt, params.offset, max).await?;
+    Ok(Json(chunk.into()))
+}

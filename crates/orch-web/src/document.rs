@@ -1,0 +1,34 @@
+//! The API's description for programs (OpenAPI 3.1).
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::api;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state directory. A request may name the person who asks in the header `Orch-Person`. Errors are `application/problem+json`."),
+    paths(
+        api::health::healthz, api::health::readyz, api::health::document,
+        api::queue::queue, api::queue::unfreeze,
+        api::tasks::list, api::tasks::create, api::tasks::show, api::tasks::log, api::tasks::command,
+        api::repositories::list, api::repositories::lane, api::repositories::command,
+    ),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// The document served under `/api/v1/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}

@@ -1,0 +1,80 @@
+//! What the web asks of the service behind it.
+
+use async_trait::async_trait;
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
+use orch_ports::store::{QueueView, TaskFilter};
+use orch_rules::facts::RepositoryFacts;
+use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::lane::Repository;
+use orch_rules::task::Task;
+
+/// The desk as the web sees it. `by` is the person who asks; the same `key` is the same request.
+#[async_trait]
+pub trait Front: Send + Sync {
+    /// A new issue.
+    async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError>;
+    /// A person's command to a task.
+    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError>;
+    /// A person's command to a lane.
+    async fn lane_command(
+        &self,
+        repository: &RepositoryId,
+        command: LaneCommand,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, DeskError>;
+    /// Tasks for a list.
+    async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError>;
+    /// Everything known of one task.
+    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError>;
+    /// The work table at a glance.
+    async fn queue(&self) -> Result<QueueView, DeskError>;
+    /// Both lines of a repository, and the host's limits.
+    async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError>;
+    /// All repositories.
+    async fn repositories(&self) -> Result<Vec<Repository>, DeskError>;
+    /// Part of a run's log, from `offset`, at most `max` bytes; without `attempt` that of the newest.
+    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError>;
+    /// The store is usable; else the reason.
+    async fn ready(&self) -> Result<(), String>;
+}
+
+#[async_trait]
+impl Front for orch_engine::desk::Desk {
+    async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
+        self.open_issue(issue, by).await
+    }
+    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
+        self.command(id, command, by, key).await
+    }
+    async fn lane_command(
+        &self,
+        repository: &RepositoryId,
+        command: LaneCommand,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, DeskError> {
+        self.lane_command(repository, command, by, key).await
+    }
+    async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
+        self.board(filter).await
+    }
+    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError> {
+        self.show(id).await
+    }
+    async fn queue(&self) -> Result<QueueView, DeskError> {
+        self.queue().await
+    }
+    async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
+        self.lane(repository).await
+    }
+    async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
+        self.repositories().await
+    }
+    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError> {
+        self.log(id, attempt, offset, max).await
+    }
+    async fn ready(&self) -> Result<(), String> {
+        self.ready().await
+    }
+}

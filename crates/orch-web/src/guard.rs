@@ -1,0 +1,187 @@
+//! Who may ask: token, host and origin.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+
+use crate::Problem;
+
+/// Routes for load balancers and supervisors: they say nothing about tasks and need no token.
+pub const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Who may ask, and under which names the service is reached.
+#[derive(Clone)]
+pub struct Guard {
+    token: String,
+    person: String,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+// By hand, so that the token never reaches a log.
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard")
+            .field("person", &self.person)
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// Lets in whoever shows `token`; requests that name nobody are the word of `person`. An empty token lets nobody
+    /// in. The names of this machine itself (`localhost`, `127.…`, `[::1]`, with any port: a tunnel changes it) are
+    /// always accepted as `Host`.
+    pub fn new(token: impl Into<String>, person: impl Into<String>) -> Self {
+        Self { token: token.into(), person: person.into(), hosts: Vec::new(), origins: Vec::new() }
+    }
+
+    /// Also answers under this name, as browsers write it: `orch.example.org` or `orch.example.org:8500`.
+    pub fn also_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Also lets pages of this origin change things, for example `https://orch.example.org`. Pages served under an
+    /// accepted host are let in anyway.
+    pub fn also_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Who asks if the request names nobody.
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+
+    /// The request's host, if it is one of ours. A page that made its own name point here (DNS rebinding) still
+    /// sends that name.
+    fn host(&self, request: &Request) -> Result<String, Problem> {
+        let wrong = |what: String| {
+            Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", what)
+                .fix("ask for 127.0.0.1 or localhost, or name the host in the service's settings")
+        };
+        let mut given = request.headers().get_all(header::HOST).iter();
+        let (Some(host), None) = (given.next(), given.next()) else {
+            return Err(wrong("the request must have exactly one Host header".to_owned()));
+        };
+        let host = host.to_str().unwrap_or_default().to_ascii_lowercase();
+        // An absolute request target overrides the header for some programs on the way; they must agree.
+        let target = request.uri().authority().map(|a| a.as_str().to_ascii_lowercase());
+        if target.is_some_and(|target| target != host) || !(is_loopback(&host) || self.hosts.contains(&host)) {
+            return Err(wrong("the Host header names no host of this service".to_owned()));
+        }
+        Ok(host)
+    }
+
+    fn token(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let bearer = given.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
+        let shown = bearer.map_or(&b""[..], |(_, token)| token.trim_ascii());
+        if !self.token.is_empty() && bool::from(shown.ct_eq(self.token.as_bytes())) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::UNAUTHORIZED, "no_token", "the request shows no valid token").fix(
+            "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state directory",
+        ))
+    }
+
+    fn origin(&self, headers: &HeaderMap, host: &str) -> Result<(), Problem> {
+        let allowed = headers.get_all(header::ORIGIN).iter().all(|origin| {
+            let origin = origin.to_str().unwrap_or("null").to_ascii_lowercase();
+            let own = ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
+            own || self.origins.contains(&origin)
+        });
+        if allowed {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", "a page of another origin may not change anything")
+            .fix("name the origin in the service's settings if it is yours"))
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        if OPEN_ROUTES.contains(&request.uri().path()) {
+            return Ok(());
+        }
+        let host = self.host(request)?;
+        self.token(request.headers())?;
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(());
+        }
+        self.origin(request.headers(), &host)
+    }
+}
+
+/// Whether `host[:port]` names this machine itself.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() && (!name.contains(':') || name.ends_with(']')) => name,
+        Some((_, _)) if !host.ends_with(']') => return false,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Checks a request before anything else looks at it, and marks every answer as not for embedding, sniffing or
+/// keeping.
+pub async fn stand(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+const SECURITY_HEADERS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_known_with_and_without_a_port() {
+        for host in ["localhost", "localhost:8500", "127.0.0.1", "127.0.0.1:1", "127.9.9.9:80", "[::1]", "[::1]:8500"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            ":",
+            ":8500",
+            "localhost:",
+            "localhost:x",
+            "localhost.evil.example:8500",
+            "evil.example",
+            "0.0.0.0:8500",
+            "10.0.0.1",
+            "[::1",
+            "::1:8500",
+            "[::2]:8500",
+            "127.0.0.1.evil.example",
+            "localhost:8500:1",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_not_printed() {
+        assert!(!format!("{:?}", Guard::new("s3cret", "ann")).contains("s3cret"));
+    }
+}

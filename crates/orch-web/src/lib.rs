@@ -1,0 +1,37 @@
+//! The JSON API over HTTP: who may ask, what is answered, and the document that describes it.
+//!
+//! Handlers only ask the [`Front`]; none decides, runs an agent or knows a database. The types of the answers are in
+//! [`view`]; the command line reads the same types back.
+
+#![deny(missing_docs)]
+
+mod api;
+mod ask;
+mod document;
+mod front;
+mod guard;
+mod problem;
+pub mod view;
+
+use std::sync::Arc;
+
+pub use api::{MAX_BODY, routes};
+pub use document::openapi;
+pub use front::Front;
+pub use guard::Guard;
+pub use problem::Problem;
+
+/// Header that names the person who asks, for the audit trail. Whoever holds the token may name anybody: it tells
+/// people of one machine apart, it proves nothing.
+pub const PERSON_HEADER: &str = "orch-person";
+
+/// Header with the name of a request: the same name is the same request, however often it is sent.
+pub const KEY_HEADER: &str = "idempotency-key";
+
+/// Media type of every answer that is a [`Problem`].
+pub const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// Everything that is served, behind the guard.
+pub fn router(front: Arc<dyn Front>, guard: Guard) -> axum::Router {
+    api::router(front, Arc::new(guard))
+}

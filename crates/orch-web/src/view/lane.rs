@@ -1,0 +1,135 @@
+//! Repositories and their lanes.
+
+use orch_rules::facts::RepositoryFacts;
+use orch_rules::lane::{Ejection, LaneEntry, LaneState, Repository};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::time::rfc3339;
+
+/// All repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryList {
+    /// By id.
+    pub repositories: Vec<RepositoryView>,
+}
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryView {
+    /// As in the settings.
+    pub id: String,
+    /// Prefix of its task ids.
+    pub prefix: String,
+    /// The branch that is kept green.
+    pub base_branch: String,
+    /// One task at a time.
+    pub serial: bool,
+    /// Nothing enters and nothing lands, since when and why.
+    pub frozen: Option<FreezeView>,
+    /// Nothing new starts.
+    pub paused: bool,
+    /// Tip of the base branch as last seen.
+    pub main: Option<String>,
+}
+
+/// A freeze.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FreezeView {
+    /// For people.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+impl From<&Repository> for RepositoryView {
+    fn from(repository: &Repository) -> Self {
+        Self {
+            id: repository.id.to_string(),
+            prefix: repository.prefix.clone(),
+            base_branch: repository.base_branch.clone(),
+            serial: repository.serial,
+            frozen: repository.frozen.as_ref().map(|freeze| FreezeView {
+                reason: freeze.reason.clone(),
+                by: freeze.by.clone(),
+                at: rfc3339(freeze.at),
+            }),
+            paused: repository.paused,
+            main: repository.main.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// A repository with everybody who stands in its lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LaneView {
+    /// The repository.
+    pub repository: RepositoryView,
+    /// The line to start, front first. Tasks that were let in stay until they have ended.
+    pub entry: Vec<PlaceView>,
+    /// The line to land, front first.
+    pub landing: Vec<PlaceView>,
+}
+
+/// A place in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlaceView {
+    /// Whose.
+    pub id: String,
+    /// 1 is the front.
+    pub place: u32,
+    /// For people: `queued`, `admitted`, `testing the candidate`, …
+    pub state: String,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Passed over: held, paused or being stopped.
+    pub resting: bool,
+    /// Line to start: everything it waits for has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// Line to land: the commit that is tested or lands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
+    /// Why it was sent back, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl PlaceView {
+    fn of(entry: &LaneEntry, index: usize, resting: bool, ready: Option<bool>) -> Self {
+        Self {
+            id: entry.work_item.to_string(),
+            place: u32::try_from(index + 1).unwrap_or(u32::MAX),
+            state: entry.state.name().to_owned(),
+            priority: entry.priority,
+            resting,
+            ready,
+            candidate: entry.state.candidate().map(|candidate| candidate.commit.to_string()),
+            cause: cause(&entry.state),
+        }
+    }
+}
+
+/// Why the lane sent a task back, in one line.
+pub(super) fn cause(state: &LaneState) -> Option<String> {
+    let LaneState::Ejected { cause } = state else { return None };
+    Some(match cause {
+        Ejection::Conflict { paths, .. } => format!("conflicts with main in {}", paths.join(", ")),
+        Ejection::Red { .. } => "the tests are red on top of main".to_owned(),
+        Ejection::Unknown { reason } => format!("the test could not be run: {reason}"),
+    })
+}
+
+impl From<&RepositoryFacts> for LaneView {
+    fn from(facts: &RepositoryFacts) -> Self {
+        let entry = facts.entry.iter().enumerate();
+        let landing = facts.landing.iter().enumerate();
+        Self {
+            repository: RepositoryView::from(&facts.repository),
+            entry: entry.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, Some(who.ready))).collect(),
+            landing: landing.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, None)).collect(),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The answers of the API as types: served by the handlers, read back by the command line.
+//!
+//! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
+
+mod lane;
+mod queue;
+mod request;
+mod task;
+mod time;
+mod usage;
+mod wait;
+
+pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use queue::{
+    AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,
+    RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+};
+pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
+pub use task::{
+    AnswerView, AttemptView, CheckView, DependencyView, EpisodeAnswerView, EpisodeView, HealthView, LogView, StageView,
+    TaskDetailView, TaskList, TaskPlaceView, TaskView, TimelineView, WorkView,
+};
+pub use time::rfc3339;
+pub use usage::UsageView;
+pub use wait::{WaitView, wait_text};

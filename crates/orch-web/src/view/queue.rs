@@ -1,0 +1,310 @@
+//! The queue at a glance (C5).
+
+use std::collections::BTreeMap;
+
+use orch_ports::store::QueueView;
+use orch_rules::change::SLOT_RUNS;
+use orch_rules::facts::RepositoryFacts;
+use orch_rules::lane::LaneState;
+use orch_rules::task::{Task, Wait};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::lane::{FreezeView, PlaceView, RepositoryView};
+use super::task::WorkView;
+use super::time::rfc3339;
+
+/// What is queued, what runs, and what holds the rest back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueueReport {
+    /// Work rows by state.
+    pub jobs: JobCounts,
+    /// Work rows by kind, then state; finished ones are not counted.
+    pub counts: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Agents at work.
+    pub running_agents: Vec<RunningAgent>,
+    /// How many agents may work at once.
+    pub agent_slots: AgentSlots,
+    /// Rows that failed for good: parked, and shown until somebody acts.
+    pub failed: Vec<WorkView>,
+    /// The sweep for lost events.
+    pub reconcile: Reconcile,
+    /// The lines to start.
+    pub serial_gate: SerialGate,
+    /// Tasks that are being stopped.
+    pub stop: StopSwitch,
+    /// Tasks that wait for other tasks.
+    pub task_deps: DependencyGate,
+    /// The lines to land.
+    pub merge_gate: MergeGate,
+    /// Production.
+    pub deploy: NotBuilt,
+}
+
+/// Work rows by state; finished ones are not counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobCounts {
+    /// Due now or later.
+    pub queued: i64,
+    /// Under way.
+    pub running: i64,
+    /// Failed for good.
+    pub failed: i64,
+    /// Called off.
+    pub cancelled: i64,
+}
+
+/// An agent at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunningAgent {
+    /// The task.
+    pub id: String,
+    /// Its repository.
+    pub repository: String,
+    /// Its stage.
+    pub stage: String,
+    /// The attempt.
+    pub attempt: u32,
+    /// Since when the task is in this stage.
+    pub entered_at: String,
+}
+
+/// Slots for agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentSlots {
+    /// Taken.
+    pub used: i64,
+    /// How many there are; absent as long as no repository is known.
+    pub max: Option<u32>,
+}
+
+/// The sweep for lost events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reconcile {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Tasks it set going again since the start of the service.
+    pub unblocked_total: u64,
+    /// Why it does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// The lines to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SerialGate {
+    /// Whether serial repositories let in one task at a time.
+    pub enabled: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Each repository's line.
+    pub repositories: Vec<SerialLine>,
+}
+
+/// A repository's line to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SerialLine {
+    /// Which.
+    pub repository: String,
+    /// One task at a time.
+    pub serial: bool,
+    /// Frozen, why and since when.
+    pub frozen: Option<FreezeView>,
+    /// Paused by a person.
+    pub paused: bool,
+    /// Let in and not ended yet, front first.
+    pub admitted: Vec<String>,
+    /// Waiting to be let in, front first.
+    pub waiting: Vec<String>,
+}
+
+/// Tasks that are being stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StopSwitch {
+    /// Whether a stop is heeded.
+    pub enabled: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Asked for and not carried out yet.
+    pub stopping: Vec<StoppingTask>,
+}
+
+/// A stop asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoppingTask {
+    /// The task.
+    pub id: String,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// Tasks that wait for other tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DependencyGate {
+    /// Whether dependencies are heeded.
+    pub enabled: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who waits for whom.
+    pub waiting: Vec<WaitingOnTasks>,
+}
+
+/// A task that waits for others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitingOnTasks {
+    /// The task.
+    pub id: String,
+    /// Those that have not ended.
+    pub on: Vec<String>,
+}
+
+/// The lines to land.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MergeGate {
+    /// Always: nothing reaches main in another way.
+    pub enabled: bool,
+    /// Each repository's line.
+    pub repositories: Vec<LandingLine>,
+}
+
+/// A repository's line to land.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LandingLine {
+    /// Which.
+    pub repository: String,
+    /// Tip of its main branch as last seen.
+    pub main: Option<String>,
+    /// Front first.
+    pub line: Vec<PlaceView>,
+}
+
+/// Something this release does not do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotBuilt {
+    /// `false`.
+    pub enabled: bool,
+    /// In words.
+    pub why: String,
+}
+
+/// What a [`QueueReport`] is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSources<'a> {
+    /// The work table.
+    pub queue: &'a QueueView,
+    /// Every repository's lane.
+    pub lanes: &'a [RepositoryFacts],
+    /// Tasks that have not ended.
+    pub tasks: &'a [Task],
+}
+
+impl From<QueueSources<'_>> for QueueReport {
+    fn from(from: QueueSources<'_>) -> Self {
+        let QueueSources { queue, lanes, tasks } = from;
+        let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for (kind, state, count) in &queue.counts {
+            *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
+        }
+        let state = |wanted: &str| counts.values().filter_map(|states| states.get(wanted)).sum();
+        let jobs = JobCounts {
+            queued: state("queued"),
+            running: state("running"),
+            failed: state("failed"),
+            cancelled: state("cancelled"),
+        };
+        let slots = queue.slots.iter().find(|(key, _)| key == SLOT_RUNS);
+        // The limits are the host's, so every lane knows the same.
+        let policy = lanes.first().map(|facts| &facts.policy);
+        Self {
+            jobs,
+            counts,
+            running_agents: tasks.iter().filter_map(running_agent).collect(),
+            agent_slots: AgentSlots {
+                used: slots.map_or(0, |(_, used)| *used),
+                max: policy.map(|policy| policy.max_runs),
+            },
+            failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
+            reconcile: Reconcile {
+                enabled: false,
+                unblocked_total: 0,
+                why: Some("the built-in board loses no events; the sweep comes with the outside trackers".to_owned()),
+            },
+            serial_gate: SerialGate {
+                enabled: policy.is_none_or(|policy| policy.serial),
+                why: policy.filter(|policy| !policy.serial).map(|_| off("ORCH_SERIAL_GATE_ENABLED")),
+                repositories: lanes.iter().map(serial_line).collect(),
+            },
+            stop: StopSwitch {
+                enabled: policy.is_none_or(|policy| policy.stop),
+                why: policy.filter(|policy| !policy.stop).map(|_| off("ORCH_STOP_STATUS_ENABLED")),
+                stopping: tasks.iter().filter_map(stopping).collect(),
+            },
+            task_deps: DependencyGate {
+                enabled: policy.is_none_or(|policy| policy.dependencies),
+                why: policy.filter(|policy| !policy.dependencies).map(|_| off("ORCH_TASK_DEPS_ENABLED")),
+                waiting: tasks.iter().filter_map(waiting).collect(),
+            },
+            merge_gate: MergeGate { enabled: true, repositories: lanes.iter().map(landing_line).collect() },
+            deploy: NotBuilt {
+                enabled: false,
+                why: "this release carries tasks to main; it has no deploy stages yet".to_owned(),
+            },
+        }
+    }
+}
+
+fn off(switch: &str) -> String {
+    format!("switched off in the settings ({switch})")
+}
+
+fn running_agent(task: &Task) -> Option<RunningAgent> {
+    task.waits.iter().find_map(|wait| match wait {
+        Wait::Agent { attempt } => Some(RunningAgent {
+            id: task.work_item.to_string(),
+            repository: task.repository.to_string(),
+            stage: task.position.name().to_owned(),
+            attempt: *attempt,
+            entered_at: rfc3339(task.entered_at),
+        }),
+        _ => None,
+    })
+}
+
+fn stopping(task: &Task) -> Option<StoppingTask> {
+    let stop = task.stop.as_ref().filter(|_| !task.position.is_terminal())?;
+    Some(StoppingTask { id: task.work_item.to_string(), by: stop.by.clone(), at: rfc3339(stop.at) })
+}
+
+fn waiting(task: &Task) -> Option<WaitingOnTasks> {
+    task.waits.iter().find_map(|wait| match wait {
+        Wait::Dependency { on } => {
+            Some(WaitingOnTasks { id: task.work_item.to_string(), on: on.iter().map(ToString::to_string).collect() })
+        }
+        _ => None,
+    })
+}
+
+fn serial_line(facts: &RepositoryFacts) -> SerialLine {
+    let repository = RepositoryView::from(&facts.repository);
+    let (admitted, waiting): (Vec<_>, Vec<_>) =
+        facts.entry.iter().map(|who| &who.entry).partition(|entry| entry.state == LaneState::Admitted);
+    let ids = |entries: Vec<&orch_rules::lane::LaneEntry>| entries.iter().map(|e| e.work_item.to_string()).collect();
+    SerialLine {
+        repository: repository.id,
+        serial: repository.serial,
+        frozen: repository.frozen,
+        paused: repository.paused,
+        admitted: ids(admitted),
+        waiting: ids(waiting),
+    }
+}
+
+fn landing_line(facts: &RepositoryFacts) -> LandingLine {
+    let lane = super::lane::LaneView::from(facts);
+    LandingLine { repository: lane.repository.id, main: lane.repository.main, line: lane.landing }
+}

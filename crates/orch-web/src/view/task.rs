@@ -1,0 +1,523 @@
+//! Tasks.
+
+use std::collections::BTreeMap;
+
+use orch_engine::desk::{Answer, LogChunk, TaskDetail};
+use orch_ports::store::UsageRow;
+use orch_rules::attempt::{Attempt, RunEnd};
+use orch_rules::check::{Check, CheckKey, CheckOutcome};
+use orch_rules::episode::{self, Episode, EpisodeKind};
+use orch_rules::ids::{AttemptNumber, WorkItemId};
+use orch_rules::lane::Line;
+use orch_rules::pipeline::{Stage, StageKind};
+use orch_rules::task::{Task, Wait};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::lane::cause;
+use super::time::rfc3339;
+use super::usage::UsageView;
+use super::wait::{WaitView, human_text};
+
+/// A task as a list shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskView {
+    /// `PREFIX-NNN`.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// Which.
+    pub repository: String,
+    /// `backlog`, `entering`, a stage of its pipeline, `done` or `cancelled`.
+    pub stage: String,
+    /// Done or cancelled: nothing moves it any more.
+    pub ended: bool,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Why it waits; empty once it has ended.
+    pub waiting_on: Vec<WaitView>,
+    /// The rule that decided last.
+    pub rule: String,
+    /// Attempts so far, over all stages.
+    pub attempts: u32,
+    /// Rollbacks and repeats so far: what the cap compares with.
+    pub retries: u32,
+    /// What its runs used; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageView>,
+    /// Its branch on the forge.
+    pub branch: String,
+    /// Main's tip the branch was cut from.
+    pub base: Option<String>,
+    /// Its newest commit.
+    pub head: Option<String>,
+    /// The commit on main that carries it.
+    pub landed: Option<String>,
+    /// Who opened it.
+    pub author: String,
+    /// Creation.
+    pub created_at: String,
+    /// When start was asked for.
+    pub started_at: Option<String>,
+    /// When the present stage was entered.
+    pub entered_at: String,
+    /// When it ended.
+    pub ended_at: Option<String>,
+}
+
+impl From<&Task> for TaskView {
+    fn from(task: &Task) -> Self {
+        Self {
+            id: task.work_item.to_string(),
+            title: task.title.clone(),
+            repository: task.repository.to_string(),
+            stage: task.position.name().to_owned(),
+            ended: task.position.is_terminal(),
+            priority: task.priority,
+            waiting_on: task.waits.iter().map(|wait| WaitView::of(wait, task)).collect(),
+            rule: task.rule.clone(),
+            attempts: task.attempt,
+            retries: task.retries,
+            usage: None,
+            branch: task.branch.clone(),
+            base: task.base.as_ref().map(ToString::to_string),
+            head: task.head.as_ref().map(ToString::to_string),
+            landed: task.landed.as_ref().map(ToString::to_string),
+            author: task.author.clone(),
+            created_at: rfc3339(task.created_at),
+            started_at: task.started_at.map(rfc3339),
+            entered_at: rfc3339(task.entered_at),
+            ended_at: task.ended_at.map(rfc3339),
+        }
+    }
+}
+
+/// Tasks, and the order of the stages they stand in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskList {
+    /// Newest first.
+    pub tasks: Vec<TaskView>,
+    /// Every stage of the pipelines of these tasks that have not ended, in the order of the line.
+    pub stages: Vec<String>,
+}
+
+/// Everything known of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TaskDetailView {
+    /// As in a list, with `usage`.
+    #[serde(flatten)]
+    pub task: TaskView,
+    /// Markdown.
+    pub description: String,
+    /// What the next attempt is told of the failure that sent it back.
+    pub rework: Option<String>,
+    /// The one command that brings the landed work home, run in the user's own repository.
+    pub bring_home: Option<String>,
+    /// The pipeline it started with.
+    pub pipeline: Vec<StageView>,
+    /// Places in its repository's lines.
+    pub lane: Vec<TaskPlaceView>,
+    /// Waits for a human, oldest first.
+    pub episodes: Vec<EpisodeView>,
+    /// Oldest first.
+    pub attempt_list: Vec<AttemptView>,
+    /// Runs of the test command, oldest first.
+    pub checks: Vec<CheckView>,
+    /// Tasks it waits for.
+    pub dependencies: Vec<DependencyView>,
+    /// What is queued, running or failed for it.
+    pub work: Vec<WorkView>,
+    /// Who decided what, oldest first.
+    pub timeline: Vec<TimelineView>,
+}
+
+impl From<&TaskDetail> for TaskDetailView {
+    fn from(detail: &TaskDetail) -> Self {
+        let TaskDetail { task, history, pipeline, bring_home } = detail;
+        let mut by_attempt: BTreeMap<AttemptNumber, Vec<&UsageRow>> = BTreeMap::new();
+        for row in &history.usage {
+            by_attempt.entry(row.attempt).or_default().push(row);
+        }
+        let silent = |attempt: &&Attempt| attempt.ended.is_some() && !by_attempt.contains_key(&attempt.number);
+        let rows = history.usage.iter().map(|row| Some(&row.usage));
+        let runs = rows.chain(history.attempts.iter().filter(silent).map(|_| None));
+        let mut view = TaskView::from(task);
+        view.usage = Some(UsageView::of(runs));
+        Self {
+            task: view,
+            description: task.description.clone(),
+            rework: task.rework.clone(),
+            bring_home: bring_home.clone(),
+            pipeline: pipeline.stages.iter().map(StageView::from).collect(),
+            lane: history.lane.iter().map(|entry| TaskPlaceView::of(entry, task)).collect(),
+            episodes: history.episodes.iter().map(|episode| EpisodeView::of(episode, &task.work_item)).collect(),
+            attempt_list: history
+                .attempts
+                .iter()
+                .map(|attempt| AttemptView::of(attempt, by_attempt.get(&attempt.number)))
+                .collect(),
+            checks: history.checks.iter().map(CheckView::from).collect(),
+            dependencies: history
+                .dependencies
+                .iter()
+                .map(|(_, id, ended)| DependencyView { id: id.to_string(), ended: *ended })
+                .collect(),
+            work: history.work.iter().map(WorkView::from).collect(),
+            timeline: history
+                .audit
+                .iter()
+                .map(|line| TimelineView {
+                    at: rfc3339(line.at),
+                    by: line.by.clone(),
+                    rule: line.rule.clone(),
+                    text: line.text.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A stage of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StageView {
+    /// As in the pipeline file.
+    pub id: String,
+    /// `author`, `build`, `judge`, `check`, `stage`, `land`, `deploy`.
+    pub kind: String,
+    /// Who acts, if an agent does.
+    pub role: Option<String>,
+    /// A human approves before it is left.
+    pub approval: bool,
+    /// It moves main.
+    pub lands: bool,
+}
+
+impl From<&Stage> for StageView {
+    fn from(stage: &Stage) -> Self {
+        let kind = match stage.kind {
+            StageKind::Author => "author",
+            StageKind::Build => "build",
+            StageKind::Judge => "judge",
+            StageKind::Check => "check",
+            StageKind::Stage => "stage",
+            StageKind::Land => "land",
+            StageKind::Deploy => "deploy",
+        };
+        Self {
+            id: stage.id.to_string(),
+            kind: kind.to_owned(),
+            role: stage.role.map(|role| role.name().to_owned()),
+            approval: stage.approval,
+            lands: stage.lands,
+        }
+    }
+}
+
+/// A task's place in one of the two lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskPlaceView {
+    /// `entry` or `landing`.
+    pub line: String,
+    /// For people: `queued`, `testing the candidate`, …
+    pub state: String,
+    /// 1 is the front; absent if the task does not wait in this line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u32>,
+    /// Who is in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
+    /// The commit that is tested or lands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
+    /// Why the lane sent it back, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl TaskPlaceView {
+    fn of(entry: &orch_rules::lane::LaneEntry, task: &Task) -> Self {
+        let waits = task.waits.iter().find_map(|wait| match (wait, entry.line) {
+            (Wait::Entry { place, behind }, Line::Entry) | (Wait::Lane { place, behind, .. }, Line::Landing) => {
+                Some((*place, behind.as_ref().map(ToString::to_string)))
+            }
+            _ => None,
+        });
+        let (place, behind) = waits.map_or((None, None), |(place, behind)| (Some(place), behind));
+        Self {
+            line: match entry.line {
+                Line::Entry => "entry".to_owned(),
+                Line::Landing => "landing".to_owned(),
+            },
+            state: entry.state.name().to_owned(),
+            place,
+            behind,
+            candidate: entry.state.candidate().map(|candidate| candidate.commit.to_string()),
+            cause: cause(&entry.state),
+        }
+    }
+}
+
+/// A wait for a human.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EpisodeView {
+    /// Identity.
+    pub id: String,
+    /// `approval`, `questions` or `confirm_deploy`.
+    pub kind: String,
+    /// One sentence: what is asked, and how to answer.
+    pub text: String,
+    /// The revision the question is about.
+    pub about: String,
+    /// Questions of the agent.
+    pub questions: Vec<String>,
+    /// Opened.
+    pub opened_at: String,
+    /// The answer, once given.
+    pub answer: Option<EpisodeAnswerView>,
+}
+
+/// How a wait for a human ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EpisodeAnswerView {
+    /// `approved`, `rejected` or `withdrawn`.
+    pub answer: String,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+impl EpisodeView {
+    fn of(episode: &Episode, id: &WorkItemId) -> Self {
+        let kind = match episode.kind {
+            EpisodeKind::Approval => "approval",
+            EpisodeKind::Questions => "questions",
+            EpisodeKind::ConfirmDeploy => "confirm_deploy",
+        };
+        let answer = episode.answer.as_ref().map(|answered| {
+            let (answer, reason) = match &answered.answer {
+                episode::Answer::Approved => ("approved", None),
+                episode::Answer::Rejected { reason } => ("rejected", Some(reason.clone())),
+                episode::Answer::Withdrawn => ("withdrawn", None),
+            };
+            EpisodeAnswerView { answer: answer.to_owned(), reason, by: answered.by.clone(), at: rfc3339(answered.at) }
+        });
+        Self {
+            id: episode.id.to_string(),
+            kind: kind.to_owned(),
+            text: human_text(episode.kind, id),
+            about: episode.about.clone(),
+            questions: episode.questions.clone(),
+            opened_at: rfc3339(episode.opened_at),
+            answer,
+        }
+    }
+}
+
+/// One try of one agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// From 1, within the task.
+    pub number: u32,
+    /// At which stage.
+    pub stage: String,
+    /// Who.
+    pub role: String,
+    /// `running`, `completed`, `failed`, `timed_out`, `stalled`, `stopped`, `lost`, `quarantined`, `spawn_failed`.
+    pub outcome: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Commits it made; absent if nothing could be collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<u32>,
+    /// Documents it wrote.
+    pub documents: Vec<String>,
+    /// Files it changed beside documents; absent if nothing could be collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_files: Option<u32>,
+    /// What it used; absent if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageView>,
+    /// Asked for.
+    pub requested_at: String,
+    /// Ended.
+    pub ended_at: Option<String>,
+}
+
+impl AttemptView {
+    fn of(attempt: &Attempt, usage: Option<&Vec<&UsageRow>>) -> Self {
+        let (outcome, reason) = attempt.ended.as_ref().map_or(("running", None), |ended| outcome(&ended.how));
+        let evidence = attempt.ended.as_ref().and_then(|ended| ended.evidence.as_ref());
+        Self {
+            number: attempt.number,
+            stage: attempt.stage.to_string(),
+            role: attempt.role.name().to_owned(),
+            outcome: outcome.to_owned(),
+            reason,
+            commits: evidence.map(|evidence| evidence.commits),
+            documents: evidence
+                .map(|evidence| evidence.documents.iter().map(|document| document.path.clone()).collect())
+                .unwrap_or_default(),
+            changed_files: evidence.map(|evidence| evidence.changed_total),
+            usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))),
+            requested_at: rfc3339(attempt.requested_at),
+            ended_at: attempt.ended.as_ref().map(|ended| rfc3339(ended.at)),
+        }
+    }
+}
+
+fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
+    match end {
+        RunEnd::Completed => ("completed", None),
+        RunEnd::Failed { reason } => ("failed", Some(reason.clone())),
+        RunEnd::TimedOut => ("timed_out", None),
+        RunEnd::Stalled => ("stalled", None),
+        RunEnd::Stopped => ("stopped", None),
+        RunEnd::Lost => ("lost", None),
+        RunEnd::Quarantined => ("quarantined", None),
+        RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
+    }
+}
+
+/// One run of the test command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckView {
+    /// Identity.
+    pub id: String,
+    /// `head` (the task's own) or `candidate` (combined with main).
+    pub of: String,
+    /// What was checked out.
+    pub commit: String,
+    /// `running`, `passed`, `failed`, `unknown`; unknown never passes.
+    pub outcome: String,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The failing part of its output.
+    pub excerpt: String,
+    /// Asked for.
+    pub requested_at: String,
+    /// Ended.
+    pub ended_at: Option<String>,
+}
+
+impl From<&Check> for CheckView {
+    fn from(check: &Check) -> Self {
+        let (outcome, reason) = match &check.outcome {
+            None => ("running", None),
+            Some(CheckOutcome::Passed) => ("passed", None),
+            Some(CheckOutcome::Failed { reason }) => ("failed", Some(reason.clone())),
+            Some(CheckOutcome::Unknown { reason }) => ("unknown", Some(reason.clone())),
+        };
+        Self {
+            id: check.id.to_string(),
+            of: match check.key {
+                CheckKey::Code(_) => "head".to_owned(),
+                CheckKey::Candidate(_) => "candidate".to_owned(),
+            },
+            commit: check.commit.to_string(),
+            outcome: outcome.to_owned(),
+            reason,
+            excerpt: check.excerpt.clone(),
+            requested_at: rfc3339(check.requested_at),
+            ended_at: check.ended_at.map(rfc3339),
+        }
+    }
+}
+
+/// A task that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DependencyView {
+    /// Which.
+    pub id: String,
+    /// Nobody waits for it any more.
+    pub ended: bool,
+}
+
+/// A row of the work table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorkView {
+    /// Row.
+    pub row: i64,
+    /// `run_agent`, `run_check`, `land`, …
+    pub kind: String,
+    /// `queued`, `running`, `failed`, …
+    pub state: String,
+    /// Tries so far.
+    pub tries: u32,
+    /// Not before.
+    pub due_at: String,
+    /// Last error.
+    pub error: Option<String>,
+}
+
+impl From<&orch_ports::store::WorkRow> for WorkView {
+    fn from(row: &orch_ports::store::WorkRow) -> Self {
+        Self {
+            row: row.id,
+            kind: row.kind.clone(),
+            state: row.state.clone(),
+            tries: row.attempt,
+            due_at: rfc3339(row.due),
+            error: row.error.clone(),
+        }
+    }
+}
+
+/// Who decided what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineView {
+    /// When.
+    pub at: String,
+    /// `orch`, a person, or a role.
+    pub by: String,
+    /// The rule or the event.
+    pub rule: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// The answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnswerView {
+    /// One sentence.
+    pub text: String,
+    /// Stored, and handled later.
+    pub pending: bool,
+}
+
+impl From<Answer> for AnswerView {
+    fn from(answer: Answer) -> Self {
+        Self { text: answer.text, pending: answer.pending }
+    }
+}
+
+/// Part of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogView {
+    /// The run's name.
+    pub run: String,
+    /// Safe for a terminal and a page.
+    pub text: String,
+    /// Ask from this offset next.
+    pub next: u64,
+    /// Nothing more will come.
+    pub ended: bool,
+}
+
+impl From<LogChunk> for LogView {
+    fn from(chunk: LogChunk) -> Self {
+        Self { run: chunk.run, text: chunk.text, next: chunk.next, ended: chunk.ended }
+    }
+}
+
+/// How the service is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `ok`.
+    pub status: String,
+}

@@ -1,0 +1,115 @@
+//! Why a task waits, in words.
+
+use orch_rules::change::SLOT_RUNS;
+use orch_rules::episode::EpisodeKind;
+use orch_rules::ids::WorkItemId;
+use orch_rules::task::{PauseScope, Task, Wait};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One reason for waiting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitView {
+    /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
+    /// `paused`, `held`, `stopping`, `stop_after_step`.
+    pub kind: String,
+    /// One sentence for people, with what to do where something can be done.
+    pub text: String,
+}
+
+impl WaitView {
+    /// As `task` waits for it.
+    pub fn of(wait: &Wait, task: &Task) -> Self {
+        Self { kind: kind(wait).to_owned(), text: wait_text(wait, task) }
+    }
+}
+
+fn kind(wait: &Wait) -> &'static str {
+    match wait {
+        Wait::Backlog => "backlog",
+        Wait::Entry { .. } => "entry",
+        Wait::Frozen { .. } => "frozen",
+        Wait::Dependency { .. } => "dependency",
+        Wait::Agent { .. } => "agent",
+        Wait::Check { .. } => "check",
+        Wait::Slot { .. } => "slot",
+        Wait::Budget { .. } => "budget",
+        Wait::Human { .. } => "human",
+        Wait::Lane { .. } => "lane",
+        Wait::Paused { .. } => "paused",
+        Wait::Held { .. } => "held",
+        Wait::Stopping => "stopping",
+        Wait::StopAfterStep { .. } => "stop_after_step",
+    }
+}
+
+/// One sentence for people: what `task` waits for, and what to do where something can be done.
+pub fn wait_text(wait: &Wait, task: &Task) -> String {
+    let (id, repository) = (&task.work_item, &task.repository);
+    match wait {
+        Wait::Backlog => format!("nobody has started it: orch start {id}"),
+        Wait::Entry { place, behind: None } => format!("number {place} in the line to start; starts by itself"),
+        Wait::Entry { place, behind: Some(behind) } => {
+            format!("number {place} in the line to start, behind {behind} (one task at a time here); starts by itself")
+        }
+        Wait::Frozen { reason } => {
+            format!("{repository} is frozen ({reason}); lift it: orch unfreeze --repo {repository}")
+        }
+        Wait::Dependency { on } => {
+            let verb = if on.len() == 1 { "has" } else { "have" };
+            format!("goes on by itself when {} {verb} ended", list(on))
+        }
+        Wait::Agent { attempt } => format!("the agent works (attempt {attempt}); watch it: orch logs {id} -f"),
+        Wait::Check { commit } => format!("the test command runs on {}", short(commit.as_str())),
+        Wait::Slot { key, max } => {
+            let what = if key == SLOT_RUNS { "agents" } else { key };
+            format!("every slot for {what} is taken ({max}); starts by itself when one is free")
+        }
+        Wait::Budget { key } => {
+            format!("the budget {key} does not cover another run; raise it in the settings of the host")
+        }
+        Wait::Human { asked } => human_text(*asked, id),
+        Wait::Lane { place, behind: None, doing } => format!("number {place} in the line to land: {doing}"),
+        Wait::Lane { place, behind: Some(behind), doing } => {
+            format!("number {place} in the line to land, behind {behind}: {doing}")
+        }
+        Wait::Paused { scope: PauseScope::Task } => format!("paused; go on: orch resume {id}"),
+        Wait::Paused { scope: PauseScope::Repository } => {
+            format!("{repository} is paused; go on: orch resume --repo {repository}")
+        }
+        // The rules end most reasons with the way out already.
+        Wait::Held { reason } if reason.contains("orch ") => reason.clone(),
+        Wait::Held { reason } => format!("{reason}; try again: orch retry {id}"),
+        Wait::Stopping => "being stopped: the agent is asked to end".to_owned(),
+        Wait::StopAfterStep { step } => format!("being stopped, as soon as this step has ended: {step}"),
+    }
+}
+
+/// What a human is asked for, with the way to answer.
+pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
+    match asked {
+        EpisodeKind::Approval => {
+            format!("wants your approval; approve it: orch approve {id}, or: orch reject {id} --reason \"…\"")
+        }
+        EpisodeKind::Questions => {
+            format!("has questions for you (orch show {id}); when they are answered: orch start {id}")
+        }
+        EpisodeKind::ConfirmDeploy => {
+            format!("wants your word before production; give it through the API: command `confirm_deploy` to {id}")
+        }
+    }
+}
+
+/// `A`, `A and B`, `A, B and C`.
+fn list(ids: &[WorkItemId]) -> String {
+    let names: Vec<&str> = ids.iter().map(WorkItemId::as_str).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.join(", "),
+    }
+}
+
+/// The beginning of a commit's name, as people quote it.
+pub(super) fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}

@@ -1,0 +1,269 @@
+//! A desk that remembers what it was asked and answers what it was told.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
+use orch_ports::store::{History, QueueView, StoreError, TaskFilter, WorkRow};
+use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
+use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
+use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
+use orch_rules::pipeline::{OnRed, Pipeline, Role, Stage, StageKind, Target};
+use orch_rules::task::{Position, StopRequest, Task, Wait};
+use orch_web::{Front, Guard, router};
+use tower::ServiceExt;
+
+pub const TOKEN: &str = "the-token";
+
+/// One call, as `what by key`.
+pub type Calls = Arc<Mutex<Vec<String>>>;
+
+#[derive(Default)]
+pub struct FakeFront {
+    pub calls: Calls,
+    pub pending: bool,
+    pub not_ready: Option<String>,
+    pub policy: Policy,
+}
+
+impl FakeFront {
+    fn note(&self, call: String) {
+        self.calls.lock().unwrap().push(call);
+    }
+    fn answer(&self) -> Answer {
+        Answer { text: "done".to_owned(), pending: self.pending }
+    }
+}
+
+pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
+    Task {
+        id: format!("task-{number}").into(),
+        repository: "shop".into(),
+        work_item: format!("SHOP-{number:03}").into(),
+        title: "Totals are wrong".to_owned(),
+        description: "Very.".to_owned(),
+        author: "ann".to_owned(),
+        branch: format!("feature/SHOP-{number:03}-totals-are-wrong"),
+        priority: 0,
+        position,
+        visit: 1,
+        pipeline: "p1".into(),
+        base: None,
+        head: None,
+        keys: None,
+        attempt: 1,
+        retries: 0,
+        rework: None,
+        hold: None,
+        paused: false,
+        stop: None,
+        landed: None,
+        waits,
+        rule: "launch_agent".to_owned(),
+        created_at: Timestamp(0),
+        started_at: None,
+        entered_at: Timestamp(1500),
+        ended_at: None,
+        version: 1,
+    }
+}
+
+pub fn repository() -> Repository {
+    Repository {
+        id: "shop".into(),
+        prefix: "SHOP".to_owned(),
+        base_branch: "main".to_owned(),
+        serial: true,
+        frozen: Some(Freeze { reason: "broken".to_owned(), by: "ann".to_owned(), at: Timestamp(1000) }),
+        freeze_epoch: 1,
+        paused: false,
+        main: Some("aaa".into()),
+        lane_fence: 3,
+        version: 7,
+    }
+}
+
+fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
+    LaneEntry {
+        repository: "shop".into(),
+        task: format!("task-{number}").into(),
+        work_item: format!("SHOP-{number:03}").into(),
+        line,
+        priority: 0,
+        position: i64::from(number),
+        head: None,
+        validates: false,
+        state,
+    }
+}
+
+fn pipeline() -> Pipeline {
+    let stage = |id: &str, next: Target| Stage {
+        id: id.into(),
+        kind: StageKind::Build,
+        role: Some(Role::Developer),
+        documents: Vec::new(),
+        gates: Vec::new(),
+        approval: false,
+        confirm: false,
+        next,
+        on_red: OnRed::Stay,
+        cap: None,
+        lands: false,
+    };
+    Pipeline {
+        stages: vec![stage("make", Target::Stage("check".into())), stage("check", Target::Done)],
+        digest: "p1".into(),
+    }
+}
+
+#[async_trait]
+impl Front for FakeFront {
+    async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
+        self.note(format!("open {} start={} by {by} key {}", issue.title, issue.start, issue.key));
+        if issue.title.is_empty() {
+            let problems = vec!["the title is empty".to_owned(), "the description is too short".to_owned()];
+            return Err(DeskError::Invalid { problems });
+        }
+        let mut new = task(7, Position::Backlog, vec![Wait::Backlog]);
+        new.title = issue.title;
+        Ok(new)
+    }
+    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
+        self.note(format!("{id} {command:?} by {by} key {key}"));
+        match id.as_str() {
+            "SHOP-404" => Err(DeskError::NotFound { what: "there is no task SHOP-404".to_owned() }),
+            "SHOP-409" => Err(DeskError::Refused { why: "nothing waits for approval".to_owned() }),
+            "SHOP-503" => Err(StoreError::Failed { detail: "busy".to_owned() }.into()),
+            _ => Ok(self.answer()),
+        }
+    }
+    async fn lane_command(
+        &self,
+        repository: &RepositoryId,
+        command: LaneCommand,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, DeskError> {
+        self.note(format!("{repository} {command:?} by {by} key {key}"));
+        Ok(self.answer())
+    }
+    async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
+        self.note(format!("board {filter:?}"));
+        let mut stopped = task(3, Position::Stage("check".into()), vec![Wait::Stopping]);
+        stopped.stop = Some(StopRequest { by: "ann".to_owned(), at: Timestamp(2000) });
+        Ok(vec![
+            stopped,
+            task(2, Position::Entering, vec![Wait::Dependency { on: vec!["SHOP-001".into()] }]),
+            task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 4 }]),
+        ])
+    }
+    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError> {
+        if id.as_str() == "SHOP-404" {
+            return Err(DeskError::NotFound { what: "there is no task SHOP-404".to_owned() });
+        }
+        Ok(TaskDetail {
+            task: task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 1 }]),
+            history: History {
+                attempts: Vec::new(),
+                checks: Vec::new(),
+                episodes: Vec::new(),
+                usage: Vec::new(),
+                audit: Vec::new(),
+                lane: vec![entry(1, Line::Entry, LaneState::Admitted)],
+                work: Vec::new(),
+                dependencies: Vec::new(),
+            },
+            pipeline: pipeline(),
+            bring_home: None,
+        })
+    }
+    async fn queue(&self) -> Result<QueueView, DeskError> {
+        let counts =
+            [("run_agent", "running", 1), ("run_agent", "queued", 2), ("land", "queued", 1), ("land", "failed", 1)];
+        Ok(QueueView {
+            counts: counts.map(|(kind, state, count)| (kind.to_owned(), state.to_owned(), count)).into(),
+            rows: vec![WorkRow {
+                id: 9,
+                kind: "land".to_owned(),
+                state: "failed".to_owned(),
+                task: Some("task-1".into()),
+                attempt: 5,
+                due: Timestamp(0),
+                error: Some("gone".to_owned()),
+            }],
+            slots: vec![("runs".to_owned(), 1)],
+        })
+    }
+    async fn lane(&self, id: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
+        if id.as_str() != "shop" {
+            return Err(DeskError::NotFound { what: format!("there is no repository {id}") });
+        }
+        let candidate = Candidate { commit: "ccc".into(), parent: "aaa".into(), empty: false };
+        let testing = LaneState::Testing { candidate, check: "c1".into() };
+        Ok(RepositoryFacts {
+            repository: repository(),
+            entry: vec![
+                EntryFacts { entry: entry(1, Line::Entry, LaneState::Admitted), ready: true, resting: false },
+                EntryFacts { entry: entry(2, Line::Entry, LaneState::Queued), ready: false, resting: false },
+            ],
+            landing: vec![LandingFacts { entry: entry(3, Line::Landing, testing), resting: true, awaits_human: false }],
+            policy: self.policy.clone(),
+        })
+    }
+    async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
+        Ok(vec![repository()])
+    }
+    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError> {
+        self.note(format!("log {id} {attempt:?} {offset} {max}"));
+        Ok(LogChunk { run: "SHOP-001-attempt-1".to_owned(), text: "hello\n".to_owned(), next: offset + 6, ended: true })
+    }
+    async fn ready(&self) -> Result<(), String> {
+        self.not_ready.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// A service over this desk.
+pub fn served(front: FakeFront) -> (Router, Calls) {
+    let calls = Arc::clone(&front.calls);
+    let guard = Guard::new(TOKEN, "owner").also_host("orch.example:8500").also_origin("https://pages.example");
+    (router(Arc::new(front), guard), calls)
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub json: serde_json::Value,
+}
+
+/// A request as a well-behaved client sends it; `change` makes it another.
+pub fn request(method: &str, path: &str, body: &str, change: impl FnOnce(&mut HeaderMap)) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+    let headers = request.headers_mut();
+    headers.insert("host", "127.0.0.1:8500".parse().unwrap());
+    headers.insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    if method == "POST" {
+        headers.insert("content-type", "application/json".parse().unwrap());
+    }
+    change(headers);
+    request
+}
+
+pub async fn send(router: &Router, request: Request<Body>) -> Reply {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let json = serde_json::from_slice(&bytes).unwrap_or(serde_json::Value::Null);
+    Reply { status: parts.status, headers: parts.headers, json }
+}
+
+pub async fn get(router: &Router, path: &str) -> Reply {
+    send(router, request("GET", path, "", |_| {})).await
+}
+
+pub async fn post(router: &Router, path: &str, body: &str) -> Reply {
+    send(router, request("POST", path, body, |_| {})).await
+}

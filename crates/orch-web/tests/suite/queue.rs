@@ -1,0 +1,30 @@
+//! The queue at a glance (C5).
+
+use orch_rules::facts::Policy;
+
+use crate::fake_front::{FakeFront, get, served};
+
+#[tokio::test]
+async fn the_queue_has_every_key_with_real_figures() {
+    let (router, _) = served(FakeFront::default());
+    let reply = get(&router, "/queue").await;
+    assert_eq!(reply.status, 200);
+    insta::assert_json_snapshot!(reply.json);
+    let read: orch_web::view::QueueReport = serde_json::from_value(reply.json.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), reply.json);
+}
+
+#[tokio::test]
+async fn a_switch_that_is_off_is_said_in_words() {
+    let policy = Policy { serial: false, stop: false, dependencies: false, ..Policy::default() };
+    let (router, _) = served(FakeFront { policy, ..FakeFront::default() });
+    let queue = get(&router, "/queue").await.json;
+    for (key, variable) in [
+        ("serial_gate", "ORCH_SERIAL_GATE_ENABLED"),
+        ("stop", "ORCH_STOP_STATUS_ENABLED"),
+        ("task_deps", "ORCH_TASK_DEPS_ENABLED"),
+    ] {
+        assert_eq!(queue[key]["enabled"], false, "{key}");
+        assert!(queue[key]["why"].as_str().unwrap().contains(variable), "{key}");
+    }
+}

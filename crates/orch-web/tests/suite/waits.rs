@@ -1,0 +1,45 @@
+//! Every reason for waiting, in words.
+
+use std::fmt::Write;
+
+use orch_rules::episode::EpisodeKind;
+use orch_rules::task::{PauseScope, Position, Wait};
+use orch_web::view::WaitView;
+
+use crate::fake_front::task;
+
+#[test]
+fn every_wait_is_one_sentence_with_what_to_do() {
+    let waits = vec![
+        Wait::Backlog,
+        Wait::Entry { place: 1, behind: None },
+        Wait::Entry { place: 3, behind: Some("SHOP-002".into()) },
+        Wait::Frozen { reason: "production is red".to_owned() },
+        Wait::Dependency { on: vec!["SHOP-002".into()] },
+        Wait::Dependency { on: vec!["SHOP-002".into(), "SHOP-003".into(), "SHOP-004".into()] },
+        Wait::Agent { attempt: 3 },
+        Wait::Check { commit: "0123456789abcdef".into() },
+        Wait::Slot { key: "runs".to_owned(), max: 2 },
+        Wait::Budget { key: "day".to_owned() },
+        Wait::Human { asked: EpisodeKind::Approval },
+        Wait::Human { asked: EpisodeKind::Questions },
+        Wait::Human { asked: EpisodeKind::ConfirmDeploy },
+        Wait::Lane { place: 1, behind: None, doing: "testing the candidate".to_owned() },
+        Wait::Lane { place: 2, behind: Some("SHOP-002".into()), doing: "queued".to_owned() },
+        Wait::Paused { scope: PauseScope::Task },
+        Wait::Paused { scope: PauseScope::Repository },
+        Wait::Held { reason: "escalated: 3 of 3 attempts are red".to_owned() },
+        Wait::Held { reason: "no test command: set one, then orch retry SHOP-001".to_owned() },
+        Wait::Stopping,
+        Wait::StopAfterStep { step: "landing".to_owned() },
+    ];
+    let task = task(1, Position::Entering, Vec::new());
+    let mut text = String::new();
+    for wait in &waits {
+        let view = WaitView::of(wait, &task);
+        // The kind is the rules' own spelling.
+        assert_eq!(serde_json::to_value(wait).unwrap()["kind"], view.kind);
+        writeln!(text, "{:15} {}", view.kind, view.text).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}

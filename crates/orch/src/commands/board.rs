@@ -1,0 +1,158 @@
+//! `orch board`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use jiff::Timestamp;
+use orch_web::view::{RepositoryList, RepositoryView, TaskList, TaskView};
+
+use super::ids::REPOSITORIES;
+use super::text::{Mark, clean, fit, pad, since, width, wrap};
+use crate::client::{Caller, encoded};
+use crate::exit::Failure;
+use crate::screen::{Screen, Style};
+
+/// Shows every task, by stage.
+#[derive(Debug, Args)]
+pub struct BoardArgs {
+    /// Those that have ended, too
+    #[arg(long, short)]
+    pub all: bool,
+    /// Only this repository
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer.
+pub fn run(args: &BoardArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let only = args.repo.as_deref().map(|repo| format!("&repository={}", encoded(repo))).unwrap_or_default();
+    let list: TaskList = caller.read(&format!("/api/v1/tasks?ended={}{only}", args.all))?;
+    screen.json(&list);
+    if screen.is_json() {
+        return Ok(());
+    }
+    let mut known: RepositoryList = caller.read(REPOSITORIES)?;
+    known.repositories.retain(|repository| args.repo.as_ref().is_none_or(|only| *only == repository.id));
+    for line in lines(&list, &known.repositories, args.all, screen, Timestamp::now()) {
+        screen.line(&line);
+    }
+    Ok(())
+}
+
+/// The board: one block per repository, in it one per stage in the order of the line.
+pub fn lines(
+    list: &TaskList,
+    repositories: &[RepositoryView],
+    all: bool,
+    screen: &Screen,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for repository in repositories {
+        let tasks: Vec<&TaskView> = list.tasks.iter().filter(|task| task.repository == repository.id).collect();
+        let notice = notice(repository, screen, now);
+        if tasks.is_empty() && notice.is_empty() {
+            continue;
+        }
+        if repositories.len() > 1 || !notice.is_empty() {
+            lines.push(screen.styled(Style::Strong, &clean(&repository.id)));
+            lines.extend(notice);
+            lines.push(String::new());
+        }
+        for (stage, tasks) in by_stage(&tasks, &list.stages) {
+            lines.extend(group(&stage, &tasks, screen, now));
+            lines.push(String::new());
+        }
+    }
+    lines.push(if list.tasks.is_empty() { empty(repositories, all, screen) } else { summary(&list.tasks, screen) });
+    lines
+}
+
+/// What holds the whole repository back.
+fn notice(repository: &RepositoryView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let id = clean(&repository.id);
+    let frozen = repository.frozen.as_ref().map(|freeze| {
+        let (ago, by, reason) = (since(&freeze.at, now), clean(&freeze.by), clean(&freeze.reason));
+        format!("frozen {ago} ago by {by}: {reason}; lift it: orch unfreeze --repo {id}")
+    });
+    let paused = repository.paused.then(|| format!("paused; go on: orch resume --repo {id}"));
+    let texts = frozen.iter().chain(&paused);
+    texts.flat_map(|text| wrap(text, screen.width())).map(|part| screen.styled(Style::Attention, &part)).collect()
+}
+
+/// Tasks by stage: what is before the line, the line, what is behind it.
+fn by_stage<'a>(tasks: &[&'a TaskView], order: &[String]) -> Vec<(String, Vec<&'a TaskView>)> {
+    let mut groups: BTreeMap<(usize, &str), Vec<&TaskView>> = BTreeMap::new();
+    for &task in tasks {
+        let in_line = order.iter().position(|stage| *stage == task.stage);
+        let rank = match in_line {
+            Some(place) => place + 1,
+            None if task.ended => usize::MAX - usize::from(Mark::of(task) == Mark::Done),
+            None => 0,
+        };
+        groups.entry((rank, &task.stage)).or_default().push(task);
+    }
+    let sorted = groups.into_iter().map(|((_, stage), mut tasks)| {
+        tasks.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.created_at.cmp(&b.created_at)));
+        (stage.to_owned(), tasks)
+    });
+    sorted.collect()
+}
+
+fn group(stage: &str, tasks: &[&TaskView], screen: &Screen, now: Timestamp) -> Vec<String> {
+    let count = screen.styled(Style::Faint, &tasks.len().to_string());
+    let mut lines = vec![format!("{} {count}", screen.styled(Style::Strong, &clean(stage)))];
+    let id_width = tasks.iter().map(|task| width(&task.id)).max().unwrap_or(0);
+    for task in tasks {
+        let age = since(task.ended_at.as_ref().unwrap_or(&task.entered_at), now);
+        // Mark, blanks and a gap before the age.
+        let room = screen.width().saturating_sub(id_width + width(&age) + 8);
+        let title = pad(&fit(&clean(&task.title), room), room);
+        let id = screen.styled(Style::Strong, &pad(&clean(&task.id), id_width));
+        lines.push(format!("  {} {id}  {title}  {}", Mark::of(task).shown(screen), screen.styled(Style::Faint, &age)));
+        let indent = " ".repeat(id_width + 6);
+        for wait in &task.waiting_on {
+            let style = if matches!(wait.kind.as_str(), "human" | "held") { Style::Attention } else { Style::Faint };
+            for part in wrap(&clean(&wait.text), screen.width().saturating_sub(indent.len())) {
+                lines.push(format!("{indent}{}", screen.styled(style, &part)));
+            }
+        }
+    }
+    lines
+}
+
+fn summary(tasks: &[TaskView], screen: &Screen) -> String {
+    let count = |mark: Mark| tasks.iter().filter(|task| Mark::of(task) == mark).count();
+    let parts = [
+        (count(Mark::Asks), "wait for you"),
+        (count(Mark::Stuck), "stuck"),
+        (count(Mark::Works), "at work"),
+        (count(Mark::Waits), "waiting"),
+        (count(Mark::Done), "done"),
+        (count(Mark::CalledOff), "cancelled"),
+    ];
+    let words: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| {
+            if (*count, *what) == (1, "wait for you") {
+                "1 waits for you".to_owned()
+            } else {
+                format!("{count} {what}")
+            }
+        })
+        .collect();
+    screen.styled(Style::Faint, &words.join(" · "))
+}
+
+fn empty(repositories: &[RepositoryView], all: bool, screen: &Screen) -> String {
+    let command = |text: &str| screen.styled(Style::Command, text);
+    if repositories.is_empty() {
+        return format!("No repository yet. Begin in one with: {}", command("orch init"));
+    }
+    let more = if all { String::new() } else { format!(" What has ended: {}", command("orch board --all")) };
+    format!("Nothing on the board. Open a task: {}{more}", command("orch new \"What is wanted\""))
+}

@@ -1,0 +1,32 @@
+//! `orch depend`.
+
+use clap::Args;
+use orch_web::view::CommandRequest;
+
+use super::{ids, send};
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Lets a task wait until another one has ended.
+#[derive(Debug, Args)]
+pub struct DependArgs {
+    /// The task that waits: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    pub id: String,
+    /// The task it waits for
+    #[arg(long, value_name = "ID")]
+    pub on: String,
+    /// Wait for it no longer
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &DependArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let on = ids::task(&args.on, caller)?;
+    let command = if args.remove { CommandRequest::Undepend { on } } else { CommandRequest::Depend { on } };
+    send::to_task(&args.id, &command, caller, screen)
+}

@@ -1,0 +1,102 @@
+//! `orch logs`.
+
+use std::time::Duration;
+
+use clap::Args;
+use orch_web::view::{LogView, TaskDetailView};
+
+use super::ids;
+use crate::client::{Caller, encoded};
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, printable};
+
+/// How long between two looks at a log that still grows.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Shows what an agent printed.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    pub id: String,
+    /// Which attempt; the newest if left out
+    #[arg(long, short = 'n', value_name = "N")]
+    pub attempt: Option<u32>,
+    /// Go on until the run has ended
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// Runs it. With `--json` every part of the log is one line.
+///
+/// # Errors
+/// If the service does not answer, or there is no such log.
+pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let id = ids::task(&args.id, caller)?;
+    let task = format!("/api/v1/tasks/{}", encoded(&id));
+    // The newest attempt now: a newer one must not continue at this one's offset.
+    let attempt = match args.attempt {
+        Some(attempt) => attempt,
+        None => caller.read::<TaskDetailView>(&task)?.task.attempts,
+    };
+    if attempt == 0 {
+        return Err(Failure::new(Exit::NotFound, format!("no agent has worked on {id} yet"))
+            .fix(format!("see what it waits for: orch show {id}")));
+    }
+    let mut printed = Printed::default();
+    let mut offset = 0;
+    loop {
+        let part: LogView = caller.read(&format!("{task}/log?attempt={attempt}&offset={offset}"))?;
+        let nothing_new = part.next <= offset;
+        offset = part.next;
+        if !part.text.is_empty() {
+            screen.json(&part);
+        }
+        for line in printed.take(&part.text) {
+            screen.line(&line);
+        }
+        if nothing_new && (part.ended || !args.follow) {
+            break;
+        }
+        if nothing_new {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+    if let Some(rest) = printed.rest() {
+        screen.line(&rest);
+    }
+    Ok(())
+}
+
+/// Whole lines out of parts that end anywhere.
+#[derive(Default)]
+struct Printed {
+    begun: String,
+}
+
+impl Printed {
+    fn take(&mut self, text: &str) -> Vec<String> {
+        self.begun.push_str(text);
+        let Some(end) = self.begun.rfind('\n') else { return Vec::new() };
+        let whole: Vec<String> =
+            self.begun[..end].split('\n').map(|line| printable(line.strip_suffix('\r').unwrap_or(line))).collect();
+        self.begun.drain(..=end);
+        whole
+    }
+
+    fn rest(self) -> Option<String> {
+        (!self.begun.is_empty()).then(|| printable(&self.begun))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_out_whole_and_harmless() {
+        let mut printed = Printed::default();
+        assert_eq!(printed.take("a"), [""; 0]);
+        assert_eq!(printed.take("b\r\n\nc\u{1b}[2J\nd"), ["ab", "", "c\\u{1b}[2J"]);
+        assert_eq!(printed.rest().as_deref(), Some("d"));
+    }
+}

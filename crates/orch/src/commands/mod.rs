@@ -1,0 +1,26 @@
+//! What people type, apart from setting up and running: one file per command. Each asks the API and tells the answer,
+//! in words or (`--json`) as the service gave it.
+
+pub mod approve;
+pub mod board;
+pub mod completions;
+pub mod depend;
+pub mod freeze;
+mod ids;
+pub mod logs;
+pub mod new;
+pub mod pause;
+pub mod priority;
+pub mod queue;
+pub mod reject;
+pub mod resume;
+pub mod retry;
+mod send;
+pub mod show;
+pub mod start;
+pub mod stop;
+mod text;
+pub mod unfreeze;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! `orch new`.
+
+use std::io::Read;
+
+use camino::Utf8PathBuf;
+use clap::Args;
+use orch_web::view::{NewTaskRequest, TaskView};
+
+use super::{ids, text};
+use crate::client::Caller;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Style};
+
+/// Longest text that is read from a file or from stdin, in bytes; the service takes a little less.
+const MAX_TEXT: u64 = 1024 * 1024;
+
+/// Opens a task and starts it.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// What is wanted, in one line
+    pub title: String,
+    /// What is wanted, in Markdown; `-` reads it from stdin
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
+    pub description: Option<String>,
+    /// The same from a file; `-` reads it from stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "description")]
+    pub description_file: Option<Utf8PathBuf>,
+    /// Higher goes first; 0 is usual
+    #[arg(long, short, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub priority: i32,
+    /// Leave it in the backlog: nothing starts
+    #[arg(long)]
+    pub backlog: bool,
+    /// A task it waits for; may be given several times, or several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub depends_on: Vec<String>,
+    /// Which repository; may be left out if there is one
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If a text cannot be read, the service does not answer, or the task is not accepted.
+pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let description = match (&args.description, &args.description_file) {
+        (Some(text), _) if text == "-" => read("stdin", std::io::stdin().lock())?,
+        (Some(text), _) => text.clone(),
+        (None, Some(file)) if file == "-" => read("stdin", std::io::stdin().lock())?,
+        (None, Some(file)) => {
+            let opened = std::fs::File::open(file).map_err(|error| unreadable(file.as_str(), &error.to_string()))?;
+            read(file.as_str(), opened)?
+        }
+        (None, None) => String::new(),
+    };
+    let depends_on = args.depends_on.iter().map(|id| ids::task(id, caller)).collect::<Result<_, _>>()?;
+    let request = NewTaskRequest {
+        title: args.title.clone(),
+        description,
+        repository: args.repo.clone(),
+        priority: args.priority,
+        start: !args.backlog,
+        depends_on,
+    };
+    let task: TaskView = caller.send("/api/v1/tasks", &request)?;
+    screen.json(&task);
+    let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
+    screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));
+    let next = if args.backlog { format!("orch start {}", task.id) } else { format!("orch show {}", task.id) };
+    let word = if args.backlog { "start it:" } else { "follow it:" };
+    screen.line(&format!("{} {}", screen.styled(Style::Faint, word), screen.styled(Style::Command, &next)));
+    Ok(())
+}
+
+fn read(name: &str, from: impl Read) -> Result<String, Failure> {
+    let mut text = String::new();
+    from.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(|error| unreadable(name, &error.to_string()))?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(unreadable(name, &format!("it is longer than {MAX_TEXT} bytes")));
+    }
+    Ok(text)
+}
+
+fn unreadable(name: &str, why: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("the description cannot be read: {why}"))
+        .at(crate::screen::printable(name))
+        .fix("name a readable UTF-8 text file, or give the text with -d")
+}

@@ -1,0 +1,145 @@
+//! `orch queue`.
+
+use clap::Args;
+use jiff::Timestamp;
+use orch_web::view::{LandingLine, QueueReport, SerialLine};
+
+use super::text::{clean, fit, pad, short, since, wrap};
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::{Screen, Style};
+
+/// Shows what is queued, what runs, who stands in which line, and what is held back.
+#[derive(Debug, Args)]
+pub struct QueueArgs {}
+
+/// Width of the names on the left.
+const LEFT: usize = 11;
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer.
+pub fn run(_args: &QueueArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let report: QueueReport = caller.read("/queue")?;
+    screen.json(&report);
+    for line in lines(&report, screen, Timestamp::now()) {
+        screen.line(&line);
+    }
+    Ok(())
+}
+
+/// The report for people.
+pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    let jobs = &report.jobs;
+    let counts =
+        [(jobs.queued, "queued"), (jobs.running, "running"), (jobs.failed, "failed"), (jobs.cancelled, "cancelled")];
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}")).collect();
+    let counts = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(" · ") };
+    lines.push(row("work", &counts, screen));
+    let slots = match report.agent_slots.max {
+        Some(max) => format!("{} of {max} slots taken", report.agent_slots.used),
+        None => format!("{} at work", report.agent_slots.used),
+    };
+    lines.push(row("agents", &slots, screen));
+    for agent in &report.running_agents {
+        let place = format!(
+            "{}, attempt {}, in this stage for {}",
+            clean(&agent.stage),
+            agent.attempt,
+            since(&agent.entered_at, now)
+        );
+        lines.push(row("", &format!("{} {}  {place}", screen.styled(Style::Good, "▸"), clean(&agent.id)), screen));
+    }
+    for line in &report.serial_gate.repositories {
+        let landing = report.merge_gate.repositories.iter().find(|other| other.repository == line.repository);
+        lines.push(String::new());
+        lines.extend(repository(line, landing, screen, now));
+    }
+    lines.push(String::new());
+    let before = lines.len();
+    lines.extend(held_back(report, screen, now));
+    for (name, why) in
+        [("serial", &report.serial_gate.why), ("stop", &report.stop.why), ("depend", &report.task_deps.why)]
+    {
+        lines.extend(why.iter().map(|why| row(name, &screen.styled(Style::Attention, &clean(why)), screen)));
+    }
+    let off = [
+        ("sweep", report.reconcile.why.clone()),
+        ("deploy", Some(report.deploy.why.clone()).filter(|_| !report.deploy.enabled)),
+    ];
+    for (name, why) in off {
+        let why = why.map(|why| wrap(&format!("off: {}", clean(&why)), screen.width().saturating_sub(LEFT)));
+        for (index, part) in why.unwrap_or_default().iter().enumerate() {
+            lines.push(row(if index == 0 { name } else { "" }, &screen.styled(Style::Faint, part), screen));
+        }
+    }
+    if lines.len() == before {
+        lines.pop();
+    }
+    lines
+}
+
+fn row(name: &str, text: &str, screen: &Screen) -> String {
+    let name = screen.styled(Style::Faint, &pad(name, LEFT));
+    fit(&format!("{name}{text}"), screen.width())
+}
+
+fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let Some(main) = landing.and_then(|landing| landing.main.as_ref()) {
+        facts.push(format!("main {}", short(main)));
+    }
+    if line.serial {
+        facts.push("one task at a time".to_owned());
+    }
+    let name = screen.styled(Style::Strong, &pad(&clean(&line.repository), LEFT - 1));
+    let mut lines = vec![fit(format!("{name} {}", facts.join(" · ")).trim_end(), screen.width())];
+    if let Some(freeze) = &line.frozen {
+        let text = format!("frozen {} ago by {}: {}", since(&freeze.at, now), clean(&freeze.by), clean(&freeze.reason));
+        lines.push(row("", &screen.styled(Style::Attention, &text), screen));
+    }
+    if line.paused {
+        lines.push(row("", &screen.styled(Style::Attention, "paused"), screen));
+    }
+    let ids = |ids: &[String]| ids.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", ");
+    if !line.admitted.is_empty() {
+        lines.push(row("  started", &ids(&line.admitted), screen));
+    }
+    if !line.waiting.is_empty() {
+        lines.push(row("  to start", &ids(&line.waiting), screen));
+    }
+    for (index, place) in landing.iter().flat_map(|landing| &landing.line).enumerate() {
+        let candidate = place.candidate.as_ref().map(|commit| format!("  {}", short(commit))).unwrap_or_default();
+        let why = place.cause.as_ref().map(|cause| format!(": {}", clean(cause))).unwrap_or_default();
+        let resting = if place.resting { "  (passed over)" } else { "" };
+        let text = format!("{}  {}{why}{candidate}{resting}", clean(&place.id), clean(&place.state));
+        lines.push(row(if index == 0 { "  to land" } else { "" }, &text, screen));
+    }
+    if lines.len() == 1 {
+        lines.push(row("", &screen.styled(Style::Faint, "nobody in line"), screen));
+    }
+    lines
+}
+
+fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, wait) in report.task_deps.waiting.iter().enumerate() {
+        let on = wait.on.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", ");
+        let text = format!("{} for {on}", clean(&wait.id));
+        lines.push(row(if index == 0 { "waiting" } else { "" }, &text, screen));
+    }
+    for (index, stop) in report.stop.stopping.iter().enumerate() {
+        let text = format!("{}, asked by {} {} ago", clean(&stop.id), clean(&stop.by), since(&stop.at, now));
+        lines.push(row(if index == 0 { "stopping" } else { "" }, &text, screen));
+    }
+    for (index, work) in report.failed.iter().enumerate() {
+        let error = work.error.as_deref().map_or_else(|| "no reason kept".to_owned(), clean);
+        let text = format!("{} after {} tries: {error}", clean(&work.kind), work.tries);
+        let text = screen.styled(Style::Bad, &text);
+        lines.push(row(if index == 0 { "failed" } else { "" }, &text, screen));
+    }
+    lines
+}

@@ -1,0 +1,28 @@
+//! `orch reject`.
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Rejects what a task waits for; the agent is told the reason and tries again.
+#[derive(Debug, Args)]
+pub struct RejectArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    pub id: String,
+    /// What has to be different
+    #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &RejectArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_task(&args.id, &CommandRequest::Reject { reason: args.reason.clone() }, caller, screen)
+}

@@ -1,0 +1,31 @@
+//! `orch resume`.
+
+use clap::Args;
+use orch_web::view::{CommandRequest, LaneCommandRequest};
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Ends a pause.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    #[arg(required_unless_present = "repo", conflicts_with = "repo")]
+    pub id: Option<String>,
+    /// The whole repository instead of one task
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task or repository, or refuses.
+pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    match &args.id {
+        Some(id) => send::to_task(id, &CommandRequest::Resume, caller, screen),
+        None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Resume, caller, screen),
+    }
+}

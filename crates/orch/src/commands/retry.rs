@@ -1,0 +1,24 @@
+//! `orch retry`.
+
+use clap::Args;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Lifts the hold of a task, with fresh attempts.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    pub id: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &RetryArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_task(&args.id, &CommandRequest::Retry, caller, screen)
+}

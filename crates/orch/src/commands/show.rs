@@ -1,0 +1,295 @@
+//! `orch show`.
+
+use clap::Args;
+use jiff::Timestamp;
+use orch_web::view::{AttemptView, CheckView, TaskDetailView};
+
+use super::ids;
+use super::text::{Mark, between, clean, fit, models, pad, short, since, usage, usage_short, utc, width, wrap};
+use crate::client::{Caller, encoded};
+use crate::exit::Failure;
+use crate::screen::{Screen, Style, printable};
+
+/// Shows everything about a task: where it stands, why it waits, what was tried, what it cost.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    pub id: String,
+}
+
+/// Width of the names on the left.
+const LEFT: usize = 11;
+/// Newest lines of the timeline that are shown; `--json` has all.
+const TIMELINE: usize = 15;
+/// Lines of a failed check's output that are shown.
+const EXCERPT: usize = 12;
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer or knows no such task.
+pub fn run(args: &ShowArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let id = ids::task(&args.id, caller)?;
+    let detail: TaskDetailView = caller.read(&format!("/api/v1/tasks/{}", encoded(&id)))?;
+    screen.json(&detail);
+    for line in lines(&detail, screen, Timestamp::now()) {
+        screen.line(&line);
+    }
+    Ok(())
+}
+
+/// The task for people.
+pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let mut lines = head(detail, screen, now);
+    let sections = [
+        ("Asked of you", questions(detail, screen)),
+        ("Attempts", attempts(detail, screen, now)),
+        ("Checks", checks(detail, screen, now)),
+        ("Queued or failed work", work(detail, screen)),
+        ("Timeline (UTC)", timeline(detail, screen)),
+    ];
+    for (title, content) in sections {
+        if !content.is_empty() {
+            lines.push(String::new());
+            lines.push(screen.styled(Style::Strong, title));
+            lines.extend(content);
+        }
+    }
+    if let Some(command) = &detail.bring_home {
+        lines.push(String::new());
+        lines.push(screen.styled(Style::Strong, "Bring it home, in your own repository"));
+        lines.push(format!("  {}", screen.styled(Style::Command, &clean(command))));
+    }
+    lines
+}
+
+/// A named value, wrapped under itself.
+fn rows(name: &str, text: &str, style: Option<Style>, screen: &Screen) -> Vec<String> {
+    let parts = wrap(text, screen.width().saturating_sub(LEFT + 2));
+    let styled = |part: &String| style.map_or_else(|| part.clone(), |style| screen.styled(style, part));
+    let name = |index: usize| screen.styled(Style::Faint, &pad(if index == 0 { name } else { "" }, LEFT));
+    parts.iter().enumerate().map(|(index, part)| format!("  {}{}", name(index), styled(part))).collect()
+}
+
+fn head(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let task = &detail.task;
+    let mark = Mark::of(task);
+    let room = screen.width().saturating_sub(width(&task.id) + 4);
+    let title = wrap(&clean(&task.title), room);
+    let mut lines = vec![format!("{} {}", mark.shown(screen), screen.styled(Style::Strong, &clean(&task.id)))];
+    for (index, part) in title.iter().enumerate() {
+        let part = screen.styled(Style::Strong, &fit(part, room));
+        match lines.last_mut().filter(|_| index == 0) {
+            Some(first) => first.push_str(&format!("  {part}")),
+            None => lines.push(format!("{}{part}", " ".repeat(width(&task.id) + 4))),
+        }
+    }
+    lines.push(String::new());
+    lines.extend(rows("stage", &stage(detail, now), None, screen));
+    if !detail.pipeline.is_empty() {
+        lines.extend(rows("line", &line(detail), Some(Style::Faint), screen));
+    }
+    for (index, wait) in task.waiting_on.iter().enumerate() {
+        let name = if index == 0 { "waits" } else { "" };
+        let style = matches!(mark, Mark::Asks | Mark::Stuck).then_some(Style::Attention);
+        lines.extend(rows(name, &clean(&wait.text), style, screen));
+    }
+    if !task.rule.is_empty() {
+        lines.extend(rows("rule", &clean(&task.rule), Some(Style::Faint), screen));
+    }
+    for place in &detail.lane {
+        let place_text = place.place.map(|place| format!("number {place}, ")).unwrap_or_default();
+        let behind = place.behind.as_ref().map(|id| format!(", behind {}", clean(id))).unwrap_or_default();
+        let candidate = place.candidate.as_ref().map(|commit| format!(" {}", short(commit))).unwrap_or_default();
+        let cause = place.cause.as_ref().map(|cause| format!(": {}", clean(cause))).unwrap_or_default();
+        let name = if place.line == "landing" { "to land" } else { "to start" };
+        let text = format!("{place_text}{}{candidate}{cause}{behind}", clean(&place.state));
+        lines.extend(rows(name, &text, None, screen));
+    }
+    if !detail.dependencies.is_empty() {
+        let ended = |ended| if ended { " ✓" } else { "" };
+        let on: Vec<_> = detail.dependencies.iter().map(|on| format!("{}{}", clean(&on.id), ended(on.ended))).collect();
+        lines.extend(rows("depends on", &on.join(", "), None, screen));
+    }
+    let head = task.head.as_ref().map(|head| format!(" at {}", short(head))).unwrap_or_default();
+    lines.extend(rows("branch", &format!("{}{head}", clean(&task.branch)), None, screen));
+    if let Some(landed) = &task.landed {
+        lines.extend(rows("landed", &format!("as {}", short(landed)), Some(Style::Good), screen));
+    }
+    if let Some(sum) = &task.usage {
+        let models = Some(models(sum)).filter(|models| !models.is_empty()).map(|models| format!(" · {models}"));
+        lines.extend(rows("used", &format!("{}{}", usage(sum), models.unwrap_or_default()), None, screen));
+    }
+    let priority = if task.priority == 0 { String::new() } else { format!(", priority {}", task.priority) };
+    let opened = format!("by {} {} ago{priority}", clean(&task.author), since(&task.created_at, now));
+    lines.extend(rows("opened", &opened, None, screen));
+    lines
+}
+
+fn stage(detail: &TaskDetailView, now: Timestamp) -> String {
+    let task = &detail.task;
+    let when = match &task.ended_at {
+        Some(ended) => format!("{} ago, {} after it was opened", since(ended, now), between(&task.created_at, ended)),
+        None => format!("for {}", since(&task.entered_at, now)),
+    };
+    let retries = match task.retries {
+        0 => String::new(),
+        1 => ", 1 retry".to_owned(),
+        count => format!(", {count} retries"),
+    };
+    format!("{} {when}{retries}", clean(&task.stage))
+}
+
+/// The pipeline with the present stage in brackets.
+fn line(detail: &TaskDetailView) -> String {
+    let name = |id: &String| if *id == detail.task.stage { format!("[{}]", clean(id)) } else { clean(id) };
+    detail.pipeline.iter().map(|stage| name(&stage.id)).collect::<Vec<_>>().join(" → ")
+}
+
+fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let mut lines = Vec::new();
+    for episode in detail.episodes.iter().filter(|episode| episode.answer.is_none()) {
+        // What it waits for was said above, in the same words.
+        let said = detail.task.waiting_on.iter().any(|wait| wait.text == episode.text);
+        let text = if said && !episode.questions.is_empty() { "" } else { &episode.text };
+        for part in wrap(&clean(text), screen.width().saturating_sub(2)) {
+            lines.push(format!("  {}", screen.styled(Style::Attention, &part)));
+        }
+        for (index, question) in episode.questions.iter().enumerate() {
+            let parts = wrap(&clean(question), screen.width().saturating_sub(7));
+            lines.extend(parts.iter().enumerate().map(|(part_index, part)| {
+                let number = if part_index == 0 { format!("{}.", index + 1) } else { String::new() };
+                format!("    {} {part}", pad(&number, 2))
+            }));
+        }
+        let about = format!("about {}, asked {}", short(&episode.about), utc(&episode.opened_at));
+        lines.push(format!("  {}", screen.styled(Style::Faint, &about)));
+    }
+    lines
+}
+
+fn attempts(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let cells = detail.attempt_list.iter().map(|attempt| {
+        let took = match &attempt.ended_at {
+            Some(ended) => between(&attempt.requested_at, ended),
+            None => since(&attempt.requested_at, now),
+        };
+        [attempt.number.to_string(), clean(&attempt.stage), attempt.outcome.replace('_', " "), took, delivery(attempt)]
+    });
+    let rows: Vec<[String; 5]> = cells.collect();
+    let widths: Vec<usize> =
+        (0..4).map(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0)).collect();
+    let mut lines = Vec::new();
+    for (row, attempt) in rows.iter().zip(&detail.attempt_list) {
+        let style = match attempt.outcome.as_str() {
+            "completed" | "running" => Style::Good,
+            "stopped" => Style::Faint,
+            _ => Style::Bad,
+        };
+        let columns = [
+            pad(&row[0], widths[0]),
+            pad(&row[1], widths[1]),
+            screen.styled(style, &pad(&row[2], widths[2])),
+            pad(&row[3], widths[3]),
+            row[4].clone(),
+        ];
+        lines.push(fit(format!("  {}", columns.join("  ")).trim_end(), screen.width()));
+        if let Some(reason) = &attempt.reason {
+            let indent = " ".repeat(widths[0] + 4);
+            let parts = wrap(&clean(reason), screen.width().saturating_sub(indent.len()));
+            lines.extend(parts.iter().map(|part| format!("{indent}{}", screen.styled(Style::Bad, part))));
+        }
+    }
+    lines
+}
+
+/// What an attempt left and what it used.
+fn delivery(attempt: &AttemptView) -> String {
+    let count = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        more => Some(format!("{more} {what}s")),
+    };
+    let files = attempt.changed_files.and_then(|files| count(files as usize, "file"));
+    let mut parts: Vec<String> = [count(attempt.documents.len(), "document"), files].into_iter().flatten().collect();
+    if attempt.commits == Some(0) {
+        parts.push("nothing committed".to_owned());
+    }
+    match (&attempt.usage, attempt.outcome.as_str()) {
+        (Some(used), _) => parts.push(usage_short(used)),
+        (None, "running") => {}
+        (None, _) => parts.push("usage unknown".to_owned()),
+    }
+    parts.join(" · ")
+}
+
+fn checks(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    for check in &detail.checks {
+        let (word, style) = match check.outcome.as_str() {
+            "passed" => ("passed", Style::Good),
+            "running" => ("running", Style::Faint),
+            "failed" => ("failed", Style::Bad),
+            other => (other, Style::Attention),
+        };
+        let took = match &check.ended_at {
+            Some(ended) => between(&check.requested_at, ended),
+            None => since(&check.requested_at, now),
+        };
+        let of = if check.of == "candidate" { "on top of main" } else { "the branch" };
+        let reason = check.reason.as_ref().map(|reason| format!("  {}", clean(reason))).unwrap_or_default();
+        let word = screen.styled(style, &pad(&clean(word), 7));
+        lines
+            .push(fit(&format!("  {word}  {}  {}  {took}{reason}", short(&check.commit), pad(of, 14)), screen.width()));
+    }
+    lines.extend(detail.checks.last().map(|check| excerpt(check, screen)).unwrap_or_default());
+    lines
+}
+
+/// The end of what the newest check printed, if it is not green.
+fn excerpt(check: &CheckView, screen: &Screen) -> Vec<String> {
+    let text = printable(check.excerpt.trim_end());
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(EXCERPT)..]
+        .iter()
+        .map(|line| {
+            fit(&format!("  {} {}", screen.styled(Style::Faint, "│"), line.replace('\t', "  ")), screen.width())
+        })
+        .collect()
+}
+
+fn work(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let shown = detail.work.iter().filter(|work| work.error.is_some() || work.state == "failed");
+    shown
+        .flat_map(|work| {
+            let error = work.error.as_deref().map(clean).unwrap_or_default();
+            let text = format!("{} {}, {} tries: {error}", clean(&work.kind), clean(&work.state), work.tries);
+            let style = if work.state == "failed" { Style::Bad } else { Style::Attention };
+            let parts = wrap(&text, screen.width().saturating_sub(2));
+            parts.into_iter().map(|part| format!("  {}", screen.styled(style, &part))).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn timeline(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let left_out = detail.timeline.len().saturating_sub(TIMELINE);
+    let shown = &detail.timeline[left_out..];
+    let by_width = shown.iter().map(|line| width(&clean(&line.by))).max().unwrap_or(0).min(16);
+    let mut lines = Vec::new();
+    if left_out > 0 {
+        let words = format!("  … {left_out} earlier: orch show {} --json", clean(&detail.task.id));
+        lines.push(screen.styled(Style::Faint, &words));
+    }
+    for line in shown {
+        let at = screen.styled(Style::Faint, &utc(&line.at));
+        let by = pad(&fit(&clean(&line.by), by_width), by_width);
+        let indent = 2 + 19 + 2 + by_width + 2;
+        for (index, part) in wrap(&clean(&line.text), screen.width().saturating_sub(indent)).iter().enumerate() {
+            lines.push(match index {
+                0 => format!("  {at}  {by}  {part}"),
+                _ => format!("{}{part}", " ".repeat(indent)),
+            });
+        }
+    }
+    lines
+}

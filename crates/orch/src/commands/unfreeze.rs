@@ -1,0 +1,25 @@
+//! `orch unfreeze`.
+
+use clap::Args;
+use orch_web::view::LaneCommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Lifts the freeze of a repository.
+#[derive(Debug, Args)]
+pub struct UnfreezeArgs {
+    /// Which repository; may be left out if there is one
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such repository, or refuses.
+pub fn run(args: &UnfreezeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Unfreeze, caller, screen)
+}

@@ -1,0 +1,254 @@
+//! `orch init`: makes a repository ready. Looks first, refuses what cannot work before anything is written, and
+//! changes nothing when it is run again.
+
+mod agents;
+mod commit;
+mod look;
+mod register;
+mod repository_file;
+mod test_command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use orch_git::Source;
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Style};
+use crate::settings::Paths;
+
+pub use look::{file_failure, git_failure, top_of};
+pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, read as read_repository_file};
+
+/// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The repository, or a folder in it.
+    #[arg(default_value = ".")]
+    pub path: Utf8PathBuf,
+    /// Ask nothing and commit .orch/orch.toml (and nothing else) to the base branch.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// The test command, run by `sh -c` on a clean checkout; detected if not given.
+    #[arg(long, value_name = "CMD")]
+    pub test: Option<String>,
+    /// The program that acts as the agent in this repository.
+    #[arg(long, value_name = "CMD")]
+    pub agent_command: Option<String>,
+    /// First part of the work item ids: SHOP makes SHOP-001.
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Name of the repository in commands.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// The branch that is kept green.
+    #[arg(long, value_name = "BRANCH")]
+    pub base: Option<String>,
+}
+
+/// What was found and done; the answer under `--json`.
+#[derive(Debug, Serialize)]
+struct Answer {
+    repository: register::Registered,
+    base_branch: String,
+    base_tip: String,
+    test_command: Option<String>,
+    test_command_from: Option<String>,
+    test_commands_passed_over: Vec<String>,
+    agents_found: Vec<String>,
+    /// Files that were written, in the order they were.
+    written: Vec<Utf8PathBuf>,
+    commit: Commit,
+    warnings: Vec<String>,
+    next: Vec<Next>,
+}
+
+/// What became of the repository file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Commit {
+    /// The base branch has it as it is.
+    AlreadyThere,
+    /// It was committed now.
+    Made,
+    /// It is not committed.
+    Open,
+}
+
+/// A command that comes next.
+#[derive(Debug, Serialize)]
+struct Next {
+    command: String,
+    why: String,
+}
+
+/// Makes a repository ready. `env` reads one environment variable.
+///
+/// # Errors
+/// [`Exit::Repository`] if it cannot be worked on as it is, [`Exit::Settings`] if the host file, the repository file
+/// or an argument is invalid, [`Exit::Refused`] if the id belongs to another repository; in all these cases nothing
+/// was written. [`Exit::Failed`] if a file could not be written or the commit failed.
+pub fn run_init(
+    args: &InitArgs,
+    screen: &Screen,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let (host, warned) = crate::settings::load(env)?;
+    let mut warnings: Vec<String> = warned.iter().map(ToString::to_string).collect();
+    let wish = register::Wish::of(args)?;
+    let look = look::look(args, env)?;
+    let (source, top) = (&look.source, look.top.as_path());
+    if args.yes && source.identity.is_none() {
+        return Err(Failure::new(Exit::Repository, "git has no user name and address here, so nothing can be committed")
+            .at(top.as_str())
+            .fix("git config user.name \"Your Name\" && git config user.email you@example.org; or leave out --yes"));
+    }
+    let file = repository_file::plan(top, args, &look)?;
+    warnings.extend(look::warnings(source, &look.base));
+    if file.command.is_none() {
+        warnings.push(format!(
+            "no test command found: every gate that needs one will be *unknown, never green*, and no task gets past \
+             it; set `command` under [check] in {REPOSITORY_FILE}, or run `orch init --test CMD`"
+        ));
+    }
+    let agents_found = agents::on_path(env);
+
+    // Everything that can be refused was; from here on it is written.
+    let repository = register::register(&host.paths, top, &wish)?;
+    let mut written = Vec::new();
+    if file.write(top)? {
+        written.push(top.join(REPOSITORY_FILE));
+    }
+    written.extend(repository.written.iter().cloned());
+
+    let has_agent = agents::is_set(&host, &repository);
+    let commit = settle_commit(args, screen, source, &look, top)?;
+    let answer = Answer {
+        base_branch: look.base.to_string(),
+        base_tip: source.base_tip.to_string(),
+        test_command: file.command,
+        test_command_from: file.from,
+        test_commands_passed_over: file.passed_over,
+        agents_found,
+        written,
+        next: next(&commit, &look, has_agent),
+        commit,
+        warnings,
+        repository,
+    };
+    show_found(&answer, screen, top, has_agent);
+    answer.warnings.iter().for_each(|warning| screen.warn(warning));
+    show_done(&answer, screen, source, &host.paths);
+    screen.json(&answer);
+    Ok(())
+}
+
+/// Commits the repository file if that is wanted and possible.
+fn settle_commit(
+    args: &InitArgs,
+    screen: &Screen,
+    source: &Source,
+    look: &look::Look,
+    top: &Utf8Path,
+) -> Result<Commit, Failure> {
+    let on_base_only = look.file.as_ref().is_some_and(|file| file.on_base_only);
+    if on_base_only || commit::is_in(&look.program, top, look.base.as_str())? {
+        return Ok(Commit::AlreadyThere);
+    }
+    let on_base = source.current_branch.as_deref() == Some(look.base.as_str());
+    if !on_base || source.identity.is_none() {
+        return Ok(Commit::Open);
+    }
+    let wanted = args.yes || {
+        let question = format!("Commit {REPOSITORY_FILE}, and nothing else, to {}?", look.base);
+        screen.ask(&question).unwrap_or(false)
+    };
+    if !wanted {
+        return Ok(Commit::Open);
+    }
+    commit::make(&look.program, top)?;
+    Ok(Commit::Made)
+}
+
+fn next(commit: &Commit, look: &look::Look, has_agent: bool) -> Vec<Next> {
+    let one = |command: String, why: &str| Next { command, why: why.to_owned() };
+    let mut next = Vec::new();
+    if matches!(commit, Commit::Open) {
+        if look.source.identity.is_none() {
+            let command = "git config user.name \"Your Name\" && git config user.email you@example.org";
+            next.push(one(command.to_owned(), "git does not know who you are yet"));
+        }
+        if look.source.current_branch.as_deref() != Some(look.base.as_str()) {
+            next.push(one(format!("git switch {}", look.base), "the settings are read from the base branch"));
+        }
+        next.push(one(commit::command(), "the line reads its settings from the base branch"));
+    }
+    if !has_agent {
+        next.push(one("orch init --agent-command CMD".to_owned(), "name the program that acts as the agent"));
+    }
+    next.push(one("orch up".to_owned(), "start the line"));
+    next.push(one("orch new \"What is to be done\"".to_owned(), "give it the first issue"));
+    next
+}
+
+fn show_found(answer: &Answer, screen: &Screen, top: &Utf8Path, has_agent: bool) {
+    let strong = |text: &str| screen.styled(Style::Strong, text);
+    let faint = |text: &str| screen.styled(Style::Faint, text);
+    let two = |name: &str, value: String| vec![name.to_owned(), value];
+    let tip: String = answer.base_tip.chars().take(10).collect();
+    let tests = match (&answer.test_command, &answer.test_command_from) {
+        (Some(command), Some(from)) => format!("{}  {}", strong(command), faint(from)),
+        (Some(command), None) => strong(command),
+        (None, _) => screen.styled(Style::Bad, "none: gates that need it are unknown, never green"),
+    };
+    let prefix = &answer.repository.prefix;
+    let place = faint(&format!("{top}, work items {prefix}-001 …"));
+    let mut rows = vec![
+        two("repository", format!("{}  {place}", strong(&answer.repository.id))),
+        two("base branch", format!("{}  {}", strong(&answer.base_branch), faint(&format!("at {tip}")))),
+        two("tests", tests),
+    ];
+    if !answer.test_commands_passed_over.is_empty() {
+        rows.push(two("", faint(&format!("also found: {}", answer.test_commands_passed_over.join(", ")))));
+    }
+    let agent = match (has_agent, answer.agents_found.as_slice()) {
+        (true, _) => screen.styled(Style::Good, "a command, as set"),
+        (false, []) => screen.styled(Style::Attention, "none yet"),
+        (false, found) => format!(
+            "{}  {}",
+            screen.styled(Style::Attention, "none yet"),
+            faint(&format!("{} found; this version drives an agent by a command of yours", found.join(", ")))
+        ),
+    };
+    rows.push(two("agent", agent));
+    screen.table(&rows);
+    screen.line("");
+}
+
+fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths) {
+    let good = |text: &str| screen.styled(Style::Good, text);
+    let faint = |text: &str| screen.styled(Style::Faint, text);
+    if answer.written.is_empty() && !matches!(answer.commit, Commit::Made) {
+        screen.line(&format!("{}: everything is as it was", good("nothing to do")));
+    }
+    for file in &answer.written {
+        let note = if *file == paths.config_file { "  every setting of this machine, explained" } else { "" };
+        screen.line(&format!("{} {file}{}", good("wrote"), faint(note)));
+    }
+    match answer.commit {
+        Commit::Made => {
+            let others = if source.dirty { "; your other changes are untouched" } else { "" };
+            screen.line(&format!("{} {REPOSITORY_FILE} to {}{others}", good("committed"), answer.base_branch));
+        }
+        Commit::Open => {
+            screen.line(&format!("{} {REPOSITORY_FILE}", screen.styled(Style::Attention, "not committed")));
+        }
+        Commit::AlreadyThere => {}
+    }
+    screen.line("");
+    screen.line(&screen.styled(Style::Strong, "Next"));
+    for next in &answer.next {
+        screen.line(&faint(&format!("  # {}", next.why)));
+        screen.line(&format!("  {}", screen.styled(Style::Command, &next.command)));
+    }
+}

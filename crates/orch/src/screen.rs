@@ -1,0 +1,238 @@
+//! The one place that talks to a person or a script: stdout for answers, stderr for everything else.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// How a piece of text is meant; what that looks like is decided here alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// A heading or the name of a thing.
+    Strong,
+    /// Of lesser weight: hints, units, times.
+    Faint,
+    /// It is well.
+    Good,
+    /// A person should look.
+    Attention,
+    /// It is not well.
+    Bad,
+    /// A command to type.
+    Command,
+}
+
+impl Style {
+    /// Parameters of the SGR escape sequence (ECMA-48, 8.3.117).
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Strong => "1",
+            Self::Faint => "2",
+            Self::Good => "32",
+            Self::Attention => "33",
+            Self::Bad => "31",
+            Self::Command => "36",
+        }
+    }
+}
+
+/// Where output goes and in which form. Two forms: text for people, or (`--json`) JSON for programs, in which case
+/// stdout carries JSON and nothing else.
+#[derive(Debug, Clone)]
+pub struct Screen {
+    json: bool,
+    colour: bool,
+    interactive: bool,
+    width: usize,
+}
+
+impl Screen {
+    /// The screen of this process. `env` reads an environment variable: `NO_COLOR` (<https://no-color.org>), `TERM`
+    /// and `COLUMNS` are honoured.
+    pub fn of_process(json: bool, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let plain = env("NO_COLOR").is_some_and(|v| !v.is_empty()) || env("TERM").as_deref() == Some("dumb");
+        let columns = env("COLUMNS").and_then(|c| c.parse().ok()).or_else(|| {
+            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+            (size.ws_col > 0).then_some(usize::from(size.ws_col))
+        });
+        Self {
+            json,
+            colour: terminal && !plain && !json,
+            interactive: terminal && io::stdin().is_terminal(),
+            width: columns.unwrap_or(100).clamp(40, 200),
+        }
+    }
+
+    /// Answers are wanted as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A person sits in front of it and can be asked.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive && !self.json
+    }
+
+    /// Columns of the terminal; 100 where there is none.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// One line of the answer for people. Says nothing under `--json`, so that a command can print both forms
+    /// without asking which one is wanted.
+    pub fn line(&self, text: &str) {
+        if !self.json {
+            put(&mut io::stdout().lock(), text);
+        }
+    }
+
+    /// The answer for programs, as one line. Says nothing without `--json`.
+    pub fn json(&self, answer: &impl Serialize) {
+        if !self.json {
+            return;
+        }
+        match serde_json::to_string(answer) {
+            Ok(text) => put(&mut io::stdout().lock(), &text),
+            // A map with keys that are no strings is a fault of ours; a script must not take silence for an answer.
+            Err(error) => put(&mut io::stderr().lock(), &format!("{{\"error\":{{\"what\":\"{error}\"}}}}")),
+        }
+    }
+
+    /// Something a person should know although the command goes on; on stderr in both forms.
+    pub fn warn(&self, text: &str) {
+        if self.json {
+            put(&mut io::stderr().lock(), &serde_json::json!({ "warning": text }).to_string());
+        } else {
+            let word = if self.colour && io::stderr().is_terminal() {
+                self.styled(Style::Attention, "warning:")
+            } else {
+                "warning:".to_owned()
+            };
+            put(&mut io::stderr().lock(), &format!("{word} {text}"));
+        }
+    }
+
+    /// Why the command failed, on stderr in the form that is wanted.
+    pub fn failure(&self, failure: &Failure) {
+        let text = if self.json { failure.json().to_string() } else { failure.text() };
+        put(&mut io::stderr().lock(), &text);
+    }
+
+    /// `text` in a style, or as it is where colours are not wanted.
+    pub fn styled(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{}m{text}\u{1b}[0m", style.code()) } else { text.to_owned() }
+    }
+
+    /// Rows in columns, two spaces apart, each as wide as its widest cell; printed by [`Self::line`]. Cells may be
+    /// styled.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        for row in columns(rows) {
+            self.line(&row);
+        }
+    }
+
+    /// Asks a yes-or-no question; `None` where nobody can be asked or nobody answered.
+    pub fn ask(&self, question: &str) -> Option<bool> {
+        if !self.is_interactive() {
+            return None;
+        }
+        let mut out = io::stdout().lock();
+        let shown = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+        let mut answer = String::new();
+        if shown.is_err() || io::stdin().lock().read_line(&mut answer).ok()? == 0 {
+            return None;
+        }
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "д" | "да"))
+    }
+}
+
+/// Writes a line. A reader that went away (`orch board | head -1`) wanted no more: not an error.
+fn put(to: &mut impl Write, text: &str) {
+    let _gone = writeln!(to, "{text}").and_then(|()| to.flush());
+}
+
+/// Text from outside (a title, a path, a log line) made safe to print: control characters and the characters that
+/// turn the writing direction (Unicode UAX #9, explicit formatting) are shown as escapes instead of obeyed. Keeps
+/// line breaks and tabs.
+pub fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns =
+            matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if (c.is_control() && c != '\n' && c != '\t') || turns {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (index, cell) in row.iter().enumerate() {
+            if index == widths.len() {
+                widths.push(0);
+            }
+            widths[index] = widths[index].max(seen_width(cell));
+        }
+    }
+    rows.iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (index, cell) in row.iter().enumerate() {
+                line.push_str(cell);
+                if index + 1 < row.len() {
+                    let gap = widths[index] - seen_width(cell) + 2;
+                    line.extend(std::iter::repeat_n(' ', gap));
+                }
+            }
+            line.trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// Characters a person sees: escape sequences of [`Screen::styled`] take no room.
+fn seen_width(text: &str) -> usize {
+    let mut width = 0;
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\u{1b}') => escaped = true,
+            (true, 'm') => escaped = false,
+            (true, _) => {}
+            (false, _) => width += 1,
+        }
+    }
+    width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_whatever_is_styled() {
+        let coloured = Screen { json: false, colour: true, interactive: false, width: 80 };
+        let rows = vec![
+            vec![coloured.styled(Style::Good, "ok"), "a".to_owned(), "last".to_owned()],
+            vec!["longer".to_owned(), "бв".to_owned(), String::new()],
+        ];
+        assert_eq!(columns(&rows), ["\u{1b}[32mok\u{1b}[0m      a   last", "longer  бв"]);
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\u{202e}c\n\td"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c\n\td");
+        assert_eq!(printable("Привет 🎼"), "Привет 🎼");
+    }
+
+    #[test]
+    fn no_colour_where_none_is_wanted() {
+        let plain = Screen { json: false, colour: false, interactive: false, width: 80 };
+        assert_eq!(plain.styled(Style::Bad, "x"), "x");
+    }
+}

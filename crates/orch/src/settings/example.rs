@@ -1,0 +1,84 @@
+//! The host file that `orch init` writes where there is none: every setting, explained, with its default, commented
+//! out.
+
+use camino::Utf8PathBuf;
+
+use super::host::{AgentProgram, Host, RepositoryEntry};
+use super::keys::{self, Key};
+use super::paths::Paths;
+
+/// The JSON Schema (2020-12) of the host file, for editors; written beside it.
+pub const SCHEMA: &str = include_str!("../../../../docs/schema/host.schema.json");
+
+/// File name of [`SCHEMA`] beside the host file.
+pub const SCHEMA_FILE: &str = "host.schema.json";
+
+/// The text of the example. Parses to the defaults.
+pub fn text() -> String {
+    let places = Paths { config_file: Utf8PathBuf::new(), state: Utf8PathBuf::new() };
+    let defaults = Host::with_defaults(places);
+    let mut text = format!(
+        "#:schema ./{SCHEMA_FILE}\n\
+         # Settings of Orchestrion on this machine. What a repository sets for itself stands in its .orch/orch.toml.\n\
+         # Every line that is commented out shows the default. ORCH_* variables stand above this file.\n\
+         # No secret belongs in here; settings that end in _file name the file that holds one.\n"
+    );
+    for (section, about) in keys::SECTIONS {
+        text.push_str(&format!("\n# {about}\n[{section}]\n"));
+        let rows = keys::HOST.iter().filter(|key| key.section == *section);
+        text.push_str(&rows.map(|key| entry(key, &defaults)).collect::<Vec<_>>().join("\n"));
+    }
+    text.push_str(
+        "\n# Who acts. Each role has its own table (analyst, architect, developer, reviewer, tester, deployer);\n\
+         # those without one take [agents.default].\n\
+         # [agents.default]\n",
+    );
+    for key in keys::AGENT {
+        text.push_str(&entry(key, &AgentProgram::default()));
+    }
+    text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
+    for key in keys::REPOSITORY {
+        text.push_str(&entry(key, &RepositoryEntry::default()));
+    }
+    text
+}
+
+fn entry<T>(key: &Key<T>, defaults: &T) -> String {
+    let mut text = String::new();
+    let variable = key.variable.map(|v| format!(" ({})", v.name)).unwrap_or_default();
+    for line in wrapped(&format!("{}{variable}", key.doc), 100) {
+        text.push_str(&format!("# {line}\n"));
+    }
+    let value = (key.get)(defaults).unwrap_or_else(|| placeholder(key.name).to_owned());
+    text.push_str(&format!("# {} = {value}\n", key.name));
+    text
+}
+
+/// What stands in the example for a setting without a default.
+fn placeholder(name: &str) -> &'static str {
+    match name {
+        "url" => "\"postgres://orch@localhost/orch\"",
+        "password_file" => "\"/etc/orch/database-password\"",
+        "command" | "agent_command" => "\"my-agent --some-option\"",
+        "id" => "\"shop\"",
+        "path" => "\"/home/me/shop\"",
+        "prefix" => "\"SHOP\"",
+        _ => "\"…\"",
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}

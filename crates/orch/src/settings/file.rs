@@ -1,0 +1,210 @@
+//! Reading the host file: every problem at once, each with its line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use orch_rules::pipeline::Role;
+use orch_rules::toml_file::nearest;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::host::{AgentProgram, Host, RepositoryEntry};
+use super::keys::{self, Key};
+use super::kind::Kind;
+use super::paths::Paths;
+use super::secret;
+use crate::exit::Point;
+
+/// Name of the table under `[agents]` that holds for every role without its own.
+pub const DEFAULT_AGENT: &str = "default";
+
+/// Reads `text`, the content of the file called `name`. What has a problem keeps its default, so that the rest can
+/// be read; a host with problems must not be used.
+pub fn read(name: &str, text: &str, paths: Paths) -> (Host, Vec<Point>) {
+    let mut reader = Reader { name, text, broken: Vec::new(), problems: Vec::new() };
+    let mut host = Host::with_defaults(paths);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let line = error.span().map_or(1, |span| reader.line(span.start));
+        reader.point(
+            line,
+            format!("this is not TOML: {}", error.message()),
+            "correct the line; https://toml.io shows how",
+        );
+        reader.broken.push(line);
+    }
+    reader.root(root.get_ref(), &mut host);
+    // A person reads a file from top to bottom.
+    reader.problems.sort_by_key(|(line, _)| *line);
+    (host, reader.problems.into_iter().map(|(_, point)| point).collect())
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Lines that are no TOML: what was recovered from them is not judged.
+    broken: Vec<usize>,
+    problems: Vec<(usize, Point)>,
+}
+
+type Entry<'t, 'd> = (&'t Spanned<std::borrow::Cow<'d, str>>, &'t Spanned<DeValue<'d>>);
+
+impl Reader<'_> {
+    /// Line of a byte offset, from 1.
+    fn line(&self, offset: usize) -> usize {
+        self.text.bytes().take(offset).filter(|b| *b == b'\n').count() + 1
+    }
+
+    fn point(&mut self, line: usize, what: String, fix: impl Into<String>) {
+        if self.broken.contains(&line) {
+            return;
+        }
+        let place = format!("{}:{line}", self.name);
+        self.problems.push((line, Point { what, place, fix: fix.into() }));
+    }
+
+    fn root(&mut self, root: &DeTable<'_>, host: &mut Host) {
+        let sections: Vec<&str> =
+            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "repository"]).collect();
+        for (name, value) in root {
+            match name.get_ref().as_ref() {
+                "agents" => self.agents(value, host),
+                "repository" => self.repositories(value, host),
+                section if sections.contains(&section) => {
+                    let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
+                    if let Some(table) = self.table(value, section) {
+                        self.fill(table, section, &of_section, host, value.span());
+                    }
+                }
+                other => self.unknown("section", "", other, name.span(), &sections),
+            }
+        }
+    }
+
+    fn agents(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let known: Vec<&str> = [DEFAULT_AGENT].into_iter().chain(Role::ALL.iter().map(|r| r.name())).collect();
+        let rows: Vec<&Key<AgentProgram>> = keys::AGENT.iter().collect();
+        let Some(table) = self.table(value, "agents") else { return };
+        for (name, value) in table {
+            let role = Role::ALL.into_iter().find(|role| role.name() == name.get_ref());
+            if role.is_none() && name.get_ref() != DEFAULT_AGENT {
+                self.unknown("role", "agents.", name.get_ref(), name.span(), &known);
+                continue;
+            }
+            let path = format!("agents.{}", name.get_ref());
+            let Some(table) = self.table(value, &path) else { continue };
+            let mut agent = AgentProgram::default();
+            self.fill(table, &path, &rows, &mut agent, value.span());
+            match role {
+                Some(role) => drop(host.agents.insert(role, agent)),
+                None => host.default_agent = Some(agent),
+            }
+        }
+    }
+
+    fn repositories(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let DeValue::Array(items) = value.get_ref() else {
+            let line = self.line(value.span().start);
+            self.point(line, "`repository` must be a list".to_owned(), "begin each repository with [[repository]]");
+            return;
+        };
+        let rows: Vec<&Key<RepositoryEntry>> = keys::REPOSITORY.iter().collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("repository[{index}]");
+            let Some(table) = self.table(item, &path) else { continue };
+            let mut entry = RepositoryEntry::default();
+            self.fill(table, &path, &rows, &mut entry, item.span());
+            for (name, text) in [("id", entry.id.as_str()), ("path", entry.path.as_str())] {
+                let line = self.line(table.get(name).map_or(item.span().start, |v| v.span().start));
+                let first = if text.is_empty() { None } else { seen.insert(format!("{name} {text}"), line) };
+                if let Some(first) = first {
+                    self.point(
+                        line,
+                        format!("`{path}.{name}` is \"{text}\" as in line {first}"),
+                        format!("give it another {name}, or remove one of the two"),
+                    );
+                }
+            }
+            host.repositories.push(entry);
+        }
+    }
+
+    fn table<'t, 'd>(&mut self, value: &'t Spanned<DeValue<'d>>, path: &str) -> Option<&'t DeTable<'d>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let line = self.line(value.span().start);
+            self.point(line, format!("`{path}` must be a table"), format!("write [{path}] on a line of its own"));
+        }
+        table
+    }
+
+    /// Puts every key of `table` into its place in `target`.
+    fn fill<T>(&mut self, table: &DeTable<'_>, path: &str, rows: &[&Key<T>], target: &mut T, header: Range<usize>) {
+        for (name, value) in table {
+            match rows.iter().find(|key| key.name == name.get_ref()) {
+                Some(key) => self.value(key, path, (name, value), target),
+                None => {
+                    let known: Vec<&str> = rows.iter().map(|key| key.name).collect();
+                    self.unknown("key", &format!("{path}."), name.get_ref(), name.span(), &known);
+                }
+            }
+        }
+        // What seems to be missing from a broken file may stand on a line that could not be read.
+        for key in rows.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+            if self.broken.is_empty() {
+                let line = self.line(header.start);
+                self.point(
+                    line,
+                    format!("`{path}.{}` is missing", key.name),
+                    format!("add a line `{} = …` with {}", key.name, key.kind.expected()),
+                );
+            }
+        }
+    }
+
+    fn value<T>(&mut self, key: &Key<T>, path: &str, (name, value): Entry<'_, '_>, target: &mut T) {
+        let line = self.line(value.span().start);
+        let name = name.get_ref();
+        if key.kind == Kind::Database && value.get_ref().as_str().is_some_and(secret::has_password) {
+            return self.point(
+                line,
+                format!("`{path}.{name}` carries a password"),
+                "take it out, write it to a file of its own and name that in `password_file`",
+            );
+        }
+        match key.kind.of_toml(value.get_ref()) {
+            Ok(value) => (key.set)(target, value),
+            Err(found) => {
+                let what = format!("`{path}.{name}` must be {}, found {found}", key.kind.expected());
+                let fix = match (key.get)(target) {
+                    Some(default) => format!("correct it, or remove the line ({default} holds then)"),
+                    None => "correct it, or remove the line".to_owned(),
+                };
+                self.point(line, what, fix);
+            }
+        }
+    }
+
+    fn unknown(&mut self, noun: &str, path: &str, name: &str, span: Range<usize>, known: &[&str]) {
+        let line = self.line(span.start);
+        let fix = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? Otherwise remove it"),
+            None => format!("remove it; known here: {}", known.join(", ")),
+        };
+        self.point(line, format!("`{path}{}` is no known {noun}", name.escape_debug()), fix);
+    }
+}
+
+/// What speaks against `text` as the value of the key `name` of a `[[repository]]`, for a value from the command
+/// line.
+pub fn refuse_repository_value(name: &str, text: &str) -> Option<Point> {
+    let key = keys::REPOSITORY.iter().find(|key| key.name == name)?;
+    let found = key.kind.of_text(text).err()?;
+    let option = format!("--{}", name.replace('_', "-"));
+    Some(Point {
+        what: format!("`{option}` must be {}, found {found}", key.kind.expected()),
+        place: option,
+        fix: "correct it".to_owned(),
+    })
+}

@@ -1,0 +1,159 @@
+//! What is set on a host. The defaults stand here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use camino::Utf8PathBuf;
+use orch_rules::pipeline::Role;
+
+use super::paths::Paths;
+use super::secret::Secret;
+
+/// All settings of one host, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Where the file and the state live.
+    pub paths: Paths,
+    /// `[service]`
+    pub service: Service,
+    /// `[store]`
+    pub store: Store,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[switches]`
+    pub switches: Switches,
+    /// `[agents.default]`: for every role without its own.
+    pub default_agent: Option<AgentProgram>,
+    /// `[agents.<role>]`
+    pub agents: BTreeMap<Role, AgentProgram>,
+    /// `[[repository]]`, in the order of the file. Ids and paths are distinct.
+    pub repositories: Vec<RepositoryEntry>,
+}
+
+impl Host {
+    /// What holds when nothing is set.
+    pub fn with_defaults(paths: Paths) -> Self {
+        Self {
+            paths,
+            service: Service::default(),
+            store: Store::default(),
+            limits: Limits::default(),
+            switches: Switches::default(),
+            default_agent: None,
+            agents: BTreeMap::new(),
+            repositories: Vec::new(),
+        }
+    }
+
+    /// The program that acts as `role` in `repository`: the repository's own, else the role's, else the default;
+    /// `None` if none of them is set.
+    pub fn agent(&self, repository: &RepositoryEntry, role: Role) -> Option<AgentProgram> {
+        let of_role = self.agents.get(&role).or(self.default_agent.as_ref());
+        match &repository.agent_command {
+            Some(command) => Some(AgentProgram {
+                command: command.clone(),
+                pass_environment: of_role.map(|a| a.pass_environment.clone()).unwrap_or_default(),
+            }),
+            None => of_role.cloned(),
+        }
+    }
+
+    /// The registered repository of this id.
+    pub fn repository(&self, id: &str) -> Option<&RepositoryEntry> {
+        self.repositories.iter().find(|r| r.id == id)
+    }
+}
+
+/// `[service]`: where `orch up` listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Address to bind.
+    pub listen: IpAddr,
+    /// TCP port; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 8500 }
+    }
+}
+
+/// `[store]`: where everything durable is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Store {
+    /// A `postgres://` address; `None` is SQLite in the state folder. May carry a password only if it came from
+    /// the variable, so it is a secret either way.
+    pub url: Option<Secret>,
+    /// A file with the database password.
+    pub password_file: Option<Utf8PathBuf>,
+}
+
+/// `[limits]`: tuning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Agents at once.
+    pub max_runs: u32,
+    /// Runs of the test command at once.
+    pub max_checks: u32,
+    /// Longest title that passes the entry check, in characters.
+    pub title_max: u32,
+    /// Minutes after which a run is stopped.
+    pub run_deadline_minutes: u32,
+    /// Minutes without output after which a run is stopped.
+    pub run_stall_minutes: u32,
+    /// Megabytes (10^6 bytes) of free disk below which nothing starts; 0 switches the floor off.
+    pub free_disk_floor_mb: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_runs: 2,
+            max_checks: 1,
+            title_max: 200,
+            run_deadline_minutes: 60,
+            run_stall_minutes: 15,
+            free_disk_floor_mb: 512,
+        }
+    }
+}
+
+/// `[switches]`: kill switches; they need no rebuild (L2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switches {
+    /// Off: edges are kept and ignored.
+    pub dependencies: bool,
+    /// Off: a task enters and its branch is cut at the start, whatever its repository sets.
+    pub serial: bool,
+    /// Off: a stop asked for by status is ignored.
+    pub stop: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self { dependencies: true, serial: true, stop: true }
+    }
+}
+
+/// A program that acts as an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentProgram {
+    /// Program and arguments; never empty in checked settings.
+    pub command: Vec<String>,
+    /// Names of variables of the service that it gets; it gets no others.
+    pub pass_environment: Vec<String>,
+}
+
+/// A repository that is worked on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RepositoryEntry {
+    /// Name in commands and rows, `[a-z0-9-]+`.
+    pub id: String,
+    /// Its folder, absolute.
+    pub path: Utf8PathBuf,
+    /// First part of its work item ids.
+    pub prefix: String,
+    /// Acts in every role here, instead of what `[agents]` says.
+    pub agent_command: Option<Vec<String>>,
+}

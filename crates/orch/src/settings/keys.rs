@@ -1,0 +1,329 @@
+//! One row per setting. Reading, unknown keys, variables, the example file, the reference and the JSON Schema are
+//! all made from these rows; a new setting is a row here and a field in [`super::host`].
+
+use super::host::{AgentProgram, Host, RepositoryEntry};
+use super::kind::{Kind, Value};
+use super::secret::Secret;
+use camino::Utf8PathBuf;
+
+/// A setting of a `T`.
+pub struct Key<T: 'static> {
+    /// The table it stands in; for agents and repositories the table is the `T` itself.
+    pub section: &'static str,
+    /// Its name in the table.
+    pub name: &'static str,
+    /// The variable that stands above the file.
+    pub variable: Option<Variable>,
+    /// What it may be.
+    pub kind: Kind,
+    /// It must be there.
+    pub required: bool,
+    /// For people: one or two sentences.
+    pub doc: &'static str,
+    /// Puts a value that fits [`Self::kind`] into its place.
+    pub set: fn(&mut T, Value),
+    /// What holds, as a TOML literal; `None` if it is not set.
+    pub get: fn(&T) -> Option<String>,
+}
+
+/// An environment variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens if it cannot be used.
+    pub unusable: Unusable,
+}
+
+/// What an unusable variable means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unusable {
+    /// A warning; the file or the default holds (L1).
+    Warns,
+    /// The service does not start: guessing would open another port or another database.
+    Fails,
+}
+
+const fn tuning(name: &'static str) -> Option<Variable> {
+    Some(Variable { name, unusable: Unusable::Warns })
+}
+const fn vital(name: &'static str) -> Option<Variable> {
+    Some(Variable { name, unusable: Unusable::Fails })
+}
+
+/// Numbers are bounded by their kind, so none is cut here.
+fn narrow(value: Value) -> u32 {
+    match value {
+        Value::Number(n) => u32::try_from(n).unwrap_or(u32::MAX),
+        _ => 0,
+    }
+}
+fn on(value: &Value) -> bool {
+    matches!(value, Value::Switch(true))
+}
+fn words(value: Value) -> Vec<String> {
+    match value {
+        Value::Words(words) => words,
+        other => vec![other.into_text()],
+    }
+}
+
+/// A TOML literal of a text.
+pub fn quoted(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
+}
+fn array(words: &[String]) -> String {
+    format!("[{}]", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
+}
+
+/// Sections of the file in their order, each with what it is about.
+pub const SECTIONS: &[(&str, &str)] = &[
+    ("service", "Where `orch up` listens."),
+    ("store", "Where everything durable is kept. With nothing set: SQLite in the state folder."),
+    ("limits", "Tuning."),
+    ("switches", "Kill switches. What \"off\" means is spelled out for each."),
+];
+
+/// `[service]`, `[store]`, `[limits]`, `[switches]`.
+pub const HOST: &[Key<Host>] = &[
+    Key {
+        section: "service",
+        name: "listen",
+        variable: vital("ORCH_LISTEN"),
+        kind: Kind::Address,
+        required: false,
+        doc: "Address to listen on. Anything but a loopback address lets other machines in (they still need the token).",
+        set: |h, v| {
+            if let Value::Address(address) = v {
+                h.service.listen = address;
+            }
+        },
+        get: |h| Some(quoted(&h.service.listen.to_string())),
+    },
+    Key {
+        section: "service",
+        name: "port",
+        variable: vital("ORCH_PORT"),
+        kind: Kind::Number(0, 65535),
+        required: false,
+        doc: "TCP port; 0 lets the system choose one. `orch up --port` stands above it.",
+        set: |h, v| h.service.port = u16::try_from(narrow(v)).unwrap_or(u16::MAX),
+        get: |h| Some(h.service.port.to_string()),
+    },
+    Key {
+        section: "store",
+        name: "url",
+        variable: vital("ORCH_STORE_URL"),
+        kind: Kind::Database,
+        required: false,
+        doc: "A PostgreSQL database, for example \"postgres://orch@db.example/orch\". A password stands in \
+              `password_file`, never here; the variable may carry one.",
+        set: |h, v| h.store.url = Some(Secret::new(v.into_text())),
+        get: |_| None,
+    },
+    Key {
+        section: "store",
+        name: "password_file",
+        variable: None,
+        kind: Kind::Path,
+        required: false,
+        doc: "A file with the database password on its first line, readable by you alone.",
+        set: |h, v| h.store.password_file = Some(Utf8PathBuf::from(v.into_text())),
+        get: |h| h.store.password_file.as_ref().map(|f| quoted(f.as_str())),
+    },
+    Key {
+        section: "limits",
+        name: "max_runs",
+        variable: tuning("ORCH_MAX_CONCURRENCY"),
+        kind: Kind::Number(1, 256),
+        required: false,
+        doc: "Agents at work at once.",
+        set: |h, v| h.limits.max_runs = narrow(v),
+        get: |h| Some(h.limits.max_runs.to_string()),
+    },
+    Key {
+        section: "limits",
+        name: "max_checks",
+        variable: tuning("ORCH_MAX_CHECKS"),
+        kind: Kind::Number(1, 256),
+        required: false,
+        doc: "Runs of a test command at once.",
+        set: |h, v| h.limits.max_checks = narrow(v),
+        get: |h| Some(h.limits.max_checks.to_string()),
+    },
+    Key {
+        section: "limits",
+        name: "title_max",
+        variable: tuning("ORCH_QG0_TITLE_MAX"),
+        kind: Kind::Number(10, 10_000),
+        required: false,
+        doc: "Longest title that passes the entry check, in characters.",
+        set: |h, v| h.limits.title_max = narrow(v),
+        get: |h| Some(h.limits.title_max.to_string()),
+    },
+    Key {
+        section: "limits",
+        name: "run_deadline_minutes",
+        variable: tuning("ORCH_RUN_DEADLINE_MINUTES"),
+        kind: Kind::Number(1, 10_080),
+        required: false,
+        doc: "Minutes after which a run is stopped.",
+        set: |h, v| h.limits.run_deadline_minutes = narrow(v),
+        get: |h| Some(h.limits.run_deadline_minutes.to_string()),
+    },
+    Key {
+        section: "limits",
+        name: "run_stall_minutes",
+        variable: tuning("ORCH_RUN_STALL_MINUTES"),
+        kind: Kind::Number(1, 10_080),
+        required: false,
+        doc: "Minutes without any output after which a run is stopped.",
+        set: |h, v| h.limits.run_stall_minutes = narrow(v),
+        get: |h| Some(h.limits.run_stall_minutes.to_string()),
+    },
+    Key {
+        section: "limits",
+        name: "free_disk_floor_mb",
+        variable: tuning("ORCH_FREE_DISK_FLOOR_MB"),
+        kind: Kind::Number(0, 1_000_000_000),
+        required: false,
+        doc: "Megabytes of free disk below which nothing starts; 0 switches the floor off.",
+        set: |h, v| h.limits.free_disk_floor_mb = u64::from(narrow(v)),
+        get: |h| Some(h.limits.free_disk_floor_mb.to_string()),
+    },
+    Key {
+        section: "switches",
+        name: "dependencies",
+        variable: tuning("ORCH_TASK_DEPS_ENABLED"),
+        kind: Kind::Switch,
+        required: false,
+        doc: "A task waits for those it depends on. Off: the edges are kept and ignored.",
+        set: |h, v| h.switches.dependencies = on(&v),
+        get: |h| Some(h.switches.dependencies.to_string()),
+    },
+    Key {
+        section: "switches",
+        name: "serial",
+        variable: tuning("ORCH_SERIAL_GATE_ENABLED"),
+        kind: Kind::Switch,
+        required: false,
+        doc: "Repositories that set `serial` carry one task at a time. Off: every task enters, and its branch is cut, \
+              at once.",
+        set: |h, v| h.switches.serial = on(&v),
+        get: |h| Some(h.switches.serial.to_string()),
+    },
+    Key {
+        section: "switches",
+        name: "stop",
+        variable: tuning("ORCH_STOP_STATUS_ENABLED"),
+        kind: Kind::Switch,
+        required: false,
+        doc: "A task can be stopped. Off: a stop is ignored.",
+        set: |h, v| h.switches.stop = on(&v),
+        get: |h| Some(h.switches.stop.to_string()),
+    },
+];
+
+/// Kinds of agents this version can start.
+pub const AGENT_KINDS: &[&str] = &["command"];
+
+/// `[agents.<role>]` and `[agents.default]`.
+pub const AGENT: &[Key<AgentProgram>] = &[
+    Key {
+        section: "agents",
+        name: "kind",
+        variable: None,
+        kind: Kind::OneOf(AGENT_KINDS),
+        required: false,
+        doc: "How it is driven. This version drives any program (\"command\").",
+        // One kind so far: nothing to keep.
+        set: |_, _| {},
+        get: |_| Some(quoted("command")),
+    },
+    Key {
+        section: "agents",
+        name: "command",
+        variable: None,
+        kind: Kind::Command,
+        required: true,
+        doc: "The program, split into words like a shell does, but run by none; or an array of words. It works in its \
+              current folder and is told the rest in ORCH_ROLE, ORCH_STAGE, ORCH_TASK_ID, ORCH_TASK_FILE, \
+              ORCH_DOCS_DIR, ORCH_ATTEMPT and ORCH_RESULT_FILE.",
+        set: |a, v| a.command = words(v),
+        get: |a| (!a.command.is_empty()).then(|| array(&a.command)),
+    },
+    Key {
+        section: "agents",
+        name: "pass_environment",
+        variable: None,
+        kind: Kind::Variables,
+        required: false,
+        doc: "Names of variables of the service that it gets as well, for example its own API key. It gets no others.",
+        set: |a, v| a.pass_environment = words(v),
+        get: |a| Some(array(&a.pass_environment)),
+    },
+];
+
+/// `[[repository]]`
+pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
+    Key {
+        section: "repository",
+        name: "id",
+        variable: None,
+        kind: Kind::Id,
+        required: true,
+        doc: "Its name in commands. Never change it: the history is kept under it.",
+        set: |r, v| r.id = v.into_text(),
+        get: |r| (!r.id.is_empty()).then(|| quoted(&r.id)),
+    },
+    Key {
+        section: "repository",
+        name: "path",
+        variable: None,
+        kind: Kind::Path,
+        required: true,
+        doc: "Its folder.",
+        set: |r, v| r.path = Utf8PathBuf::from(v.into_text()),
+        get: |r| (!r.path.as_str().is_empty()).then(|| quoted(r.path.as_str())),
+    },
+    Key {
+        section: "repository",
+        name: "prefix",
+        variable: None,
+        kind: Kind::Prefix,
+        required: true,
+        doc: "First part of its work item ids: SHOP makes SHOP-001.",
+        set: |r, v| r.prefix = v.into_text(),
+        get: |r| (!r.prefix.is_empty()).then(|| quoted(&r.prefix)),
+    },
+    Key {
+        section: "repository",
+        name: "agent_command",
+        variable: None,
+        kind: Kind::Command,
+        required: false,
+        doc: "The program that acts in every role here, instead of what `[agents]` says.",
+        set: |r, v| r.agent_command = Some(words(v)),
+        get: |r| r.agent_command.as_ref().map(|words| array(words)),
+    },
+];
+
+/// Variables known from the field on which nothing in this version acts. Whoever sets one is told so.
+pub const WITHOUT_EFFECT: &[&str] = &[
+    "ORCH_PLANE_API_URL",
+    "ORCH_PLANE_WEB_URL",
+    "ORCH_GITEA_PUBLIC_URL",
+    "ORCH_TRACKER_MODE",
+    "ORCH_RECONCILE_ENABLED",
+    "ORCH_RECONCILE_PLANE_ENABLED",
+    "ORCH_RECONCILE_SKIP_BLOCKED_ENABLED",
+    "ORCH_MERGE_GATE_ENABLED",
+    "ORCH_MERGE_GATE_REPOS",
+    "ORCH_PREMERGE_REBASE_ALWAYS",
+    "ORCH_TASK_DEPS_SOURCE",
+    "ORCH_SERIAL_GATE_REPOS",
+    "ORCH_SERIAL_GATE_FREEZE_ENABLED",
+    "ORCH_STAGING_INFRA_TOLERANCE_ENABLED",
+    "ORCH_IMAGE_FRESHNESS_ENABLED",
+    "ORCH_IMAGE_FRESHNESS_REPOS",
+];

@@ -1,0 +1,190 @@
+//! Secrets. They come by a file that a setting names, or by a variable, and never stand in the host file.
+
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+use camino::Utf8Path;
+
+use super::host::Store;
+use super::paths::{self, Paths};
+use crate::exit::{Exit, Failure};
+
+/// A text that no error, log or debug output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+    /// The text itself: only for the call that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Reads the secret in `file`: its first line.
+///
+/// # Errors
+/// [`Exit::Settings`]: the file is missing, unreadable or empty, or others may read it. `setting` is the one that
+/// names the file.
+pub fn read(setting: &str, file: &Utf8Path) -> Result<Secret, Failure> {
+    let wrong = |what: String, fix: &str| {
+        Failure::new(Exit::Settings, format!("the secret of `{setting}` {what}")).at(file.as_str()).fix(fix)
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| wrong(format!("cannot be read: {error}"), "write it there, readable by you alone"))?;
+    let mode = std::fs::metadata(file).map(|m| m.permissions().mode()).unwrap_or(0);
+    if mode & 0o077 != 0 {
+        return Err(wrong("may be read by others".to_owned(), &format!("chmod 600 {file}")));
+    }
+    match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
+        Some(line) => Ok(Secret::new(line)),
+        None => Err(wrong("is empty".to_owned(), "write it on the first line")),
+    }
+}
+
+impl Store {
+    /// The address of the database with its password; `None` is SQLite in the state folder.
+    ///
+    /// # Errors
+    /// As [`read`], if a password file is named.
+    pub fn address(&self) -> Result<Option<Secret>, Failure> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let Some(file) = &self.password_file else { return Ok(Some(url.clone())) };
+        let password = read("store.password_file", file)?;
+        Ok(Some(with_password(url.reveal(), password.reveal())))
+    }
+}
+
+/// Whether the user part of an address carries a password.
+pub fn has_password(url: &str) -> bool {
+    user_part(url).is_some_and(|user| user.contains(':'))
+        || url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|q| q.starts_with("password=")))
+}
+
+fn user_part(url: &str) -> Option<&str> {
+    let after = url.split_once("://")?.1;
+    let authority = after.split(['/', '?']).next()?;
+    authority.rsplit_once('@').map(|(user, _)| user)
+}
+
+/// The address with the password as a query parameter, percent-encoded (RFC 3986, 2.1); the form that
+/// `tokio_postgres` reads for every shape of address.
+fn with_password(url: &str, password: &str) -> Secret {
+    let mut address = url.to_owned();
+    address.push(if url.contains('?') { '&' } else { '?' });
+    address.push_str("password=");
+    for byte in password.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            address.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Secret::new(address)
+}
+
+/// The access token of the HTTP service; made on the first call. 256 bits of which 244 are random (two UUIDs of
+/// version 4, from the system's generator), as 64 hexadecimal digits.
+///
+/// # Errors
+/// [`Exit::Failed`] if the state folder cannot be written, [`Exit::Settings`] as in [`read`].
+pub fn token(paths: &Paths) -> Result<Secret, Failure> {
+    let file = paths.token();
+    if file.exists() {
+        return read("the access token", &file);
+    }
+    paths::create_private(&paths.state)?;
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("the access token cannot be written: {error}"))
+            .at(file.as_str())
+            .fix("make the state folder writable, or name another one in ORCH_STATE_DIR")
+    };
+    let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    // Written beside and linked into place: of two that start at once, one makes it and both read the same.
+    let fresh = paths.state.join(format!("token.{}", uuid::Uuid::new_v4().simple()));
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create(true).truncate(true).mode(0o600);
+    open.open(&fresh).and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all())).map_err(failed)?;
+    let linked = std::fs::hard_link(&fresh, &file);
+    std::fs::remove_file(&fresh).map_err(failed)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
+        _ => read("the access token", &file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use camino::Utf8PathBuf;
+
+    fn folder() -> (tempfile::TempDir, Paths) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_path_buf()).unwrap();
+        (dir, Paths { config_file: root.join("host.toml"), state: root.join("state") })
+    }
+
+    #[test]
+    fn the_token_is_made_once_and_for_this_user_alone() {
+        let (_dir, paths) = folder();
+        let first = token(&paths).unwrap();
+        assert_eq!(first.reveal().len(), 64);
+        assert_eq!(token(&paths).unwrap(), first);
+        let mode = |p: &Utf8Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&paths.token()), mode(&paths.state)), (0o600, 0o700));
+        assert_eq!(std::fs::read_dir(&paths.state).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn two_that_start_at_once_read_the_same_token() {
+        let (_dir, paths) = folder();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let paths = paths.clone();
+                std::thread::spawn(move || token(&paths).unwrap().reveal().to_owned())
+            })
+            .collect();
+        let tokens: Vec<String> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+        assert_eq!(tokens[0], tokens[1]);
+    }
+
+    #[test]
+    fn a_missing_or_open_secret_says_which_and_where() {
+        let (_dir, paths) = folder();
+        let file = paths.config_file.with_file_name("pw");
+        let missing = read("store.password_file", &file).unwrap_err().text();
+        assert!(missing.contains("store.password_file") && missing.contains(file.as_str()), "{missing}");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let open = read("store.password_file", &file).unwrap_err().text();
+        assert!(open.contains("chmod 600") && !open.contains("s3cret"), "{open}");
+    }
+
+    #[test]
+    fn a_password_joins_its_address_and_nothing_shows_it() {
+        let (_dir, paths) = folder();
+        let file = paths.config_file.with_file_name("pw");
+        std::fs::write(&file, "a/b c\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let store =
+            Store { url: Some(Secret::new("postgres://orch@db/orch?sslmode=disable")), password_file: Some(file) };
+        let address = store.address().unwrap().unwrap();
+        assert_eq!(address.reveal(), "postgres://orch@db/orch?sslmode=disable&password=a%2Fb%20c");
+        assert_eq!(format!("{address:?}"), "Secret(…)");
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_seen() {
+        assert!(has_password("postgres://u:p@h/d") && has_password("postgres://h/d?password=x"));
+        assert!(!has_password("postgres://u@h:5432/d") && !has_password("postgres://h/d?sslmode=x"));
+    }
+}

@@ -1,0 +1,198 @@
+//! `orch up`: the service.
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use clap::Args;
+use orch_engine::desk::Desk;
+use orch_web::Guard;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::client::Running;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Style};
+use crate::settings::{self, Host};
+use crate::wiring::{DataLock, Wired, wire};
+
+/// Run the service: carries every started issue on until it is stopped.
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// TCP port on 127.0.0.1; the host file's, else 8500, if not given. 0 lets the system choose.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// Runs until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// [`Exit::Taken`] if another service has the data or the port; [`Exit::Settings`], [`Exit::Repository`] with what is
+/// wrong and what to do.
+pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let (mut host, warnings) = settings::load(env)?;
+    for warning in &warnings {
+        screen.warn(&warning.to_string());
+    }
+    if let Some(port) = args.port {
+        host.service.port = port;
+    }
+    if host.repositories.is_empty() {
+        return Err(Failure::new(Exit::Settings, "no repository is registered on this host")
+            .at(host.paths.config_file.to_string())
+            .fix("go to one and run: orch init"));
+    }
+    log_to_stderr(env);
+    let Some(lock) = DataLock::take(&host.paths.state)? else { return Err(second(&host)) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
+    let done = runtime.block_on(serve(&host, lock, screen, env));
+    // Threads that wait for runs are left: the runs belong to their supervisors.
+    runtime.shutdown_background();
+    done
+}
+
+fn second(host: &Host) -> Failure {
+    let who = match Running::read(&host.paths.state) {
+        Ok(Some(running)) => format!("process {} serves it on {}", running.pid, running.base()),
+        _ => "another process works on it".to_owned(),
+    };
+    Failure::new(Exit::Taken, format!("this data is in use: {who}"))
+        .at(host.paths.state.to_string())
+        .fix("use that service, stop it, or name another state folder in ORCH_STATE_DIR")
+}
+
+/// Logs go to stderr, one line an event; `ORCH_LOG` chooses what is told (`info` if not set).
+fn log_to_stderr(env: &dyn Fn(&str) -> Option<String>) {
+    let wanted = env("ORCH_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = tracing_subscriber::EnvFilter::try_new(wanted).unwrap_or_else(|_| "info".into());
+    let layer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Only a second call could fail, and there is none.
+    let _ = layer.try_init();
+}
+
+async fn serve(
+    host: &Host,
+    lock: DataLock,
+    screen: &Screen,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let address = (host.service.listen, host.service.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let exit = if error.kind() == std::io::ErrorKind::AddrInUse { Exit::Taken } else { Exit::Failed };
+        Failure::new(exit, format!("port {} cannot be opened: {error}", host.service.port))
+            .at(format!("{}:{}", host.service.listen, host.service.port))
+            .fix("stop what listens there, or choose another one: orch up --port PORT")
+    })?;
+    let port = listener.local_addr().map_or(host.service.port, |a| a.port());
+    let token = settings::secret::token(&host.paths)?;
+    let wired = wire(host, lock, env).await?;
+    for note in &wired.notes {
+        screen.line(note);
+    }
+    let person = env("ORCH_PERSON").or_else(|| env("USER")).unwrap_or_else(|| "somebody".to_owned());
+    let guard = Guard::new(token.reveal(), person);
+    let desk = Desk::of(wired.engine.clone());
+    let router = orch_web::router(Arc::new(desk.clone()), guard);
+    let service_file = host.paths.service_file();
+    write_service_file(&service_file, port)?;
+    let url = format!("http://{}:{port}", host.service.listen);
+    if screen.is_json() {
+        screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));
+    } else {
+        let name = screen.styled(Style::Strong, "orch");
+        screen.line(&format!("{name} is up at {url} for {}", names(host)));
+        screen.line("Ctrl-C stops the service; agents at work go on and are met again at the next start.");
+    }
+    let done = until_stopped(&wired, listener, router, &desk, screen).await;
+    if let Err(error) = std::fs::remove_file(&service_file) {
+        tracing::warn!(%error, "{service_file} was not removed");
+    }
+    wired.close().await;
+    done
+}
+
+async fn until_stopped(
+    wired: &Wired,
+    listener: TcpListener,
+    router: axum::Router,
+    desk: &Desk,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new(Exit::Internal, format!("signals cannot be received: {e}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (stop, stopped) = watch::channel(false);
+    let engine = tokio::spawn(wired.engine.clone().run(stopped.clone()));
+    let mut web_stopped = stopped.clone();
+    let web = tokio::spawn(async move {
+        let quiet = async move {
+            let _ = web_stopped.changed().await;
+        };
+        axum::serve(listener, router).with_graceful_shutdown(quiet).await
+    });
+    let interrupted = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => true,
+    };
+    let _ = stop.send(true);
+    let runs = desk.running().await.unwrap_or_default();
+    if !runs.is_empty() && !screen.is_json() {
+        screen.line(&format!("stopping; these runs go on: {}", runs.join(", ")));
+        if interrupted {
+            screen.line("Ctrl-C again stops them too");
+        }
+    }
+    let ended = async {
+        let engine = engine.await;
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), web).await;
+        engine
+    };
+    let ended = tokio::select! {
+        ended = ended => ended,
+        () = again(&mut interrupt, interrupted) => return stop_runs(desk, screen).await,
+    };
+    if interrupted && !runs.is_empty() {
+        let patience = tokio::time::sleep(std::time::Duration::from_secs(2));
+        tokio::select! {
+            () = patience => {}
+            () = again(&mut interrupt, true) => return stop_runs(desk, screen).await,
+        }
+    }
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(crate::wiring::store_failure(error)),
+        Err(error) => Err(Failure::new(Exit::Internal, format!("the engine ended: {error}"))),
+    }
+}
+
+async fn again(interrupt: &mut Signal, wanted: bool) {
+    if wanted {
+        interrupt.recv().await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ctrl-C twice: the runs are stopped too; their tasks start them again when the service comes back.
+async fn stop_runs(desk: &Desk, screen: &Screen) -> Result<(), Failure> {
+    let stopped = desk.stop_runs().await.map_err(crate::wiring::store_failure)?;
+    screen.line(&format!("asked {stopped} run(s) to stop; their supervisors make sure"));
+    Ok(())
+}
+
+fn names(host: &Host) -> String {
+    host.repositories.iter().map(|r| r.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn write_service_file(file: &Utf8Path, port: u16) -> Result<(), Failure> {
+    let text = serde_json::json!({"port": port, "pid": std::process::id()}).to_string();
+    let beside = file.with_extension("json.new");
+    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
+        Failure::new(Exit::Failed, format!("the service cannot leave its address: {error}"))
+            .at(file.to_string())
+            .fix("make the state folder writable")
+    })
+}

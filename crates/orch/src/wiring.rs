@@ -1,0 +1,233 @@
+//! From settings to a working engine: the one place that chooses implementations.
+
+pub mod backup;
+pub mod local;
+mod lock;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8Path;
+use orch_engine::{Engine, House, Limits, Program};
+use orch_git::{BranchName, Forge as GitForge, Git, Origin};
+use orch_ports::agent::Agent;
+use orch_ports::store::{Store, StoreError};
+use orch_rules::facts::Policy;
+use orch_rules::ids::RepositoryId;
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::Role;
+use orch_store::{PostgresStore, SqliteStore};
+use orch_vendors::agent::command::CommandAgent;
+use orch_vendors::forge::local::LocalForge;
+use orch_vendors::runner::host::HostRunner;
+
+pub use lock::DataLock;
+
+use crate::exit::{Exit, Failure};
+use crate::init::{git_failure, read_repository_file};
+use crate::settings::{AgentProgram, Host, RepositoryEntry};
+
+/// Variables of the service that every check and agent gets, because tools do not work without them. None of them
+/// is a secret.
+const TOOL_VARIABLES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "GOCACHE",
+    "GOMODCACHE",
+    "JAVA_HOME",
+    "XDG_CACHE_HOME",
+];
+/// Between asking a run to end and killing it.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// Output kept per run.
+const OUTPUT_CAP_BYTES: u64 = 64 << 20;
+
+/// Everything one process needs to work, and the lock that it is the only one.
+pub struct Wired {
+    /// Ready to run.
+    pub engine: Arc<Engine>,
+    /// Sentences for the person at the terminal.
+    pub notes: Vec<String>,
+    store: Opened,
+    _lock: DataLock,
+}
+
+enum Opened {
+    Sqlite(Arc<SqliteStore>),
+    Postgres,
+}
+
+impl Wired {
+    /// Flush and close what has to be closed.
+    pub async fn close(self) {
+        if let Opened::Sqlite(store) = &self.store
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "the database was not closed cleanly; nothing committed is lost");
+        }
+    }
+}
+
+/// Opens the store named by the settings.
+pub async fn open_store(host: &Host) -> Result<Arc<dyn Store>, Failure> {
+    open(host).await.map(|(store, _)| store)
+}
+
+async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
+    match host.store.address()? {
+        Some(address) => {
+            let store = PostgresStore::connect(address.reveal()).await.map_err(store_failure)?;
+            Ok((Arc::new(store), Opened::Postgres))
+        }
+        None => {
+            let store = Arc::new(
+                SqliteStore::open(host.paths.database())
+                    .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
+            );
+            Ok((store.clone(), Opened::Sqlite(store)))
+        }
+    }
+}
+
+/// A failing store in the form every failure is told in.
+pub fn store_failure(error: StoreError) -> Failure {
+    let exit = match &error {
+        StoreError::TooNew { .. } | StoreError::Unusable { .. } => Exit::Settings,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// Takes the data, opens everything and registers the repositories.
+pub async fn wire(host: &Host, lock: DataLock, env: &dyn Fn(&str) -> Option<String>) -> Result<Wired, Failure> {
+    let started = SystemTime::now();
+    let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
+    let (store, opened) = open(host).await?;
+    let mut houses = Vec::new();
+    let mut notes = Vec::new();
+    for entry in &host.repositories {
+        let (house, repository) = house(host, entry, &git, started, env, &mut notes)?;
+        store.register(&repository).await.map_err(store_failure)?;
+        houses.push(house);
+    }
+    let supervisor = std::env::current_exe()
+        .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
+    let runner = HostRunner { root: host.paths.runs().into(), supervisor };
+    let owner = uuid::Uuid::now_v7().to_string();
+    let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
+    let engine = Engine::new(store, Arc::new(runner), houses, policy(host), limits, owner);
+    Ok(Wired { engine: Arc::new(engine), notes, store: opened, _lock: lock })
+}
+
+fn policy(host: &Host) -> Policy {
+    Policy {
+        max_runs: host.limits.max_runs,
+        title_max: host.limits.title_max,
+        dependencies: host.switches.dependencies,
+        serial: host.switches.serial,
+        stop: host.switches.stop,
+        ..Policy::default()
+    }
+}
+
+fn house(
+    host: &Host,
+    entry: &RepositoryEntry,
+    git: &Git,
+    started: SystemTime,
+    env: &dyn Fn(&str) -> Option<String>,
+    notes: &mut Vec<String>,
+) -> Result<(House, Repository), Failure> {
+    let file = read_repository_file(Utf8Path::new(&entry.path))?.unwrap_or_default();
+    let base = BranchName::new(file.base_branch.clone()).map_err(|e| {
+        Failure::new(Exit::Settings, e.to_string()).at(entry.path.join(crate::init::REPOSITORY_FILE).to_string())
+    })?;
+    let origin = Origin { source: entry.path.clone().into(), base };
+    let path = host.paths.forge(&entry.id);
+    let opened = GitForge::create_from(git, origin, path.as_std_path(), started).map_err(git_failure)?;
+    if opened.created {
+        opened.forge.add_remote_to_source().map_err(git_failure)?;
+        notes.push(format!("{}: made its forge at {path}, and the remote `orch` in {}", entry.id, entry.path));
+    }
+    for lock in &opened.kept_locks {
+        notes.push(format!("{}: {} is held by a git process; waiting for it", entry.id, lock.display()));
+    }
+    let repository = Repository {
+        id: RepositoryId(entry.id.clone()),
+        prefix: entry.prefix.clone(),
+        base_branch: file.base_branch.clone(),
+        serial: file.serial,
+        frozen: None,
+        freeze_epoch: 0,
+        paused: false,
+        main: None,
+        lane_fence: 0,
+        version: 1,
+    };
+    let tools = environment(TOOL_VARIABLES.iter().copied(), env);
+    let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
+    for role in Role::ALL {
+        if let Some(program) = host.agent(entry, role) {
+            agents.insert(role, Arc::new(command_agent(&program, &tools, env)));
+        }
+    }
+    if agents.is_empty() {
+        notes.push(format!(
+            "{}: no agent is configured, so every run will fail; name one: orch init --agent-command CMD",
+            entry.id
+        ));
+    }
+    let minutes = |m: u32| u64::from(m) * 60_000;
+    let house = House {
+        repository: repository.id.clone(),
+        forge: Arc::new(LocalForge::new(opened.forge)),
+        agents,
+        places: host.paths.places().join(&entry.id),
+        program: Program {
+            check_environment: tools,
+            run_deadline_ms: minutes(host.limits.run_deadline_minutes),
+            run_stall_ms: minutes(host.limits.run_stall_minutes),
+            stop_grace_ms: STOP_GRACE.as_millis() as u64,
+            output_cap_bytes: OUTPUT_CAP_BYTES,
+        },
+        bring_home: format!("git -C {} pull --ff-only orch {}", quoted(entry.path.as_str()), file.base_branch),
+        settings: Default::default(),
+    };
+    Ok((house, repository))
+}
+
+fn command_agent(
+    program: &AgentProgram,
+    tools: &BTreeMap<String, String>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> CommandAgent {
+    let mut environment_of = tools.clone();
+    environment_of.extend(environment(program.pass_environment.iter().map(String::as_str), env));
+    CommandAgent { argv: program.command.clone(), environment: environment_of }
+}
+
+fn environment<'a>(
+    names: impl Iterator<Item = &'a str>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> BTreeMap<String, String> {
+    names.filter_map(|name| Some((name.to_owned(), env(name)?))).collect()
+}
+
+/// As a shell reads it back.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,168 @@
+//! A running `orch up` in a throw-away repository.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+
+use super::{Bench, http, proc, strace};
+use crate::{interrupt, process};
+
+/// A busy machine may be slow; a broken program must not hold us for ever.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// Between two questions whether it is ready: short against what is measured.
+const POLL: Duration = Duration::from_micros(200);
+
+/// A repository made ready by `orch init`, with its own state folder and home.
+pub struct Sandbox {
+    folder: TempDir,
+    binary: PathBuf,
+}
+
+impl Sandbox {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// If git or `orch init` fails; the message carries their words.
+    pub fn new(bench: &Bench) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("orch-bench-").tempdir()?;
+        let sandbox = Self { folder, binary: bench.binary().to_owned() };
+        std::fs::create_dir_all(sandbox.path("home"))?;
+        sandbox.git(&["init", "--quiet", "--initial-branch=main", "repository"], "")?;
+        std::fs::write(sandbox.path("repository/README.md"), "A repository to measure with.\n")?;
+        sandbox.commit()?;
+        process::read(sandbox.orch().args(["init", "--yes", "--test", "true"]))?;
+        sandbox.commit()?;
+        Ok(sandbox)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A git command; the machine's own settings play no part.
+    fn git(&self, arguments: &[&str], folder: &str) -> Result<String> {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=bench", "-c", "user.email=bench@localhost"]).args(arguments);
+        git.current_dir(self.path(folder));
+        process::read(self.apart(&mut git))
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.git(&["add", "--all"], "repository")?;
+        if !self.git(&["status", "--porcelain"], "repository")?.is_empty() {
+            self.git(&["commit", "--quiet", "--message", "Measure"], "repository")?;
+        }
+        Ok(())
+    }
+
+    fn orch(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        self.apart(command.current_dir(self.path("repository")));
+        command
+    }
+
+    /// Sets `command` apart from the caller's settings.
+    fn apart<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let ours = |name: &str| name.starts_with("ORCH_") || name.starts_with("GIT_") || name.starts_with("XDG_");
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(ours) {
+                command.env_remove(name);
+            }
+        }
+        command.env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1").env("ORCH_STATE_DIR", self.path("state"))
+    }
+
+    /// Starts `orch up`; returns once `/readyz` has answered 200.
+    ///
+    /// # Errors
+    /// If it ends, or is not ready in time; the message carries its words.
+    pub fn up(&self) -> Result<Running> {
+        let command = self.orch();
+        self.start(command)
+    }
+
+    /// The same under strace, which writes to the file returned.
+    ///
+    /// # Errors
+    /// As `up`, or if there is no strace.
+    pub fn up_traced(&self) -> Result<(Running, PathBuf)> {
+        let trace = self.path("trace");
+        let mut command = Command::new("strace");
+        command.args(strace::arguments(&trace)).arg(&self.binary).current_dir(self.path("repository"));
+        self.apart(&mut command);
+        let mut running = self.start(command).context("under strace")?;
+        let traced = proc::children(running.child.id())?;
+        running.pid = *traced.first().context("strace has no child")?;
+        Ok((running, trace))
+    }
+
+    fn start(&self, mut command: Command) -> Result<Running> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let log = self.path("log");
+        let output = File::create(&log)?;
+        command.args(["up", "--port", &port.to_string()]).stdin(Stdio::null());
+        command.stdout(output.try_clone()?).stderr(output).process_group(0);
+        let start = Instant::now();
+        let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let registered = interrupt::Registered::new(child.id());
+        let pid = child.id();
+        let mut running = Running { child, pid, ready_after: Duration::ZERO, _registered: registered };
+        running.ready_after = running.await_ready(start, port, &log)?;
+        Ok(running)
+    }
+}
+
+/// A running `orch up`; dropping it stops it.
+pub struct Running {
+    child: Child,
+    /// The process of `orch` itself, whatever it was started through.
+    pub pid: u32,
+    /// From the start of the process to the first 200 of `/readyz`.
+    pub ready_after: Duration,
+    _registered: interrupt::Registered,
+}
+
+impl Running {
+    fn await_ready(&mut self, start: Instant, port: u16, log: &Path) -> Result<Duration> {
+        let said = || std::fs::read_to_string(log).unwrap_or_default().trim().to_owned();
+        loop {
+            if matches!(http::get(port, "/readyz", READY_LIMIT), Ok(200)) {
+                return Ok(start.elapsed());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("`orch up` ended with {status} and said: {}", said());
+            }
+            if start.elapsed() > READY_LIMIT {
+                bail!("`orch up` was not ready within {} s and said: {}", READY_LIMIT.as_secs(), said());
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid(self.pid) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < STOP_LIMIT {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if matches!(self.child.try_wait(), Ok(None)) {
+            if let Some(group) = pid(self.child.id()) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            let _ = self.child.wait();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Programs some tests use.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::apt;
+use super::summary::Summary;
+use crate::process;
+
+/// A program and how to get it.
+pub struct Tool {
+    /// Name of the program and of its Debian package.
+    pub name: &'static str,
+    /// An argument with which it ends well at once.
+    pub probe: &'static str,
+}
+
+/// Everything but PostgreSQL, which is more than a program.
+pub const ALL: &[Tool] = &[Tool { name: "git", probe: "--version" }, Tool { name: "strace", probe: "-V" }];
+
+/// Makes sure that `tool` is there, or lets `summary` say why it is not. `private` is a folder of
+/// this run.
+pub fn ensure(summary: &mut Summary, tool: &Tool, private: &Path) {
+    let present = || process::succeeds(Command::new(tool.name).arg(tool.probe));
+    if present() {
+        return;
+    }
+    println!("{} is missing", tool.name);
+    let reason = match apt::install(tool.name, private) {
+        Ok(()) if present() => return,
+        Ok(()) => "it was installed and still does not start".to_owned(),
+        Err(reason) => reason,
+    };
+    summary.not_run(&format!("tool/{}", tool.name), reason);
+}
