@@ -1,50 +1,96 @@
 //! Where a person's request meets its answer: the inbox row is handled by the loop, the request waits beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use orch_ports::store::{InboxAnswer, InboxId};
 use tokio::sync::oneshot;
 
-/// Answers nobody has asked for yet; older ones are in the store.
+/// Newest answers that are kept for a request that comes to wait a moment too late; older ones are in the store.
 const KEPT: usize = 256;
-
-enum Slot {
-    Waiting(oneshot::Sender<InboxAnswer>),
-    Given(InboxAnswer),
-}
 
 /// Answers on their way.
 #[derive(Default)]
-pub struct Answers(Mutex<BTreeMap<InboxId, Slot>>);
+pub struct Answers(Mutex<Desk>);
+
+#[derive(Default)]
+struct Desk {
+    /// Several requests may wait for one row: a command sent twice is one row.
+    waiting: BTreeMap<InboxId, Vec<oneshot::Sender<InboxAnswer>>>,
+    given: VecDeque<(InboxId, InboxAnswer)>,
+}
 
 impl Answers {
     /// The row was handled.
     pub fn give(&self, inbox: InboxId, answer: InboxAnswer) {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Slot::Waiting(sender)) = slots.remove(&inbox) {
+        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in desk.waiting.remove(&inbox).into_iter().flatten() {
             // A person who no longer waits reads it from the board.
-            let _ = sender.send(answer);
-            return;
+            let _ = sender.send(answer.clone());
         }
-        slots.insert(inbox, Slot::Given(answer));
-        while slots.len() > KEPT {
-            slots.pop_first();
+        desk.given.push_back((inbox, answer));
+        if desk.given.len() > KEPT {
+            desk.given.pop_front();
         }
     }
 
     /// Wait for the row's answer; it may have been given already.
     pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<InboxAnswer> {
         let (sender, receiver) = oneshot::channel();
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match slots.remove(&inbox) {
-            Some(Slot::Given(answer)) => {
-                let _ = sender.send(answer);
-            }
-            _ => {
-                slots.insert(inbox, Slot::Waiting(sender));
-            }
+        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answer)) = desk.given.iter().rev().find(|(id, _)| *id == inbox) {
+            let _ = sender.send(answer.clone());
+            return receiver;
         }
+        // Whoever lost patience is forgotten here, so that rows which are never handled do not pile up requests.
+        if desk.waiting.len() >= KEPT {
+            desk.waiting.retain(|_, senders| {
+                senders.retain(|s| !s.is_closed());
+                !senders.is_empty()
+            });
+        }
+        desk.waiting.entry(inbox).or_default().push(sender);
         receiver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> InboxAnswer {
+        InboxAnswer::Accepted { text: text.to_owned() }
+    }
+
+    #[test]
+    fn everybody_who_waits_for_a_row_gets_its_answer_early_or_late() {
+        let answers = Answers::default();
+        let (mut one, mut other) = (answers.wait(7), answers.wait(7));
+        assert!(one.try_recv().is_err());
+        answers.give(7, answer("yes"));
+        let mut late = answers.wait(7);
+        for receiver in [&mut one, &mut other, &mut late] {
+            assert_eq!(receiver.try_recv().unwrap(), answer("yes"));
+        }
+    }
+
+    #[test]
+    fn answers_nobody_fetches_and_requests_nobody_answers_do_not_pile_up() {
+        let answers = Answers::default();
+        let mut patient = answers.wait(-1);
+        for inbox in 0..5_000 {
+            answers.give(inbox, answer("x"));
+            drop(answers.wait(100_000 + inbox));
+        }
+        let desk = answers.0.lock().unwrap();
+        assert!(
+            desk.given.len() <= KEPT && desk.waiting.len() <= KEPT + 1,
+            "{} {}",
+            desk.given.len(),
+            desk.waiting.len()
+        );
+        drop(desk);
+        answers.give(-1, answer("at last"));
+        assert_eq!(patient.try_recv().unwrap(), answer("at last"));
     }
 }

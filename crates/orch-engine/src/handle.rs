@@ -76,7 +76,7 @@ impl Engine {
 
     /// A slot may have been given back between the failed guard and the row that says "waits for a slot". Now that
     /// the row stands, whoever gives one back wakes it; so one more look closes the gap.
-    async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
+    pub(crate) async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
         let decided = self
             .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, "orch", Denied::default())
             .await?;

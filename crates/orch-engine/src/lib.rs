@@ -8,7 +8,12 @@ pub mod desk;
 mod engine;
 mod handle;
 mod house;
+mod kinds;
 mod perform;
+mod places;
+mod sweep;
+mod work_loop;
 
 pub use engine::{Engine, Limits};
 pub use house::{House, Program};
+pub use sweep::Reconciler;

@@ -9,17 +9,16 @@ mod task_file;
 use std::sync::Arc;
 
 use orch_ports::forge::ForgeError;
-use orch_ports::store::{Finish, Finished, StoreError, Work};
-use orch_rules::change::ChangeSet;
+use orch_ports::store::{Finished, StoreError, Work};
+use orch_rules::attempt::{RunEnd, Usage};
+use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::RepositoryId;
+use orch_rules::ids::{RepositoryId, TaskId};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, MOST_TRIES};
 use crate::house::House;
-
-/// So often an effect is tried before it is given up and shown.
-const MOST_TRIES: u32 = 8;
+use crate::places;
 
 /// What performing came to.
 pub(crate) struct Performed {
@@ -44,6 +43,13 @@ pub(crate) enum PerformError {
     Passing(String),
     /// Do not.
     Lasting(String),
+    /// Half of it was done. Trying again may do the rest; the event says what stands without it.
+    Half {
+        /// Why not all of it.
+        error: Box<PerformError>,
+        /// Told when it is given up.
+        event: Event,
+    },
     /// The store has to be asked again; nothing was done.
     Store(StoreError),
 }
@@ -53,6 +59,7 @@ impl PerformError {
     pub fn words(self) -> String {
         match self {
             Self::Passing(text) | Self::Lasting(text) => text,
+            Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
         }
     }
@@ -85,12 +92,12 @@ impl From<std::io::Error> for PerformError {
     }
 }
 
-type PerformResult = Result<Performed, PerformError>;
+pub(crate) type PerformResult = Result<Performed, PerformError>;
 
 impl Engine {
-    /// Perform one effect and finish its row with what came of it.
-    pub(crate) async fn perform(&self, work: &Work, effect: &Effect) -> Result<(), StoreError> {
-        let performed = match effect {
+    /// Perform one effect; nothing is written.
+    pub(crate) async fn perform(&self, effect: &Effect) -> PerformResult {
+        match effect {
             Effect::RunAgent { task, attempt } => self.run_agent(task, *attempt).await,
             Effect::StopRun { task, attempt } => self.stop_run(task, *attempt).await,
             Effect::RunCheck { task, check, commit, lane } => self.run_check(task, check, commit, *lane).await,
@@ -104,45 +111,57 @@ impl Engine {
                 self.publish_branch(task, branch, was.as_ref(), head).await
             }
             Effect::CleanUp { task, branch, archive } => self.clean_up(task, branch, *archive).await,
-        };
-        let text = match performed {
+        }
+    }
+
+    /// Finish an effect's row with what came of it: absorbed, queued again, or given up.
+    pub(crate) async fn conclude(
+        &self,
+        work: &Work,
+        effect: &Effect,
+        performed: PerformResult,
+    ) -> Result<(), StoreError> {
+        let (error, passing, told) = match performed {
             Ok(Performed { event, leftovers }) => {
                 match event {
                     Some(event) => drop(self.absorb(&event, "orch", Some((work, false))).await?),
                     None => self.finish(work, Finished::Done { answer: None }).await?,
                 }
-                remove(leftovers).await;
+                places::remove_if_possible(leftovers).await;
                 return Ok(());
             }
             Err(PerformError::Store(error)) => return Err(error),
-            Err(PerformError::Passing(text)) if work.attempt < MOST_TRIES => {
-                tracing::warn!(effect = effect.kind(), try_number = work.attempt, error = %text, "will try again");
-                let wait_ms = 500_i64 << work.attempt.min(7);
-                let due = self.store.now().await?.plus_ms(wait_ms);
-                return self.finish(work, Finished::Again { due, error: text }).await;
+            Err(PerformError::Half { error, event }) => {
+                let passing = !matches!(*error, PerformError::Lasting(_));
+                (error.words(), passing, Some(event))
             }
-            Err(PerformError::Passing(text) | PerformError::Lasting(text)) => text,
+            Err(error) => {
+                let passing = matches!(error, PerformError::Passing(_));
+                (error.words(), passing, None)
+            }
         };
-        tracing::error!(effect = effect.kind(), error = %text, "given up");
-        self.give_up(work, effect, text).await
+        let effect_kind = effect.kind();
+        if passing && work.attempt < MOST_TRIES {
+            tracing::warn!(effect = effect_kind, try_number = work.attempt, %error, "will try again");
+            return self.again(work, error).await;
+        }
+        tracing::error!(effect = effect_kind, %error, "given up");
+        let (event, leftovers) = match told {
+            Some(event) => (event, Vec::new()),
+            None => self.given_up(effect, error).await?,
+        };
+        self.absorb(&event, "orch", Some((work, false))).await?;
+        places::remove_if_possible(leftovers).await;
+        Ok(())
     }
 
-    /// Park the row, and tell the aggregate that waits for it.
-    async fn give_up(&self, work: &Work, effect: &Effect, error: String) -> Result<(), StoreError> {
+    /// What is told to the aggregate that waits for an effect, and what may be removed then.
+    async fn given_up(&self, effect: &Effect, error: String) -> Result<(Event, Vec<camino::Utf8PathBuf>), StoreError> {
         let kind = effect.kind().to_owned();
         let event = match effect {
-            Effect::RunAgent { task, attempt } => Event::Task {
-                task: task.clone(),
-                event: TaskEvent::RunEnded {
-                    attempt: *attempt,
-                    end: orch_rules::attempt::RunEnd::SpawnFailed { reason: error },
-                    evidence: None,
-                    usage: None,
-                    cut_from: None,
-                },
-            },
+            Effect::RunAgent { task, attempt } => return self.run_given_up(task, *attempt, error).await,
             Effect::RunCheck { task, check, lane, .. } => {
-                let outcome = orch_rules::check::CheckOutcome::Unknown { reason: error };
+                let outcome = CheckOutcome::Unknown { reason: error };
                 self.check_event(task, check, outcome, String::new(), *lane).await?
             }
             Effect::BuildCandidate { repository, task, .. } | Effect::Land { repository, task, .. } => Event::Lane {
@@ -153,14 +172,29 @@ impl Engine {
                 Event::Task { task: task.clone(), event: TaskEvent::EffectFailed { effect: kind, error } }
             }
         };
-        self.absorb(&event, "orch", Some((work, false))).await.map(drop)
+        Ok((event, Vec::new()))
     }
 
-    async fn finish(&self, work: &Work, how: Finished) -> Result<(), StoreError> {
-        let finish = Finish { work: work.id, fence: work.fence, how };
-        self.store.apply(ChangeSet::default(), Some(finish)).await?;
-        self.nudge();
-        Ok(())
+    /// A run that was never launched leaves nothing. One that was, and of which nobody can tell how it ended, may
+    /// still be at work: two agents at once must never be.
+    async fn run_given_up(
+        &self,
+        task: &TaskId,
+        attempt: u32,
+        error: String,
+    ) -> Result<(Event, Vec<camino::Utf8PathBuf>), StoreError> {
+        let name = House::run_name(task, attempt);
+        let (runner, asked) = (self.runner.clone(), name.clone());
+        let launched = blocking(move || Ok(runner.exists(&asked))).await.unwrap_or(true);
+        let row = self.store.task(task).await?;
+        let house = row.and_then(|row| self.houses.get(&row.repository));
+        let (end, usage, leftovers) = if launched {
+            (RunEnd::Quarantined, Some(Usage::default()), Vec::new())
+        } else {
+            (RunEnd::SpawnFailed { reason: error }, None, house.map(|house| house.place(&name)).into_iter().collect())
+        };
+        let event = TaskEvent::RunEnded { attempt, end, evidence: None, usage, cut_from: None };
+        Ok((Event::Task { task: task.clone(), event }, leftovers))
     }
 
     pub(crate) fn house(&self, repository: &RepositoryId) -> Result<Arc<House>, PerformError> {
@@ -181,23 +215,5 @@ where
     match tokio::task::spawn_blocking(call).await {
         Ok(result) => result,
         Err(error) => Err(PerformError::Passing(format!("a blocking call ended early: {error}"))),
-    }
-}
-
-/// Best effort: what stays is found by the next clean-up of its task.
-async fn remove(places: Vec<camino::Utf8PathBuf>) {
-    if places.is_empty() {
-        return;
-    }
-    let removed = blocking(move || {
-        for place in places {
-            if place.exists() {
-                std::fs::remove_dir_all(&place).map_err(|e| PerformError::Passing(format!("{place}: {e}")))?;
-            }
-        }
-        Ok(())
-    });
-    if let Err(PerformError::Passing(error)) = removed.await {
-        tracing::warn!(%error, "a place on disk could not be removed");
     }
 }

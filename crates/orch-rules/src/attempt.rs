@@ -88,7 +88,8 @@ pub struct Evidence {
     pub commits: u32,
     /// Documents of the work item that this attempt wrote (added or modified), relative to the documents folder.
     pub documents: Vec<DocumentFact>,
-    /// Paths outside the documents folder that this attempt changed, at most [`Evidence::PATHS_KEPT`].
+    /// Paths that this attempt changed outside the documents folder, and documents it removed; from the top of the
+    /// repository, at most [`Evidence::PATHS_KEPT`].
     pub changed: Vec<String>,
     /// How many there were in all.
     pub changed_total: u32,

@@ -18,9 +18,8 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
 /// Every key of the file as `section.key`.
-pub const KEYS: [&str; 8] = [
+pub const KEYS: [&str; 7] = [
     "repository.base_branch",
-    "repository.documents",
     "check.command",
     "check.timeout_seconds",
     "line.serial",
@@ -34,8 +33,6 @@ pub const KEYS: [&str; 8] = [
 pub struct RepositoryFile {
     /// `[repository] base_branch`: the branch that is kept green. Default `main`.
     pub base_branch: String,
-    /// `[repository] documents`: folder of the work items' documents. Default `docs/work-items`.
-    pub documents: String,
     /// `[check] command`: the test command, run by `sh -c` on a clean checkout; `None` means that every gate that
     /// needs it is unknown, never green.
     pub check_command: Option<String>,
@@ -56,7 +53,6 @@ impl Default for RepositoryFile {
     fn default() -> Self {
         Self {
             base_branch: "main".to_owned(),
-            documents: "docs/work-items".to_owned(),
             check_command: None,
             check_timeout_seconds: 1800,
             serial: false,
@@ -78,7 +74,6 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
     let mut table = root.table(&mut problems, "repository");
     let base_branch = value(&mut problems, &mut table, "base_branch", branch_fault);
-    let documents = value(&mut problems, &mut table, "documents", path_fault);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "check");
@@ -102,7 +97,6 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     }
     Ok(RepositoryFile {
         base_branch: base_branch.unwrap_or(default.base_branch),
-        documents: documents.map_or(default.documents, |path| path.trim_end_matches('/').to_owned()),
         check_command,
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         serial: serial.unwrap_or(default.serial),
@@ -197,9 +191,6 @@ pub fn example(command: Option<&str>) -> String {
 # The branch that is kept green: tasks start from it and land on it.
 # base_branch = {base_branch}
 
-# Folder of the work items' documents, one folder per work item.
-# documents = {documents}
-
 [check]
 # The test command. Run by `sh -c` on a clean checkout of an exact commit; exit code 0 is green.
 {check}
@@ -220,7 +211,6 @@ pub fn example(command: Option<&str>) -> String {
 # email = {email}
 ",
         base_branch = toml_text(&default.base_branch),
-        documents = toml_text(&default.documents),
         shortest = TIMEOUT_SECONDS.start(),
         longest = TIMEOUT_SECONDS.end(),
         timeout = default.check_timeout_seconds,
@@ -250,7 +240,6 @@ pub fn repository_schema() -> Value {
         "properties": {
             "repository": section("The repository.", json!({
                 "base_branch": text("The branch that is kept green.", &default.base_branch),
-                "documents": text("Folder of the work items' documents.", &default.documents),
             })),
             "check": section("The test command.", json!({
                 "command": {
@@ -318,7 +307,6 @@ mod tests {
         let text = r#"
             [repository]
             base_branch = "trunk"
-            documents = "papers/"
             [check]
             command = "make test"
             timeout_seconds = 60
@@ -331,7 +319,6 @@ mod tests {
         "#;
         let wanted = RepositoryFile {
             base_branch: "trunk".to_owned(),
-            documents: "papers".to_owned(),
             check_command: Some("make test".to_owned()),
             check_timeout_seconds: 60,
             serial: true,
@@ -346,7 +333,7 @@ mod tests {
     fn all_problems_at_once_with_their_lines() {
         let text = r#"[repository]
 base_brunch = "main"
-documents = "../secret"
+pipelin = "x"
 [check]
 command = 7
 timeout_seconds = 0

@@ -1,5 +1,7 @@
 //! The store's calls as lists of steps, the same for every engine.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
@@ -72,15 +74,16 @@ impl<E: Engine> Store for Database<E> {
         let answers = self.engine.write(plan::claim(&claim)).await?;
         let mut taken = Vec::new();
         for row in answers.iter().skip(1).flat_map(|answer| &answer.rows) {
-            match lists::claimed(row)? {
-                (priority, Ok(work)) => taken.push((-priority, work)),
-                (_, Err((id, fence, error))) => {
-                    tracing::error!(work = id, %error, "a work row is parked");
-                    self.engine.write(plan::park(id, fence, &error.to_string())).await?;
+            let row = lists::claimed(row)?;
+            match row.work {
+                Ok(work) => taken.push((row.priority, work)),
+                Err(error) => {
+                    tracing::error!(work = row.id, %error, "a work row is parked");
+                    self.engine.write(plan::park(row.id, row.fence, &error.to_string())).await?;
                 }
             }
         }
-        taken.sort_by_key(|(urgency, work)| (*urgency, work.id));
+        taken.sort_by_key(|(priority, work)| (Reverse(*priority), work.id));
         Ok(taken.into_iter().map(|(_, work)| work).collect())
     }
 

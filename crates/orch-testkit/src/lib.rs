@@ -6,10 +6,14 @@
 //! - [`sample`] writes the project `tally` into a folder and knows issues for it, each with the developer's edits and
 //!   a test that fails before and passes after.
 //! - [`world`] gives the `orch` binary a home, settings and a state folder of its own, and ends what it started.
+//! - [`fake`] stands in for forge, runner and agent; [`contract`] says what those traits promise, as suites that fakes
+//!   and adapters both pass.
 //!
 //! In the product's binary only behind the feature `demo`. Nothing here is used to decide anything.
 #![deny(missing_docs)]
 
+pub mod contract;
+pub mod fake;
 mod git_program;
 pub mod sample;
 pub mod scripted_agent;

@@ -3,7 +3,7 @@
 
 mod agents;
 mod commit;
-mod look;
+pub mod look;
 mod register;
 mod repository_file;
 mod test_command;
@@ -88,20 +88,19 @@ struct Next {
 /// [`Exit::Repository`] if it cannot be worked on as it is, [`Exit::Settings`] if the host file, the repository file
 /// or an argument is invalid, [`Exit::Refused`] if the id belongs to another repository; in all these cases nothing
 /// was written. [`Exit::Failed`] if a file could not be written or the commit failed.
-pub fn run_init(
-    args: &InitArgs,
-    screen: &Screen,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), Failure> {
+pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     let (host, warned) = crate::settings::load(env)?;
     let mut warnings: Vec<String> = warned.iter().map(ToString::to_string).collect();
     let wish = register::Wish::of(args)?;
     let look = look::look(args, env)?;
     let (source, top) = (&look.source, look.top.as_path());
     if args.yes && source.identity.is_none() {
-        return Err(Failure::new(Exit::Repository, "git has no user name and address here, so nothing can be committed")
-            .at(top.as_str())
-            .fix("git config user.name \"Your Name\" && git config user.email you@example.org; or leave out --yes"));
+        return Err(Failure::new(
+            Exit::Repository,
+            "git has no user name and address here, so nothing can be committed",
+        )
+        .at(top.as_str())
+        .fix("git config user.name \"Your Name\" && git config user.email you@example.org; or leave out --yes"));
     }
     let file = repository_file::plan(top, args, &look)?;
     warnings.extend(look::warnings(source, &look.base));

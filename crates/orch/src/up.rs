@@ -92,8 +92,7 @@ async fn serve(
     for note in &wired.notes {
         screen.line(note);
     }
-    let person = env("ORCH_PERSON").or_else(|| env("USER")).unwrap_or_else(|| "somebody".to_owned());
-    let guard = Guard::new(token.reveal(), person);
+    let guard = Guard::new(token.reveal(), crate::wiring::person(env));
     let desk = Desk::of(wired.engine.clone());
     let router = orch_web::router(Arc::new(desk.clone()), guard);
     let service_file = host.paths.service_file();

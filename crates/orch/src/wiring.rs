@@ -30,7 +30,7 @@ use crate::settings::{AgentProgram, Host, RepositoryEntry};
 
 /// Variables of the service that every check and agent gets, because tools do not work without them. None of them
 /// is a secret.
-const TOOL_VARIABLES: &[&str] = &[
+pub const TOOL_VARIABLES: &[&str] = &[
     "PATH",
     "HOME",
     "USER",
@@ -224,6 +224,14 @@ fn environment<'a>(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
     names.filter_map(|name| Some((name.to_owned(), env(name)?))).collect()
+}
+
+/// Who asks, for the audit trail: what the person says, else the account.
+pub fn person(env: &dyn Fn(&str) -> Option<String>) -> String {
+    ["ORCH_PERSON", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| env(name).filter(|value| !value.trim().is_empty()))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// As a shell reads it back.

@@ -12,6 +12,7 @@ mod orch;
 mod proc;
 mod ready;
 mod strace;
+mod task;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -67,6 +68,16 @@ const MEASUREMENTS: &[Measurement] = &[
         names: &["idle_fsyncs", "idle_git_processes"],
         what: "fsync calls and git processes of `orch up`, with nothing to do, under strace",
         run: idle::traced,
+    },
+    Measurement {
+        names: &["no_work_task"],
+        what: "a task whose agents do no work, from `orch new` to main, against a script of the git commands it needs",
+        run: task::against_script,
+    },
+    Measurement {
+        names: &["task_git_processes", "task_fsyncs"],
+        what: "git processes and disk syncs of such a task, service, supervisors and agents together, under strace",
+        run: task::counted,
     },
 ];
 

@@ -32,13 +32,34 @@ impl Sandbox {
     /// # Errors
     /// If git or `orch init` fails; the message carries their words.
     pub fn new(bench: &Bench) -> Result<Self> {
+        Self::made(bench, &[])
+    }
+
+    /// The same with a shell script as the agent of every role.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_agent(bench: &Bench, name: &str, script: &str) -> Result<Self> {
+        Self::made(bench, &[(name, script)])
+    }
+
+    fn made(bench: &Bench, agent: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("orch-bench-").tempdir()?;
         let sandbox = Self { folder, binary: bench.binary().to_owned() };
         std::fs::create_dir_all(sandbox.path("home"))?;
         sandbox.git(&["init", "--quiet", "--initial-branch=main", "repository"], "")?;
         std::fs::write(sandbox.path("repository/README.md"), "A repository to measure with.\n")?;
         sandbox.commit()?;
-        process::read(sandbox.orch().args(["init", "--yes", "--test", "true"]))?;
+        let mut init = sandbox.orch();
+        init.args(["init", "--yes", "--test", "true"]);
+        for (name, script) in agent {
+            std::fs::write(sandbox.path(name), script)?;
+            init.arg("--agent-command").arg(format!("/bin/sh {}", sandbox.path(name).display()));
+        }
+        // `orch init --yes` commits as the person; here that is nobody else's name.
+        sandbox.git(&["config", "user.name", "bench"], "repository")?;
+        sandbox.git(&["config", "user.email", "bench@localhost"], "repository")?;
+        process::read(&mut init)?;
         sandbox.commit()?;
         Ok(sandbox)
     }
@@ -53,6 +74,52 @@ impl Sandbox {
         git.args(["-c", "user.name=bench", "-c", "user.email=bench@localhost"]).args(arguments);
         git.current_dir(self.path(folder));
         process::read(self.apart(&mut git))
+    }
+
+    /// Adds a file to the repository.
+    ///
+    /// # Errors
+    /// If it cannot be written or committed.
+    pub fn commit_file(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path("repository").join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)?;
+        self.commit()
+    }
+
+    /// The local forge.
+    pub fn forge(&self) -> PathBuf {
+        self.path("state/forge/repository.git")
+    }
+
+    /// Opens an issue with the service that runs.
+    ///
+    /// # Errors
+    /// With the words of `orch new`.
+    pub fn new_issue(&self, title: &str) -> Result<()> {
+        process::read(self.orch().args(["new", title])).map(drop)
+    }
+
+    /// The board, for an error message.
+    pub fn board(&self) -> String {
+        process::read(self.orch().args(["board", "--all"])).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Runs a script on the repository and an empty folder; the time it says on its last line, in microseconds.
+    ///
+    /// # Errors
+    /// If it fails or says no time.
+    pub fn script(&self, script: &str, folder: &str) -> Result<Duration> {
+        let scratch = self.path(folder);
+        std::fs::create_dir_all(&scratch)?;
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "script"]).arg(self.path("repository")).arg(&scratch);
+        let said = process::read(self.apart(&mut shell))?;
+        std::fs::remove_dir_all(&scratch)?;
+        let micros = said.lines().last().unwrap_or_default().trim().parse().context("the script said no time")?;
+        Ok(Duration::from_micros(micros))
     }
 
     fn commit(&self) -> Result<()> {

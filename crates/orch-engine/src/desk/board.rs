@@ -10,6 +10,7 @@ use orch_rules::task::Task;
 use super::{Desk, DeskError, LogChunk, TaskDetail};
 use crate::house::House;
 use crate::perform::blocking;
+use crate::sweep::Reconciler;
 
 impl Desk {
     /// Tasks for a list.
@@ -39,6 +40,11 @@ impl Desk {
     /// The store's.
     pub async fn queue(&self) -> Result<QueueView, DeskError> {
         Ok(self.engine.store.queue().await?)
+    }
+
+    /// The sweep for lost wakes.
+    pub fn reconciler(&self) -> Reconciler {
+        self.engine.reconciler()
     }
 
     /// Who stands where in a repository's lane.

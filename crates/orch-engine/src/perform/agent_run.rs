@@ -1,10 +1,10 @@
 //! An agent's run from clone to evidence. Every step is safe to repeat: after a restart the same effect finds the
 //! run directory, waits for the same run, and collects once.
 
-use camino::Utf8PathBuf;
+use camino::Utf8Path;
 use orch_ports::agent::Assignment;
 use orch_ports::forge::Workplace;
-use orch_ports::runner::{RunOrder, RunReport};
+use orch_ports::runner::{RunOrder, RunReport, Runner};
 use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
@@ -14,6 +14,7 @@ use orch_rules::work_item;
 use super::{PerformError, PerformResult, Performed, blocking, task_file};
 use crate::engine::Engine;
 use crate::house::House;
+use crate::places;
 
 /// File beside the clone that tells where an attempt started, for a later process.
 const START_FILE: &str = "start";
@@ -27,29 +28,7 @@ impl Engine {
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
         let runner = self.runner.clone();
-        let name = House::run_name(task, number);
-        let ended = blocking(move || {
-            let place = workplace(&house, &facts, &attempt, &name);
-            let folder = house.place(&name);
-            if !runner.exists(&name) {
-                let order = prepare(&house, &facts, &attempt, &place, &folder, &name)?;
-                runner.ensure(&order)?;
-            }
-            let report = runner.wait(&name)?;
-            let start = CommitId::from(std::fs::read_to_string(folder.join(START_FILE))?.trim());
-            let evidence = collect(&house, &place, &start, &report)?;
-            let usage = usage(&house, &attempt, &report);
-            Ok(Ended { report, evidence, usage, start, folder })
-        })
-        .await?;
-        let event = TaskEvent::RunEnded {
-            attempt: number,
-            end: ended.report.end,
-            evidence: ended.evidence,
-            usage: Some(ended.usage),
-            cut_from: Some(ended.start),
-        };
-        Ok(Performed { event: Some(Event::Task { task: task.clone(), event }), leftovers: vec![ended.folder] })
+        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt)).await
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -70,25 +49,53 @@ impl Engine {
     }
 }
 
-struct Ended {
-    report: RunReport,
-    evidence: Option<Evidence>,
-    usage: Usage,
-    start: CommitId,
-    folder: Utf8PathBuf,
+fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt: &Attempt) -> PerformResult {
+    let name = House::run_name(&attempt.task, attempt.number);
+    let folder = house.place(&name);
+    let ended = |end, evidence, usage, cut_from| {
+        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from };
+        Event::Task { task: attempt.task.clone(), event }
+    };
+    if !runner.exists(&name) {
+        if attempt.stop_requested {
+            return Ok(Performed {
+                leftovers: vec![folder],
+                ..Performed::event(ended(RunEnd::Stopped, None, None, None))
+            });
+        }
+        runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
+    }
+    let report = runner.wait(&name)?;
+    let usage = Some(usage(house, attempt, &report));
+    match collect(house, facts, attempt, &folder, &report) {
+        Ok((start, evidence)) => {
+            // What a quarantined run left is still written to, and for people to look at.
+            let leftovers = if report.end == RunEnd::Quarantined { Vec::new() } else { vec![folder] };
+            Ok(Performed { leftovers, ..Performed::event(ended(report.end, evidence, usage, start)) })
+        }
+        // It ran and cost money, whatever becomes of its work.
+        Err(error) => Err(PerformError::Half {
+            error: Box::new(error),
+            event: ended(report.end, None, usage, attempt.start.clone()),
+        }),
+    }
 }
 
-fn workplace(house: &House, facts: &TaskFacts, attempt: &Attempt, name: &str) -> Workplace {
-    let settings = facts.repository.main.as_ref().and_then(|main| house.settings_at(main).ok());
-    let identity = settings.map_or_else(|| House::identity(&Ok(Default::default())), |s| House::identity(&s));
-    Workplace {
+fn workplace(
+    house: &House,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    folder: &Utf8Path,
+    base: &CommitId,
+) -> Result<Workplace, PerformError> {
+    Ok(Workplace {
         task: facts.task.id.clone(),
         work_item: facts.task.work_item.clone(),
         attempt: attempt.number,
         branch: facts.task.branch.clone(),
-        directory: house.place(name).join(CODE),
-        identity,
-    }
+        directory: folder.join(CODE),
+        identity: House::identity(&*house.settings_at(base)?),
+    })
 }
 
 /// Cut or continue the branch in a clone of its own, write the task file, and say how the agent is run.
@@ -96,8 +103,7 @@ fn prepare(
     house: &House,
     facts: &TaskFacts,
     attempt: &Attempt,
-    place: &Workplace,
-    folder: &Utf8PathBuf,
+    folder: &Utf8Path,
     name: &str,
 ) -> Result<RunOrder, PerformError> {
     let agent = house.agents.get(&attempt.role).ok_or_else(|| {
@@ -110,10 +116,16 @@ fn prepare(
         Some(start) => start.clone(),
         None => house.forge.base()?.tip,
     };
-    house.forge.prepare(place, &start)?;
-    let documents = place.directory.join(work_item::documents_folder(&facts.task.work_item));
-    let written = files_below(&documents);
-    std::fs::create_dir_all(&documents)?;
+    // The first run has just cut the branch at `start`, a commit of the base branch.
+    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    house.forge.prepare(&place, &start)?;
+    let below = work_item::documents_folder(&facts.task.work_item);
+    let Some((documents, written)) = places::folder_inside(&place.directory, &below)? else {
+        return Err(PerformError::Lasting(format!(
+            "something on the way to {below} is no folder at {start}; remove it from the branch {}",
+            place.branch
+        )));
+    };
     let assignment = Assignment {
         task: facts.task.id.clone(),
         work_item: facts.task.work_item.clone(),
@@ -137,7 +149,7 @@ fn prepare(
         directory: place.directory.clone(),
         environment: launch.environment,
         result_file: Some(assignment.result_file),
-        finish: house.forge.leftover_commands(place, &message),
+        finish: house.forge.leftover_commands(&place, &message),
         deadline_ms: house.program.run_deadline_ms,
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
@@ -145,16 +157,35 @@ fn prepare(
     })
 }
 
-/// What git says. A run that never started, or whose processes may still write, has nothing to collect.
+/// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
+/// nothing to collect.
 fn collect(
     house: &House,
-    place: &Workplace,
-    start: &CommitId,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    folder: &Utf8Path,
     report: &RunReport,
-) -> Result<Option<Evidence>, PerformError> {
-    match report.end {
-        RunEnd::SpawnFailed { .. } | RunEnd::Quarantined => Ok(None),
-        _ => Ok(Some(house.forge.collect(place, start)?)),
+) -> Result<(Option<CommitId>, Option<Evidence>), PerformError> {
+    if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
+        return Ok((attempt.start.clone(), None));
+    }
+    let start = match &attempt.start {
+        Some(start) => start.clone(),
+        None => started_at(folder)?,
+    };
+    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    let evidence = house.forge.collect(&place, &start)?;
+    Ok((Some(start), Some(evidence)))
+}
+
+fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
+    let file = folder.join(START_FILE);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(CommitId::from(text.trim())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(PerformError::Lasting(format!("the place of this attempt is gone: there is no {file}")))
+        }
+        Err(error) => Err(PerformError::Passing(format!("{file}: {error}"))),
     }
 }
 
@@ -164,21 +195,4 @@ fn usage(house: &House, attempt: &Attempt, report: &RunReport) -> Usage {
         (Some(Ok(value)), Some(agent)) => agent.usage(value),
         _ => Usage::default(),
     }
-}
-
-/// Names of the files below a folder of a fresh clone, before any agent was in it. Links are named, not followed.
-fn files_below(folder: &Utf8PathBuf) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut waiting = vec![folder.clone()];
-    while let Some(next) = waiting.pop() {
-        for entry in next.read_dir_utf8().into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                waiting.push(entry.path().to_owned());
-            } else if let Ok(name) = entry.path().strip_prefix(folder) {
-                found.push(name.to_string());
-            }
-        }
-    }
-    found.sort();
-    found
 }

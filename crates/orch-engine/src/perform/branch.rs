@@ -5,6 +5,7 @@ use orch_rules::ids::{CommitId, TaskId};
 use super::{PerformResult, Performed, blocking};
 use crate::engine::Engine;
 use crate::house::House;
+use crate::places;
 
 impl Engine {
     pub(super) async fn publish_branch(
@@ -28,9 +29,13 @@ impl Engine {
     pub(super) async fn clean_up(&self, task: &TaskId, branch: &str, archive: bool) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
         let house = self.house(&row.repository)?;
-        let (id, branch, attempts) = (task.clone(), branch.to_owned(), row.attempt);
-        let places = (1..=attempts).map(|n| house.place(&House::run_name(&id, n))).collect();
+        let checks = self.store.history(task).await?.checks;
+        let runs = (1..=row.attempt).map(|number| House::run_name(task, number));
+        let leftovers = runs.chain(checks.into_iter().map(|check| check.id.to_string()));
+        // Before the row is finished: nobody would look for them afterwards.
+        places::remove(leftovers.map(|name| house.place(&name)).collect()).await?;
+        let (id, branch) = (task.clone(), branch.to_owned());
         blocking(move || Ok(house.forge.clean_up(&id, &branch, archive)?)).await?;
-        Ok(Performed { event: None, leftovers: places })
+        Ok(Performed::nothing())
     }
 }

@@ -7,7 +7,7 @@ use crate::effect::Effect;
 use crate::episode::{Answer, Answered, Episode, EpisodeKind};
 use crate::facts::{Dependencies, TaskFacts};
 use crate::ids::{CheckId, CommitId, EpisodeId, Timestamp};
-use crate::lane::{LaneEntry, LaneState, Line};
+use crate::lane::{LaneEntry, LaneState, Line, Repository};
 use crate::pipeline::{Stage, Target};
 use crate::task::{Hold, Position, Task, Wait};
 
@@ -36,6 +36,17 @@ impl Draft {
         let Self { before, facts, mut guards, mut changes, .. } = self;
         if facts.task == before && guards.is_empty() && changes.is_empty() {
             return ChangeSet::default();
+        }
+        // The lane decides about the same places: without this guard a lane that decided on what it saw a moment ago
+        // would put back a place that was given up, or a task would overwrite a landing that has begun.
+        if changes.iter().any(|c| matches!(c, Change::PutLaneEntry { .. } | Change::DeleteLaneEntry { .. })) {
+            let Repository { id: repository, version, .. } = facts.repository;
+            guards.insert(0, Guard::RepositoryVersion { repository, version });
+        }
+        // The lane passes over a task that rests, so it has to look when that begins or ends.
+        let wake = Change::WakeLane { repository: facts.task.repository.clone() };
+        if rests(&before) != rests(&facts.task) && !facts.lane.is_empty() && !changes.contains(&wake) {
+            changes.push(wake);
         }
         guards.insert(0, Guard::Version { task: before.id, version: before.version });
         changes.insert(0, Change::PutTask { task: facts.task });
@@ -138,12 +149,36 @@ impl Draft {
         for line in [Line::Entry, Line::Landing] {
             self.leave(line);
         }
-        self.change(Change::CancelQueuedWork { task: id.clone() });
+        if !self.stop_run() {
+            self.change(Change::CancelQueuedWork { task: id.clone() });
+        }
         self.change(Change::WakeDependents { on: id });
         self.change(Change::WakeLane { repository });
+        if self.facts.task.position == Position::Done
+            && let Some(stop) = self.facts.task.stop.take()
+        {
+            self.audit(ORCH, "stop_too_late", format!("the stop {} asked for came too late", stop.by));
+        }
     }
 
+    /// Ask the agent that works to end; false if none does. Its launch may still be queued, and whoever cancelled that
+    /// would never hear its end: so nothing is cancelled or cleaned up before the run has ended.
+    pub fn stop_run(&mut self) -> bool {
+        let Some(mut attempt) = self.facts.attempt.clone().filter(|a| a.ended.is_none()) else { return false };
+        if !attempt.stop_requested {
+            attempt.stop_requested = true;
+            self.perform(Effect::StopRun { task: attempt.task.clone(), attempt: attempt.number });
+            self.facts.attempt = Some(attempt.clone());
+            self.change(Change::PutAttempt { attempt });
+        }
+        true
+    }
+
+    /// Remove what the task left on disk and on the forge; while an agent works, its end asks for it.
     pub fn clean_up(&mut self, archive: bool) {
+        if self.facts.attempt.as_ref().is_some_and(|a| a.ended.is_none()) {
+            return;
+        }
         let (task, branch) = (self.facts.task.id.clone(), self.facts.task.branch.clone());
         self.perform(Effect::CleanUp { task, branch, archive });
     }
@@ -284,6 +319,11 @@ impl Draft {
             _ => Vec::new(),
         }
     }
+}
+
+/// What the lane sees as resting.
+fn rests(task: &Task) -> bool {
+    task.hold.is_some() || task.paused || task.stop.is_some()
 }
 
 /// Names a check by its task, commit and moment: it also names the run directory.

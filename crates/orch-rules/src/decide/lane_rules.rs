@@ -3,7 +3,7 @@
 use crate::change::Change;
 use crate::check::{Check, CheckKey};
 use crate::effect::Effect;
-use crate::facts::LandingFacts;
+use crate::facts::{EntryFacts, LandingFacts};
 use crate::ids::{CheckId, TaskId};
 use crate::lane::{Candidate, LaneState};
 
@@ -25,11 +25,16 @@ fn admit(draft: &mut LaneDraft) -> bool {
         return false;
     }
     let serial = repository.serial && draft.facts.policy.serial;
-    let unfinished = draft.facts.entry.iter().any(|e| e.entry.state == LaneState::Admitted);
+    let heeds = draft.facts.policy.dependencies;
+    let ready = |e: &EntryFacts| e.ready || !heeds;
+    // One that was let in and waits for another task now does not hold the line: the other may stand behind it, and
+    // then nobody would ever move.
+    let unfinished = draft.facts.entry.iter().any(|e| e.entry.state == LaneState::Admitted && ready(e));
     if serial && unfinished {
         return false;
     }
-    let Some(next) = draft.facts.entry.iter_mut().find(|e| e.entry.state == LaneState::Queued && e.ready && !e.resting)
+    let Some(next) =
+        draft.facts.entry.iter_mut().find(|e| e.entry.state == LaneState::Queued && ready(e) && !e.resting)
     else {
         return false;
     };

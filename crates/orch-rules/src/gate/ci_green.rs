@@ -10,7 +10,7 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     let Some(code) = head_code(facts) else {
         return Conclusion::pending("the task has no head yet");
     };
-    let newest = facts.checks.iter().take(1).find(|check| matches!(&check.key, CheckKey::Code(key) if key == code));
+    let newest = facts.checks.iter().rev().find(|check| matches!(&check.key, CheckKey::Code(key) if key == code));
     let Some(check) = newest else {
         return Conclusion {
             wants: Some(Want::Check),

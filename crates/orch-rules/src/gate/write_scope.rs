@@ -11,6 +11,7 @@ use super::Conclusion;
 use super::delivery::{Delivery, delivery};
 use crate::facts::TaskFacts;
 use crate::pipeline::{Stage, StageKind, document_matches};
+use crate::work_item::documents_folder;
 
 /// A path is a test file's if one of its folders has one of these names, letter case ignored.
 pub const TEST_FOLDERS: [&str; 8] =
@@ -54,13 +55,17 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     };
     let Delivery { stage, evidence, .. } = &delivery;
     let owner = stage.role.map_or("nobody", crate::pipeline::Role::name);
-    let documents = evidence.documents.iter().map(|document| document.path.as_str());
+    // Removed documents stand among the changed paths: there is no text of them to know.
+    let folder = format!("{}/", documents_folder(&facts.task.work_item));
+    let removed = evidence.changed.iter().filter_map(|path| path.strip_prefix(&folder));
+    let documents = evidence.documents.iter().map(|document| document.path.as_str()).chain(removed);
+    let code = evidence.changed.iter().map(String::as_str).filter(|path| !path.starts_with(&folder));
     let strayed: Vec<&str> = match stage.kind {
         StageKind::Build => documents.filter(|path| belongs_to_another(facts, stage, path)).collect(),
         kind => {
             let strange = documents.filter(|path| !names(stage, path));
             let is_free = |path: &&str| kind == StageKind::Check && is_test_file(path);
-            strange.chain(evidence.changed.iter().map(String::as_str).filter(|path| !is_free(path))).collect()
+            strange.chain(code.filter(|path| !is_free(path))).collect()
         }
     };
     if !strayed.is_empty() {

@@ -245,6 +245,12 @@ fn hostile_front_matter_is_bounded() {
     }
     bomb.push_str("result: PASS\n---\n");
     assert!(read(&bomb).fields.is_err());
+    let aliases = |count: usize| {
+        let anchors: String = (0..count).map(|n| format!("a{n}: &a{n} x\nb{n}: *a{n}\n")).collect();
+        read(&format!("---\n{anchors}---\n")).fields
+    };
+    assert_eq!(aliases(2).unwrap()["b1"], "x");
+    assert!(aliases(17).is_err());
     let deep = format!("---\na: {}{}\n---\n", "[".repeat(5_000), "]".repeat(5_000));
     assert!(read(&deep).fields.is_err());
     let large = format!("---\na: {}\n---\n", "x".repeat(100 * 1024));

@@ -40,7 +40,7 @@ pub fn plan(changes: &ChangeSet, finish: Option<&Finish>) -> StoreResult<Vec<Ste
     // aggregates must not wait for each other crosswise.
     let mut wakes: Vec<_> =
         changes.changes.iter().filter_map(|change| change::wake_order(change).map(|order| (order, change))).collect();
-    wakes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    wakes.sort_by_key(|(order, _)| *order);
     for (_, change) in wakes {
         change::steps(change, changes, &mut steps)?;
     }

@@ -1,7 +1,7 @@
 //! What people look at, and small look-ups.
 
 use orch_ports::store::{
-    Accepted, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkRow,
+    Accepted, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkId, WorkRow,
 };
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
@@ -42,14 +42,21 @@ pub(crate) fn accepted(answers: &[Answer]) -> StoreResult<Accepted> {
     Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answer.filter(|_| duplicate) })
 }
 
-/// A claimed row with what sorts it, from [`crate::plan::claim`]; an unreadable one with its id, fence and why.
-pub(crate) fn claimed(row: &Row) -> StoreResult<(i64, Result<Work, (i64, i64, StoreError)>)> {
+/// A claimed row; its job may be one that this release cannot read.
+pub(crate) struct Claimed {
+    pub(crate) id: WorkId,
+    pub(crate) fence: i64,
+    /// Higher goes first.
+    pub(crate) priority: i64,
+    pub(crate) work: StoreResult<Work>,
+}
+
+/// A row of [`crate::plan::claim`].
+pub(crate) fn claimed(row: &Row) -> StoreResult<Claimed> {
     let what = "a work row";
-    let (id, fence, priority) = (int(what, row, 0)?, int(what, row, 6)?, int(what, row, 8)?);
-    let work = claimed_job(id, row)
-        .and_then(|job| Ok(Work { id, job, attempt: count(what, row, 5)?, fence }))
-        .map_err(|error| (id, fence, error));
-    Ok((priority, work))
+    let (id, fence) = (int(what, row, 0)?, int(what, row, 6)?);
+    let work = claimed_job(id, row).and_then(|job| Ok(Work { id, job, attempt: count(what, row, 5)?, fence }));
+    Ok(Claimed { id, fence, priority: int(what, row, 8)?, work })
 }
 
 fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {

@@ -63,7 +63,7 @@ async fn a_task_comes_back_as_it_was_written(world: World) {
 
 async fn the_newest_attempt_and_the_lost_ones_of_this_visit(world: World) {
     shop(&*world.store, &["a", "b"]).await;
-    let mut rows = vec![
+    let mut rows = [
         ended("a", 1, RunEnd::Lost),
         ended("a", 2, RunEnd::Lost),
         ended("a", 3, RunEnd::Completed),

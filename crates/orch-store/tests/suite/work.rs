@@ -142,7 +142,7 @@ async fn claim_takes_the_most_urgent_first_and_passes_over_kinds(world: World) {
     let without = vec!["run_agent".to_owned()];
     let ask = |limit, without| Claim { owner: "me".into(), limit, without };
     let first = world.store.claim(ask(4, without.clone())).await.unwrap();
-    assert_eq!(branches(&first), ["decide_task", "decide_task", "stop_run", "u/b2"]);
+    assert_eq!(branches(&first), ["decide_task", "stop_run", "decide_task", "u/b2"]);
     assert_eq!(first[0].job, Job::DecideTask { task: "u".into() });
     assert_eq!(branches(&world.store.claim(ask(9, without)).await.unwrap()), ["a/b1"]);
     assert_eq!(branches(&world.store.claim(ask(9, vec![])).await.unwrap()), ["run_agent"]);

@@ -2,8 +2,8 @@
 
 use camino::Utf8PathBuf;
 use orch_git::{
-    BranchName, CandidateRequest, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest, FileAt,
-    Forge as Repository, Landing as Landed, Merged, RepoPath, Signature, Synced, TaskKey,
+    BranchName, CandidateRequest, ChangeStatus, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest,
+    FileAt, Forge as Repository, Landing as Landed, Merged, RepoPath, Signature, Synced, TaskKey,
 };
 use orch_ports::forge::{Base, CandidateOrder, Forge, ForgeError, ForgeResult, Identity, Landing, Workplace};
 use orch_rules::attempt::{DocumentFact, Evidence};
@@ -95,8 +95,12 @@ impl Forge for LocalForge {
         let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
         let request = EvidenceRequest { start: &begun, main: &main, head: &head, documents: &documents, limits };
         let found = self.repository.evidence(request).map_err(told)?;
-        let outside: Vec<_> =
-            found.changed.iter().filter(|c| !documents.contains(&c.path)).map(|c| c.path.clone()).collect();
+        let outside: Vec<_> = found
+            .changed
+            .iter()
+            .filter(|c| !documents.contains(&c.path) || c.status == ChangeStatus::Deleted)
+            .map(|c| c.path.clone())
+            .collect();
         Ok(Evidence {
             start: start.clone(),
             head: ours(&head),

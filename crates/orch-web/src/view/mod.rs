@@ -2,23 +2,27 @@
 //!
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
+mod answer;
 mod lane;
 mod queue;
 mod request;
+mod run;
 mod task;
 mod time;
 mod usage;
 mod wait;
 
+pub use answer::{AnswerView, HealthView, LogView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
 pub use queue::{
     AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,
     RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
+pub use run::{AttemptView, CheckView};
 pub use task::{
-    AnswerView, AttemptView, CheckView, DependencyView, EpisodeAnswerView, EpisodeView, HealthView, LogView, StageView,
-    TaskDetailView, TaskList, TaskPlaceView, TaskView, TimelineView, WorkView,
+    DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
+    TimelineView, WorkView,
 };
 pub use time::rfc3339;
 pub use usage::UsageView;

@@ -83,11 +83,10 @@ pub struct AgentSlots {
 pub struct Reconcile {
     /// Whether it runs.
     pub enabled: bool,
-    /// Tasks it set going again since the start of the service.
-    pub unblocked_total: u64,
-    /// Why it does not run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    /// Tasks it set going again; `null` as long as nobody counts them, which is not zero.
+    pub unblocked_total: Option<u64>,
+    /// What it does, and what it does not.
+    pub why: String,
 }
 
 /// The lines to start.
@@ -230,9 +229,11 @@ impl From<QueueSources<'_>> for QueueReport {
             },
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
             reconcile: Reconcile {
-                enabled: false,
-                unblocked_total: 0,
-                why: Some("the built-in board loses no events; the sweep comes with the outside trackers".to_owned()),
+                enabled: true,
+                unblocked_total: None,
+                why: "every unfinished task and every lane is decided again regularly; what that sets going is not \
+                      counted"
+                    .to_owned(),
             },
             serial_gate: SerialGate {
                 enabled: policy.is_none_or(|policy| policy.serial),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orch_engine::desk::{Answer, LogChunk, TaskDetail};
+use orch_engine::desk::TaskDetail;
 use orch_ports::store::UsageRow;
-use orch_rules::attempt::{Attempt, RunEnd};
-use orch_rules::check::{Check, CheckKey, CheckOutcome};
+use orch_rules::attempt::Attempt;
 use orch_rules::episode::{self, Episode, EpisodeKind};
 use orch_rules::ids::{AttemptNumber, WorkItemId};
 use orch_rules::lane::Line;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::lane::cause;
+use super::run::{AttemptView, CheckView};
 use super::time::rfc3339;
 use super::usage::UsageView;
 use super::wait::{WaitView, human_text};
@@ -317,118 +317,6 @@ impl EpisodeView {
     }
 }
 
-/// One try of one agent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AttemptView {
-    /// From 1, within the task.
-    pub number: u32,
-    /// At which stage.
-    pub stage: String,
-    /// Who.
-    pub role: String,
-    /// `running`, `completed`, `failed`, `timed_out`, `stalled`, `stopped`, `lost`, `quarantined`, `spawn_failed`.
-    pub outcome: String,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Commits it made; absent if nothing could be collected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commits: Option<u32>,
-    /// Documents it wrote.
-    pub documents: Vec<String>,
-    /// Files it changed beside documents; absent if nothing could be collected.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed_files: Option<u32>,
-    /// What it used; absent if unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<UsageView>,
-    /// Asked for.
-    pub requested_at: String,
-    /// Ended.
-    pub ended_at: Option<String>,
-}
-
-impl AttemptView {
-    fn of(attempt: &Attempt, usage: Option<&Vec<&UsageRow>>) -> Self {
-        let (outcome, reason) = attempt.ended.as_ref().map_or(("running", None), |ended| outcome(&ended.how));
-        let evidence = attempt.ended.as_ref().and_then(|ended| ended.evidence.as_ref());
-        Self {
-            number: attempt.number,
-            stage: attempt.stage.to_string(),
-            role: attempt.role.name().to_owned(),
-            outcome: outcome.to_owned(),
-            reason,
-            commits: evidence.map(|evidence| evidence.commits),
-            documents: evidence
-                .map(|evidence| evidence.documents.iter().map(|document| document.path.clone()).collect())
-                .unwrap_or_default(),
-            changed_files: evidence.map(|evidence| evidence.changed_total),
-            usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))),
-            requested_at: rfc3339(attempt.requested_at),
-            ended_at: attempt.ended.as_ref().map(|ended| rfc3339(ended.at)),
-        }
-    }
-}
-
-fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
-    match end {
-        RunEnd::Completed => ("completed", None),
-        RunEnd::Failed { reason } => ("failed", Some(reason.clone())),
-        RunEnd::TimedOut => ("timed_out", None),
-        RunEnd::Stalled => ("stalled", None),
-        RunEnd::Stopped => ("stopped", None),
-        RunEnd::Lost => ("lost", None),
-        RunEnd::Quarantined => ("quarantined", None),
-        RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
-    }
-}
-
-/// One run of the test command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CheckView {
-    /// Identity.
-    pub id: String,
-    /// `head` (the task's own) or `candidate` (combined with main).
-    pub of: String,
-    /// What was checked out.
-    pub commit: String,
-    /// `running`, `passed`, `failed`, `unknown`; unknown never passes.
-    pub outcome: String,
-    /// Why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The failing part of its output.
-    pub excerpt: String,
-    /// Asked for.
-    pub requested_at: String,
-    /// Ended.
-    pub ended_at: Option<String>,
-}
-
-impl From<&Check> for CheckView {
-    fn from(check: &Check) -> Self {
-        let (outcome, reason) = match &check.outcome {
-            None => ("running", None),
-            Some(CheckOutcome::Passed) => ("passed", None),
-            Some(CheckOutcome::Failed { reason }) => ("failed", Some(reason.clone())),
-            Some(CheckOutcome::Unknown { reason }) => ("unknown", Some(reason.clone())),
-        };
-        Self {
-            id: check.id.to_string(),
-            of: match check.key {
-                CheckKey::Code(_) => "head".to_owned(),
-                CheckKey::Candidate(_) => "candidate".to_owned(),
-            },
-            commit: check.commit.to_string(),
-            outcome: outcome.to_owned(),
-            reason,
-            excerpt: check.excerpt.clone(),
-            requested_at: rfc3339(check.requested_at),
-            ended_at: check.ended_at.map(rfc3339),
-        }
-    }
-}
-
 /// A task that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DependencyView {
@@ -479,45 +367,4 @@ pub struct TimelineView {
     pub rule: String,
     /// One sentence.
     pub text: String,
-}
-
-/// The answer to a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AnswerView {
-    /// One sentence.
-    pub text: String,
-    /// Stored, and handled later.
-    pub pending: bool,
-}
-
-impl From<Answer> for AnswerView {
-    fn from(answer: Answer) -> Self {
-        Self { text: answer.text, pending: answer.pending }
-    }
-}
-
-/// Part of a run's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LogView {
-    /// The run's name.
-    pub run: String,
-    /// Safe for a terminal and a page.
-    pub text: String,
-    /// Ask from this offset next.
-    pub next: u64,
-    /// Nothing more will come.
-    pub ended: bool,
-}
-
-impl From<LogChunk> for LogView {
-    fn from(chunk: LogChunk) -> Self {
-        Self { run: chunk.run, text: chunk.text, next: chunk.next, ended: chunk.ended }
-    }
-}
-
-/// How the service is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HealthView {
-    /// `ok`.
-    pub status: String,
 }

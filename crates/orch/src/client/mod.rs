@@ -67,8 +67,16 @@ impl Caller {
     /// [`Exit::Settings`] if its files are there and cannot be read.
     pub fn running(state: &Utf8Path) -> Result<Option<Self>, Failure> {
         let Some(running) = Running::read(state)? else { return Ok(None) };
-        let remote = Remote::new(running.base(), running.token);
-        Ok(remote.answers().then_some(Self { way: Way::Remote(remote), person: None }))
+        let caller = Self::remote(running.base(), running.token);
+        Ok(Some(caller).filter(Self::answers))
+    }
+
+    /// Whether somebody of ours is there.
+    fn answers(&self) -> bool {
+        match &self.way {
+            Way::Remote(remote) => remote.answers(),
+            Way::Local(_) => true,
+        }
     }
 
     /// Names the person who asks, for the audit trail.
@@ -124,7 +132,7 @@ impl Caller {
 /// The answer as `T`, or the refusal as a failure.
 ///
 /// # Errors
-/// [`Exit::NotFound`], [`Exit::Refused`], [`Exit::Usage`] for a request that is wrong in itself, [`Exit::Settings`]
+/// [`Exit::NotFound`], [`Exit::Refused`] (by the rules, or because the request is wrong in itself), [`Exit::Settings`]
 /// for a token that is not accepted, [`Exit::Failed`] for a service that cannot work, [`Exit::Internal`] for an answer
 /// that cannot be understood.
 pub fn answer<T: DeserializeOwned>(reply: Reply, path: &str) -> Result<T, Failure> {
@@ -140,10 +148,9 @@ pub fn answer<T: DeserializeOwned>(reply: Reply, path: &str) -> Result<T, Failur
 
 fn refusal(reply: &Reply) -> Failure {
     let exit = match reply.status {
-        400 | 413 | 415 => Exit::Usage,
         401 | 403 | 421 => Exit::Settings,
         404 => Exit::NotFound,
-        409 => Exit::Refused,
+        400 | 409 | 413 | 415 => Exit::Refused,
         503 => Exit::Failed,
         _ => Exit::Internal,
     };
@@ -187,11 +194,11 @@ mod tests {
     fn a_refusal_ends_with_its_code_and_says_what_to_do() {
         let json = serde_json::json!({"error": "x", "why": "no\u{1b}[2J", "fix": "do"});
         for (status, exit) in [
-            (400, Exit::Usage),
+            (400, Exit::Refused),
             (401, Exit::Settings),
             (404, Exit::NotFound),
             (409, Exit::Refused),
-            (413, Exit::Usage),
+            (413, Exit::Refused),
             (421, Exit::Settings),
             (503, Exit::Failed),
             (500, Exit::Internal),

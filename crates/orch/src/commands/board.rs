@@ -67,7 +67,11 @@ pub fn lines(
             lines.push(String::new());
         }
     }
-    lines.push(if list.tasks.is_empty() { empty(repositories, all, screen) } else { summary(&list.tasks, screen) });
+    if list.tasks.is_empty() {
+        lines.extend(empty(repositories, all, screen));
+    } else {
+        lines.push(summary(&list.tasks, screen));
+    }
     lines
 }
 
@@ -148,11 +152,14 @@ fn summary(tasks: &[TaskView], screen: &Screen) -> String {
     screen.styled(Style::Faint, &words.join(" · "))
 }
 
-fn empty(repositories: &[RepositoryView], all: bool, screen: &Screen) -> String {
+fn empty(repositories: &[RepositoryView], all: bool, screen: &Screen) -> Vec<String> {
     let command = |text: &str| screen.styled(Style::Command, text);
     if repositories.is_empty() {
-        return format!("No repository yet. Begin in one with: {}", command("orch init"));
+        return vec![format!("No repository yet. Begin in one with: {}", command("orch init"))];
     }
-    let more = if all { String::new() } else { format!(" What has ended: {}", command("orch board --all")) };
-    format!("Nothing on the board. Open a task: {}{more}", command("orch new \"What is wanted\""))
+    let mut lines = vec![format!("Nothing on the board. Open a task: {}", command("orch new \"What is wanted\""))];
+    if !all {
+        lines.push(format!("What has ended: {}", command("orch board --all")));
+    }
+    lines
 }

@@ -46,15 +46,15 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
     let mut offset = 0;
     loop {
         let part: LogView = caller.read(&format!("{task}/log?attempt={attempt}&offset={offset}"))?;
-        let nothing_new = part.next <= offset;
-        offset = part.next;
         if !part.text.is_empty() {
             screen.json(&part);
         }
         for line in printed.take(&part.text) {
             screen.line(&line);
         }
-        if nothing_new && (part.ended || !args.follow) {
+        let nothing_new = part.next <= offset;
+        offset = part.next;
+        if part.ended || (nothing_new && !args.follow) {
             break;
         }
         if nothing_new {

@@ -19,7 +19,7 @@ mod send;
 pub mod show;
 pub mod start;
 pub mod stop;
-mod text;
+pub mod text;
 pub mod unfreeze;
 
 #[cfg(test)]

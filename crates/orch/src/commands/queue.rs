@@ -59,25 +59,18 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         lines.extend(repository(line, landing, screen, now));
     }
     lines.push(String::new());
-    let before = lines.len();
     lines.extend(held_back(report, screen, now));
     for (name, why) in
         [("serial", &report.serial_gate.why), ("stop", &report.stop.why), ("depend", &report.task_deps.why)]
     {
         lines.extend(why.iter().map(|why| row(name, &screen.styled(Style::Attention, &clean(why)), screen)));
     }
-    let off = [
-        ("sweep", report.reconcile.why.clone()),
-        ("deploy", Some(report.deploy.why.clone()).filter(|_| !report.deploy.enabled)),
-    ];
-    for (name, why) in off {
-        let why = why.map(|why| wrap(&format!("off: {}", clean(&why)), screen.width().saturating_sub(LEFT)));
-        for (index, part) in why.unwrap_or_default().iter().enumerate() {
+    let (sweep, deploy) = (&report.reconcile, &report.deploy);
+    for (name, enabled, why) in [("sweep", sweep.enabled, &sweep.why), ("deploy", deploy.enabled, &deploy.why)] {
+        let text = format!("{}: {}", if enabled { "on" } else { "off" }, clean(why));
+        for (index, part) in wrap(&text, screen.width().saturating_sub(LEFT)).iter().enumerate() {
             lines.push(row(if index == 0 { name } else { "" }, &screen.styled(Style::Faint, part), screen));
         }
-    }
-    if lines.len() == before {
-        lines.pop();
     }
     lines
 }

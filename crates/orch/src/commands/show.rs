@@ -58,7 +58,7 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
     if let Some(command) = &detail.bring_home {
         lines.push(String::new());
         lines.push(screen.styled(Style::Strong, "Bring it home, in your own repository"));
-        lines.push(format!("  {}", screen.styled(Style::Command, &clean(command))));
+        lines.push(format!("  {}", screen.styled(Style::Command, &printable(command))));
     }
     lines
 }
@@ -149,11 +149,17 @@ fn line(detail: &TaskDetailView) -> String {
 fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
     let mut lines = Vec::new();
     for episode in detail.episodes.iter().filter(|episode| episode.answer.is_none()) {
+        let what = match episode.kind.as_str() {
+            "approval" => "approval of",
+            "questions" => "answers, for",
+            _ => "your word on",
+        };
+        let about = format!("  {what} {}, asked {}", short(&episode.about), utc(&episode.opened_at));
+        lines.push(fit(&about, screen.width()));
         // What it waits for was said above, in the same words.
-        let said = detail.task.waiting_on.iter().any(|wait| wait.text == episode.text);
-        let text = if said && !episode.questions.is_empty() { "" } else { &episode.text };
-        for part in wrap(&clean(text), screen.width().saturating_sub(2)) {
-            lines.push(format!("  {}", screen.styled(Style::Attention, &part)));
+        if !detail.task.waiting_on.iter().any(|wait| wait.text == episode.text) {
+            let parts = wrap(&clean(&episode.text), screen.width().saturating_sub(2));
+            lines.extend(parts.iter().map(|part| format!("  {}", screen.styled(Style::Attention, part))));
         }
         for (index, question) in episode.questions.iter().enumerate() {
             let parts = wrap(&clean(question), screen.width().saturating_sub(7));
@@ -162,8 +168,6 @@ fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
                 format!("    {} {part}", pad(&number, 2))
             }));
         }
-        let about = format!("about {}, asked {}", short(&episode.about), utc(&episode.opened_at));
-        lines.push(format!("  {}", screen.styled(Style::Faint, &about)));
     }
     lines
 }
@@ -216,9 +220,11 @@ fn delivery(attempt: &AttemptView) -> String {
         parts.push("nothing committed".to_owned());
     }
     match (&attempt.usage, attempt.outcome.as_str()) {
-        (Some(used), _) => parts.push(usage_short(used)),
         (None, "running") => {}
-        (None, _) => parts.push("usage unknown".to_owned()),
+        (used, _) => parts.push(match used.as_ref().map(usage_short).as_deref() {
+            None | Some("unknown") => "usage unknown".to_owned(),
+            Some(known) => known.to_owned(),
+        }),
     }
     parts.join(" · ")
 }

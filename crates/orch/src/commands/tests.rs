@@ -145,10 +145,8 @@ fn the_board_of_two_repositories_one_of_them_frozen() {
 fn an_empty_board_says_how_to_begin() {
     let nothing = TaskList { tasks: Vec::new(), stages: Vec::new() };
     let known = board::lines(&nothing, &[repository("shop")], false, &plain("80"), now());
-    assert_eq!(
-        known,
-        ["Nothing on the board. Open a task: orch new \"What is wanted\" What has ended: orch board --all"]
-    );
+    let how = ["Nothing on the board. Open a task: orch new \"What is wanted\"", "What has ended: orch board --all"];
+    assert_eq!(known, how);
     let unknown = board::lines(&nothing, &[], false, &plain("80"), now());
     assert_eq!(unknown, ["No repository yet. Begin in one with: orch init"]);
 }
@@ -330,9 +328,9 @@ fn report() -> QueueReport {
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
         reconcile: Reconcile {
-            enabled: false,
-            unblocked_total: 0,
-            why: Some("the built-in board loses no events; the sweep comes with the outside trackers".to_owned()),
+            enabled: true,
+            unblocked_total: None,
+            why: "every unfinished task and every lane is decided again regularly".to_owned(),
         },
         serial_gate: SerialGate {
             enabled: true,

@@ -1,22 +1,143 @@
 //! `orch demo`: two issues carried to main in a throw-away repository, by the real service.
+//!
+//! | room | idea |
+//! |---|---|
+//! | [`folder`] | the throw-away folder: project, settings, script |
+//! | [`service`] | this program once more, as `orch up` |
+//! | [`events`] | what may happen while one waits: Ctrl-C, a line from the person, words of the service |
+//! | [`journey`] | opening the issues, watching them, answering what they ask |
+//! | [`picture`] | the journey as lines of text |
+//! | [`terminal`] | where these lines go: one block redrawn in place, or appended |
+//! | [`report`] | `report.json`: every commit that landed, tested once more on an empty checkout |
+//! | [`closing`] | the last words, and the answer for programs |
+
+mod closing;
+mod events;
+mod folder;
+mod journey;
+mod picture;
+mod report;
+mod service;
+mod terminal;
+
+use std::time::Instant;
 
 use clap::Args;
 
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
+use events::Events;
+use folder::Folder;
+use journey::{Approval, Journey};
+use service::Service;
+use terminal::Terminal;
+
 /// See it work: two issues, carried to main in a throw-away repository.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Approve yourself, from another terminal or here.
+    /// Approve yourself: here if this is a terminal, from another one, or both.
     #[arg(long)]
     pub manual: bool,
-    /// Keep the folder, and say where it is.
+    /// Keep the folder, and tell where it is.
     #[arg(long)]
     pub keep: bool,
 }
 
-/// Runs it.
-pub fn run(_: &DemoArgs, _: &Screen, _: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
-    Err(Failure::new(Exit::Failed, "not there yet"))
+/// Why the demo did not come to its end.
+#[derive(Debug)]
+enum Trouble {
+    /// The person had enough.
+    Interrupted,
+    /// Something failed.
+    Failed(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Carries the demo's issues to main and tests what landed. The folder is removed at the end unless `--keep` was
+/// given or something failed.
+///
+/// # Errors
+/// [`Exit::Failed`] if an issue did not land, if a commit on main fails its own tests, or if the demo was interrupted;
+/// else what the step that failed says.
+pub fn run(args: &DemoArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let begun = Instant::now();
+    folder::look_for_tools(env)?;
+    let events = Events::listen()?;
+    let mut folder = Folder::create()?;
+    let mut terminal = Terminal::of_process(screen, env);
+    let ended = carry(args, screen, env, &mut folder, &events, &mut terminal, begun);
+    terminal.settle();
+    match ended {
+        Ok(()) if args.keep => {
+            folder.keep();
+            Ok(())
+        }
+        Ok(()) => folder.remove(),
+        Err(Trouble::Interrupted) => {
+            let what = if args.keep {
+                folder.keep();
+                format!("interrupted; everything is in {}", folder.top())
+            } else {
+                folder.remove()?;
+                "interrupted; the service was stopped and the folder removed".to_owned()
+            };
+            Err(Failure::new(Exit::Failed, what).fix("start again: orch demo"))
+        }
+        Err(Trouble::Failed(mut failure)) => {
+            folder.keep();
+            failure.place.get_or_insert_with(|| folder.top().to_string());
+            failure.fix.get_or_insert_with(|| format!("the folder was kept; the service's log is {}", folder.log()));
+            Err(failure)
+        }
+    }
+}
+
+/// Everything between the folder and the last word.
+fn carry(
+    args: &DemoArgs,
+    screen: &Screen,
+    env: &dyn Fn(&str) -> Option<String>,
+    folder: &mut Folder,
+    events: &Events,
+    terminal: &mut Terminal,
+    begun: Instant,
+) -> Result<(), Trouble> {
+    let issues = orch_testkit::sample::demo_issues();
+    terminal.say(&closing::greeting(screen, issues.len()));
+    let base = folder.furnish(&issues)?;
+    let mut service = Service::start(folder, events)?;
+    let approval = match (args.manual, screen.is_interactive()) {
+        (false, _) => Approval::ByDemo,
+        (true, true) => Approval::Asked,
+        (true, false) => Approval::Elsewhere,
+    };
+    let mut journey = Journey::open(service.caller()?, approval, folder, &issues)?;
+    let watched = journey.watch(&mut service, events, terminal, screen, begun);
+    if let Err(trouble) = &watched {
+        terminal.settle();
+        if matches!(trouble, Trouble::Interrupted) {
+            terminal.say("\nending what is under way …");
+        }
+        journey.call_off();
+    }
+    service.stop();
+    watched?;
+    terminal.settle();
+    let main = folder.bring_home(base)?;
+    let report = report::test_every_commit(folder, &main, env, events, terminal)?;
+    let travellers = journey.travellers();
+    closing::answer(screen, travellers, &main, begun.elapsed());
+    let failure = closing::failure(travellers, &report);
+    for line in
+        closing::lines(screen, travellers, &main, &report, folder, begun.elapsed(), args.keep || failure.is_some())
+    {
+        terminal.say(&line);
+    }
+    failure.map_or(Ok(()), |failure| Err(Trouble::Failed(failure)))
 }

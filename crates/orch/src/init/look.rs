@@ -57,7 +57,7 @@ pub fn look(args: &InitArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Loo
             .at(top.as_str())
             .fix("clone it (`git clone PATH`) and run `orch init` in the clone"));
     }
-    if false {
+    if source.shallow {
         return Err(git_failure(Error::Shallow(source.root)));
     }
     let program = git.program().to_path_buf();

@@ -244,11 +244,43 @@ fn row<T>(key: &Key<T>, defaults: &T) -> String {
     format!("| `{}` | {expected} | {default} | {variable} | {} |\n", key.name, key.doc.replace('|', "\\|"))
 }
 
-/// Variables that say where things are; they have no place in the file.
-const PLACES: &[(&str, &str)] = &[
+/// Variables that have no key in the file.
+const WITHOUT_KEY: &[(&str, &str)] = &[
     ("ORCH_CONFIG", "The host file, instead of `$XDG_CONFIG_HOME/orch/host.toml` (`~/.config/orch/host.toml`)."),
     ("ORCH_STATE_DIR", "The state folder, instead of `$XDG_STATE_HOME/orch` (`~/.local/state/orch`)."),
+    ("ORCH_PERSON", "Who commands are recorded as; `$USER` if not set."),
+    (
+        "ORCH_LOG",
+        "What `orch up` logs on stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as \
+         `info,orch_engine=debug`. `info` if not set.",
+    ),
+    ("NO_COLOR", "No colours if it is set and not empty."),
 ];
+
+#[test]
+fn every_variable_that_the_command_reads_is_in_the_reference() {
+    fn texts(folder: &std::path::Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                texts(&path, all);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                all.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut all = String::new();
+    texts(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut all);
+    let reference = reference();
+    let missing: Vec<&str> = all
+        .split('"')
+        .filter(|text| text.starts_with("ORCH_") && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+        // Read by the test that writes the reference, not by the command.
+        .filter(|name| *name != "ORCH_BLESS" && !name.ends_with('_'))
+        .filter(|name| !reference.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "not in the reference: {missing:?}");
+}
 
 fn reference() -> String {
     const HEAD: &str = "| key | value | default | variable | meaning |\n|---|---|---|---|---|\n";
@@ -277,12 +309,11 @@ fn reference() -> String {
     ));
     keys::REPOSITORY.iter().for_each(|k| text.push_str(&row(k, &RepositoryEntry::default())));
     text.push_str("\n## Variables without a key\n\n| variable | meaning |\n|---|---|\n");
-    for (name, doc) in PLACES {
+    for (name, doc) in WITHOUT_KEY {
         text.push_str(&format!("| `{name}` | {doc} |\n"));
     }
     text.push_str(
-        "| `NO_COLOR` | No colours, whatever it is set to. |\n\n\
-         ## Variables without effect\n\nNothing in this version acts on these; setting one is answered by a warning:\n",
+        "\n## Variables without effect\n\nNothing in this version acts on these; setting one is answered by a warning:\n",
     );
     for name in keys::WITHOUT_EFFECT {
         text.push_str(&format!("- `{name}`\n"));

@@ -29,11 +29,11 @@ pub fn with_caller(
     for warning in warnings {
         screen.warn(&warning.to_string());
     }
-    let person = env("ORCH_PERSON").or_else(|| env("USER"));
+    let person = super::person(env);
     let begun = Instant::now();
     let lock = loop {
         if let Some(caller) = Caller::running(&host.paths.state)? {
-            return command(&caller.person(person));
+            return command(&caller.person(Some(person)));
         }
         if let Some(lock) = DataLock::take(&host.paths.state)? {
             break lock;
@@ -51,10 +51,11 @@ pub fn with_caller(
         .build()
         .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
     let wired = runtime.block_on(wire(&host, lock, env))?;
+    screen.warn("no service runs here, so nothing moves until you start one: orch up");
     let token = uuid::Uuid::new_v4().to_string();
-    let guard = Guard::new(token.clone(), person.clone().unwrap_or_else(|| "somebody".to_owned()));
+    let guard = Guard::new(token.clone(), person.clone());
     let router = orch_web::router(Arc::new(Desk::alone(wired.engine.clone())), guard);
-    let caller = Caller::local(router, token, runtime.handle().clone()).person(person);
+    let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person));
     let done = command(&caller);
     drop(caller);
     runtime.block_on(wired.close());

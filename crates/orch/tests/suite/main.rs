@@ -1,3 +1,15 @@
 //! The command as a whole, run as its users run it.
 
+#![allow(clippy::unwrap_used, reason = "in a helper of tests, too, a panic is how a test fails")]
+
 mod bad_input;
+#[cfg(feature = "demo")]
+mod carried;
+#[cfg(feature = "demo")]
+mod demo;
+#[cfg(feature = "demo")]
+mod line;
+#[cfg(feature = "demo")]
+mod restart;
+#[cfg(feature = "demo")]
+mod self_hosting;

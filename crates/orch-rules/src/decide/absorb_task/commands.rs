@@ -146,7 +146,13 @@ fn retry_stuck(draft: &mut Draft) {
             draft.request_check(check.commit, check.key);
         }
         _ if draft.stage().is_some_and(|s| s.kind.in_lane() && s.role.is_none()) => {}
-        _ => draft.enter_again(),
+        _ => {
+            // The agent of the new visit is told what the one before was told, or what was wrong with its work.
+            if draft.facts.task.rework.is_none() {
+                draft.facts.task.rework = draft.visit_attempt().and_then(|a| a.rework.clone());
+            }
+            draft.enter_again();
+        }
     }
 }
 
@@ -184,8 +190,10 @@ pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
         return refuse(draft, "a task cannot wait for itself");
     }
     draft.audit(by, "depend", format!("waits for {on}"));
+    let repository = draft.facts.task.repository.clone();
     draft.change(Change::AddDependency { task: task.clone(), on: on.clone() });
     draft.change(Change::Wake { task });
+    draft.change(Change::WakeLane { repository });
     Ok("waits for it".to_owned())
 }
 

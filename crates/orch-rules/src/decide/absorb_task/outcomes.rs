@@ -45,8 +45,11 @@ pub fn run_ended(
         let (stage, at) = (attempt.stage.clone(), draft.now);
         draft.change(Change::AddUsage { task, attempt: number, stage, usage: usage.clone(), at });
     }
-    if !draft.facts.task.position.is_terminal()
-        && let Some(evidence) = evidence
+    if draft.facts.task.position.is_terminal() {
+        // The task ended while this agent worked: what that left undone is done now.
+        draft.change(Change::CancelQueuedWork { task: draft.facts.task.id.clone() });
+        draft.clean_up(draft.facts.task.position == Position::Cancelled);
+    } else if let Some(evidence) = evidence
         && moves_head(draft, end)
     {
         move_head(draft, evidence);
@@ -60,7 +63,9 @@ fn settle(draft: &mut Draft, number: AttemptNumber, usage: Option<&Usage>) {
     if let Some((budget, reserved)) = draft.facts.policy.budget.clone() {
         // Unknown usage never looks like zero: then the whole reservation counts as spent.
         let spent_micros = usage.and_then(|u| u.cost_micros).unwrap_or(reserved);
-        draft.change(Change::Settle { budget, holder: holder.clone(), spent_micros });
+        draft.change(Change::Settle { budget: budget.clone(), holder: holder.clone(), spent_micros });
+        // What was set aside and not spent may be enough for whoever waits for money.
+        draft.change(Change::WakeSlotWaiters { key: budget });
     }
     draft.change(Change::ReleaseSlot { key: SLOT_RUNS.to_owned(), holder });
     draft.change(Change::WakeSlotWaiters { key: SLOT_RUNS.to_owned() });
@@ -142,9 +147,6 @@ pub fn pull_request_merged(draft: &mut Draft, by: &str, commit: &CommitId) -> St
     }
     draft.audit(by, "pull_request_merged", format!("merged by hand as {commit}"));
     draft.facts.task.landed = Some(commit.clone());
-    if let Some(attempt) = draft.facts.attempt.clone().filter(|a| a.ended.is_none()) {
-        draft.perform(Effect::StopRun { task: attempt.task, attempt: attempt.number });
-    }
     draft.end(Position::Done);
     draft.clean_up(false);
     "completed".to_owned()

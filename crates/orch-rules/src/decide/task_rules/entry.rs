@@ -1,5 +1,6 @@
 //! Before the line: backlog, the entry line, holds and cycles.
 
+use crate::change::Change;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::facts::Dependencies;
@@ -26,15 +27,23 @@ pub fn cycle(draft: &mut Draft) -> Option<Step> {
     match (&draft.facts.task.hold, cycle) {
         (None, Some(through)) => {
             draft.hold(Hold::Cycle { through }, "cycle");
+            wake_cycle(draft);
             Some(Step::Again)
         }
         (Some(Hold::Cycle { .. }), None) => {
             draft.audit(ORCH, "cycle", "the dependency cycle is open again");
             draft.facts.task.hold = None;
+            wake_cycle(draft);
             Some(Step::Again)
         }
         _ => None,
     }
+}
+
+/// Everybody of a cycle waits for somebody of it: so the news goes round, and ends where it is no news.
+fn wake_cycle(draft: &mut Draft) {
+    let on = draft.facts.task.id.clone();
+    draft.change(Change::WakeDependents { on });
 }
 
 /// Rests until a human acts, in silence (B6). What already runs is left to end.

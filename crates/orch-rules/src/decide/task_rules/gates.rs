@@ -5,18 +5,39 @@ use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, GateResult, Outcome, Want};
+use crate::ids::{CodeId, CommitId};
 use crate::pipeline::OnRed;
 use crate::task::{Hold, Position, Wait};
 
 use super::run::completed;
 
-/// The first gate of the stage that is not green; `None` if all are, or if there is nothing to judge yet.
+/// The gate that decides: the first one of the stage that is not green, but a red one before one that is not decided
+/// yet, for red stays red whatever the others say. `None` if all are green, or if there is nothing to judge yet.
 fn first_not_green(draft: &Draft) -> Option<GateResult> {
     let stage = draft.stage()?;
     if !completed(draft) {
         return None;
     }
-    stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)).find(|r| r.outcome != Outcome::Pass)
+    let mut pending = None;
+    for result in stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)) {
+        match result.outcome {
+            Outcome::Pass => {}
+            Outcome::Pending => pending = pending.or(Some(result)),
+            Outcome::Fail => return Some(result),
+            Outcome::Unknown | Outcome::NeedsHuman => return pending.or(Some(result)),
+        }
+    }
+    pending
+}
+
+/// The commit that is judged and its code: the task's head, or, if the delivery did not become the head, the delivery.
+fn judged(draft: &Draft) -> Option<(CommitId, CodeId)> {
+    let task = &draft.facts.task;
+    if let (Some(head), Some(keys)) = (&task.head, &task.keys) {
+        return Some((head.clone(), keys.code.clone()));
+    }
+    let evidence = draft.visit_attempt()?.ended.as_ref()?.evidence.as_ref()?;
+    Some((evidence.head.clone(), evidence.code.clone()))
 }
 
 /// The present gate result, if it has this outcome.
@@ -25,7 +46,7 @@ fn outcome(draft: &Draft, wanted: Outcome) -> Option<GateResult> {
 }
 
 /// Every gate is green, for work that exists.
-fn green(draft: &Draft) -> bool {
+pub(super) fn green(draft: &Draft) -> bool {
     completed(draft) && first_not_green(draft).is_none()
 }
 
@@ -35,15 +56,15 @@ pub fn wants_check(draft: &mut Draft) -> Option<Step> {
     if result.wants != Some(Want::Check) {
         return None;
     }
-    let (head, keys) = (draft.facts.task.head.clone()?, draft.facts.task.keys.clone()?);
-    draft.request_check(head, CheckKey::Code(keys.code));
+    let (commit, code) = judged(draft)?;
+    draft.request_check(commit, CheckKey::Code(code));
     Some(Step::Again)
 }
 
 /// A gate waits for an answer that is on its way.
 pub fn pending(draft: &mut Draft) -> Option<Step> {
     outcome(draft, Outcome::Pending)?;
-    let commit = draft.facts.task.head.clone()?;
+    let (commit, _) = judged(draft)?;
     Some(Step::Rest(vec![Wait::Check { commit }]))
 }
 
@@ -96,7 +117,7 @@ pub fn approval_asked(draft: &mut Draft) -> Option<Step> {
     if !draft.stage()?.approval || !green(draft) || draft.episode(EpisodeKind::Approval).is_some() {
         return None;
     }
-    let about = draft.facts.task.head.as_ref()?.to_string();
+    let about = judged(draft)?.0.to_string();
     draft.audit(ORCH, "approval_asked", "ready: approve it, or reject it with a reason");
     draft.ask(EpisodeKind::Approval, about, Vec::new());
     Some(Step::Again)

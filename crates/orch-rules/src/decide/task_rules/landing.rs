@@ -23,11 +23,6 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
     draft.audit(ORCH, "landed", format!("landed as {commit}"));
     draft.leave(Line::Landing);
     draft.advance(&stage, "landed");
-    if draft.facts.task.position.is_terminal()
-        && let Some(stop) = draft.facts.task.stop.take()
-    {
-        draft.audit(ORCH, "landed", format!("the stop {} asked for came too late", stop.by));
-    }
     Some(Step::Again)
 }
 

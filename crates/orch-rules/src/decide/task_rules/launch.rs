@@ -55,6 +55,8 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
         draft.facts.task.head.clone()
     };
     let now = draft.now;
+    // A run that was lost, or staged an older candidate, is launched again in the same visit: it is told the same.
+    let told = draft.visit_attempt().and_then(|a| a.rework.clone());
     let task = &mut draft.facts.task;
     task.attempt += 1;
     let attempt = Attempt {
@@ -64,7 +66,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
         stage: stage.id.clone(),
         role,
         start,
-        rework: task.rework.take(),
+        rework: task.rework.take().or(told),
         requested_at: now,
         stop_requested: false,
         ended: None,

@@ -3,10 +3,11 @@
 use crate::change::Change;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
-use crate::effect::Effect;
 use crate::lane::LaneState;
 use crate::pipeline::StageKind;
 use crate::task::{Position, Wait};
+
+use super::gates::green;
 
 /// During an irreversible landing or deploy the stop waits, durably, until that step has ended honestly.
 pub fn after_step(draft: &mut Draft) -> Option<Step> {
@@ -18,7 +19,7 @@ pub fn after_step(draft: &mut Draft) -> Option<Step> {
 /// Ask the running agent to end; its supervisor makes sure. A deploy that runs is waited for instead.
 pub fn agent(draft: &mut Draft) -> Option<Step> {
     draft.facts.task.stop.as_ref()?;
-    let mut attempt = draft.facts.attempt.clone().filter(|a| a.ended.is_none())?;
+    let attempt = draft.facts.attempt.clone().filter(|a| a.ended.is_none())?;
     let deploys = draft.facts.pipeline.stage(&attempt.stage).is_some_and(|s| s.kind == StageKind::Deploy);
     if deploys {
         return Some(rest_for("the deploy"));
@@ -26,16 +27,16 @@ pub fn agent(draft: &mut Draft) -> Option<Step> {
     if attempt.stop_requested {
         return Some(Step::Rest(vec![Wait::Stopping]));
     }
-    attempt.stop_requested = true;
-    draft.perform(Effect::StopRun { task: attempt.task.clone(), attempt: attempt.number });
-    draft.facts.attempt = Some(attempt.clone());
-    draft.change(Change::PutAttempt { attempt });
+    draft.stop_run();
     Some(Step::Again)
 }
 
 /// Nothing runs any more: cancel, archive, free the natural keys.
 pub fn cancels(draft: &mut Draft) -> Option<Step> {
     let stop = draft.facts.task.stop.clone()?;
+    if deployed(draft) {
+        return None;
+    }
     draft.audit(ORCH, "stop_cancels", format!("cancelled, as {} asked", stop.by));
     let had_branch = draft.facts.task.base.is_some();
     draft.end(Position::Cancelled);
@@ -45,6 +46,12 @@ pub fn cancels(draft: &mut Draft) -> Option<Step> {
     let owner = draft.facts.task.id.clone();
     draft.change(Change::ReleaseKeys { owner });
     Some(Step::Again)
+}
+
+/// Production was deployed while the stop waited: the task goes on to where that leads, and only then is it asked
+/// whether anything is left to cancel.
+fn deployed(draft: &Draft) -> bool {
+    draft.stage().is_some_and(|s| s.kind == StageKind::Deploy && !s.approval) && green(draft)
 }
 
 fn rest_for(step: &str) -> Step {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Row, With, snapshot, table};
 
 /// Generous: the machine may be busy with builds.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Shell words that a setup can use.
 const PRELUDE: &str = r#"
@@ -122,7 +122,7 @@ impl World {
         let stderr = lines(child.stderr.take().unwrap());
         let mut said = String::new();
         if let Some(text) = &row.until {
-            said = wait_for(&stderr, text, &mut child);
+            said = wait_for(&stderr, text, &mut child, &stdout);
             terminate(&child);
         }
         let status = end(&mut child);
@@ -147,8 +147,8 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receive
 }
 
-/// Reads until a line has `text`; everything that was read.
-fn wait_for(stream: &Receiver<String>, text: &str, child: &mut Child) -> String {
+/// Reads until a line has `text`; everything that was read. `other` is told if it never comes.
+fn wait_for(stream: &Receiver<String>, text: &str, child: &mut Child, other: &Receiver<String>) -> String {
     let deadline = Instant::now() + LIMIT;
     let mut said = String::new();
     while !said.contains(text) {
@@ -156,7 +156,8 @@ fn wait_for(stream: &Receiver<String>, text: &str, child: &mut Child) -> String 
             Ok(line) => said.push_str(&line),
             Err(_) => {
                 let _gone = child.kill();
-                panic!("{text:?} never came: {said}");
+                let other: String = other.iter().collect();
+                panic!("{text:?} never came: {said}\n--- the other stream\n{other}");
             }
         }
     }
@@ -187,7 +188,8 @@ fn end(child: &mut Child) -> ExitStatus {
 enum Beside {
     Nothing,
     Port(TcpListener),
-    Service(Child),
+    /// With what it says: as long as that is kept, its pipes are read and it never blocks.
+    Service(Child, #[expect(dead_code, reason = "kept, not read")] [Receiver<String>; 2]),
 }
 
 impl Beside {
@@ -197,13 +199,12 @@ impl Beside {
             Some(With::Port) => Self::Port(TcpListener::bind("127.0.0.1:0").unwrap()),
             Some(With::Service) => {
                 let mut service = world.command("orch", "repo");
-                let mut child = service.args(["up", "--port", "0"]).stderr(Stdio::null()).spawn().unwrap();
+                let mut child = service.args(["up", "--port", "0"]).spawn().unwrap();
                 // It says where it listens once it does.
                 let stdout = lines(child.stdout.take().unwrap());
-                wait_for(&stdout, "127.0.0.1:", &mut child);
-                // Its pipe stays read, so that it never blocks.
-                std::thread::spawn(move || stdout.iter().for_each(drop));
-                Self::Service(child)
+                let stderr = lines(child.stderr.take().unwrap());
+                wait_for(&stdout, "127.0.0.1:", &mut child, &stderr);
+                Self::Service(child, [stdout, stderr])
             }
         }
     }
@@ -218,7 +219,7 @@ impl Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        if let Self::Service(child) = self {
+        if let Self::Service(child, _) = self {
             terminate(child);
             let _status = end(child);
         }

@@ -1,0 +1,115 @@
+//! Kinds of work, and how much of each is handled at once. Each class has room of its own: a forge that hangs must
+//! not keep a person's command waiting, nor a long test command anything else.
+
+use crate::engine::Limits;
+
+/// Every kind of work that touches the world; a desk without a service leaves them queued.
+pub const EFFECTS: &[&str] =
+    &["run_agent", "stop_run", "run_check", "build_candidate", "land", "publish_branch", "clean_up"];
+
+/// Every kind that only decides.
+const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];
+
+/// What shares one limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Asks the rules and writes.
+    Decision,
+    /// Asks the forge.
+    Forge,
+    /// Runs the test command.
+    Check,
+    /// An agent's run, limited by its slot; or its stop, which waits for nothing.
+    Run,
+}
+
+impl Class {
+    /// The class of a kind, as spelled by [`orch_ports::store::Job::kind`].
+    pub fn of(kind: &str) -> Self {
+        match kind {
+            "run_agent" | "stop_run" => Self::Run,
+            "run_check" => Self::Check,
+            kind if DECISIONS.contains(&kind) => Self::Decision,
+            _ => Self::Forge,
+        }
+    }
+
+    fn most(self, limits: &Limits) -> u32 {
+        match self {
+            Self::Decision | Self::Forge => limits.max_handled,
+            Self::Check => limits.max_checks,
+            Self::Run => u32::MAX,
+        }
+    }
+}
+
+/// How many rows of each class are being handled.
+#[derive(Debug, Default)]
+pub struct Busy([u32; 4]);
+
+impl Busy {
+    pub fn begin(&mut self, class: Class) {
+        self.0[class as usize] += 1;
+    }
+    pub fn end(&mut self, class: Class) {
+        self.0[class as usize] -= 1;
+    }
+    /// Anything that is over in a moment, if all is well.
+    pub fn short(&self) -> bool {
+        self.0[Class::Decision as usize] + self.0[Class::Forge as usize] > 0
+    }
+    pub fn room(&self, class: Class, limits: &Limits) -> u32 {
+        class.most(limits).saturating_sub(self.0[class as usize])
+    }
+    /// Some class takes nothing now.
+    pub fn full(&self, limits: &Limits) -> bool {
+        [Class::Decision, Class::Forge, Class::Check].into_iter().any(|class| self.room(class, limits) == 0)
+    }
+
+    /// What may be claimed now: kinds to leave out, and how many rows at most. Checks are claimed apart, because a
+    /// claim has one limit and they have by far the least room.
+    pub fn claims(&self, limits: &Limits) -> Vec<(Vec<String>, u32)> {
+        let classes = [Class::Decision, Class::Forge, Class::Run];
+        let open: Vec<_> = classes.into_iter().filter(|class| self.room(*class, limits) > 0).collect();
+        let room = open.iter().map(|class| self.room(*class, limits)).min().unwrap_or(0);
+        let mut claims = vec![(without(|class| open.contains(&class)), room.min(limits.max_handled.max(1)))];
+        let checks = self.room(Class::Check, limits);
+        if checks > 0 {
+            claims.push((without(|class| class == Class::Check), checks));
+        }
+        claims
+    }
+}
+
+fn without(wanted: impl Fn(Class) -> bool) -> Vec<String> {
+    let all = DECISIONS.iter().chain(EFFECTS).copied();
+    all.filter(|kind| !wanted(Class::of(kind))).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_class_takes_no_room_from_another() {
+        let limits = Limits { max_handled: 2, max_checks: 1, ..Limits::default() };
+        let mut busy = Busy::default();
+        assert_eq!(busy.claims(&limits).iter().map(|(_, most)| *most).collect::<Vec<_>>(), [2, 1]);
+        for _ in 0..2 {
+            busy.begin(Class::of("land"));
+        }
+        busy.begin(Class::of("run_check"));
+        let claims = busy.claims(&limits);
+        let (without, most) = &claims[0];
+        assert_eq!((claims.len(), *most), (1, 2));
+        assert!(without.contains(&"land".to_owned()) && without.contains(&"run_check".to_owned()));
+        for open in ["inbox", "decide_lane", "stop_run", "run_agent"] {
+            assert!(!without.contains(&open.to_owned()), "{open}");
+        }
+        for _ in 0..3 {
+            busy.begin(Class::of("inbox"));
+        }
+        let (without, most) = &busy.claims(&limits)[0];
+        assert!(without.contains(&"inbox".to_owned()) && !without.contains(&"stop_run".to_owned()) && *most == 2);
+    }
+}

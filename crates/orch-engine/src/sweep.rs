@@ -1,0 +1,184 @@
+//! The sweep: every unfinished task and lane is looked at now and then, the net under lost wakes. A look can only find
+//! something green or nothing to do, so it never harms; what it sets going is logged, told in the task's history and
+//! counted (G4).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use orch_ports::store::{QueueView, StoreError};
+use orch_rules::change::{AuditLine, Change, ChangeSet, SLOT_RUNS};
+use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
+use orch_rules::event::{LaneEvent, TaskEvent};
+use orch_rules::facts::Moment;
+use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::task::Wait;
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+
+/// Tasks asked for at once.
+const CHUNK: u32 = 500;
+
+/// The sweep at a glance, for `/queue`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciler {
+    /// How often it looks.
+    pub every: Duration,
+    /// End of the last whole sweep, by the store's clock; `None` before the first.
+    pub last: Option<Timestamp>,
+    /// Decisions that nobody had been woken for, since this process started.
+    pub unblocked_total: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct SweepCount {
+    unblocked: AtomicU64,
+    /// Milliseconds since the epoch; 0 before the first.
+    last: AtomicI64,
+}
+
+impl Engine {
+    pub(crate) fn reconciler(&self) -> Reconciler {
+        let last = self.swept.last.load(Ordering::Relaxed);
+        Reconciler {
+            every: self.limits.sweep_every,
+            last: (last != 0).then_some(Timestamp(last)),
+            unblocked_total: self.swept.unblocked.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Never ends; a sweep that breaks down does not keep the next one from coming.
+    pub(crate) async fn sweep_forever(self: Arc<Self>) {
+        let mut turn = JoinSet::new();
+        loop {
+            let engine = Arc::clone(&self);
+            turn.spawn(async move { engine.sweep().await });
+            match turn.join_next().await {
+                Some(Ok(Ok(now))) => self.swept.last.store(now.0, Ordering::Relaxed),
+                Some(Ok(Err(error))) => tracing::warn!(%error, "the sweep was broken off"),
+                Some(Err(error)) => tracing::error!(%error, "the sweep broke down"),
+                None => {}
+            }
+            tokio::time::sleep(self.limits.sweep_every).await;
+        }
+    }
+
+    /// Look at every unfinished task and lane. Writes only where a decision was missed.
+    async fn sweep(&self) -> Result<Timestamp, StoreError> {
+        let slot_free = slot_free(&self.store.queue().await?, self.policy.max_runs);
+        let mut after: Option<TaskId> = None;
+        loop {
+            let ids = self.store.active_tasks(after.as_ref(), CHUNK).await?;
+            let Some(last) = ids.last().cloned() else { break };
+            for task in ids {
+                if let Err(error) = self.look_at_task(&task, slot_free).await {
+                    tracing::warn!(%error, %task, "the sweep passed over a task");
+                }
+            }
+            after = Some(last);
+        }
+        for repository in self.houses.keys() {
+            if let Err(error) = self.look_at_lane(repository).await {
+                tracing::warn!(%error, %repository, "the sweep passed over a lane");
+            }
+        }
+        self.store.now().await
+    }
+
+    async fn look_at_task(&self, task: &TaskId, slot_free: bool) -> Result<(), StoreError> {
+        let mut denied = Denied::default();
+        loop {
+            let (facts, now) = self.store.task_facts(task, &self.policy).await?;
+            // Whoever gives a slot back wakes those who wait for one; there may be thousands of them.
+            if !slot_free && facts.task.waits.iter().any(|wait| matches!(wait, Wait::Slot { .. })) {
+                return Ok(());
+            }
+            let repository = facts.repository.id.clone();
+            let Ok(decision) = decide_task(facts, &TaskEvent::Looked, "orch", Moment { now }, denied) else {
+                return Ok(());
+            };
+            let missed = acts(&decision.changes);
+            // It is about to be decided anyway.
+            if missed && self.decision_queued(task).await? {
+                return Ok(());
+            }
+            match self.write(decision, missed, Some(task), &repository, now).await {
+                Err(StoreError::Guard(guard)) => match denied.learn(&guard) {
+                    Some(learnt) => denied = learnt,
+                    // Somebody else wrote meanwhile, and decided.
+                    None => return Ok(()),
+                },
+                Ok(()) if denied != Denied::default() => return self.ask_once_more(task).await,
+                done => return done,
+            }
+        }
+    }
+
+    async fn decision_queued(&self, task: &TaskId) -> Result<bool, StoreError> {
+        let decides = |kind: &str| matches!(kind, "inbox" | "decide_task");
+        let work = self.store.history(task).await?.work;
+        Ok(work.iter().any(|row| decides(&row.kind) && matches!(row.state.as_str(), "queued" | "running")))
+    }
+
+    async fn look_at_lane(&self, repository: &RepositoryId) -> Result<(), StoreError> {
+        let (facts, now) = self.store.lane_facts(repository, &self.policy).await?;
+        let Ok(decision) = decide_lane(facts, &LaneEvent::Looked, "orch", Moment { now }) else { return Ok(()) };
+        // What is queued is not told by lane; a lane that is not counted is set going all the same.
+        let missed = acts(&decision.changes) && {
+            let decides = |kind: &str| matches!(kind, "inbox" | "decide_lane");
+            let counts = self.store.queue().await?.counts;
+            !counts.iter().any(|(kind, state, _)| decides(kind) && matches!(state.as_str(), "queued" | "running"))
+        };
+        match self.write(decision, missed, None, repository, now).await {
+            Err(StoreError::Guard(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    async fn write(
+        &self,
+        decision: Decision,
+        missed: bool,
+        task: Option<&TaskId>,
+        repository: &RepositoryId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Decision { mut changes, trace, .. } = decision;
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let rules = trace.join(", ");
+        if missed {
+            let line = AuditLine {
+                task: task.cloned(),
+                repository: repository.clone(),
+                at,
+                by: "orch".to_owned(),
+                rule: "sweep".to_owned(),
+                text: format!("nobody had been woken for this; the sweep found it ({rules})"),
+            };
+            changes.changes.push(Change::Audit { line });
+        }
+        let applied = self.store.apply(changes, None).await?;
+        if applied.queued {
+            self.nudge();
+        }
+        if missed {
+            self.swept.unblocked.fetch_add(1, Ordering::Relaxed);
+            let task = task.map(TaskId::as_str);
+            tracing::info!(task, %repository, rules, "the sweep set going what nobody had been woken for");
+        }
+        Ok(())
+    }
+}
+
+/// More than the words for why it waits.
+fn acts(changes: &ChangeSet) -> bool {
+    changes.changes.iter().any(|c| !matches!(c, Change::PutTask { .. } | Change::PutRepository { .. }))
+}
+
+fn slot_free(queue: &QueueView, max_runs: u32) -> bool {
+    let used = queue.slots.iter().find(|(key, _)| key == SLOT_RUNS).map_or(0, |(_, used)| *used);
+    used < i64::from(max_runs)
+}

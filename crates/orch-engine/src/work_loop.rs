@@ -1,0 +1,181 @@
+//! The loop: claim what is due, have it handled, sleep until something happens.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_ports::store::{Claim, StoreError, Work};
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::engine::{Engine, Step};
+use crate::kinds::{Busy, Class};
+
+/// Pause after the store could not be asked.
+const STORE_AWAY: Duration = Duration::from_secs(2);
+/// Pause while something is due and its class has no room. Its end wakes the loop, but another row may fall due
+/// meanwhile, and the store only tells the earliest.
+const NO_ROOM: Duration = Duration::from_millis(500);
+/// What is being written when the service stops gets so long; all of it is safe to be repeated.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// One row in the hands of a handler.
+struct Handling {
+    work: Work,
+    class: Class,
+    /// How many handlers broke down on it before this one.
+    broken: u32,
+}
+
+struct WorkLoop {
+    engine: Arc<Engine>,
+    handlers: JoinSet<()>,
+    rows: HashMap<Id, Handling>,
+    busy: Busy,
+    /// How often in a row something was due and nothing was claimed.
+    misses: u32,
+}
+
+impl Engine {
+    /// Work until `stop` turns true; then finish what is being written. Runs of agents and checks are left alone: they
+    /// belong to their supervisors and are adopted by the next engine (X3).
+    ///
+    /// # Errors
+    /// Only before the loop begins, if this store can never be used.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            taken = self.take_over() => taken?,
+        }
+        // One sweep at a time, beside the loop: looking at everything must not keep anything waiting.
+        let sweeper = JoinSet::from_iter([self.clone().sweep_forever()]);
+        let mut work =
+            WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
+        loop {
+            let sleep = work.claim_due().await;
+            tokio::select! {
+                // Also if whoever could stop it is gone.
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = work.engine.due.notified() => {}
+                () = sleep_or_forever(sleep) => {}
+                Some(ended) = work.handlers.join_next_with_id(), if !work.handlers.is_empty() => work.ended(ended),
+            }
+        }
+        drop(sweeper);
+        // What waits for a run would wait for hours; what is being written is over in a moment.
+        let drain = async {
+            while work.busy.short() {
+                match work.handlers.join_next_with_id().await {
+                    Some(ended) => work.ended(ended),
+                    None => break,
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN, drain).await.is_err() {
+            tracing::warn!("something is still being written; the next start takes it over");
+        }
+        work.handlers.abort_all();
+        Ok(())
+    }
+
+    /// Queue again what dead processes were handling.
+    async fn take_over(&self) -> Result<(), StoreError> {
+        loop {
+            match self.store.reclaim(&self.owner).await {
+                Ok(0) => return Ok(()),
+                Ok(rows) => {
+                    tracing::info!(rows, "took over the work of an earlier process");
+                    return Ok(());
+                }
+                Err(error @ (StoreError::TooNew { .. } | StoreError::Unusable { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take over the work of an earlier process; trying again");
+                    tokio::time::sleep(STORE_AWAY).await;
+                }
+            }
+        }
+    }
+}
+
+impl WorkLoop {
+    /// Claim and start handling everything that may be handled now; gives how long to sleep if nothing happens.
+    async fn claim_due(&mut self) -> Option<Duration> {
+        let engine = Arc::clone(&self.engine);
+        let mut claimed = 0;
+        loop {
+            let mut more = false;
+            for (without, limit) in self.busy.claims(&engine.limits) {
+                let claim = Claim { owner: engine.owner.clone(), limit, without };
+                match engine.store.claim(claim).await {
+                    Ok(works) => {
+                        claimed += works.len();
+                        more |= works.len() >= limit as usize;
+                        for work in works {
+                            self.start(work, Step::Handle, 0);
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot claim work; trying again");
+                        return Some(STORE_AWAY);
+                    }
+                }
+            }
+            if !more {
+                break;
+            }
+        }
+        match (engine.store.next_due().await, engine.store.now().await) {
+            (Ok(None), Ok(_)) => None,
+            (Ok(Some(due)), Ok(now)) if due > now => {
+                self.misses = 0;
+                u64::try_from(due.since_ms(now)).ok().map(Duration::from_millis)
+            }
+            // Due by now, and not blocked: there was no room for it, or it fell due after the claim.
+            (Ok(Some(_)), Ok(_)) => {
+                self.misses = if claimed > 0 { 0 } else { self.misses.saturating_add(1) };
+                let soon = Duration::from_millis(5) * (1 << self.misses.min(8));
+                Some(if self.busy.full(&engine.limits) { NO_ROOM } else { soon.min(NO_ROOM) })
+            }
+            (Err(_), _) | (_, Err(_)) => Some(STORE_AWAY),
+        }
+    }
+
+    fn start(&mut self, work: Work, step: Step, broken: u32) {
+        let class = Class::of(work.job.kind());
+        let (engine, handled) = (Arc::clone(&self.engine), work.clone());
+        let handle = self.handlers.spawn(async move { engine.handle(handled, step).await });
+        self.busy.begin(class);
+        self.rows.insert(handle.id(), Handling { work, class, broken });
+    }
+
+    /// A handler ended. One that panicked left its row claimed: it is queued again, or given up.
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let (id, panic) = match ended {
+            Ok((id, ())) => (id, None),
+            Err(error) => (error.id(), error.try_into_panic().ok()),
+        };
+        let Some(Handling { work, class, broken }) = self.rows.remove(&id) else { return };
+        self.busy.end(class);
+        let Some(panic) = panic else { return };
+        let words = format!("its handler broke down: {}", words(panic.as_ref()));
+        tracing::error!(work = work.id, kind = work.job.kind(), "{words}");
+        match broken {
+            0 => self.start(work, Step::Rescue(words), 1),
+            1 => self.start(work, Step::Park(words), 2),
+            _ => tracing::error!(work = work.id, "not even that could be written; the next start takes it over"),
+        }
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it did not say why").to_owned()
+}
+
+async fn sleep_or_forever(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,150 @@
+//! What holds after every step, whatever happened.
+
+use std::collections::BTreeSet;
+
+use orch_rules::change::SLOT_RUNS;
+use orch_rules::effect::Effect;
+use orch_rules::lane::{LaneState, Line};
+use orch_rules::task::{Task, Wait};
+
+use super::{Wake, World};
+
+impl World {
+    /// Everything that does not hold, in words; also what was noticed while change sets were applied.
+    pub fn check(&mut self) -> Vec<String> {
+        let mut found = std::mem::take(&mut self.violations);
+        self.check_attempts(&mut found);
+        self.check_lanes(&mut found);
+        for task in self.tasks.values() {
+            if task.position.is_terminal() {
+                self.check_terminal(task, &mut found);
+            } else if !self.wakes.contains(&Wake::Task(task.id.clone())) {
+                self.check_alive(task, &mut found);
+            }
+        }
+        found
+    }
+
+    fn check_attempts(&self, found: &mut Vec<String>) {
+        let mut running = BTreeSet::new();
+        for (task, attempts) in &self.attempts {
+            let alive: Vec<_> = attempts.iter().filter(|a| a.ended.is_none()).map(|a| a.number).collect();
+            if alive.len() > 1 {
+                found.push(format!("{} has {} running attempts", self.name_of(task), alive.len()));
+            }
+            if alive.first().is_some_and(|a| *a != self.tasks[task].attempt) {
+                found.push(format!("the running attempt of {} is not its newest", self.name_of(task)));
+            }
+            for number in alive {
+                running.insert(format!("{task}:{number}"));
+                let launches =
+                    |e: &Effect| matches!(e, Effect::RunAgent { task: t, attempt } if t == task && *attempt == number);
+                if !self.work.iter().any(|w| launches(&w.effect)) {
+                    found.push(format!("attempt {number} of {} runs and nobody waits for its end", self.name_of(task)));
+                }
+            }
+        }
+        if self.slots.get(SLOT_RUNS).is_some_and(|held| *held != running) {
+            found.push(format!("slots are held by {:?}, running are {running:?}", self.slots[SLOT_RUNS]));
+        }
+        for (name, budget) in &self.budgets {
+            if !budget.reserved.keys().all(|holder| running.contains(holder)) {
+                found.push(format!("budget {name} keeps reservations of ended runs: {:?}", budget.reserved));
+            }
+        }
+    }
+
+    fn check_lanes(&self, found: &mut Vec<String>) {
+        for id in self.repositories.keys() {
+            let busy = self.lane.values().filter(|e| {
+                &e.repository == id
+                    && matches!(
+                        e.state,
+                        LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. }
+                    )
+            });
+            if busy.count() > 1 {
+                found.push(format!("the lane of {id} does two things at once"));
+            }
+        }
+        for entry in self.lane.values() {
+            let Some(task) = self.tasks.get(&entry.task) else {
+                found.push(format!("a place of nobody: {}", entry.work_item));
+                continue;
+            };
+            let asked = |kind| self.find_work(&entry.task, kind).is_some();
+            let served = match &entry.state {
+                LaneState::Building { .. } => asked("build_candidate"),
+                LaneState::Testing { .. } => asked("run_check"),
+                LaneState::Landing { .. } => asked("land"),
+                _ => true,
+            };
+            if !served {
+                found.push(format!("{}: {} and nobody does it", entry.work_item, entry.state.name()));
+            }
+            if entry.line == Line::Landing && entry.head != task.head {
+                found.push(format!("{} stands in line with an older head", entry.work_item));
+            }
+        }
+    }
+
+    fn check_terminal(&self, task: &Task, found: &mut Vec<String>) {
+        let name = &task.work_item;
+        if self.lane.values().any(|e| e.task == task.id) {
+            found.push(format!("{name} is {} and stands in a line", task.position.name()));
+        }
+        if self.episodes.get(&task.id).is_some_and(|all| all.iter().any(|e| e.is_open())) {
+            found.push(format!("{name} is {} and asks a human", task.position.name()));
+        }
+        let ending = self.newest_attempt(&task.id).is_some_and(|a| a.ended.is_none());
+        let idle =
+            |e: &Effect| !matches!(e, Effect::PublishBranch { .. } | Effect::CleanUp { .. } | Effect::StopRun { .. });
+        let queued = self
+            .work
+            .iter()
+            .find(|w| w.effect.task() == &task.id && w.state == super::WorkState::Queued && idle(&w.effect));
+        if !ending && let Some(work) = queued {
+            found.push(format!("{name} is {} and {} is queued", task.position.name(), work.effect.kind()));
+        }
+        if task.ended_at.is_none() || !task.waits.is_empty() {
+            found.push(format!("{name} is {} and waits or has no end", task.position.name()));
+        }
+    }
+
+    /// Every reason for waiting is true: something or somebody will end it.
+    fn check_alive(&self, task: &Task, found: &mut Vec<String>) {
+        let name = &task.work_item;
+        if task.waits.is_empty() {
+            found.push(format!("{name} stands at {} and waits for nothing", task.position.name()));
+        }
+        for wait in &task.waits {
+            let attempt = self.newest_attempt(&task.id);
+            let runs = attempt.is_some_and(|a| a.ended.is_none());
+            let stands = |line| self.lane.contains_key(&(task.repository.clone(), line, task.id.clone()));
+            let repository = &self.repositories[&task.repository];
+            let holds = match wait {
+                Wait::Backlog => task.position.name() == "backlog",
+                Wait::Entry { .. } => stands(Line::Entry),
+                Wait::Frozen { .. } => repository.frozen.is_some(),
+                // The other one's end wakes it; so does everything that changes the edges.
+                Wait::Dependency { on } => !on.is_empty(),
+                Wait::Agent { .. } | Wait::Stopping => runs,
+                Wait::Check { .. } => self.find_work(&task.id, "run_check").is_some(),
+                Wait::Slot { .. } | Wait::Budget { .. } => true,
+                Wait::Human { asked } => {
+                    self.episodes.get(&task.id).is_some_and(|all| all.iter().any(|e| e.is_open() && e.kind == *asked))
+                }
+                Wait::Lane { .. } => stands(Line::Landing),
+                Wait::Paused { scope } => match scope {
+                    orch_rules::task::PauseScope::Task => task.paused,
+                    orch_rules::task::PauseScope::Repository => repository.paused,
+                },
+                Wait::Held { .. } => task.hold.is_some(),
+                Wait::StopAfterStep { .. } => task.stop.is_some(),
+            };
+            if !holds {
+                found.push(format!("{name} waits for what is not so: {wait:?}"));
+            }
+        }
+    }
+}

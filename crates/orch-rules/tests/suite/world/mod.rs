@@ -1,0 +1,200 @@
+//! A model of everything around the rules: rows, guards, work, git, people. It does to a change set what the
+//! documentation of [`orch_rules::change`] says a store does, and shows the facts as [`orch_rules::facts`] says.
+
+#![allow(dead_code, reason = "the scenarios and the simulator each use a part")]
+
+mod applying;
+mod deciding;
+mod invariants;
+mod outside;
+pub mod random;
+pub mod showing;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use orch_rules::attempt::{Attempt, Usage};
+use orch_rules::change::{AuditLine, Guard, SLOT_RUNS};
+use orch_rules::check::Check;
+use orch_rules::effect::Effect;
+use orch_rules::episode::Episode;
+use orch_rules::facts::Policy;
+use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::lane::{LaneEntry, Line, Repository};
+use orch_rules::pipeline::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, Pipeline, parse};
+use orch_rules::task::Task;
+
+pub use deciding::{Absorbed, Wake};
+pub use outside::{Delivered, with_front_matter};
+
+/// Whether a worker has taken an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkState {
+    /// Not yet; can be cancelled.
+    Queued,
+    /// Taken: left to end.
+    UnderWay,
+}
+
+/// A committed effect without an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    pub effect: Effect,
+    pub state: WorkState,
+}
+
+/// A budget row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Budget {
+    pub max: u64,
+    pub spent: u64,
+    pub reserved: BTreeMap<String, u64>,
+}
+
+/// What one step did, for people and for tests.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    /// `SHOP-001` or `lane shop`, and the rules that fired; only decisions that wrote something.
+    pub rules: Vec<(String, Vec<&'static str>)>,
+    /// Effects asked for.
+    pub effects: Vec<String>,
+    /// Effects taken back.
+    pub cancelled: Vec<String>,
+    /// Guards that failed.
+    pub failed: Vec<Guard>,
+    /// Audit lines written.
+    pub audit: Vec<AuditLine>,
+}
+
+/// Everything there is.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub now: Clock,
+    pub policy: Policy,
+    pub pipelines: BTreeMap<PipelineDigest, Arc<Pipeline>>,
+    /// The pipeline that new tasks of a repository pin.
+    pub lines: BTreeMap<RepositoryId, PipelineDigest>,
+    pub repositories: BTreeMap<RepositoryId, Repository>,
+    /// Where the base branch really is; the row knows what was seen last.
+    pub main: BTreeMap<RepositoryId, CommitId>,
+    pub tasks: BTreeMap<TaskId, Task>,
+    pub attempts: BTreeMap<TaskId, Vec<Attempt>>,
+    pub episodes: BTreeMap<TaskId, Vec<Episode>>,
+    pub checks: BTreeMap<TaskId, Vec<Check>>,
+    pub lane: BTreeMap<(RepositoryId, Line, TaskId), LaneEntry>,
+    pub edges: BTreeSet<(TaskId, TaskId)>,
+    /// Nobody can read the edges.
+    pub edges_unreadable: bool,
+    pub slots: BTreeMap<String, BTreeSet<String>>,
+    pub budgets: BTreeMap<String, Budget>,
+    pub keys: BTreeMap<String, TaskId>,
+    pub work: Vec<Work>,
+    pub wakes: VecDeque<Wake>,
+    pub usage: Vec<(TaskId, u32, Usage)>,
+    pub log: Log,
+    /// What was broken, in words; empty in a sound world.
+    pub violations: Vec<String>,
+    /// Candidates whose re-test was green.
+    tested: BTreeSet<CommitId>,
+    /// Commits that landed, with their task.
+    pub landed: Vec<(TaskId, CommitId)>,
+    /// How often production failed and sent a task back: it may land once more each time.
+    trips: BTreeMap<TaskId, usize>,
+    pushes: u32,
+}
+
+/// The store's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clock(pub i64);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(1_000)
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut world = Self::default();
+        world.slots.insert(SLOT_RUNS.to_owned(), BTreeSet::new());
+        world
+    }
+
+    pub fn moment(&self) -> Timestamp {
+        Timestamp(self.now.0)
+    }
+
+    /// Register a repository; `line` is `plain`, `confirm`, `deploy` or `deploy-confirm`, or the text of a pipeline.
+    pub fn add_repository(&mut self, id: &str, serial: bool, line: &str) {
+        let pipeline = pipeline(line);
+        let id = RepositoryId::from(id);
+        let main = CommitId(format!("{id}-main-0"));
+        self.lines.insert(id.clone(), pipeline.digest.clone());
+        self.pipelines.insert(pipeline.digest.clone(), Arc::new(pipeline));
+        self.main.insert(id.clone(), main.clone());
+        self.repositories.insert(
+            id.clone(),
+            Repository {
+                prefix: id.as_str().to_uppercase(),
+                id,
+                base_branch: "main".to_owned(),
+                serial,
+                frozen: None,
+                freeze_epoch: 0,
+                paused: false,
+                main: Some(main),
+                lane_fence: 0,
+                version: 1,
+            },
+        );
+    }
+
+    /// The task of a work item; a later one of the same id hides a cancelled one.
+    pub fn by_name(&self, work_item: &str) -> Option<&Task> {
+        self.tasks.values().rev().find(|t| t.work_item.as_str() == work_item)
+    }
+
+    pub fn name_of(&self, id: &TaskId) -> String {
+        self.tasks.get(id).map_or_else(|| id.to_string(), |t| t.work_item.to_string())
+    }
+
+    pub fn pipeline_of(&self, task: &Task) -> Option<&Arc<Pipeline>> {
+        self.pipelines.get(&task.pipeline)
+    }
+
+    pub fn newest_attempt(&self, id: &TaskId) -> Option<&Attempt> {
+        self.attempts.get(id).and_then(|all| all.last())
+    }
+
+    pub fn landing_entry(&self, task: &Task) -> Option<&LaneEntry> {
+        self.lane.get(&(task.repository.clone(), Line::Landing, task.id.clone()))
+    }
+
+    /// Those a task waits for that are not terminal.
+    pub fn open_dependencies(&self, id: &TaskId) -> Vec<(TaskId, WorkItemId)> {
+        let from = (id.clone(), TaskId(String::new()));
+        let edges = self.edges.range(from..).take_while(|(task, _)| task == id);
+        edges
+            .filter_map(|(_, on)| self.tasks.get(on))
+            .filter(|t| !t.position.is_terminal())
+            .map(|t| (t.id.clone(), t.work_item.clone()))
+            .collect()
+    }
+
+    fn broken(&mut self, what: String) {
+        self.violations.push(what);
+    }
+}
+
+/// The pipelines of the model: the two built-in ones, each also with a confirmation before main moves.
+fn pipeline(line: &str) -> Pipeline {
+    let confirmed = |text: &str| text.replace("lands = true", "lands = true\nconfirm = true");
+    let text = match line {
+        "plain" => DEFAULT_TEXT.to_owned(),
+        "confirm" => confirmed(DEFAULT_TEXT),
+        "deploy" => DEFAULT_WITH_DEPLOY_TEXT.to_owned(),
+        "deploy-confirm" => confirmed(DEFAULT_WITH_DEPLOY_TEXT),
+        text => text.to_owned(),
+    };
+    parse(&text, "model.toml").unwrap_or_else(|problems| panic!("the model's pipeline does not hold: {problems:?}"))
+}

@@ -1,0 +1,234 @@
+//! What the world answers: agents, git, the test command, people who make issues.
+
+use orch_rules::attempt::{Attempt, DocumentFact, Evidence, RunEnd, Usage};
+use orch_rules::change::Guard;
+use orch_rules::check::CheckOutcome;
+use orch_rules::decide::intake::{Intake, intake};
+use orch_rules::effect::Effect;
+use orch_rules::event::{CandidateResult, Event, LaneEvent, TaskEvent};
+use orch_rules::ids::{CheckId, CodeId, CommitId, PatchId, RepositoryId, TaskId};
+use orch_rules::lane::{Candidate, LaneState};
+use orch_rules::pipeline::StageKind;
+use orch_rules::verdict::read_document;
+
+use super::{Absorbed, Work, World};
+
+/// What an agent left behind.
+#[derive(Debug, Clone, Default)]
+pub struct Delivered {
+    /// Documents of the work item.
+    pub documents: Vec<DocumentFact>,
+    /// Paths elsewhere.
+    pub changed: Vec<String>,
+    /// Git could not be read.
+    pub unreadable: bool,
+}
+
+/// A document with front matter and a body.
+pub fn with_front_matter(path: &str, fields: &[(&str, &str)], body: &str) -> DocumentFact {
+    let fields: String = fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    read_document(path, format!("---\n{fields}---\n{body}\n").as_bytes())
+}
+
+impl World {
+    /// What satisfies every gate of the stage an attempt works on.
+    pub fn good_work(&self, attempt: &Attempt) -> Delivered {
+        let task = &self.tasks[&attempt.task];
+        let Some(stage) = self.pipeline_of(task).and_then(|p| p.stage(&attempt.stage)) else {
+            return Delivered::default();
+        };
+        let path = stage.documents.first().map(|p| p.replace('*', "001-choice")).unwrap_or_default();
+        let candidate = attempt.start.as_ref().map_or("", CommitId::as_str);
+        let fields: Vec<(&str, &str)> = match stage.kind {
+            StageKind::Build => {
+                return Delivered { changed: vec!["src/lib.rs".to_owned()], ..Delivered::default() };
+            }
+            StageKind::Judge => vec![("verdict", "APPROVED")],
+            StageKind::Check => vec![("result", "PASS")],
+            StageKind::Stage => vec![("staging_status", "SUCCESS"), ("revision", candidate)],
+            StageKind::Deploy => vec![("deploy_status", "SUCCESS")],
+            StageKind::Author | StageKind::Land => vec![("title", "text")],
+        };
+        Delivered { documents: vec![with_front_matter(&path, &fields, "# Text")], ..Delivered::default() }
+    }
+
+    /// What git says of a delivery.
+    pub fn evidence(&self, attempt: &Attempt, delivered: &Delivered) -> Option<Evidence> {
+        if delivered.unreadable {
+            return None;
+        }
+        let task = &self.tasks[&attempt.task];
+        let base = self.main[&task.repository].clone();
+        let start = attempt.start.clone().unwrap_or_else(|| base.clone());
+        let nothing = delivered.documents.is_empty() && delivered.changed.is_empty();
+        let name = format!("{}.{}", task.work_item, attempt.number);
+        let (code, patch) = match (&task.keys, delivered.changed.is_empty()) {
+            (Some(keys), true) => (keys.code.clone(), keys.patch.clone()),
+            (None, true) => (CodeId(format!("code of {start}")), PatchId("no patch".to_owned())),
+            (_, false) => (CodeId(format!("code of {name}")), PatchId(format!("patch of {name}"))),
+        };
+        Some(Evidence {
+            head: if nothing { start.clone() } else { CommitId(name) },
+            start,
+            base,
+            code,
+            patch,
+            commits: u32::from(!nothing),
+            documents: delivered.documents.clone(),
+            changed_total: delivered.changed.len() as u32,
+            changed: delivered.changed.clone(),
+        })
+    }
+
+    /// The end of a run, as its effect tells it.
+    pub fn run_ended(&self, attempt: &Attempt, end: RunEnd, delivered: Option<&Delivered>, cost: Option<u64>) -> Event {
+        let evidence = delivered.and_then(|d| self.evidence(attempt, d));
+        let cut_from = attempt.start.clone().or_else(|| {
+            let task = &self.tasks[&attempt.task];
+            self.main.get(&task.repository).cloned()
+        });
+        let usage = cost.map(|cost| Usage { cost_micros: Some(cost), ..Usage::default() });
+        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from };
+        Event::Task { task: attempt.task.clone(), event }
+    }
+
+    /// The effect left the queue: its outcome is an event now.
+    pub fn answered(&mut self, effect: &Effect) {
+        if let Some(at) = self.work.iter().position(|w| &w.effect == effect) {
+            self.work.remove(at);
+        }
+    }
+
+    /// Effects that come back without an event.
+    pub fn perform_silent(&mut self) {
+        self.work.retain(|w| {
+            !matches!(w.effect, Effect::PublishBranch { .. } | Effect::CleanUp { .. } | Effect::StopRun { .. })
+        });
+    }
+
+    /// Workers take everything that is due.
+    pub fn take_all(&mut self) {
+        self.work.iter_mut().for_each(|w| w.state = super::WorkState::UnderWay);
+    }
+
+    pub fn check_ended(&self, effect: &Effect, outcome: CheckOutcome, excerpt: &str) -> Option<Event> {
+        let Effect::RunCheck { task, check, lane, .. } = effect else { return None };
+        let (check, excerpt) = (check.clone(), excerpt.to_owned());
+        Some(if *lane {
+            let repository = self.tasks.get(task)?.repository.clone();
+            Event::Lane { repository, event: LaneEvent::CheckEnded { task: task.clone(), check, outcome, excerpt } }
+        } else {
+            Event::Task { task: task.clone(), event: TaskEvent::CheckEnded { check, outcome, excerpt } }
+        })
+    }
+
+    /// Remember what was tested green, for the promise about main.
+    pub fn remember_check(&mut self, effect: &Effect, outcome: &CheckOutcome) {
+        if let (Effect::RunCheck { commit, lane: true, .. }, CheckOutcome::Passed) = (effect, outcome) {
+            self.tested.insert(commit.clone());
+        }
+    }
+
+    /// Make a candidate on main as it is now.
+    pub fn candidate_made(&mut self, effect: &Effect, conflict: Option<Vec<String>>, empty: bool) -> Option<Event> {
+        let Effect::BuildCandidate { repository, task, fence, .. } = effect else { return None };
+        let main = self.main[repository].clone();
+        let result = match conflict {
+            Some(paths) => CandidateResult::Conflict { paths },
+            None => {
+                let commit = CommitId(format!("{}.c{fence}", self.name_of(task)));
+                CandidateResult::Made { candidate: Candidate { commit, parent: main.clone(), empty } }
+            }
+        };
+        let event = LaneEvent::CandidateMade { task: task.clone(), fence: *fence, main, result };
+        Some(Event::Lane { repository: repository.clone(), event })
+    }
+
+    /// Compare-and-set of main; asks first whether main has the candidate already.
+    pub fn land(&mut self, effect: &Effect) -> Option<Event> {
+        let Effect::Land { repository, task, candidate, parent, fence } = effect else { return None };
+        let main = self.main[repository].clone();
+        let has = self.landed.iter().any(|(_, commit)| commit == candidate);
+        let lands = has || &main == parent;
+        if lands && !has {
+            self.watch_landing(task, candidate);
+            self.main.insert(repository.clone(), candidate.clone());
+            self.landed.push((task.clone(), candidate.clone()));
+        }
+        let main = self.main[repository].clone();
+        let event = LaneEvent::LandEnded { task: task.clone(), fence: *fence, main, landed: lands };
+        Some(Event::Lane { repository: repository.clone(), event })
+    }
+
+    fn watch_landing(&mut self, task: &TaskId, candidate: &CommitId) {
+        let name = self.name_of(task);
+        if !self.tested.contains(candidate) {
+            self.broken(format!("{candidate} of {name} landed untested"));
+        }
+        let allowed = 1 + self.trips.get(task).copied().unwrap_or(0);
+        if self.landed.iter().filter(|(t, _)| t == task).count() >= allowed {
+            self.broken(format!("{name} lands once too often"));
+        }
+        let Some(row) = self.tasks.get(task) else { return };
+        let landing = matches!(self.landing_entry(row).map(|e| &e.state), Some(LaneState::Landing { .. }));
+        // Merged by hand while the landing was under way is the one way to be done already.
+        if !landing && row.position.name() != "done" {
+            self.broken(format!("{name} lands and the lane does not know"));
+        }
+    }
+
+    /// Somebody pushes to main.
+    pub fn push(&mut self, repository: &RepositoryId) {
+        self.pushes += 1;
+        let commit = CommitId(format!("{repository}-push-{}", self.pushes));
+        self.main.insert(repository.clone(), commit);
+    }
+
+    /// The effect that waits for the end of a task's newest attempt, if it does.
+    pub fn find_work(&self, task: &TaskId, kind: &str) -> Option<Effect> {
+        self.work.iter().map(|Work { effect, .. }| effect).find(|e| e.task() == task && e.kind() == kind).cloned()
+    }
+
+    pub fn check_of(&self, task: &TaskId) -> Option<(Effect, CheckId)> {
+        let effect = self.find_work(task, "run_check")?;
+        let Effect::RunCheck { check, .. } = &effect else { return None };
+        let check = check.clone();
+        Some((effect, check))
+    }
+
+    /// An issue becomes a task; walks on while a number or a branch is taken. `Err` names the issue's task.
+    pub fn intake(&mut self, repository: &RepositoryId, wanted: Intake) -> Absorbed {
+        let mut wanted = wanted;
+        for _ in 0..50 {
+            let Some(row) = self.repositories.get(repository).cloned() else {
+                return Absorbed::Refused("no such repository".to_owned());
+            };
+            let (task, changes) = intake(&wanted, &row, &self.policy, self.moment());
+            match self.apply(&changes) {
+                Ok(()) => {
+                    self.log.rules.push((task.work_item.to_string(), vec!["intake"]));
+                    return Absorbed::Accepted {
+                        answer: format!("{} {}", task.work_item, task.branch),
+                        trace: vec!["intake"],
+                    };
+                }
+                Err(failed) => {
+                    let taken = |what: &str| {
+                        failed.iter().any(|g| matches!(g, Guard::Unique { key, .. } if key.starts_with(what)))
+                    };
+                    if taken("issue:") {
+                        return Absorbed::Refused("this issue has its task already".to_owned());
+                    }
+                    if taken("work_item:") {
+                        wanted.number += 1;
+                    } else if wanted.disambiguate {
+                        return Absorbed::Refused("no branch name is free".to_owned());
+                    } else {
+                        wanted.disambiguate = true;
+                    }
+                }
+            }
+        }
+        Absorbed::Refused("no number is free".to_owned())
+    }
+}

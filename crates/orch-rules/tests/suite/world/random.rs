@@ -1,0 +1,500 @@
+//! Random histories: several repositories, whims of people, agents, git and hosts, events that come twice, late, or
+//! while somebody else writes. The same seed gives the same history.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use orch_rules::attempt::RunEnd;
+use orch_rules::change::Guard;
+use orch_rules::check::CheckOutcome;
+use orch_rules::decide::Denied;
+use orch_rules::decide::intake::Intake;
+use orch_rules::effect::Effect;
+use orch_rules::episode::EpisodeKind;
+use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::pipeline::StageKind;
+use orch_rules::task::{Hold, Position};
+
+use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
+
+/// A small generator (xorshift64*, Vigna 2016): good enough for whims, the same on every machine.
+#[derive(Debug, Clone)]
+pub struct Whim(u64);
+
+impl Whim {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
+    }
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+    fn percent(&mut self, chance: u64) -> bool {
+        self.next() % 100 < chance
+    }
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        if from.is_empty() { None } else { from.get(self.below(from.len())) }
+    }
+}
+
+/// What was seen in all worlds so far.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub decisions: u64,
+    pub steps: u64,
+    pub worlds: u64,
+    pub rules: BTreeMap<&'static str, u64>,
+    pub kinds: BTreeMap<&'static str, u64>,
+    pub guards: BTreeMap<&'static str, u64>,
+    pub ends: BTreeMap<&'static str, u64>,
+}
+
+/// One world with its whims.
+pub struct Simulation {
+    pub world: World,
+    pub whim: Whim,
+    pub seen: Seen,
+    recent: VecDeque<(Event, String)>,
+    issues: u32,
+    steps: u64,
+}
+
+/// So many steps are random; then everything is led to its end.
+pub const STEPS: u64 = 1_500;
+const MOST_TASKS: usize = 14;
+
+impl Simulation {
+    pub fn new(seed: u64, seen: Seen) -> Self {
+        let mut whim = Whim::new(seed);
+        let mut world = World::new();
+        for (id, serial) in [("shop", false), ("bank", true), ("farm", whim.percent(30))] {
+            let line = ["plain", "confirm", "deploy", "deploy-confirm"][whim.below(4)];
+            world.add_repository(id, serial, line);
+        }
+        world.policy.max_runs = 1 + whim.below(4) as u32;
+        world.policy.dependencies = !whim.percent(5);
+        world.policy.serial = !whim.percent(5);
+        if whim.percent(40) {
+            world.policy.budget = Some(("host".to_owned(), 10));
+            world.budgets.insert("host".to_owned(), Budget { max: 15 + whim.below(60) as u64, ..Budget::default() });
+        }
+        let seen = Seen { worlds: seen.worlds + 1, ..seen };
+        Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0 }
+    }
+
+    /// One world from its beginning to its end.
+    ///
+    /// # Errors
+    /// The step at which something that must always hold did not, and what.
+    pub fn run(&mut self) -> Result<(), String> {
+        while self.steps < STEPS {
+            self.step();
+            self.check()?;
+        }
+        self.drain()
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let mut found = self.world.check();
+        if found.is_empty() && self.steps.is_multiple_of(64) {
+            self.settle();
+            found = self.world.check();
+            found.extend(self.world.unfinished_looks());
+        }
+        if found.is_empty() { Ok(()) } else { Err(format!("step {}: {}", self.steps, found.join("; "))) }
+    }
+
+    fn settle(&mut self) {
+        while let Some(wake) = self.world.wakes.pop_front() {
+            self.absorb(&wake.event(), "orch");
+        }
+    }
+
+    fn step(&mut self) {
+        self.steps += 1;
+        self.seen.steps += 1;
+        self.world.now.0 += self.whim.below(3) as i64;
+        self.world.log = Default::default();
+        match self.whim.below(100) {
+            0..36 => {
+                if let Some(wake) = self.world.wakes.pop_front() {
+                    self.deliver(wake.event(), "orch");
+                }
+            }
+            36..76 => self.work(),
+            76..82 => self.new_issue(),
+            82..86 => {
+                if let Some((event, by)) = self.whim.pick(self.recent.make_contiguous()).cloned() {
+                    self.absorb(&event, &by);
+                }
+            }
+            86..88 => self.new_issue_twice(),
+            88 => {
+                let repository = self.repository();
+                self.world.push(&repository);
+            }
+            89..92 => self.lane_order(),
+            _ => self.person(),
+        }
+        self.world.perform_silent();
+    }
+
+    /// Deliver an event; now and then somebody else writes between its decision and its change set, or it comes twice.
+    fn deliver(&mut self, event: Event, by: &str) {
+        if self.recent.len() == 12 {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((event.clone(), by.to_owned()));
+        if !self.whim.percent(15) {
+            self.absorb(&event, by);
+            return;
+        }
+        let Some(old) = self.world.decide(&event, by, Denied::default()) else { return };
+        self.seen.decisions += 1;
+        let between = match self.whim.below(5) {
+            0 => event.clone(),
+            1 => Event::Lane {
+                repository: self.repository_of(&event),
+                event: LaneEvent::FreezeRequested { reason: "storm".to_owned() },
+            },
+            2 => Event::Lane { repository: self.repository_of(&event), event: LaneEvent::Looked },
+            3 => match &event {
+                Event::Task { task, .. } => Event::Task { task: task.clone(), event: TaskEvent::StopRequested },
+                Event::Lane { .. } => event.clone(),
+            },
+            _ => self.world.wakes.pop_front().map_or_else(|| event.clone(), |w| w.event()),
+        };
+        self.absorb(&between, "ann");
+        self.count(|world| world.finish(old));
+    }
+
+    fn absorb(&mut self, event: &Event, by: &str) {
+        self.count(|world| world.absorb(event, by));
+    }
+
+    fn count(&mut self, act: impl FnOnce(&mut World) -> Absorbed) {
+        let rules = self.world.log.rules.len();
+        let failed = self.world.log.failed.len();
+        let absorbed = act(&mut self.world);
+        let log = &self.world.log;
+        self.seen.decisions += 1 + (log.failed.len() > failed) as u64;
+        for guard in &log.failed[failed..] {
+            *self.seen.guards.entry(Guard::name(guard)).or_default() += 1;
+        }
+        for (_, trace) in &log.rules[rules..] {
+            for rule in trace {
+                *self.seen.rules.entry(rule).or_default() += 1;
+            }
+        }
+        if let (true, Absorbed::Accepted { trace, .. }) = (log.rules.len() == rules, &absorbed) {
+            for rule in trace {
+                *self.seen.rules.entry(rule).or_default() += 1;
+            }
+        }
+    }
+
+    fn repository_of(&mut self, event: &Event) -> RepositoryId {
+        match event {
+            Event::Task { task, .. } => {
+                self.world.tasks.get(task).map(|t| t.repository.clone()).unwrap_or_else(|| "shop".into())
+            }
+            Event::Lane { repository, .. } => repository.clone(),
+        }
+    }
+
+    fn repository(&mut self) -> RepositoryId {
+        let all: Vec<_> = self.world.repositories.keys().cloned().collect();
+        self.whim.pick(&all).cloned().unwrap_or_else(|| "shop".into())
+    }
+
+    fn task(&mut self) -> Option<TaskId> {
+        let living = self.world.tasks.values().filter(|t| !t.position.is_terminal());
+        let mut ids: Vec<_> = living.map(|t| t.id.clone()).collect();
+        if self.whim.percent(5) {
+            ids = self.world.tasks.keys().cloned().collect();
+        }
+        self.whim.pick(&ids).cloned()
+    }
+
+    fn new_issue(&mut self) {
+        self.issues += 1;
+        let key = format!("issue {}", self.issues);
+        self.intake(key);
+    }
+
+    fn new_issue_twice(&mut self) {
+        let key = format!("issue {}", self.issues);
+        self.intake(key);
+    }
+
+    fn intake(&mut self, issue_key: String) {
+        let living = self.world.tasks.values().filter(|t| !t.position.is_terminal()).count();
+        if living >= MOST_TASKS {
+            return;
+        }
+        let repository = self.repository();
+        let titles = ["add a cart", "", "fix the sum", "rename it"];
+        let needs = if self.whim.percent(15) { self.task() } else { None };
+        let wanted = Intake {
+            task: TaskId(format!("t{:04}", self.world.tasks.len() + 1)),
+            title: titles[if self.whim.percent(4) { 1 } else { self.whim.below(2) * 2 }].to_owned(),
+            description: String::new(),
+            author: "ann".to_owned(),
+            priority: self.whim.below(3) as i32,
+            start: self.whim.percent(80),
+            issue_key,
+            depends_on: needs.into_iter().collect(),
+            pipeline: self.world.lines[&repository].clone(),
+            number: self.issues.max(1),
+            disambiguate: false,
+        };
+        self.count(|world| world.intake(&repository, wanted));
+    }
+
+    fn person(&mut self) {
+        let Some(task) = self.task() else { return };
+        let open = self.world.episodes.get(&task).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
+        let held = self.world.tasks[&task].hold.is_some();
+        let event = match (open, self.whim.below(100)) {
+            (Some(EpisodeKind::Approval), 0..70) => TaskEvent::Approved,
+            (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
+            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
+            (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
+            (_, 0..30) if held => TaskEvent::RetryRequested,
+            (_, 30..32) => TaskEvent::StopRequested,
+            (_, 32..35) => TaskEvent::Paused,
+            (_, 35..50) => TaskEvent::Resumed,
+            (_, 50..54) => TaskEvent::PrioritySet { priority: self.whim.below(5) as i32 },
+            (_, 54..58) => match self.task() {
+                Some(on) => TaskEvent::DependencyAdded { on },
+                None => TaskEvent::Looked,
+            },
+            (_, 58..68) => {
+                let all: Vec<_> =
+                    self.world.edges.iter().filter(|(t, _)| t == &task).map(|(_, on)| on.clone()).collect();
+                match self.whim.pick(&all) {
+                    Some(on) => TaskEvent::DependencyRemoved { on: on.clone() },
+                    None => TaskEvent::CommentSeen,
+                }
+            }
+            (_, 68..70) => TaskEvent::StatusSeen { status: "In Review".to_owned() },
+            (_, 70) => TaskEvent::PullRequestMerged { commit: "by hand".into() },
+            (_, 71..76) => TaskEvent::Approved,
+            (_, 76..84) => TaskEvent::StartRequested,
+            (_, 84..86) => TaskEvent::DeployConfirmed,
+            (_, 86..88) => TaskEvent::RetryRequested,
+            (_, 88..90) => TaskEvent::EffectFailed { effect: "clean_up".to_owned(), error: "no disk".to_owned() },
+            _ => TaskEvent::Looked,
+        };
+        self.deliver(Event::Task { task, event }, "ann");
+    }
+
+    fn lane_order(&mut self) {
+        let repository = self.repository();
+        let event = match self.whim.below(20) {
+            0 => LaneEvent::FreezeRequested { reason: "storm".to_owned() },
+            1..8 => LaneEvent::UnfreezeRequested,
+            8 => LaneEvent::Paused,
+            9..16 => LaneEvent::Resumed,
+            _ => LaneEvent::Looked,
+        };
+        self.deliver(Event::Lane { repository, event }, "ann");
+    }
+
+    /// A worker takes an effect, or an effect comes back.
+    fn work(&mut self) {
+        let count = self.world.work.len();
+        if count == 0 {
+            return;
+        }
+        let at = self.whim.below(count);
+        if self.world.work[at].state == WorkState::Queued {
+            self.world.work[at].state = WorkState::UnderWay;
+            return;
+        }
+        let effect = self.world.work[at].effect.clone();
+        let careless = self.whim.percent(25);
+        if let Some(event) = self.outcome(&effect, careless) {
+            self.world.answered(&effect);
+            self.deliver(event, "orch");
+        }
+    }
+
+    fn outcome(&mut self, effect: &Effect, careless: bool) -> Option<Event> {
+        match effect {
+            Effect::RunAgent { task, attempt } => {
+                let attempt = self.world.attempts.get(task)?.iter().find(|a| a.number == *attempt)?.clone();
+                let task = &self.world.tasks[task];
+                let kind = self.world.pipeline_of(task)?.stage(&attempt.stage)?.kind;
+                *self.seen.kinds.entry(kind.name()).or_default() += 1;
+                let mut delivered = self.world.good_work(&attempt);
+                let end = if attempt.stop_requested {
+                    RunEnd::Stopped
+                } else if careless {
+                    self.bad_end(kind, &mut delivered)
+                } else {
+                    RunEnd::Completed
+                };
+                let git = !matches!(end, RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. });
+                let cost = self.whim.percent(80).then_some(3);
+                Some(self.world.run_ended(&attempt, end, git.then_some(&delivered), cost))
+            }
+            Effect::RunCheck { .. } => {
+                let outcome = match (careless, self.whim.below(3)) {
+                    (false, _) => CheckOutcome::Passed,
+                    (true, 0) => CheckOutcome::Unknown { reason: "no disk".to_owned() },
+                    (true, _) => CheckOutcome::Failed { reason: "exit code 1".to_owned() },
+                };
+                self.world.remember_check(effect, &outcome);
+                self.world.check_ended(effect, outcome, "one test failed")
+            }
+            Effect::BuildCandidate { repository, task, .. } => {
+                *self.seen.kinds.entry(StageKind::Land.name()).or_default() += 1;
+                if careless && self.whim.percent(20) {
+                    return Some(lane_failed(repository, task, "build_candidate"));
+                }
+                let conflict = (careless && self.whim.percent(70)).then(|| vec!["src/lib.rs".to_owned()]);
+                let empty = careless && self.whim.percent(20);
+                self.world.candidate_made(effect, conflict, empty)
+            }
+            Effect::Land { repository, task, .. } => {
+                if careless && self.whim.percent(20) {
+                    return Some(lane_failed(repository, task, "land"));
+                }
+                if careless {
+                    self.world.push(repository);
+                }
+                self.world.land(effect)
+            }
+            Effect::StopRun { .. } | Effect::PublishBranch { .. } | Effect::CleanUp { .. } => None,
+        }
+    }
+
+    fn bad_end(&mut self, kind: StageKind, delivered: &mut Delivered) -> RunEnd {
+        match self.whim.below(14) {
+            0 => RunEnd::Failed { reason: "exit code 3".to_owned() },
+            1 => RunEnd::TimedOut,
+            2 => RunEnd::Stalled,
+            3..6 => RunEnd::Lost,
+            6 => RunEnd::Quarantined,
+            7 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
+            8 => RunEnd::Stopped,
+            9 => {
+                *delivered = Delivered::default();
+                RunEnd::Completed
+            }
+            10 => {
+                delivered.unreadable = true;
+                RunEnd::Completed
+            }
+            11 if kind == StageKind::Author => {
+                for document in &mut delivered.documents {
+                    *document = with_front_matter(&document.path.clone(), &[("questions", "[which one]")], "");
+                }
+                RunEnd::Completed
+            }
+            12 => {
+                delivered.changed.push("src/other.rs".to_owned());
+                RunEnd::Completed
+            }
+            _ => {
+                for document in &mut delivered.documents {
+                    let bad = [("verdict", "REJECTED"), ("staging_status", "FAILED"), ("deploy_status", "FAILED")];
+                    *document = with_front_matter(&document.path.clone(), &bad, "## Findings\nP0 it is wrong");
+                }
+                RunEnd::Completed
+            }
+        }
+    }
+
+    /// Nobody does anything foolish any more: everything comes to its end.
+    fn drain(&mut self) -> Result<(), String> {
+        let bound = 400 * (self.world.tasks.len() as u64 + 5);
+        for _ in 0..bound {
+            self.steps += 1;
+            self.world.now.0 += 1;
+            self.world.log = Default::default();
+            self.settle();
+            self.check()?;
+            if self.world.tasks.values().all(|t| t.position.is_terminal()) && self.world.work.is_empty() {
+                self.count_ends();
+                return Ok(());
+            }
+            let repositories: Vec<_> = self.world.repositories.values().cloned().collect();
+            for row in repositories {
+                let repository = row.id;
+                if row.frozen.is_some() {
+                    self.absorb(
+                        &Event::Lane { repository: repository.clone(), event: LaneEvent::UnfreezeRequested },
+                        "ann",
+                    );
+                }
+                if row.paused {
+                    self.absorb(&Event::Lane { repository, event: LaneEvent::Resumed }, "ann");
+                }
+            }
+            self.world.budgets.values_mut().for_each(|b| b.max = u64::MAX / 2);
+            self.people_help();
+            let effects: Vec<_> = self.world.work.iter().map(|w| w.effect.clone()).collect();
+            if let Some(effect) = self.whim.pick(&effects).cloned() {
+                self.world.take_all();
+                let event = self.outcome(&effect, false);
+                self.world.answered(&effect);
+                event.iter().for_each(|event| self.absorb(event, "orch"));
+            }
+        }
+        let rest: Vec<_> = self.world.tasks.values().filter(|t| !t.position.is_terminal()).collect();
+        let rest: Vec<_> = rest.iter().map(|t| self.world.show_task(t)).collect();
+        Err(format!("after {bound} steps without faults there is still: {}", rest.join("; ")))
+    }
+
+    /// Every person answers what is asked of them.
+    fn people_help(&mut self) {
+        let rows: Vec<_> = self.world.tasks.values().filter(|t| !t.position.is_terminal()).cloned().collect();
+        for row in rows {
+            let open =
+                self.world.episodes.get(&row.id).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
+            let money = row.waits.iter().any(|w| matches!(w, orch_rules::task::Wait::Budget { .. }));
+            let event = match (&row.hold, open) {
+                (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
+                (Some(_), _) => TaskEvent::RetryRequested,
+                (None, Some(EpisodeKind::Approval)) => TaskEvent::Approved,
+                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
+                (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
+                (None, None) if row.paused => TaskEvent::Resumed,
+                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested,
+                (None, None) if money => TaskEvent::Looked,
+                (None, None) => continue,
+            };
+            if row.stop.is_none() {
+                self.absorb(&Event::Task { task: row.id, event }, "ann");
+            }
+        }
+    }
+
+    fn count_ends(&mut self) {
+        for task in self.world.tasks.values() {
+            let end = if task.position == Position::Done { "done" } else { "cancelled" };
+            *self.seen.ends.entry(end).or_default() += 1;
+        }
+    }
+}
+
+fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
+    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
+    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
+}
+
+/// Names of everything that a long enough run has to see.
+pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
+    let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
+    let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
+    let guards =
+        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve"];
+    (rules, kinds, guards)
+}

@@ -1,0 +1,13 @@
+//! Stateful stand-ins for what the ports stand for. They keep what the traits promise (the suites in
+//! [`crate::contract`] prove it), and everything that goes wrong is arranged from outside, see [`Faults`].
+
+pub mod agent;
+mod faults;
+pub mod forge;
+mod merge;
+pub mod runner;
+
+pub use agent::FakeAgent;
+pub use faults::{Fault, Faults, Gate, PATIENCE, Side};
+pub use forge::FakeForge;
+pub use runner::{FakeRunner, Step};

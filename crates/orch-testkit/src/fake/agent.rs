@@ -1,0 +1,50 @@
+//! An agent that is only a name for the runner's script to know.
+
+use std::collections::BTreeMap;
+
+use orch_ports::agent::{Agent, Assignment, Launch};
+use orch_rules::attempt::Usage;
+use serde_json::Value;
+
+/// Launches as `fake <role> <work item> <attempt>`, with what a script needs as variables.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FakeAgent;
+
+impl Agent for FakeAgent {
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    fn launch(&self, assignment: &Assignment) -> Launch {
+        let role = assignment.role.name().to_owned();
+        let variables = [
+            ("ORCH_ROLE", role.clone()),
+            ("ORCH_STAGE", assignment.stage.to_string()),
+            ("ORCH_TASK_ID", assignment.work_item.to_string()),
+            ("ORCH_TASK_FILE", assignment.task_file.to_string()),
+            ("ORCH_DOCS_DIR", assignment.documents.to_string()),
+            ("ORCH_ATTEMPT", assignment.attempt.to_string()),
+            ("ORCH_RESULT_FILE", assignment.result_file.to_string()),
+        ];
+        Launch {
+            argv: vec!["fake".to_owned(), role, assignment.work_item.to_string(), assignment.attempt.to_string()],
+            environment: variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn usage(&self, result: &Value) -> Usage {
+        let count = |name: &str| result.get("usage").and_then(|usage| usage.get(name)).and_then(Value::as_u64);
+        let cost = result.get("cost_usd").and_then(Value::as_f64).filter(|usd| (0.0..1e9).contains(usd));
+        Usage {
+            input_tokens: count("input_tokens"),
+            cached_tokens: count("cached_tokens"),
+            cache_creation_tokens: count("cache_creation_tokens"),
+            output_tokens: count("output_tokens"),
+            cost_micros: cost.map(|usd| (usd * 1e6).round() as u64),
+            model: result.get("model").and_then(Value::as_str).map(str::to_owned),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Runs without processes: what a run does is a script of the test. Runs outlive the engine because the test keeps
+//! them; each engine gets a [`FakeRunner::handle`] of its own, which can be ended like a process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use orch_ports::runner::{RunOrder, RunReport, Runner, RunnerError};
+use orch_rules::attempt::RunEnd;
+use serde_json::Value;
+
+use super::faults::{Fault, Faults, PATIENCE};
+
+/// What a script makes of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// It is over at once.
+    Ends(RunReport),
+    /// It goes on until [`FakeRunner::end`], or until it is asked to stop.
+    Hangs,
+}
+
+impl Step {
+    fn over(end: RunEnd, exit_code: Option<i32>) -> Self {
+        Self::Ends(RunReport { end, result: None, exit_code })
+    }
+    /// Exit 0.
+    pub fn completes() -> Self {
+        Self::over(RunEnd::Completed, Some(0))
+    }
+    /// Exit 0, with this in its result file.
+    pub fn completes_with(result: Value) -> Self {
+        Self::Ends(RunReport { end: RunEnd::Completed, result: Some(Ok(result)), exit_code: Some(0) })
+    }
+    /// Another exit code.
+    pub fn fails(code: i32) -> Self {
+        Self::over(RunEnd::Failed { reason: format!("exit code {code}") }, Some(code))
+    }
+    /// Its supervisor died; its processes are dead.
+    pub fn lost() -> Self {
+        Self::over(RunEnd::Lost, None)
+    }
+    /// Its supervisor died; nobody knows about its processes.
+    pub fn quarantined() -> Self {
+        Self::over(RunEnd::Quarantined, None)
+    }
+}
+
+/// What a run prints and does, by its order.
+type Script = dyn Fn(&RunOrder) -> (String, Step) + Send + Sync;
+/// How a finish command is carried out.
+type Finish = dyn Fn(&[String]) + Send + Sync;
+
+struct Run {
+    order: RunOrder,
+    output: String,
+    report: Option<RunReport>,
+    stops: u32,
+}
+
+struct Runs {
+    by_name: Mutex<BTreeMap<String, Run>>,
+    changed: Condvar,
+    script: Box<Script>,
+    finish: Box<Finish>,
+}
+
+/// One user's view of the runs.
+#[derive(Clone)]
+pub struct FakeRunner {
+    runs: Arc<Runs>,
+    /// Calls: `ensure`, `wait`, `stop`, `output`.
+    pub faults: Arc<Faults>,
+}
+
+impl FakeRunner {
+    /// Runs by a script, asked once for each run; `finish` carries out a finish command.
+    pub fn new(
+        script: impl Fn(&RunOrder) -> (String, Step) + Send + Sync + 'static,
+        finish: impl Fn(&[String]) + Send + Sync + 'static,
+    ) -> Self {
+        let runs = Runs {
+            by_name: Mutex::default(),
+            changed: Condvar::new(),
+            script: Box::new(script),
+            finish: Box::new(finish),
+        };
+        Self { runs: Arc::new(runs), faults: Faults::new() }
+    }
+
+    /// The same runs, for another process.
+    pub fn handle(&self) -> Self {
+        Self { runs: Arc::clone(&self.runs), faults: Faults::new() }
+    }
+
+    /// The process of this view ends: whatever it does or waits for ends, the runs go on.
+    pub fn kill(&self) {
+        self.faults.kill();
+        let _lock = self.lock();
+        self.runs.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Run>> {
+        self.runs.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names of all runs that were ever launched, each once: a name is launched once only.
+    pub fn launched(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// The order a run was launched with.
+    pub fn order(&self, name: &str) -> Option<RunOrder> {
+        self.lock().get(name).map(|run| run.order.clone())
+    }
+
+    /// How often a run was asked to stop.
+    pub fn stops(&self, name: &str) -> u32 {
+        self.lock().get(name).map_or(0, |run| run.stops)
+    }
+
+    /// Blocks until a run whose name `matches` was launched and is not over; gives its name.
+    ///
+    /// # Panics
+    /// If none is within [`PATIENCE`].
+    pub fn until_hanging(&self, matches: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut runs = self.lock();
+        loop {
+            if let Some((name, _)) = runs.iter().find(|(name, run)| run.report.is_none() && matches(name)) {
+                return name.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited in vain for a run; there are {:?}", runs.keys().collect::<Vec<_>>());
+            runs = self.runs.changed.wait_timeout(runs, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends a run that hangs; `false` if it does not.
+    pub fn end(&self, name: &str, step: Step) -> bool {
+        let Step::Ends(report) = step else { return false };
+        let finish = match self.lock().get(name) {
+            Some(run) if run.report.is_none() => run.order.finish.clone(),
+            _ => return false,
+        };
+        self.run_finish(&finish, &report);
+        if let Some(run) = self.lock().get_mut(name) {
+            run.report = Some(report);
+        }
+        self.runs.changed.notify_all();
+        true
+    }
+
+    fn run_finish(&self, commands: &[Vec<String>], report: &RunReport) {
+        // Nobody is left to run them.
+        if !matches!(report.end, RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. }) {
+            commands.iter().for_each(|command| (self.runs.finish)(command));
+        }
+    }
+
+    fn known<T>(&self, name: &str, of: impl FnOnce(&mut Run) -> T) -> Result<T, RunnerError> {
+        self.lock().get_mut(name).map(of).ok_or_else(|| RunnerError(format!("no run {name} was ever launched")))
+    }
+}
+
+impl Runner for FakeRunner {
+    fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
+        self.faults.enter("ensure").map_err(told)?;
+        let new = {
+            let mut runs = self.lock();
+            let new = !runs.contains_key(&order.name);
+            if new {
+                let run = Run { order: order.clone(), output: String::new(), report: None, stops: 0 };
+                runs.insert(order.name.clone(), run);
+            }
+            new
+        };
+        if new {
+            let (output, step) = (self.runs.script)(order);
+            if let Some(run) = self.lock().get_mut(&order.name) {
+                run.output = output;
+            }
+            self.end(&order.name, step);
+            self.runs.changed.notify_all();
+        }
+        self.faults.leave("ensure");
+        Ok(())
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.faults.live();
+        self.lock().contains_key(name)
+    }
+
+    fn wait(&self, name: &str) -> Result<RunReport, RunnerError> {
+        self.faults.enter("wait").map_err(told)?;
+        self.known(name, |_| ())?;
+        let report = {
+            let mut runs = self.lock();
+            loop {
+                if self.faults.is_killed() {
+                    break None;
+                }
+                match runs.get(name).and_then(|run| run.report.clone()) {
+                    Some(report) => break Some(report),
+                    None => runs = self.runs.changed.wait(runs).unwrap_or_else(PoisonError::into_inner),
+                }
+            }
+        };
+        self.faults.leave("wait");
+        report.ok_or_else(|| RunnerError("the process ended".to_owned()))
+    }
+
+    fn stop(&self, name: &str) -> Result<(), RunnerError> {
+        self.faults.enter("stop").map_err(told)?;
+        self.known(name, |run| run.stops += 1)?;
+        self.end(name, Step::over(RunEnd::Stopped, None));
+        self.faults.leave("stop");
+        Ok(())
+    }
+
+    fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError> {
+        self.faults.enter("output").map_err(told)?;
+        self.known(name, |run| {
+            let from = floor(&run.output, run.output.len().saturating_sub(max));
+            let tail = &run.output[from..];
+            let whole = if from == 0 { tail } else { tail.split_once('\n').map_or(tail, |(_, rest)| rest) };
+            safe(whole)
+        })
+    }
+
+    fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError> {
+        self.faults.enter("output").map_err(told)?;
+        self.known(name, |run| {
+            let length = run.output.len();
+            let asked = usize::try_from(offset).unwrap_or(usize::MAX);
+            let from = floor(&run.output, asked.min(length));
+            let to = floor(&run.output, from.saturating_add(max).min(length));
+            // Past the end there is nothing yet, and the place to ask stays.
+            let next = if asked > length { offset } else { to as u64 };
+            (safe(&run.output[from..to]), next)
+        })
+    }
+}
+
+fn told(fault: Fault) -> RunnerError {
+    match fault {
+        Fault::Passing(words) | Fault::Lasting(words) | Fault::Panic(words) => RunnerError(words),
+    }
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// No sign that steers a terminal.
+fn safe(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,133 @@
+//! `orch demo`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use orch_testkit::git;
+use orch_testkit::sample::{TEST_COMMAND, demo_issues};
+use orch_testkit::world::World;
+use serde_json::Value;
+
+use super::carried::{eventually, test_commit, world};
+
+/// A world in which the demo's folder is made inside the world.
+fn demo_world() -> World {
+    let mut world = world();
+    let temporary = world.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    // Must not reach the demo: it has settings and data of its own.
+    world.set("TMPDIR", temporary.to_str().unwrap()).set("ORCH_MAX_CONCURRENCY", "none").set("ORCH_PERSON", "Zoë");
+    world
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Both issues land, each as one tested commit; the answer and the report say so, and are right.
+#[test]
+fn two_issues_land_one_after_the_other() {
+    let world = demo_world();
+    let home = world.home();
+    let output = world.run(&home, &["demo", "--json", "--keep"]).unwrap().success();
+    let answers: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(answers.len(), 1, "stdout has the answer and nothing else:\n{}", output.stdout);
+    let answer: Value = serde_json::from_str(answers[0]).unwrap();
+
+    let issues = demo_issues();
+    let tasks = answer["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), issues.len());
+    for (task, issue) in tasks.iter().zip(&issues) {
+        assert_eq!((&task["title"], &task["stage"]), (&issue.title.clone().into(), &"done".into()));
+        assert_eq!((&task["attempts"], &task["waiting_on"]), (&5.into(), &serde_json::json!([])));
+        for figure in ["input_tokens", "output_tokens"] {
+            assert!(task["usage"][figure].as_u64().unwrap() > 0, "{task}");
+        }
+        assert!(task["usage"]["cost_usd"].as_f64().unwrap() > 0.0 && task["usage"]["cached_tokens"] == 0, "{task}");
+    }
+    assert!(answer["duration_ms"].as_u64().unwrap() > 0);
+
+    let main = &answer["main"];
+    let [repository, base, head] = ["repository", "base", "head"].map(|name| main[name].as_str().unwrap());
+    assert_eq!(main["test_command"], TEST_COMMAND);
+    let repository = Path::new(repository);
+    for name in ["main", "orch/main"] {
+        assert_eq!(git(repository, &["rev-parse", name]).unwrap(), head, "{name}");
+    }
+    let range = format!("{base}..{head}");
+    let line = git(repository, &["rev-list", "--first-parent", "--reverse", &range]).unwrap();
+    let line: Vec<&str> = line.lines().collect();
+    assert_eq!(line.len(), 2, "one commit for each issue");
+
+    let report = std::fs::read_to_string(repository.with_file_name("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let tested = report["commits"].as_array().unwrap();
+    assert_eq!(tested.iter().map(|c| c["commit"].as_str().unwrap()).collect::<Vec<_>>(), line);
+    assert!(tested.iter().all(|c| c["exit_code"] == 0 && c["duration_ms"].is_u64()), "{report}");
+
+    for commit in line {
+        let message = git(repository, &["log", "-1", "--format=%B", commit]).unwrap();
+        let by = |task: &&Value| message.lines().any(|l| l == format!("Refs: {}", task["id"].as_str().unwrap()));
+        let task = tasks.iter().find(by).unwrap_or_else(|| panic!("{commit} names no issue:\n{message}"));
+        let issue = issues.iter().find(|issue| task["title"] == issue.title).unwrap();
+        // The proof came with the change, and fails without it.
+        let before =
+            format!("git checkout --quiet {commit} -- {} && {TEST_COMMAND} --test {}", issue.proof, issue.proof_name());
+        let parent = git(repository, &["rev-parse", &format!("{commit}^")]).unwrap();
+        assert_ne!(test_commit(repository, &world, &parent, &before), Some(0), "{} before", issue.title);
+        let after = format!("{TEST_COMMAND} --test {}", issue.proof_name());
+        assert_eq!(test_commit(repository, &world, commit, &after), Some(0), "{} after", issue.title);
+    }
+
+    assert_eq!(entries(&home), Vec::<String>::new(), "the person's own settings and data are not touched");
+    assert_eq!(entries(&world.state()), Vec::<String>::new());
+    let folder = repository.parent().unwrap();
+    let shown = Command::new(folder.join("orch")).args(["show", "--json", "1"]).output().unwrap();
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((&shown["stage"], &shown["id"]), (&"done".into(), &tasks[0]["id"]), "the folder's own orch");
+}
+
+/// Without `--keep` nothing is left; without `--json` people read what landed, what it cost and how to see more.
+#[test]
+fn nothing_is_left_behind() {
+    let world = demo_world();
+    let output = world.run(&world.home(), &["demo"]).unwrap().success();
+    for words in ["What landed", "What it cost", "the money is invented", "orch demo --keep", "approved by the demo"] {
+        assert!(output.stdout.contains(words), "{words:?} is missing:\n{}", output.stdout);
+    }
+    assert!(!output.stdout.contains('\u{1b}'), "no terminal, no escape sequences");
+    assert_eq!(entries(&world.path("tmp")), Vec::<String>::new());
+}
+
+/// With `--manual` it tells what to type elsewhere and waits; Ctrl-C ends service and agents and removes the folder.
+#[test]
+fn a_person_approves_or_has_enough() {
+    let world = demo_world();
+    let home = world.home();
+    let said = world.path("said");
+    let file = std::fs::File::create(&said).unwrap();
+    let mut demo = world.command(&home, &["demo", "--manual"]).stdout(file).stderr(Stdio::null()).spawn().unwrap();
+    let command = |verb: &str, id: &str| {
+        eventually(&format!("it says how to {verb} {id}"), || {
+            let text = std::fs::read_to_string(&said).unwrap();
+            let line = text.lines().map(str::trim).find(|line| line.contains(&format!(" {verb} TALLY-00{id}")));
+            line.map(str::to_owned).ok_or(text)
+        })
+    };
+    // Exactly as printed, in another terminal, which knows nothing of the demo.
+    let typed = command("approve", "1");
+    let answer = Command::new("sh").args(["-c", &typed]).env_remove("ORCH_CONFIG").output().unwrap();
+    assert!(answer.status.success(), "`{typed}`: {}", String::from_utf8_lossy(&answer.stderr));
+    command("reject", "2");
+    eventually("the approved one lands", || {
+        let text = std::fs::read_to_string(&said).unwrap();
+        text.contains("TALLY-001  done").then_some(()).ok_or(text)
+    });
+    let interrupted = Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    assert_eq!(demo.wait().unwrap().code(), Some(1));
+    assert_eq!(entries(&world.path("tmp")), Vec::<String>::new(), "{}", std::fs::read_to_string(&said).unwrap());
+}

@@ -1,0 +1,95 @@
+//! A whole task whose agents do no work: what is left is Orchestrion and git.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::Bench;
+use super::figure::{Figure, Goal, median};
+use super::orch::Sandbox;
+use super::strace;
+use crate::interrupt;
+
+/// What a task needs of git, and nothing else.
+const SCRIPT: &str = include_str!("no_work_task.sh");
+/// An agent that writes the smallest documents.
+const AGENT: &str = include_str!("no_work_agent.sh");
+/// The built-in line without its human.
+const PIPELINE: &str = include_str!("../../../crates/orch-rules/src/pipeline/default.toml");
+/// Pairs of a task and a script; their medians are compared.
+const PAIRS: u32 = 7;
+/// No task takes so long.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks at main.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// `no_work_task`: from `orch new` to main, against the script, in pairs.
+///
+/// # Errors
+/// If `orch` or the script fails.
+pub fn against_script(bench: &Bench) -> Result<Vec<Figure>> {
+    let sandbox = sandbox(bench)?;
+    let _running = sandbox.up()?;
+    let (mut tasks, mut scripts) = (Vec::new(), Vec::new());
+    // The first pair warms both up.
+    for pair in 0..=PAIRS {
+        let task = land(&sandbox)?;
+        let script = sandbox.script(SCRIPT, &format!("script-{pair}"))?;
+        if pair > 0 {
+            tasks.push(task.as_secs_f64() * 1e3);
+            scripts.push(script.as_secs_f64() * 1e3);
+        }
+    }
+    let median = |values| median(values).context("no pair was measured");
+    let mut figure = Figure::new("no_work_task", median(tasks)?, "ms", Goal::RatioAtMost(1.5));
+    figure.baseline = Some(median(scripts)?);
+    Ok(vec![figure])
+}
+
+/// `task_git_processes` and `task_fsyncs`: counted over one task, under strace; stated, without a goal.
+///
+/// # Errors
+/// If there is no strace, or the task fails.
+pub fn counted(bench: &Bench) -> Result<Vec<Figure>> {
+    let sandbox = sandbox(bench)?;
+    let (running, trace) = sandbox.up_traced()?;
+    land(&sandbox)?;
+    let start = strace::now();
+    land(&sandbox)?;
+    let during = start..strace::now();
+    drop(running);
+    let text = fs::read_to_string(&trace).with_context(|| format!("cannot read {}", trace.display()))?;
+    let counts = strace::count(&text, &during);
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    let stated = |name: &str, count: usize| Figure {
+        goals: Vec::new(),
+        ..Figure::new(name, count as f64, "count", Goal::ValueAtMost(0.0))
+    };
+    Ok(vec![stated("task_git_processes", counts.git()), stated("task_fsyncs", counts.syncs)])
+}
+
+fn sandbox(bench: &Bench) -> Result<Sandbox> {
+    let agent = "agent.sh";
+    let sandbox = Sandbox::with_agent(bench, agent, AGENT)?;
+    sandbox.commit_file(".orch/pipeline.toml", &PIPELINE.replace("approval = true", "approval = false"))?;
+    Ok(sandbox)
+}
+
+/// Opens an issue and waits until main has moved.
+fn land(sandbox: &Sandbox) -> Result<Duration> {
+    let main: PathBuf = sandbox.forge().join("refs/heads/main");
+    let before = fs::read(&main).unwrap_or_default();
+    let start = Instant::now();
+    sandbox.new_issue("No work")?;
+    loop {
+        if fs::read(&main).is_ok_and(|now| now != before) {
+            return Ok(start.elapsed());
+        }
+        if interrupt::happened() || start.elapsed() > LIMIT {
+            bail!("the task did not land within {} s; it stands so:\n{}", LIMIT.as_secs(), sandbox.board());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
