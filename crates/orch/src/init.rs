@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::Paths;
 
-pub use look::{file_failure, git_failure, top_of};
+pub use look::{file_failure, git_failure, top_of, warnings};
 pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, read as read_repository_file};
 
 /// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.
@@ -121,7 +121,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     written.extend(repository.written.iter().cloned());
 
     let has_agent = agents::is_set(&host, &repository);
-    let commit = settle_commit(args, screen, source, &look, top)?;
+    let commit = settle_commit(args, screen, source, &look)?;
     let answer = Answer {
         base_branch: look.base.to_string(),
         base_tip: source.base_tip.to_string(),
@@ -143,15 +143,9 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
 }
 
 /// Commits the repository file if that is wanted and possible.
-fn settle_commit(
-    args: &InitArgs,
-    screen: &Screen,
-    source: &Source,
-    look: &look::Look,
-    top: &Utf8Path,
-) -> Result<Commit, Failure> {
+fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look::Look) -> Result<Commit, Failure> {
     let on_base_only = look.file.as_ref().is_some_and(|file| file.on_base_only);
-    if on_base_only || commit::is_in(&look.program, top, look.base.as_str())? {
+    if on_base_only || commit::is_in(&look.own(), &look.base)? {
         return Ok(Commit::AlreadyThere);
     }
     let on_base = source.current_branch.as_deref() == Some(look.base.as_str());
@@ -165,7 +159,7 @@ fn settle_commit(
     if !wanted {
         return Ok(Commit::Open);
     }
-    commit::make(&look.program, top)?;
+    commit::make(&look.own())?;
     Ok(Commit::Made)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use clap::Args;
 use orch_engine::desk::Desk;
+use orch_git::{BranchName, Git, Source, UserEnvironment};
 use orch_web::Guard;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -105,12 +106,41 @@ async fn serve(
         screen.line(&format!("{name} is up at {url} for {}", names(host)));
         screen.line("Ctrl-C stops the service; agents at work go on and are met again at the next start.");
     }
+    let look = source_warnings(host, env);
+    let shown = screen.clone();
+    tokio::spawn(async move {
+        // Told after the start: a look at a large working tree takes its time.
+        for warning in tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+            shown.warn(&warning);
+        }
+    });
     let done = until_stopped(&wired, listener, router, &desk, screen).await;
     if let Err(error) = std::fs::remove_file(&service_file) {
         tracing::warn!(%error, "{service_file} was not removed");
     }
     wired.close().await;
     done
+}
+
+/// What the users of the repositories should know: uncommitted changes, submodules, LFS.
+fn source_warnings(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> impl FnOnce() -> Vec<String> + Send + 'static {
+    let search_path = env("PATH").unwrap_or_default();
+    let user =
+        UserEnvironment { home: env("HOME").map(Into::into), xdg_config_home: env("XDG_CONFIG_HOME").map(Into::into) };
+    let repositories = host.repositories.clone();
+    move || {
+        let Ok(git) = Git::detect(search_path) else { return Vec::new() };
+        let mut told = Vec::new();
+        for entry in repositories {
+            let file = crate::init::read_repository_file(&entry.path).ok().flatten().unwrap_or_default();
+            let Ok(base) = BranchName::new(file.base_branch) else { continue };
+            if let Ok(source) = Source::inspect(&git, &user, entry.path.as_std_path(), &base) {
+                let warnings = crate::init::warnings(&source, &base);
+                told.extend(warnings.into_iter().map(|warning| format!("{}: {warning}", entry.id)));
+            }
+        }
+        told
+    }
 }
 
 async fn until_stopped(

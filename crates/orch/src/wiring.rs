@@ -165,18 +165,6 @@ fn house(
     for lock in &opened.kept_locks {
         notes.push(format!("{}: {} is held by a git process; waiting for it", entry.id, lock.display()));
     }
-    let repository = Repository {
-        id: RepositoryId(entry.id.clone()),
-        prefix: entry.prefix.clone(),
-        base_branch: file.base_branch.clone(),
-        serial: file.serial,
-        frozen: None,
-        freeze_epoch: 0,
-        paused: false,
-        main: None,
-        lane_fence: 0,
-        version: 1,
-    };
     let tools = environment(TOOL_VARIABLES.iter().copied(), env);
     let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
     for role in Role::ALL {
@@ -192,7 +180,7 @@ fn house(
     }
     let minutes = |m: u32| u64::from(m) * 60_000;
     let house = House {
-        repository: repository.id.clone(),
+        repository: RepositoryId(entry.id.clone()),
         forge: Arc::new(LocalForge::new(opened.forge)),
         agents,
         places: host.paths.places().join(&entry.id),
@@ -206,7 +194,32 @@ fn house(
         bring_home: format!("git -C {} pull --ff-only orch {}", quoted(entry.path.as_str()), file.base_branch),
         settings: Default::default(),
     };
+    let repository = Repository {
+        id: house.repository.clone(),
+        prefix: entry.prefix.clone(),
+        base_branch: file.base_branch,
+        serial: is_serial(&house, notes)?,
+        frozen: None,
+        freeze_epoch: 0,
+        paused: false,
+        main: None,
+        lane_fence: 0,
+        version: 1,
+    };
     Ok((house, repository))
+}
+
+/// The repository's rules come from its base branch, never from a working tree (X13).
+fn is_serial(house: &House, notes: &mut Vec<String>) -> Result<bool, Failure> {
+    let failed = |e: orch_ports::forge::ForgeError| Failure::new(Exit::Failed, e.to_string());
+    let base = house.forge.base().map_err(failed)?;
+    notes.extend(base.diverged.map(|text| format!("{}: {text}", house.repository)));
+    match house.settings_at(&base.tip).map_err(failed)?.as_ref() {
+        Ok(file) => Ok(file.serial),
+        Err(problems) => Err(Failure::new(Exit::Settings, problems.clone())
+            .at(format!("{} on its base branch", house.repository))
+            .fix("mend the file, commit it to the base branch, and start again")),
+    }
 }
 
 fn command_agent(

@@ -88,8 +88,12 @@ impl LaneDraft {
         fence + 1
     }
 
-    /// The guard that the repository is not frozen when this is written.
+    /// The guard that the repository is not frozen when this is written. A decision that lifts the freeze itself goes
+    /// without: guards look at the rows before it.
     pub fn guard_not_frozen(&mut self) {
+        if self.facts.repository.freeze_epoch != self.before.freeze_epoch {
+            return;
+        }
         let (repository, epoch) = (self.facts.repository.id.clone(), self.facts.repository.freeze_epoch);
         let guard = Guard::NotFrozen { repository, epoch };
         if !self.guards.contains(&guard) {

@@ -25,8 +25,10 @@ fn sqlite_group_commit_costs_a_failing_item_only_itself() {
                 let (store, start) = (Arc::clone(&world.store), Arc::clone(&start));
                 tokio::spawn(async move {
                     start.wait().await;
-                    // Every third names a version that is not there, after having written a line.
-                    let guards = if n % 3 == 0 { vec![version("a", 99)] } else { vec![] };
+                    // Every third takes a key and then fails for want of a slot: the key must not stay taken.
+                    let slot = Guard::SlotBelow { key: "runs".into(), max: 0, holder: "x".into() };
+                    let key = Guard::Unique { key: format!("k{n}"), owner: "a".into() };
+                    let guards = if n % 3 == 0 { vec![key, slot] } else { vec![key] };
                     let answer = store.apply(set(guards, vec![line(&format!("caller {n}")), wake("a")]), None).await;
                     assert_eq!(answer.is_ok(), n % 3 != 0, "{answer:?}");
                 })
@@ -36,6 +38,7 @@ fn sqlite_group_commit_costs_a_failing_item_only_itself() {
             caller.await.unwrap();
         }
         assert_eq!(world.number("SELECT COUNT(*) FROM audit").await, 42);
+        assert_eq!(world.number("SELECT COUNT(*) FROM natural_keys").await, 42);
     });
 }
 

@@ -264,6 +264,10 @@ async fn a_stale_finish_changes_nothing(world: World) {
     }
     let new = claim(&*world.store, 1).await.remove(0);
     assert_eq!((new.id, new.attempt), (old.id, 2));
+    for finish in [done(&old), how(&old, Finished::Failed { error: "x".into() })] {
+        let answer = world.store.apply(set(vec![], vec![line("x")]), finish).await;
+        assert!(matches!(answer, Err(StoreError::Stale { .. })), "it runs again, but not for the old one: {answer:?}");
+    }
     let again = how(&old, Finished::Again { due: Timestamp(0), error: "x".into() });
     let answer = world.store.apply(set(vec![version("a", 99)], vec![line("x")]), again).await;
     assert!(matches!(answer, Err(StoreError::Stale { .. })), "stale comes before any guard: {answer:?}");
@@ -456,4 +460,26 @@ async fn the_queue_shows_what_is_not_done(world: World) {
     let rows: Vec<_> = queue.rows.iter().map(|row| (row.id, row.state.as_str())).collect();
     assert_eq!(rows, [(work[1].id, "failed"), (work[2].id, "running")]);
     assert_eq!(queue.rows[0].error.as_deref(), Some("why \u{fffd}"), "PostgreSQL stores no NUL");
+}
+
+/// A row whose number was given out early and committed late stands before one that is just being claimed: seen from
+/// both claims, its key is free.
+#[test]
+fn postgres_claims_one_at_a_time() {
+    crate::harness::run("claims", crate::harness::On::Postgres, |world: World| async move {
+        shop(&*world.store, &["a"]).await;
+        write(&*world.store, vec![publish("a", "x"), publish("a", "x")]).await.unwrap();
+        let last = world.number("SELECT MAX(id) FROM work").await;
+        // What another process' claim does, with the lock that claims take, before the earlier row was visible to it.
+        let held = world
+            .hold(&format!(
+                "SELECT pg_advisory_xact_lock(7041776); UPDATE work SET state = 'running', owner = 'x' WHERE id = {last}"
+            ))
+            .await;
+        let store = Arc::clone(&world.store);
+        let other = tokio::spawn(async move { claim(&**store, 9).await });
+        world.somebody_waits().await;
+        held.commit().await;
+        assert!(other.await.unwrap().is_empty(), "the key is busy");
+    });
 }

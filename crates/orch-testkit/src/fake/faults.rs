@@ -67,6 +67,8 @@ impl Gate {
 
     /// Lets it through.
     pub fn open(&self) {
+        // Under the lock that waiters look under, so that none looks just before and waits just after.
+        let _plan = self.faults.plan();
         self.state.flags().1 = true;
         self.faults.changed.notify_all();
     }
@@ -178,9 +180,9 @@ impl Faults {
             found.map(|at| plan.gates.remove(at).2)
         };
         if let Some(gate) = gate {
+            let mut plan = self.plan();
             gate.flags().0 = true;
             self.changed.notify_all();
-            let mut plan = self.plan();
             while !plan.killed && !gate.flags().1 {
                 plan = self.changed.wait(plan).unwrap_or_else(PoisonError::into_inner);
             }

@@ -4,6 +4,7 @@
 
 mod acts;
 mod defaults;
+mod fakes;
 mod place;
 mod rounds;
 mod sample;

@@ -12,12 +12,20 @@ use orch_rules::attempt::Usage;
 use serde_json::Value;
 
 /// A program and what it is given besides the contract's variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CommandAgent {
     /// Program and arguments.
     pub argv: Vec<String>,
     /// Its environment; the contract's variables are added.
     pub environment: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for CommandAgent {
+    /// Names of variables only: among the values are the agent's keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.environment.keys().collect();
+        f.debug_struct("CommandAgent").field("argv", &self.argv).field("environment", &names).finish()
+    }
 }
 
 impl Agent for CommandAgent {
@@ -75,6 +83,13 @@ mod tests {
         assert_eq!((nested.input_tokens, nested.output_tokens, nested.cost_micros), (Some(5), Some(7), Some(210_000)));
         let flat = usage(&json!({"input_tokens": 5, "cached_tokens": 3, "cost_micros": 9}));
         assert_eq!((flat.input_tokens, flat.cached_tokens, flat.cost_micros), (Some(5), Some(3), Some(9)));
+    }
+
+    #[test]
+    fn no_value_of_the_environment_is_shown() {
+        let environment = BTreeMap::from([("API_KEY".to_owned(), "hush".to_owned())]);
+        let shown = format!("{:?}", CommandAgent { argv: Vec::new(), environment });
+        assert!(shown.contains("API_KEY") && !shown.contains("hush"), "{shown}");
     }
 
     #[test]

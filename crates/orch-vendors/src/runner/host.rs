@@ -43,13 +43,22 @@ impl Runner for HostRunner {
             result_file: order.result_file.clone().map(Into::into),
             output_cap_bytes: order.output_cap_bytes,
         };
-        let directory = RunDirectory::create(&self.root, &order.name, &spec).map_err(words)?;
+        let directory = match RunDirectory::create(&self.root, &order.name, &spec) {
+            // The same name is the same run: an earlier process made it, perhaps under other settings, and what it
+            // ordered is what is launched.
+            Err(orch_run::Error::SpecDiffers { .. }) => self.open(&order.name)?,
+            made => made.map_err(words)?,
+        };
         orch_run::launch(&directory, &self.supervisor).map(drop).map_err(words)
     }
 
     fn exists(&self, name: &str) -> bool {
-        // A directory that was made but never launched is made again.
-        self.open(name).and_then(|d| d.state().map_err(words)).is_ok_and(|state| state != RunState::NotLaunched)
+        // A directory that was made but never launched is made again. One that cannot be read, because it is damaged
+        // or a newer release wrote it, may have an agent at work: it counts as launched unless it plainly was not.
+        match RunDirectory::open(&self.root.join(name)).and_then(|directory| directory.state()) {
+            Ok(state) => state != RunState::NotLaunched,
+            Err(_) => ["started.json", "result.json"].iter().any(|file| self.root.join(name).join(file).exists()),
+        }
     }
 
     fn wait(&self, name: &str) -> Result<RunReport, RunnerError> {

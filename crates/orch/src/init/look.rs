@@ -1,9 +1,9 @@
 //! A look at the repository before anything is written, and what speaks against it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_git::{BranchName, Error, Git, Source, UserEnvironment};
+use orch_git::{BranchName, Error, Git, OwnRepository, Source, UserEnvironment};
 
 use super::{InitArgs, REPOSITORY_FILE};
 use crate::exit::{Exit, Failure};
@@ -21,7 +21,7 @@ pub struct Look {
     /// The repository file, if the working tree or the base branch has one.
     pub file: Option<PresentFile>,
     /// The git program.
-    pub program: PathBuf,
+    pub git: Git,
 }
 
 /// A repository file that is there.
@@ -60,11 +60,17 @@ pub fn look(args: &InitArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Loo
     if source.shallow {
         return Err(git_failure(Error::Shallow(source.root)));
     }
-    let program = git.program().to_path_buf();
     if file.is_none() && source.current_branch.as_deref() != Some(base.as_str()) {
-        file = super::repository_file::on_base(&program, &top, base.as_str())?;
+        file = super::repository_file::on_base(&OwnRepository { git: &git, top: top.as_std_path() }, &base)?;
     }
-    Ok(Look { source, top, base, file, program })
+    Ok(Look { source, top, base, file, git })
+}
+
+impl Look {
+    /// The repository as its user works in it.
+    pub fn own(&self) -> OwnRepository<'_> {
+        OwnRepository { git: &self.git, top: self.top.as_std_path() }
+    }
 }
 
 /// What works all the same, but differently than one might think.

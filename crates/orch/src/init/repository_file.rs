@@ -1,6 +1,7 @@
 //! `.orch/orch.toml`: reading it, and writing it where it is missing.
 
 use camino::Utf8Path;
+use orch_git::{BranchName, OwnRepository};
 use orch_rules::repository_file::{self, RepositoryFile};
 
 use super::look::{Look, PresentFile, file_failure};
@@ -47,8 +48,8 @@ pub fn present(top: &Utf8Path) -> Result<Option<PresentFile>, Failure> {
 }
 
 /// The one that the base branch has.
-pub fn on_base(program: &std::path::Path, top: &Utf8Path, base: &str) -> Result<Option<PresentFile>, Failure> {
-    let Some(bytes) = commit::show(program, top, base)? else { return Ok(None) };
+pub fn on_base(own: &OwnRepository<'_>, base: &BranchName) -> Result<Option<PresentFile>, Failure> {
+    let Some(bytes) = commit::show(own, base)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let settings = parsed(&text, &format!("{base}:{REPOSITORY_FILE}"))?;
     Ok(Some(PresentFile { text, settings, on_base_only: true }))

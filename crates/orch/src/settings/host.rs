@@ -15,7 +15,7 @@ pub struct Host {
     /// Where the file and the state live.
     pub paths: Paths,
     /// `[service]`
-    pub service: Service,
+    pub service: Listen,
     /// `[store]`
     pub store: Store,
     /// `[limits]`
@@ -35,7 +35,7 @@ impl Host {
     pub fn with_defaults(paths: Paths) -> Self {
         Self {
             paths,
-            service: Service::default(),
+            service: Listen::default(),
             store: Store::default(),
             limits: Limits::default(),
             switches: Switches::default(),
@@ -66,14 +66,14 @@ impl Host {
 
 /// `[service]`: where `orch up` listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
+pub struct Listen {
     /// Address to bind.
     pub listen: IpAddr,
     /// TCP port; 0 lets the system choose.
     pub port: u16,
 }
 
-impl Default for Service {
+impl Default for Listen {
     fn default() -> Self {
         Self { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 8500 }
     }

@@ -186,12 +186,6 @@ impl Service {
         assert!(status == 200 || status == 202, "{command} to {id}: {status} {body}");
     }
 
-    /// A command to the lane, which must be accepted.
-    pub fn lane(&self, command: Value) {
-        let (status, body) = self.0.post("/api/v1/repositories/code/lane/commands", &command.to_string()).unwrap();
-        assert!(status == 200 || status == 202, "{command}: {status} {body}");
-    }
-
     /// Everything known of a task.
     pub fn task(&self, id: &str) -> Value {
         let (status, body) = self.0.get(&format!("/api/v1/tasks/{id}")).unwrap();
@@ -244,17 +238,11 @@ pub fn attempts_of(task: &Value, role: &str) -> Vec<Value> {
 
 /// What a message needs of a task.
 pub fn summary(task: &Value) -> String {
-    let timeline = task["timeline"].as_array().map_or(&[][..], Vec::as_slice);
-    let told: Vec<String> = timeline.iter().map(|line| format!("  {} {}", line["rule"], line["text"])).collect();
-    let attempts = serde_json::to_string(&task["attempt_list"]).unwrap();
-    format!(
-        "stage {}, waits {}\n{}\n{attempts}\nchecks {}\nwork {}",
-        task["stage"],
-        task["waiting_on"],
-        told.join("\n"),
-        task["checks"],
-        task["work"]
-    )
+    let list = |name: &str| task[name].as_array().map_or(&[][..], Vec::as_slice);
+    let told: Vec<String> = list("timeline").iter().map(|line| format!("  {} {}", line["rule"], line["text"])).collect();
+    let (stage, waits, work) = (&task["stage"], &task["waiting_on"], &task["work"]);
+    let red = list("checks").iter().rfind(|check| check["outcome"] != "passed").map(|check| &check["excerpt"]);
+    format!("stage {stage}, waits {waits}\n{}\nlast red check {red:?}\nwork {work}", told.join("\n"))
 }
 
 /// Looks until there is an answer; `Err` says what is seen instead.

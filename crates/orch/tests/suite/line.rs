@@ -29,7 +29,7 @@ fn a_conflict_goes_back_to_its_developer() {
     assert_eq!(developers.len(), 2, "{}", summary(&task));
     assert_eq!(task["retries"], 1);
     let log = service.log(&second, developers[1]["number"].as_u64().unwrap());
-    let [told, onto, path] = ["told: Main moved to", &landed, "src/report.rs"].map(|words| log.contains(words));
+    let [told, onto, path] = ["told: conflict with main", &landed, "- src/report.rs"].map(|words| log.contains(words));
     assert!(told && onto && path, "the developer is told of the conflict:\n{log}");
     assert_eq!(carried.landed_items(), [first, second]);
     for (commit, _) in carried.landed() {
@@ -182,8 +182,12 @@ fn a_dependency_is_waited_for() {
     let second = service.open_with("Say goodbye", json!({"depends_on": [first]}));
     let task = service.until(&second, "waits", |task| waits(task, "dependency"));
     assert!(task["waiting_on"].to_string().contains(&first), "{}", task["waiting_on"]);
-    let refused = carried.world.run(&carried.repository, &["depend", &first, "--on", &second]).unwrap();
-    assert_eq!(refused.code, Some(6), "a cycle is refused:\n{}{}", refused.stdout, refused.stderr);
+    carried.orch(&["depend", &first, "--on", &second]);
+    let task = service.until(&second, "is held: they wait for one another", |task| waits(task, "held"));
+    let told = task["waiting_on"].to_string();
+    assert!(told.contains(&first) && told.contains(&second), "{told}");
+    carried.orch(&["depend", &first, "--on", &second, "--remove"]);
+    service.until(&second, "waits as before", |task| waits(task, "dependency") && !waits(task, "held"));
     carried.orch(&["start", &first]);
     service.approve(&first);
     let landed = service.done(&first)["landed"].clone();
@@ -239,25 +243,31 @@ fn no_test_command_is_unknown_and_never_green() {
     assert!(messages[1].contains(&format!("Refs: {id}")));
 }
 
-/// Higher priority goes first where there is one slot; what runs is not disturbed.
+/// Higher priority goes first, from the start or raised later; what runs is not disturbed.
 #[test]
 fn priority_decides_who_is_next() {
-    let mut carried = Carried::small(&waiting("analyst", "go"));
-    carried.world.set("ORCH_MAX_CONCURRENCY", "1");
+    let carried = Carried::small(&waiting("analyst", "go"));
+    carried.amend_settings("# serial = false", "serial = true");
     let service = carried.up();
     let first = service.open("Say hello");
     service.until(&first, "is at work", |task| waits(task, "agent"));
     let usual = service.open("Say more");
+    let raised = service.open("Say even more");
     let urgent = service.open_with("Say goodbye", json!({"priority": 5}));
-    for id in [&usual, &urgent] {
-        service.until(id, "waits for a slot", |task| waits(task, "slot"));
+    carried.orch(&["priority", &raised, "3"]);
+    for (id, place) in [(&first, 0), (&urgent, 2), (&raised, 3), (&usual, 4)] {
+        let words = format!("number {place} in the line to start");
+        let stands = |task: &serde_json::Value| place == 0 || task["waiting_on"].to_string().contains(&words);
+        service.until(id, &words, stands);
     }
     std::fs::write(carried.signal("go"), "").unwrap();
-    let begun = [&urgent, &usual].map(|id| {
-        let task = service.until(id, "asks for approval", |task| waits(task, "human"));
-        task["attempt_list"][0]["requested_at"].as_str().unwrap().to_owned()
-    });
-    assert!(begun[0] < begun[1], "the urgent one at {}, the usual one at {}", begun[0], begun[1]);
+    let order = [first, urgent, raised, usual];
+    for id in &order {
+        service.approve(id);
+        service.done(id);
+    }
+    let landed = carried.landed_items();
+    assert_eq!(landed.iter().filter(|item| !item.is_empty()).collect::<Vec<_>>(), order.iter().collect::<Vec<_>>());
 }
 
 /// A role that waits for the file `name` of the world; the others do what they always do.

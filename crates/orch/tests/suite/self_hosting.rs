@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use orch_testkit::git;
 use orch_testkit::world::not_run;
 
-use super::carried::{Carried, script, summary, world};
+use super::carried::{Carried, script, summary, test_commit, world};
 
 const NAME: &str = "self_hosting::two_tasks_land_on_a_clone_of_this_repository";
 
@@ -44,7 +44,7 @@ fn two_tasks_land_on_a_clone_of_this_repository() {
     let plays = script(
         r##"
         [[play]]
-        title = "Test that a glossary is kept"
+        title = "Test the id of a work item"
         [[play.act]]
         role = "developer"
         steps = [
@@ -65,9 +65,10 @@ fn two_tasks_land_on_a_clone_of_this_repository() {
     // Built once: every check shares the folder, and cargo tells the sources of each checkout apart.
     let built = world.path("built");
     let test = format!("CARGO_TARGET_DIR={} cargo test --offline --quiet -p orch-rules --lib", built.display());
+    assert_eq!(test_commit(&repository, &world, "main", &test), Some(0), "HEAD passes its own tests to begin with");
     let carried = Carried::set_up(world, repository, &plays, Some(&test));
     let service = carried.up();
-    let ids = ["Test that a glossary is kept", "Write down what carried this"].map(|title| service.open(title));
+    let ids = ["Test the id of a work item", "Write down what carried this"].map(|title| service.open(title));
     for id in &ids {
         service.approve(id);
     }

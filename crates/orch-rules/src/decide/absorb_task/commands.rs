@@ -4,7 +4,8 @@ use crate::change::Change;
 use crate::decide::draft::Draft;
 use crate::episode::{Answer, EpisodeKind};
 use crate::event::Refusal;
-use crate::ids::TaskId;
+use crate::facts::{Dependencies, Dependency};
+use crate::ids::{TaskId, WorkItemId};
 use crate::lane::Line;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
@@ -190,6 +191,12 @@ pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
         return refuse(draft, "a task cannot wait for itself");
     }
     draft.audit(by, "depend", format!("waits for {on}"));
+    // Seen at once, so that nothing is launched meanwhile; the wake sees whether it is still open, and its name.
+    if let Dependencies::Known { open, .. } = &mut draft.facts.dependencies
+        && open.iter().all(|d| &d.task != on)
+    {
+        open.push(Dependency { task: on.clone(), work_item: WorkItemId(on.to_string()) });
+    }
     let repository = draft.facts.task.repository.clone();
     draft.change(Change::AddDependency { task: task.clone(), on: on.clone() });
     draft.change(Change::Wake { task });
@@ -204,6 +211,8 @@ pub fn remove_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
     let repository = draft.facts.task.repository.clone();
     draft.audit(by, "depend", format!("no longer waits for {on}"));
     draft.change(Change::RemoveDependency { task: task.clone(), on: on.clone() });
+    // It may have closed a cycle that holds those who wait for this one.
+    draft.change(Change::WakeDependents { on: task.clone() });
     draft.change(Change::Wake { task });
     draft.change(Change::WakeLane { repository });
     Ok("does not wait for it any longer".to_owned())

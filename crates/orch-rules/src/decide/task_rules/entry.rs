@@ -74,7 +74,17 @@ pub fn entering(draft: &mut Draft) -> Option<Step> {
             draft.enter(Position::Stage(entry));
             Some(Step::Again)
         }
-        Some(_) => Some(Step::Rest(entry_waits(draft))),
+        Some(_) => {
+            let waits = entry_waits(draft);
+            let task = &draft.facts.task;
+            // Whoever it waited for may have ended in another repository, whose lane is the one that was woken.
+            let waited = task.rule != "entering" || task.waits.iter().any(|w| matches!(w, Wait::Dependency { .. }));
+            if waited && draft.open_dependencies().is_empty() {
+                let repository = task.repository.clone();
+                draft.change(Change::WakeLane { repository });
+            }
+            Some(Step::Rest(waits))
+        }
     }
 }
 

@@ -26,10 +26,10 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
     Some(Step::Again)
 }
 
-/// Ask for a place in the landing line.
+/// Ask for a place in the landing line, behind whoever it waits for (J).
 pub fn joins(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
-    if draft.landing_entry().is_some() {
+    if draft.landing_entry().is_some() || !draft.open_dependencies().is_empty() {
         return None;
     }
     let head = draft.facts.task.head.clone()?;

@@ -5,6 +5,7 @@ use crate::change::{Change, Guard, SLOT_RUNS};
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::effect::Effect;
+use crate::lane::Line;
 use crate::pipeline::StageKind;
 use crate::task::{PauseScope, Wait};
 
@@ -25,10 +26,15 @@ pub fn paused(draft: &mut Draft) -> Option<Step> {
     Some(Step::Rest(vec![Wait::Paused { scope }]))
 }
 
-/// Another task has to end first; no slot is held meanwhile (J, C3).
+/// Another task has to end first; no slot is held meanwhile (J, C3), and neither is the lane, which the other may
+/// need: a place that waits for its staging run is given up.
 pub fn dependency(draft: &mut Draft) -> Option<Step> {
     let on = draft.open_dependencies();
-    (!on.is_empty()).then(|| Step::Rest(vec![Wait::Dependency { on }]))
+    if on.is_empty() {
+        return None;
+    }
+    draft.leave(Line::Landing);
+    Some(Step::Rest(vec![Wait::Dependency { on }]))
 }
 
 /// Every slot is taken. Whoever gives one back wakes those who wait.

@@ -1,5 +1,6 @@
 //! Applying a change set: every guard inside the same transaction, then every change, in order.
 
+use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::lane::{LaneState, Line};
 use orch_rules::pipeline::StageKind;
@@ -201,10 +202,15 @@ impl World {
     /// What must hold of a change set, seen against the rows as they are before it.
     fn watch(&mut self, set: &ChangeSet) {
         let mut found = Vec::new();
+        let mut newest: Option<&Attempt> = None;
         for change in &set.changes {
             match change {
                 Change::PutTask { task } => self.watch_task(task, &mut found),
-                Change::PutAttempt { attempt } => self.watch_attempt(attempt, &mut found),
+                Change::PutAttempt { attempt } => {
+                    let before = newest.or(self.newest_attempt(&attempt.task));
+                    watch_attempt(&self.name_of(&attempt.task), attempt, before, &mut found);
+                    newest = Some(attempt);
+                }
                 Change::PutLaneEntry { entry } if entry.line == Line::Entry && entry.state == LaneState::Admitted => {
                     let serial = self.repositories.get(&entry.repository).is_some_and(|r| r.serial);
                     let holding = |e: &&orch_rules::lane::LaneEntry| {
@@ -257,29 +263,27 @@ impl World {
             *self.trips.entry(task.id.clone()).or_default() += 1;
         }
     }
+}
 
-    fn watch_attempt(&self, attempt: &orch_rules::attempt::Attempt, found: &mut Vec<String>) {
-        let name = self.name_of(&attempt.task);
-        let Some(newest) = self.newest_attempt(&attempt.task) else {
-            if attempt.number != 1 {
-                found.push(format!("{name} begins with attempt {}", attempt.number));
-            }
+fn watch_attempt(name: &str, attempt: &Attempt, newest: Option<&Attempt>, found: &mut Vec<String>) {
+    let Some(newest) = newest else {
+        if attempt.number != 1 {
+            found.push(format!("{name} begins with attempt {}", attempt.number));
+        }
+        return;
+    };
+    if attempt.number < newest.number || attempt.number > newest.number + 1 {
+        found.push(format!("{name}: attempt {} after {}", attempt.number, newest.number));
+    }
+    if attempt.number == newest.number + 1 {
+        let Some(ended) = &newest.ended else {
+            found.push(format!("{name}: attempt {} starts while {} runs", attempt.number, newest.number));
             return;
         };
-        if attempt.number < newest.number || attempt.number > newest.number + 1 {
-            found.push(format!("{name}: attempt {} after {}", attempt.number, newest.number));
-        }
-        if attempt.number == newest.number + 1 {
-            use orch_rules::attempt::RunEnd;
-            let Some(ended) = &newest.ended else {
-                found.push(format!("{name}: attempt {} starts while {} runs", attempt.number, newest.number));
-                return;
-            };
-            // In one visit an agent runs again only if its run was no fault of the work, or on another commit.
-            let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped);
-            if attempt.visit == newest.visit && !blameless && attempt.start == newest.start {
-                found.push(format!("{name}: attempt {} repeats {} for nothing", attempt.number, newest.number));
-            }
+        // In one visit an agent runs again only if its run was no fault of the work, or on another commit.
+        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped);
+        if attempt.visit == newest.visit && !blameless && attempt.start == newest.start {
+            found.push(format!("{name}: attempt {} repeats {} for nothing", attempt.number, newest.number));
         }
     }
 }

@@ -56,15 +56,15 @@ impl World {
 
     fn check_lanes(&self, found: &mut Vec<String>) {
         for id in self.repositories.keys() {
-            let busy = self.lane.values().filter(|e| {
-                &e.repository == id
-                    && matches!(
-                        e.state,
-                        LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. }
-                    )
-            });
-            if busy.count() > 1 {
-                found.push(format!("the lane of {id} does two things at once"));
+            let count = |is: fn(&LaneState) -> bool| {
+                self.lane.values().filter(|e| &e.repository == id && is(&e.state)).count()
+            };
+            // A candidate that a person confirmed lands while the next one is tested; that one is then made anew.
+            if count(|s| matches!(s, LaneState::Building { .. } | LaneState::Testing { .. })) > 1 {
+                found.push(format!("the lane of {id} makes or tests two candidates at once"));
+            }
+            if count(|s| matches!(s, LaneState::Landing { .. })) > 1 {
+                found.push(format!("the lane of {id} lands two candidates at once"));
             }
         }
         for entry in self.lane.values() {

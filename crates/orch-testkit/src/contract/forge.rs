@@ -1,0 +1,414 @@
+//! The contract of [`Forge`].
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use orch_ports::forge::{CandidateOrder, Forge, ForgeError, Identity, Workplace};
+use orch_rules::event::CandidateResult;
+use orch_rules::ids::{CommitId, TaskId, Timestamp};
+use orch_rules::lane::Candidate;
+
+use super::{Case, cases};
+use crate::fake::forge::Edit;
+
+/// A forge, made from a user's repository whose branch `main` has [`FIRST`] in it, and what people do around it.
+pub trait ForgeBench {
+    /// The forge under test.
+    fn forge(&self) -> &dyn Forge;
+    /// An absolute path nobody has used yet.
+    fn directory(&self, name: &str) -> Utf8PathBuf;
+    /// An agent in its clone: change files and, with a message, commit.
+    fn work(&self, place: &Workplace, edits: &[Edit<'_>], message: Option<&str>);
+    /// An agent gives its clone another history, without the commit it started from.
+    fn rewrite(&self, place: &Workplace);
+    /// Carry out commands in a clone, in order.
+    fn run_commands(&self, place: &Workplace, commands: &[Vec<String>]);
+    /// The user commits to main in their own repository; `pulled`: after bringing home what landed.
+    fn user_commits(&self, edits: &[Edit<'_>], pulled: bool) -> CommitId;
+    /// A person pushes a commit on top of a task branch.
+    fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId;
+    /// Where a branch of the forge is.
+    fn branch(&self, name: &str) -> Option<CommitId>;
+    /// What is archived of a task.
+    fn archived(&self, task: &TaskId) -> Option<CommitId>;
+    /// Files of a clone or checkout: path to text.
+    fn files(&self, directory: &Utf8PathBuf) -> BTreeMap<String, String>;
+}
+
+/// What is in the repository at first.
+pub const FIRST: &[(&str, &str)] = &[("a.txt", "1\n2\n3\n4\n5\n6\n"), ("docs/guide.md", "guide\n")];
+
+/// All cases.
+pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
+    // One list for every bench type.
+    let cases: &'static [Case<B>] = const {
+        cases![
+            a_clone_stands_at_its_start_and_is_replaced,
+            work_is_collected_as_evidence_and_again,
+            leftovers_are_committed_once,
+            nothing_done_is_an_empty_delivery,
+            documents_are_told_apart_from_code,
+            the_code_id_ignores_documents,
+            a_rewritten_history_delivers_nothing,
+            a_clone_that_is_gone_delivers_nothing,
+            discarding_twice_is_discarding,
+            a_checkout_is_clean_and_exact,
+            the_same_order_makes_the_same_candidate,
+            changes_apart_are_combined,
+            changes_of_the_same_lines_conflict,
+            what_main_has_already_is_an_empty_candidate,
+            landing_moves_main_once,
+            a_stale_landing_moves_nothing,
+            a_candidate_lands_on_its_own_parent_only,
+            publishing_follows_the_head,
+            a_persons_push_is_never_overwritten,
+            main_is_never_published_nor_removed,
+            cleaning_up_keeps_the_head_if_asked,
+            cleaning_up_twice_is_cleaning_up,
+            a_users_commits_become_the_base,
+            a_diverged_base_is_told_and_left_alone,
+            files_are_read_from_a_commit,
+            what_does_not_exist_is_a_lasting_error,
+        ]
+    };
+    cases
+}
+
+fn place<B: ForgeBench>(bench: &B, attempt: u32) -> Workplace {
+    Workplace {
+        task: TaskId::from("0190-task"),
+        work_item: "T-001".into(),
+        attempt,
+        branch: "feature/T-001-x".to_owned(),
+        directory: bench.directory(&format!("place-{attempt}/code")),
+        identity: who(),
+    }
+}
+
+fn who() -> Identity {
+    Identity { name: "Robot".to_owned(), email: "robot@example.org".to_owned() }
+}
+
+fn base<B: ForgeBench>(bench: &B) -> CommitId {
+    bench.forge().base().unwrap().tip
+}
+
+/// One attempt from main's tip; gives its head.
+fn deliver<B: ForgeBench>(bench: &B, attempt: u32, edits: &[Edit<'_>]) -> CommitId {
+    let (place, start) = (place(bench, attempt), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, edits, Some("work"));
+    let head = bench.forge().collect(&place, &start).unwrap().head;
+    assert_ne!(head, start);
+    head
+}
+
+fn order(head: &CommitId) -> CandidateOrder {
+    CandidateOrder {
+        head: head.clone(),
+        message: "title (T-001)\n\nRefs: T-001".to_owned(),
+        identity: who(),
+        at: Timestamp(1_700_000_000_000),
+    }
+}
+
+fn made<B: ForgeBench>(bench: &B, head: &CommitId) -> Candidate {
+    match bench.forge().candidate(&order(head), &base(bench)).unwrap() {
+        CandidateResult::Made { candidate } => candidate,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn lasting<T: std::fmt::Debug>(result: Result<T, ForgeError>) {
+    assert!(matches!(result, Err(ForgeError::Lasting(ref words)) if !words.is_empty()), "{result:?}");
+}
+
+fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+fn a_clone_stands_at_its_start_and_is_replaced<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    assert_eq!(bench.files(&place.directory), texts(FIRST));
+    bench.work(&place, &[("a.txt", Some("broken\n")), ("junk", Some("x"))], Some("half done"));
+    bench.forge().prepare(&place, &start).unwrap();
+    assert_eq!(bench.files(&place.directory), texts(FIRST));
+    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+}
+
+fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, &[("a.txt", Some("one\n"))], Some("one"));
+    bench.work(&place, &[("b.txt", Some("two\n"))], Some("two"));
+    let evidence = bench.forge().collect(&place, &start).unwrap();
+    assert_eq!((evidence.commits, evidence.changed_total, &evidence.start, &evidence.base), (2, 2, &start, &start));
+    assert_eq!(evidence.changed, ["a.txt", "b.txt"]);
+    assert_eq!(bench.forge().collect(&place, &start).unwrap(), evidence);
+    assert_eq!(base(bench), start, "collecting moves no branch");
+    assert_eq!(bench.branch(&place.branch), None);
+}
+
+fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, &[("left.txt", Some("x\n"))], None);
+    assert!(bench.forge().collect(&place, &start).unwrap().is_empty(), "what is not committed is no delivery");
+    let commands = bench.forge().leftover_commands(&place, "left\n\nRefs: T-001");
+    bench.run_commands(&place, &commands);
+    let evidence = bench.forge().collect(&place, &start).unwrap();
+    assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["left.txt".to_owned()][..]));
+    bench.run_commands(&place, &commands);
+    assert_eq!(bench.forge().collect(&place, &start).unwrap(), evidence);
+}
+
+fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.run_commands(&place, &bench.forge().leftover_commands(&place, "nothing"));
+    let evidence = bench.forge().collect(&place, &start).unwrap();
+    assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
+}
+
+fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
+    let review = "---\nverdict: APPROVED\n---\n";
+    let edits = [
+        ("docs/work-items/T-001/12-review.md", Some(review)),
+        ("docs/work-items/T-002/12-review.md", Some(review)),
+        ("src/new.rs", Some("x\n")),
+        ("docs/guide.md", None),
+    ];
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, &edits, Some("all"));
+    let evidence = bench.forge().collect(&place, &start).unwrap();
+    let document = evidence.document("12-review.md").unwrap();
+    assert_eq!(document.fields.as_ref().unwrap().get("verdict").map(String::as_str), Some("APPROVED"));
+    assert_eq!(evidence.documents.len(), 1);
+    assert_eq!(evidence.changed, ["docs/guide.md", "docs/work-items/T-002/12-review.md", "src/new.rs"]);
+    // The next attempt starts there: what it did not write is not its own.
+    let next = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..place };
+    bench.forge().prepare(&next, &evidence.head).unwrap();
+    bench.work(&next, &[("docs/work-items/T-001/12-review.md", None)], Some("removed"));
+    let removed = bench.forge().collect(&next, &evidence.head).unwrap();
+    assert!(removed.documents.is_empty(), "{removed:?}");
+    assert_eq!(removed.changed, ["docs/work-items/T-001/12-review.md"], "a removed document is a change");
+}
+
+fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    let collect = || bench.forge().collect(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, &[("a.txt", Some("x\n"))], Some("code"));
+    let code = collect();
+    bench.work(&place, &[("docs/work-items/T-001/01-brd.md", Some("text\n"))], Some("documents"));
+    let documented = collect();
+    assert_ne!(documented.head, code.head);
+    assert_eq!(documented.code, code.code);
+    bench.work(&place, &[("a.txt", Some("y\n"))], Some("more code"));
+    let more = collect();
+    assert!(more.code != code.code && more.patch != code.patch);
+}
+
+fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
+    bench.rewrite(&place);
+    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+}
+
+fn a_clone_that_is_gone_delivers_nothing<B: ForgeBench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().discard(&place).unwrap();
+    assert!(!place.directory.exists());
+    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+}
+
+fn discarding_twice_is_discarding<B: ForgeBench>(bench: &B) {
+    let place = place(bench, 1);
+    bench.forge().discard(&place).unwrap();
+    bench.forge().prepare(&place, &base(bench)).unwrap();
+    bench.forge().discard(&place).unwrap();
+    bench.forge().discard(&place).unwrap();
+}
+
+fn a_checkout_is_clean_and_exact<B: ForgeBench>(bench: &B) {
+    let (start, directory) = (base(bench), bench.directory("check"));
+    let head = deliver(bench, 1, &[("a.txt", Some("x\n")), ("docs/guide.md", None)]);
+    bench.forge().checkout(&start, &directory).unwrap();
+    assert_eq!(bench.files(&directory), texts(FIRST));
+    std::fs::write(directory.join("junk"), "built").unwrap();
+    bench.forge().checkout(&head, &directory).unwrap();
+    assert_eq!(bench.files(&directory), texts(&[("a.txt", "x\n")]), "the one before is replaced");
+}
+
+fn the_same_order_makes_the_same_candidate<B: ForgeBench>(bench: &B) {
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    let first = made(bench, &head);
+    assert!(!first.empty && first.parent == base(bench) && first.commit != head);
+    assert_eq!(made(bench, &head), first);
+    let later = CandidateOrder { at: Timestamp(1_800_000_000_000), ..order(&head) };
+    let CandidateResult::Made { candidate } = bench.forge().candidate(&later, &base(bench)).unwrap() else { panic!() };
+    assert_ne!(candidate.commit, first.commit);
+}
+
+fn changes_apart_are_combined<B: ForgeBench>(bench: &B) {
+    let head = deliver(bench, 1, &[("a.txt", Some("one\n2\n3\n4\n5\n6\n"))]);
+    bench.user_commits(&[("a.txt", Some("1\n2\n3\n4\n5\nsix\n"))], false);
+    let candidate = made(bench, &head);
+    let directory = bench.directory("combined");
+    bench.forge().checkout(&candidate.commit, &directory).unwrap();
+    let both = texts(&[("a.txt", "one\n2\n3\n4\n5\nsix\n"), FIRST[1]]);
+    assert_eq!(bench.files(&directory), both);
+}
+
+fn changes_of_the_same_lines_conflict<B: ForgeBench>(bench: &B) {
+    let head = deliver(bench, 1, &[("a.txt", Some("one\n2\n3\n4\n5\n6\n")), ("b.txt", Some("b\n"))]);
+    bench.user_commits(&[("a.txt", Some("eins\n2\n3\n4\n5\n6\n"))], false);
+    let result = bench.forge().candidate(&order(&head), &base(bench)).unwrap();
+    assert_eq!(result, CandidateResult::Conflict { paths: vec!["a.txt".to_owned()] });
+}
+
+fn what_main_has_already_is_an_empty_candidate<B: ForgeBench>(bench: &B) {
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    bench.user_commits(&[("b.txt", Some("b\n"))], false);
+    let candidate = made(bench, &head);
+    assert!(candidate.empty && candidate.commit == base(bench), "{candidate:?}");
+}
+
+fn landing_moves_main_once<B: ForgeBench>(bench: &B) {
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    let candidate = made(bench, &head);
+    let landing = bench.forge().land(&candidate.commit, &candidate.parent).unwrap();
+    assert_eq!((landing.landed, &landing.main), (true, &candidate.commit));
+    assert_eq!(base(bench), candidate.commit);
+    // Asked again by a later process: it is there.
+    assert_eq!(bench.forge().land(&candidate.commit, &candidate.parent).unwrap(), landing);
+    // Even when others landed on top of it.
+    let next = deliver(bench, 2, &[("c.txt", Some("c\n"))]);
+    let next = made(bench, &next);
+    assert!(bench.forge().land(&next.commit, &next.parent).unwrap().landed);
+    let again = bench.forge().land(&candidate.commit, &candidate.parent).unwrap();
+    assert_eq!((again.landed, again.main), (true, next.commit));
+}
+
+fn a_stale_landing_moves_nothing<B: ForgeBench>(bench: &B) {
+    let (one, other) = (deliver(bench, 1, &[("b.txt", Some("b\n"))]), deliver(bench, 2, &[("c.txt", Some("c\n"))]));
+    let (one, other) = (made(bench, &one), made(bench, &other));
+    assert!(bench.forge().land(&one.commit, &one.parent).unwrap().landed);
+    let stale = bench.forge().land(&other.commit, &other.parent).unwrap();
+    assert_eq!((stale.landed, &stale.main), (false, &one.commit));
+    assert_eq!(base(bench), one.commit);
+}
+
+fn a_candidate_lands_on_its_own_parent_only<B: ForgeBench>(bench: &B) {
+    let start = base(bench);
+    let candidate = made(bench, &deliver(bench, 1, &[("b.txt", Some("b\n"))]));
+    let moved = bench.user_commits(&[("d.txt", Some("d\n"))], false);
+    assert_eq!(base(bench), moved);
+    lasting(bench.forge().land(&candidate.commit, &moved));
+    assert!(!bench.forge().land(&candidate.commit, &start).unwrap().landed);
+    assert_eq!(base(bench), moved);
+}
+
+fn publishing_follows_the_head<B: ForgeBench>(bench: &B) {
+    let name = "feature/T-001-x";
+    let (one, other) = (deliver(bench, 1, &[("b.txt", Some("b\n"))]), deliver(bench, 2, &[("c.txt", Some("c\n"))]));
+    for _ in 0..2 {
+        bench.forge().publish(name, None, &one).unwrap();
+        assert_eq!(bench.branch(name).as_ref(), Some(&one));
+    }
+    for _ in 0..2 {
+        bench.forge().publish(name, Some(&one), &other).unwrap();
+        assert_eq!(bench.branch(name).as_ref(), Some(&other));
+    }
+}
+
+fn a_persons_push_is_never_overwritten<B: ForgeBench>(bench: &B) {
+    let name = "feature/T-001-x";
+    let (one, other) = (deliver(bench, 1, &[("b.txt", Some("b\n"))]), deliver(bench, 2, &[("c.txt", Some("c\n"))]));
+    bench.forge().publish(name, None, &one).unwrap();
+    let pushed = bench.push(name, &[("p.txt", Some("by hand\n"))]);
+    lasting(bench.forge().publish(name, Some(&one), &other));
+    lasting(bench.forge().publish(name, None, &other));
+    assert_eq!(bench.branch(name), Some(pushed));
+}
+
+fn main_is_never_published_nor_removed<B: ForgeBench>(bench: &B) {
+    let start = base(bench);
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    lasting(bench.forge().publish("main", Some(&start), &head));
+    lasting(bench.forge().clean_up(&"0190-task".into(), "main", true));
+    assert_eq!(bench.branch("main"), Some(start));
+}
+
+fn cleaning_up_keeps_the_head_if_asked<B: ForgeBench>(bench: &B) {
+    let (name, task) = ("feature/T-001-x", TaskId::from("0190-task"));
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    bench.forge().publish(name, None, &head).unwrap();
+    bench.forge().clean_up(&task, name, false).unwrap();
+    assert_eq!((bench.branch(name), bench.archived(&task)), (None, None));
+    bench.forge().publish(name, None, &head).unwrap();
+    bench.forge().clean_up(&task, name, true).unwrap();
+    assert_eq!((bench.branch(name), bench.archived(&task)), (None, Some(head)));
+}
+
+fn cleaning_up_twice_is_cleaning_up<B: ForgeBench>(bench: &B) {
+    let (name, task) = ("feature/T-001-x", TaskId::from("0190-task"));
+    bench.forge().clean_up(&task, name, true).unwrap();
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    bench.forge().publish(name, None, &head).unwrap();
+    for _ in 0..2 {
+        bench.forge().clean_up(&task, name, true).unwrap();
+        assert_eq!(bench.archived(&task).as_ref(), Some(&head));
+    }
+}
+
+fn a_users_commits_become_the_base<B: ForgeBench>(bench: &B) {
+    let before = base(bench);
+    let commit = bench.user_commits(&[("u.txt", Some("u\n"))], false);
+    let now = bench.forge().base().unwrap();
+    assert_eq!((&now.tip, now.diverged), (&commit, None));
+    assert_ne!(before, commit);
+    assert_eq!(base(bench), commit);
+}
+
+fn a_diverged_base_is_told_and_left_alone<B: ForgeBench>(bench: &B) {
+    let candidate = made(bench, &deliver(bench, 1, &[("b.txt", Some("b\n"))]));
+    assert!(bench.forge().land(&candidate.commit, &candidate.parent).unwrap().landed);
+    assert_eq!(bench.forge().base().unwrap().diverged, None, "what landed and was not fetched yet is no divergence");
+    bench.user_commits(&[("u.txt", Some("u\n"))], false);
+    let now = bench.forge().base().unwrap();
+    assert_eq!(now.tip, candidate.commit);
+    assert!(now.diverged.is_some_and(|words| !words.is_empty()));
+    let merged = bench.user_commits(&[("v.txt", Some("v\n"))], true);
+    let now = bench.forge().base().unwrap();
+    assert_eq!((now.tip, now.diverged), (merged, None));
+}
+
+fn files_are_read_from_a_commit<B: ForgeBench>(bench: &B) {
+    let start = base(bench);
+    let head = deliver(bench, 1, &[("docs/guide.md", Some("new\n"))]);
+    let read = |commit, path| bench.forge().read(commit, path, 100).unwrap();
+    assert_eq!(read(&start, "docs/guide.md").as_deref(), Some("guide\n"));
+    assert_eq!(read(&head, "docs/guide.md").as_deref(), Some("new\n"));
+    assert_eq!(read(&head, "docs/none.md"), None);
+    assert_eq!(read(&head, "docs"), None, "a folder is no file");
+    // Half a settings file would be another settings file.
+    lasting(bench.forge().read(&start, "docs/guide.md", 3));
+}
+
+fn what_does_not_exist_is_a_lasting_error<B: ForgeBench>(bench: &B) {
+    let (nothing, start) = (CommitId("f".repeat(40)), base(bench));
+    lasting(bench.forge().prepare(&place(bench, 1), &nothing));
+    lasting(bench.forge().checkout(&nothing, &bench.directory("check")));
+    lasting(bench.forge().publish("feature/T-001-x", None, &nothing));
+    lasting(bench.forge().land(&nothing, &start));
+    lasting(bench.forge().candidate(&order(&nothing), &start));
+    lasting(bench.forge().read(&nothing, "a.txt", 100));
+    assert_eq!(base(bench), start);
+}

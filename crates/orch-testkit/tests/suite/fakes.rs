@@ -1,0 +1,160 @@
+//! The fakes keep the contracts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use orch_ports::agent::Agent;
+use orch_ports::forge::{Forge, Workplace};
+use orch_ports::runner::{RunOrder, RunReport};
+use orch_rules::attempt::RunEnd;
+use orch_rules::ids::{CommitId, TaskId};
+use orch_testkit::contract::{self, agent::AgentBench, forge::ForgeBench, runner::Does, runner::RunnerBench};
+use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
+
+struct Fake;
+
+impl AgentBench for Fake {
+    fn agent(&self) -> &dyn Agent {
+        &FakeAgent
+    }
+    fn result(&self) -> serde_json::Value {
+        let usage = serde_json::json!({"input_tokens": 5, "cached_tokens": 3, "output_tokens": 7});
+        serde_json::json!({"model": "m", "cost_usd": 0.21, "usage": usage})
+    }
+}
+
+#[test]
+fn the_fake_agent_keeps_the_contract() {
+    contract::run(contract::agent::suite(), |_| Fake);
+}
+
+struct Code {
+    folder: tempfile::TempDir,
+    forge: FakeForge,
+}
+
+impl ForgeBench for Code {
+    fn forge(&self) -> &dyn Forge {
+        &self.forge
+    }
+    fn directory(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.folder.path()).unwrap().join(name)
+    }
+    fn work(&self, place: &Workplace, edits: &[Edit<'_>], message: Option<&str>) {
+        self.forge.work(&place.directory, edits, message);
+    }
+    fn rewrite(&self, place: &Workplace) {
+        self.forge.rewrite(&place.directory);
+    }
+    fn run_commands(&self, _: &Workplace, commands: &[Vec<String>]) {
+        commands.iter().for_each(|command| self.forge.run_command(command));
+    }
+    fn user_commits(&self, edits: &[Edit<'_>], pulled: bool) -> CommitId {
+        self.forge.user_commits(edits, pulled)
+    }
+    fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId {
+        self.forge.push(branch, edits)
+    }
+    fn branch(&self, name: &str) -> Option<CommitId> {
+        self.forge.branch(name)
+    }
+    fn archived(&self, task: &TaskId) -> Option<CommitId> {
+        self.forge.archived(task)
+    }
+    fn files(&self, directory: &Utf8PathBuf) -> BTreeMap<String, String> {
+        let (mut found, mut waiting) = (BTreeMap::new(), vec![directory.clone()]);
+        while let Some(folder) = waiting.pop() {
+            for entry in folder.read_dir_utf8().unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    waiting.push(entry.path().to_owned());
+                } else {
+                    let name = entry.path().strip_prefix(directory).unwrap().to_string();
+                    found.insert(name, std::fs::read_to_string(entry.path()).unwrap());
+                }
+            }
+        }
+        found
+    }
+}
+
+#[test]
+fn the_fake_forge_keeps_the_contract() {
+    contract::run(contract::forge::suite(), |_| Code {
+        folder: tempfile::tempdir().unwrap(),
+        forge: FakeForge::new(contract::forge::FIRST),
+    });
+}
+
+struct Runs {
+    runner: FakeRunner,
+    started: Arc<Mutex<Vec<String>>>,
+    finished: Arc<Mutex<Vec<String>>>,
+}
+
+impl Runs {
+    fn new() -> Self {
+        let (started, finished): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let (starts, ends) = (started.clone(), finished.clone());
+        let script = move |order: &RunOrder| {
+            starts.lock().unwrap().push(order.name.clone());
+            let over = |result| Step::Ends(RunReport { end: RunEnd::Completed, result, exit_code: Some(0) });
+            let step = match order.argv[0].as_str() {
+                "Fails" => Step::fails(3),
+                "Hangs" => Step::Hangs,
+                "LeavesResult" => over(Some(Ok(contract::runner::result()))),
+                "LeavesNonsense" => over(Some(Err("no object".to_owned()))),
+                "CannotStart" => {
+                    let end = RunEnd::SpawnFailed { reason: "there is no such program".to_owned() };
+                    Step::Ends(RunReport { end, result: None, exit_code: None })
+                }
+                _ => Step::completes(),
+            };
+            (contract::runner::OUTPUT.to_owned(), step)
+        };
+        let finish = move |command: &[String]| ends.lock().unwrap().push(command[0].clone());
+        Self { runner: FakeRunner::new(script, finish), started, finished }
+    }
+}
+
+impl RunnerBench for Runs {
+    type Runner = FakeRunner;
+    fn runner(&self) -> FakeRunner {
+        self.runner.handle()
+    }
+    fn order(&self, name: &str, does: Does) -> RunOrder {
+        RunOrder {
+            name: name.to_owned(),
+            check: false,
+            argv: vec![format!("{does:?}")],
+            directory: "/".into(),
+            environment: BTreeMap::new(),
+            result_file: None,
+            finish: vec![vec![name.to_owned()]],
+            deadline_ms: 0,
+            stall_ms: 0,
+            stop_grace_ms: 0,
+            output_cap_bytes: 0,
+        }
+    }
+    fn until_hanging(&self, name: &str) {
+        self.runner.until_hanging(|run| run == name);
+    }
+    fn let_go(&self, name: &str) {
+        assert!(self.runner.end(name, Step::completes()));
+    }
+    fn lose(&self, name: &str) {
+        assert!(self.runner.end(name, Step::lost()));
+    }
+    fn starts(&self, name: &str) -> usize {
+        self.started.lock().unwrap().iter().filter(|run| *run == name).count()
+    }
+    fn finishes(&self, name: &str) -> usize {
+        self.finished.lock().unwrap().iter().filter(|run| *run == name).count()
+    }
+}
+
+#[test]
+fn the_fake_runner_keeps_the_contract() {
+    contract::run(contract::runner::suite(), |_| Runs::new());
+}

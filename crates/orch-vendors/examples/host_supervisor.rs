@@ -1,0 +1,12 @@
+//! The smallest program that can supervise the runs of a `HostRunner`; the crate's tests use it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    match words.as_slice() {
+        [word, directory] if word == orch_run::SUBCOMMAND => orch_run::supervise(Path::new(directory)).into(),
+        _ => ExitCode::from(2),
+    }
+}

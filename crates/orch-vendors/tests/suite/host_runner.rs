@@ -1,0 +1,133 @@
+//! `HostRunner` under the contract of runners, with real processes.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use camino::Utf8Path;
+use orch_ports::runner::{RunOrder, Runner};
+use orch_testkit::contract::{self, runner::Does, runner::RunnerBench};
+use orch_vendors::runner::host::HostRunner;
+
+/// The program that acts as supervisor; `cargo test --test suite` alone does not build it.
+fn supervisor() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let program = own.parent().and_then(Path::parent).unwrap().join("examples/host_supervisor");
+    let build = "build it with `cargo build -p orch-vendors --examples`";
+    assert!(program.is_file(), "{} is missing: {build}", program.display());
+    program
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+    fn file(&self, name: &str, what: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.{what}"))
+    }
+    fn lines(&self, name: &str, what: &str) -> usize {
+        std::fs::read_to_string(self.file(name, what)).map_or(0, |text| text.lines().count())
+    }
+}
+
+impl RunnerBench for Bench {
+    type Runner = HostRunner;
+    fn runner(&self) -> HostRunner {
+        HostRunner { root: self.folder.path().join("runs"), supervisor: supervisor() }
+    }
+    fn order(&self, name: &str, does: Does) -> RunOrder {
+        let path = |what| self.file(name, what).to_str().unwrap().to_owned();
+        let (up, go) = (path("up"), path("go"));
+        for fifo in [&up, &go] {
+            if !Path::new(fifo).exists() {
+                assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+            }
+        }
+        let deed = match does {
+            Does::Completes => "printf 'first line\\n\\033[31msecond\\033[0m line\\007\\nlast line\\n'".to_owned(),
+            Does::Fails => "exit 3".to_owned(),
+            Does::LeavesResult => format!("printf '{}' > \"$RESULT\"", contract::runner::result()),
+            Does::LeavesNonsense => "printf '[1' > \"$RESULT\"".to_owned(),
+            Does::Hangs => format!("echo up > '{up}'; read go < '{go}'; exit 0"),
+            Does::CannotStart => String::new(),
+        };
+        let result = self.file(name, "result");
+        let script = format!("echo once >> '{}'; {deed}", path("starts"));
+        let argv = match does {
+            Does::CannotStart => vec!["/nonexistent/program".to_owned()],
+            _ => vec!["/bin/sh".to_owned(), "-c".to_owned(), script],
+        };
+        let finish = format!("echo once >> '{}'", path("finishes"));
+        RunOrder {
+            name: name.to_owned(),
+            check: false,
+            argv,
+            directory: Utf8Path::from_path(self.folder.path()).unwrap().to_owned(),
+            environment: BTreeMap::from([
+                ("PATH".to_owned(), std::env::var("PATH").unwrap()),
+                ("RESULT".to_owned(), result.to_str().unwrap().to_owned()),
+            ]),
+            result_file: Some(result.try_into().unwrap()),
+            finish: vec![vec!["/bin/sh".to_owned(), "-c".to_owned(), finish]],
+            deadline_ms: 600_000,
+            stall_ms: 0,
+            stop_grace_ms: 60_000,
+            output_cap_bytes: 1 << 20,
+        }
+    }
+    fn until_hanging(&self, name: &str) {
+        std::fs::read(self.file(name, "up")).unwrap();
+    }
+    fn let_go(&self, name: &str) {
+        let mut gate = std::fs::OpenOptions::new().write(true).open(self.file(name, "go")).unwrap();
+        gate.write_all(b"go\n").unwrap();
+    }
+    fn lose(&self, name: &str) {
+        let started = std::fs::read(self.folder.path().join("runs").join(name).join("started.json")).unwrap();
+        let started: serde_json::Value = serde_json::from_slice(&started).unwrap();
+        let pid = started["supervisor"]["pid"].as_i64().unwrap();
+        assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+    }
+    fn starts(&self, name: &str) -> usize {
+        self.lines(name, "starts")
+    }
+    fn finishes(&self, name: &str) -> usize {
+        self.lines(name, "finishes")
+    }
+}
+
+#[test]
+fn it_keeps_the_contract() {
+    contract::run(contract::runner::suite(), |_| Bench::new());
+}
+
+#[test]
+fn a_run_that_was_made_and_not_launched_is_launched_as_it_was_made() {
+    let bench = Bench::new();
+    let order = bench.order("r", Does::Completes);
+    // A process that ended between the two steps: there is no supervisor to launch.
+    let nobody = HostRunner { supervisor: "/nonexistent/supervisor".into(), ..bench.runner() };
+    assert!(nobody.ensure(&order).is_err());
+    assert!(!bench.runner().exists("r"));
+    let mut other = order.clone();
+    other.environment.insert("TMPDIR".to_owned(), "/elsewhere".to_owned());
+    bench.runner().ensure(&other).unwrap();
+    assert_eq!(bench.runner().wait("r").unwrap().exit_code, Some(0));
+    assert_eq!(bench.starts("r"), 1);
+}
+
+#[test]
+fn a_run_that_cannot_be_read_counts_as_launched() {
+    let bench = Bench::new();
+    bench.runner().ensure(&bench.order("r", Does::Completes)).unwrap();
+    bench.runner().wait("r").unwrap();
+    let folder = bench.folder.path().join("runs/r");
+    std::fs::write(folder.join("spec.json"), "{\"version\": 999}").unwrap();
+    assert!(bench.runner().exists("r"), "its agent may be at work");
+    assert!(bench.runner().wait("r").is_err());
+}

@@ -1,0 +1,7 @@
+//! The adapters keep the contracts of their ports, with the real thing behind them: git in a throw-away folder, and
+//! processes under a supervisor (`examples/host_supervisor.rs`).
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod command_agent;
+mod host_runner;
+mod local_forge;
