@@ -132,7 +132,7 @@ impl Forge {
     }
 }
 
-fn pin_ref(task: &TaskKey, attempt: u64) -> String {
+pub(crate) fn pin_ref(task: &TaskKey, attempt: u64) -> String {
     format!("refs/orch/pin/{task}/{attempt}")
 }
 

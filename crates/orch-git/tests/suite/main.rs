@@ -15,4 +15,5 @@ mod fixture;
 mod forge;
 mod hostile;
 mod landing;
+mod set_aside;
 mod source;

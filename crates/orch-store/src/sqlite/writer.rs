@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::store::{StoreError, StoreResult};
@@ -17,6 +17,9 @@ use crate::step::{Answer, Step};
 
 /// At most so many callers share a commit: bounds how long the first of them waits.
 const GROUP: usize = 256;
+/// While callers come in groups, the writer waits so long for as many as came last time: those that were just answered
+/// ask again within that time, and share a flush of the disk instead of paying for one each. A lone caller never waits.
+const GATHER: Duration = Duration::from_micros(300);
 /// Pages of the log after which it is moved into the database file beside the writer (4 MB).
 const PASSIVE_PAGES: u32 = 1_000;
 /// Pages of the log above which the writer itself makes it start again (64 MB): under a load without a pause the
@@ -78,10 +81,12 @@ fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Ask
     }
     let mut log = Log { pages, passive_at: PASSIVE_PAGES, restart_at: RESTART_PAGES, beside: Beside::new(path) };
     let mut closing = None;
+    let mut usual = 1;
     while closing.is_none() {
         let Ok(first) = inbox.recv() else { break };
         let mut group = Vec::new();
         let mut next = Some(first);
+        let until = Instant::now() + GATHER;
         while let Some(asked) = next.take() {
             match asked {
                 Asked::Write { steps, reply } => group.push((steps, reply)),
@@ -90,7 +95,12 @@ fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Ask
             if group.len() < GROUP && closing.is_none() {
                 next = inbox.try_recv().ok();
             }
+            if next.is_none() && group.len() < usual && closing.is_none() {
+                next = inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+            }
         }
+        // Halved, not replaced: when callers become fewer, the waiting ends after a few groups.
+        usual = group.len().max(usual / 2);
         let (steps, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         for (reply, answer) in replies.into_iter().zip(commit(&connection, &steps)) {
             // A caller that went away does not undo what it asked for.
