@@ -51,14 +51,17 @@ pub struct House {
 
 /// Remembers the repository file of the newest base commit that was asked for.
 #[derive(Debug, Default)]
-pub struct SettingsCell(Mutex<Option<(CommitId, Arc<Result<RepositoryFile, String>>)>>);
+pub struct SettingsCell(Mutex<Option<(CommitId, Settings)>>);
+
+/// The repository file, or in words for people why it is unusable.
+type Settings = Arc<Result<RepositoryFile, String>>;
 
 impl House {
     /// The repository's settings at a commit of its base branch (X13: gates come from there). Blocks.
     ///
     /// # Errors
     /// The forge's; an unusable file is the inner error, in words for people.
-    pub fn settings_at(&self, base: &CommitId) -> ForgeResult<Arc<Result<RepositoryFile, String>>> {
+    pub fn settings_at(&self, base: &CommitId) -> ForgeResult<Settings> {
         let remembered = self.settings.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((commit, settings)) = remembered
             && &commit == base

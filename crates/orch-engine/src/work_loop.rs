@@ -45,6 +45,7 @@ impl Engine {
     /// Only before the loop begins, if this store can never be used.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
         tokio::select! {
+            biased;
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
             taken = self.take_over() => taken?,
         }

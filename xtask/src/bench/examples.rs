@@ -77,6 +77,17 @@ pub fn run(root: &Path, package: &str, names: &[String]) -> Result<Vec<Figure>> 
     Ok(figures)
 }
 
+/// Makes a database with so many finished tasks at a path where there is none.
+///
+/// # Errors
+/// If the store's example does not build or fails.
+pub fn fill(root: &Path, tasks: u32, database: &Path) -> Result<()> {
+    let mut example = Command::new(root::cargo());
+    example.args(["run", "--quiet", "--release", "--package", "orch-store", "--example", "bench", "--", "--fill"]);
+    example.arg(tasks.to_string()).arg(database).current_dir(root);
+    process::read(&mut example).map(drop)
+}
+
 fn parse(output: &str) -> Result<(Vec<Figure>, Vec<&str>)> {
     let (objects, words): (Vec<&str>, Vec<&str>) = output.lines().partition(|line| line.starts_with('{'));
     let figures = objects

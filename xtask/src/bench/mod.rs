@@ -60,6 +60,11 @@ const MEASUREMENTS: &[Measurement] = &[
         run: ready::empty,
     },
     Measurement {
+        names: &["ready_million"],
+        what: "the same with a million finished tasks in the database",
+        run: ready::million,
+    },
+    Measurement {
         names: &["idle_memory", "idle_wakeups"],
         what: "resident memory and wake-ups a second of `orch up` and its children, with nothing to do",
         run: idle::at_rest,

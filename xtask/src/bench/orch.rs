@@ -89,6 +89,15 @@ impl Sandbox {
         self.commit()
     }
 
+    /// Where the database will be; its folder exists.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn database(&self) -> Result<PathBuf> {
+        std::fs::create_dir_all(self.path("state"))?;
+        Ok(self.path("state/orch.db"))
+    }
+
     /// The local forge.
     pub fn forge(&self) -> PathBuf {
         self.path("state/forge/repository.git")

@@ -18,7 +18,9 @@ impl Desk {
     /// # Errors
     /// The store's.
     pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
-        Ok(self.engine.store.tasks(filter).await?)
+        let mut tasks = self.engine.store.tasks(filter).await?;
+        self.stand(&mut tasks).await?;
+        Ok(tasks)
     }
 
     /// Everything about one task.
@@ -26,7 +28,8 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`], or the store's.
     pub async fn show(&self, work_item: &WorkItemId) -> Result<TaskDetail, DeskError> {
-        let task = self.task_of(work_item).await?;
+        let mut task = self.task_of(work_item).await?;
+        self.stand(std::slice::from_mut(&mut task)).await?;
         let history = self.engine.store.history(&task.id).await?;
         let pipeline = self.engine.store.pipeline(&task.pipeline).await?;
         let house = self.engine.houses.get(&task.repository);

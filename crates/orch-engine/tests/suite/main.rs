@@ -1,1 +1,12 @@
-//! Stories.
+//! Stories: the engine on a real SQLite store, with a forge and runs in memory that the test keeps while processes
+//! come and go.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod answers;
+mod faults;
+mod killed;
+mod line;
+mod many;
+mod store;
+mod sweep;
+mod world;

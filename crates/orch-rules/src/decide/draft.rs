@@ -223,7 +223,10 @@ impl Draft {
             validates,
             state: LaneState::Queued,
         };
+        // Who stands before it is seen only by a decision after this one.
+        let task = entry.task.clone();
         self.put_entry(entry);
+        self.change(Change::Wake { task });
     }
 
     /// Write a place in a line and have the lane look at it.

@@ -135,38 +135,62 @@ fn commit(connection: &Connection, group: &[Vec<Step>]) -> Vec<StoreResult<Vec<A
     }
 }
 
-/// One transaction, a savepoint per item: a failing guard costs only itself. The error means that nothing was written.
+/// One transaction for all of them. The error means that nothing was written.
+///
+/// A savepoint per item makes a failing guard cost only itself, but also makes SQLite copy every page that each item
+/// touches. Guards fail seldom, so the group runs without savepoints first, and again with them if one item failed.
 fn together(connection: &Connection, group: &[Vec<Step>]) -> StoreResult<Vec<StoreResult<Vec<Answer>>>> {
     if group.is_empty() {
         return Ok(Vec::new());
     }
-    let say = |sql: &str| connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(|e| failed(&e));
-    say("BEGIN IMMEDIATE")?;
-    let work = || {
+    let mut item_failed = false;
+    let plain = transaction(connection, || {
         let mut answers = Vec::with_capacity(group.len());
         for steps in group {
-            say("SAVEPOINT item")?;
-            let answer = run(connection, steps);
-            if let Err(error) = &answer {
-                // Some errors (disk full, input/output) roll the whole transaction back by themselves.
-                if connection.is_autocommit() {
-                    return Err(copy(error));
-                }
-                say("ROLLBACK TO item")?;
-            }
-            say("RELEASE item")?;
-            answers.push(answer);
+            let answer = run(connection, steps).inspect_err(|_| item_failed = true)?;
+            answers.push(Ok(answer));
         }
-        say("COMMIT")?;
         Ok(answers)
-    };
-    let done = work();
+    });
+    // A commit that failed is never tried again: after a failed flush a second one may succeed without the data.
+    match (plain, item_failed) {
+        (Err(_), true) if group.len() > 1 => {
+            transaction(connection, || group.iter().map(|steps| apart(connection, steps)).collect())
+        }
+        (Err(error), true) => Ok(vec![Err(error)]),
+        (other, _) => other,
+    }
+}
+
+/// One item in a savepoint: its own answer, or the error of the whole transaction.
+fn apart(connection: &Connection, steps: &[Step]) -> StoreResult<StoreResult<Vec<Answer>>> {
+    say(connection, "SAVEPOINT item")?;
+    let answer = run(connection, steps);
+    if let Err(error) = &answer {
+        // Some errors (disk full, input/output) roll the whole transaction back by themselves.
+        if connection.is_autocommit() {
+            return Err(copy(error));
+        }
+        say(connection, "ROLLBACK TO item")?;
+    }
+    say(connection, "RELEASE item")?;
+    Ok(answer)
+}
+
+/// Commits what `work` did, or undoes it.
+fn transaction<T>(connection: &Connection, work: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+    say(connection, "BEGIN IMMEDIATE")?;
+    let done = work().and_then(|value| say(connection, "COMMIT").map(|()| value));
     if !connection.is_autocommit()
-        && let Err(error) = say("ROLLBACK")
+        && let Err(error) = say(connection, "ROLLBACK")
     {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
     done
+}
+
+fn say(connection: &Connection, sql: &str) -> StoreResult<()> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(|e| failed(&e))
 }
 
 /// The same error for another caller of the group.

@@ -119,6 +119,11 @@ impl FakeRunner {
         self.lock().get(name).map_or(0, |run| run.stops)
     }
 
+    /// Names of all runs that are not over.
+    pub fn hanging(&self) -> Vec<String> {
+        self.lock().iter().filter(|(_, run)| run.report.is_none()).map(|(name, _)| name.clone()).collect()
+    }
+
     /// Blocks until a run whose name `matches` was launched and is not over; gives its name.
     ///
     /// # Panics

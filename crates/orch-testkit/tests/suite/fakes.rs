@@ -86,15 +86,17 @@ fn the_fake_forge_keeps_the_contract() {
     });
 }
 
+type Names = Arc<Mutex<Vec<String>>>;
+
 struct Runs {
     runner: FakeRunner,
-    started: Arc<Mutex<Vec<String>>>,
-    finished: Arc<Mutex<Vec<String>>>,
+    started: Names,
+    finished: Names,
 }
 
 impl Runs {
     fn new() -> Self {
-        let (started, finished): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let (started, finished) = (Names::default(), Names::default());
         let (starts, ends) = (started.clone(), finished.clone());
         let script = move |order: &RunOrder| {
             starts.lock().unwrap().push(order.name.clone());

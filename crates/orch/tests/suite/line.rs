@@ -176,9 +176,10 @@ fn a_pause_starts_nothing_new() {
 /// J: a task that depends on another starts when that one has ended, and its branch contains it.
 #[test]
 fn a_dependency_is_waited_for() {
-    let carried = Carried::small(&Script::default());
+    let carried = Carried::small(&waiting("analyst", "go"));
     let service = carried.up();
-    let first = service.open_with("Say hello", json!({"start": false}));
+    let first = service.open("Say hello");
+    service.until(&first, "is at work", |task| waits(task, "agent"));
     let second = service.open_with("Say goodbye", json!({"depends_on": [first]}));
     let task = service.until(&second, "waits", |task| waits(task, "dependency"));
     assert!(task["waiting_on"].to_string().contains(&first), "{}", task["waiting_on"]);
@@ -188,7 +189,7 @@ fn a_dependency_is_waited_for() {
     assert!(told.contains(&first) && told.contains(&second), "{told}");
     carried.orch(&["depend", &first, "--on", &second, "--remove"]);
     service.until(&second, "waits as before", |task| waits(task, "dependency") && !waits(task, "held"));
-    carried.orch(&["start", &first]);
+    std::fs::write(carried.signal("go"), "").unwrap();
     service.approve(&first);
     let landed = service.done(&first)["landed"].clone();
     service.approve(&second);
@@ -255,10 +256,9 @@ fn priority_decides_who_is_next() {
     let raised = service.open("Say even more");
     let urgent = service.open_with("Say goodbye", json!({"priority": 5}));
     carried.orch(&["priority", &raised, "3"]);
-    for (id, place) in [(&first, 0), (&urgent, 2), (&raised, 3), (&usual, 4)] {
-        let words = format!("number {place} in the line to start");
-        let stands = |task: &serde_json::Value| place == 0 || task["waiting_on"].to_string().contains(&words);
-        service.until(id, &words, stands);
+    for (id, place) in [(&urgent, 2), (&raised, 3), (&usual, 4)] {
+        let words = format!("number {place} in the line to start, behind {first}");
+        service.until(id, &words, |task| task["waiting_on"].to_string().contains(&words));
     }
     std::fs::write(carried.signal("go"), "").unwrap();
     let order = [first, urgent, raised, usual];

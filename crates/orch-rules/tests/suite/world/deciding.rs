@@ -257,10 +257,7 @@ impl World {
         let mut found = Vec::new();
         for wake in tasks.chain(lanes) {
             let mut denied = Denied::default();
-            loop {
-                let Some(Decided { decision: Ok(decision), .. }) = self.decide(&wake.event(), "orch", denied) else {
-                    break;
-                };
+            while let Some(Decided { decision: Ok(decision), .. }) = self.decide(&wake.event(), "orch", denied) {
                 let counted = decision
                     .changes
                     .guards

@@ -56,9 +56,8 @@ impl World {
 
     fn check_lanes(&self, found: &mut Vec<String>) {
         for id in self.repositories.keys() {
-            let count = |is: fn(&LaneState) -> bool| {
-                self.lane.values().filter(|e| &e.repository == id && is(&e.state)).count()
-            };
+            let count =
+                |is: fn(&LaneState) -> bool| self.lane.values().filter(|e| &e.repository == id && is(&e.state)).count();
             // A candidate that a person confirmed lands while the next one is tested; that one is then made anew.
             if count(|s| matches!(s, LaneState::Building { .. } | LaneState::Testing { .. })) > 1 {
                 found.push(format!("the lane of {id} makes or tests two candidates at once"));

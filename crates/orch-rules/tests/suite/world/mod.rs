@@ -186,12 +186,17 @@ impl World {
     }
 }
 
-/// The pipelines of the model: the two built-in ones, each also with a confirmation before main moves.
+/// The pipelines of the model: the two built-in ones, each also with a confirmation before main moves, and one whose
+/// development asks its gates in another order.
 fn pipeline(line: &str) -> Pipeline {
     let confirmed = |text: &str| text.replace("lands = true", "lands = true\nconfirm = true");
     let text = match line {
         "plain" => DEFAULT_TEXT.to_owned(),
         "confirm" => confirmed(DEFAULT_TEXT),
+        "turned" => DEFAULT_TEXT.replace(
+            r#"["check_code_changed", "check_write_scope", "check_ci_green"]"#,
+            r#"["check_ci_green", "check_code_changed", "check_write_scope"]"#,
+        ),
         "deploy" => DEFAULT_WITH_DEPLOY_TEXT.to_owned(),
         "deploy-confirm" => confirmed(DEFAULT_WITH_DEPLOY_TEXT),
         text => text.to_owned(),

@@ -5,10 +5,12 @@ use orch_rules::change::Guard;
 use orch_rules::check::CheckOutcome;
 use orch_rules::decide::intake::{Intake, intake};
 use orch_rules::effect::Effect;
+use orch_rules::episode::{Answer, Episode, EpisodeKind};
 use orch_rules::event::{CandidateResult, Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CodeId, CommitId, PatchId, RepositoryId, TaskId};
 use orch_rules::lane::{Candidate, LaneState};
 use orch_rules::pipeline::StageKind;
+use orch_rules::task::Task;
 use orch_rules::verdict::read_document;
 
 use super::{Absorbed, Work, World};
@@ -170,11 +172,40 @@ impl World {
             self.broken(format!("{name} lands once too often"));
         }
         let Some(row) = self.tasks.get(task) else { return };
+        if row.position.name() != "done" {
+            let missing = self.unvalidated(row, candidate);
+            self.violations.extend(missing);
+        }
+        let Some(row) = self.tasks.get(task) else { return };
         let landing = matches!(self.landing_entry(row).map(|e| &e.state), Some(LaneState::Landing { .. }));
         // Merged by hand while the landing was under way is the one way to be done already.
         if !landing && row.position.name() != "done" {
             self.broken(format!("{name} lands and the lane does not know"));
         }
+    }
+
+    /// What the pipeline wants of a candidate before it lands and nobody gave: its staging run, its confirmation.
+    fn unvalidated(&self, task: &Task, candidate: &CommitId) -> Vec<String> {
+        let stage = task.position.stage().and_then(|id| self.pipeline_of(task)?.stage(id));
+        let Some(stage) = stage else { return vec![format!("{} lands from {}", task.work_item, task.position.name())] };
+        let mut missing = Vec::new();
+        let staged = |a: &Attempt| {
+            a.visit == task.visit
+                && a.start.as_ref() == Some(candidate)
+                && a.ended.as_ref().is_some_and(|e| e.how == RunEnd::Completed)
+        };
+        if stage.kind == StageKind::Stage && !self.attempts.get(&task.id).is_some_and(|all| all.iter().any(staged)) {
+            missing.push(format!("{candidate} of {} landed without its staging run", task.work_item));
+        }
+        let confirmed = |e: &Episode| {
+            e.kind == EpisodeKind::ConfirmDeploy
+                && e.about == candidate.as_str()
+                && e.answer.as_ref().is_some_and(|a| a.answer == Answer::Approved)
+        };
+        if stage.confirm && !self.episodes.get(&task.id).is_some_and(|all| all.iter().any(confirmed)) {
+            missing.push(format!("{candidate} of {} landed without its confirmation", task.work_item));
+        }
+        missing
     }
 
     /// Somebody pushes to main.

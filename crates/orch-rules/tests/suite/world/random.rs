@@ -100,6 +100,11 @@ impl Simulation {
         self.drain()
     }
 
+    /// So many random steps, unchecked.
+    pub fn walk(&mut self, steps: u64) {
+        (0..steps).for_each(|_| self.step());
+    }
+
     fn check(&mut self) -> Result<(), String> {
         let mut found = self.world.check();
         if found.is_empty() && self.steps.is_multiple_of(64) {

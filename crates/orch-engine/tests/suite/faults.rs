@@ -1,0 +1,94 @@
+//! Stores that fail for a while, handlers that break down, and an end in good order.
+
+use orch_testkit::fake::{Fault, Side, Step};
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_for_a_while_loses_nothing() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    for call in ["claim", "task_facts", "lane_facts", "apply", "next_due", "now", "task"] {
+        process.store.faults.fail_next(call, Fault::Passing("the database is away".to_owned()));
+        process.store.faults.fail_next(call, Fault::Lasting("the disk is full".to_owned()));
+    }
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_at_the_start_is_waited_for() {
+    let world = World::new().await;
+    let (engine, store, ..) = world.wire("p1");
+    store.faults.fail_next("reclaim", Fault::Passing("the database is away".to_owned()));
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let loops = tokio::spawn(engine.run(stopped));
+    tokio::task::block_in_place(|| store.faults.until_called("claim", 1));
+    assert!(!loops.is_finished());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_breaks_down_is_asked_again() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+        process.forge.faults.fail_next(call, Fault::Panic(format!("{call} divides by zero")));
+    }
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_breaks_down_does_not_keep_its_row() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.swept().await;
+    let task = process.issue("Add up").await;
+    for call in ["task_facts", "lane_facts", "task", "apply usage", "apply land"] {
+        process.store.faults.fail_next(call, Fault::Panic(format!("{call} divides by zero")));
+    }
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_written_when_the_service_stops_is_finished() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let gate = process.forge.faults.gate("land", Side::After);
+    let task = process.issue("Add up").await;
+    tokio::task::block_in_place(|| gate.reached());
+    process.stop.send(true).unwrap();
+    gate.open();
+    process.loops.await.unwrap().unwrap();
+    let entry = world.history(&task).await.lane;
+    let landed = entry.iter().any(|entry| entry.state.is_settled());
+    assert!(landed || world.store_task(&task).await.landed.is_some(), "{entry:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_keep_the_service_from_stopping() {
+    let world = World::new().await;
+    world.when(|act| act.is("developer").then(|| (String::new(), Step::Hangs)));
+    let process = world.start("p1");
+    process.issue("Add up").await;
+    tokio::task::block_in_place(|| process.runner.faults.until_called("wait", 1));
+    process.stop.send(true).unwrap();
+    process.loops.await.unwrap().unwrap();
+    assert_eq!(world.runner.launched().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_was_stopped_before_it_began_ends_at_once() {
+    let world = World::new().await;
+    let (engine, store, ..) = world.wire("p1");
+    let (_stop, mut stopped) = tokio::sync::watch::channel(true);
+    stopped.mark_unchanged();
+    engine.run(stopped).await.unwrap();
+    assert_eq!(store.faults.calls("claim"), 0);
+}

@@ -1,0 +1,179 @@
+//! Issues on their way: straight through, sent back, launched again.
+
+use orch_engine::desk::Command;
+use orch_ports::Store;
+use orch_rules::attempt::RunEnd;
+use orch_rules::task::{Position, Wait};
+use orch_testkit::fake::{Fault, Step};
+
+use crate::world::{LINES, World, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_goes_straight_through() {
+    let world = World::with(&[]).await;
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until("approval is asked for", &task.id, |t| t.waits.iter().any(|w| matches!(w, Wait::Human { .. }))).await;
+    process.desk.command(&task.work_item, Command::Approve, "Uma", "yes".to_owned()).await.unwrap();
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (5, 0));
+    let main = world.forge.main();
+    assert_eq!(done.landed, Some(main.clone()));
+    assert!(world.forge.files(&main).contains_key("src/S-001.txt"));
+    assert_eq!(process.desk.reconciler().unblocked_total, 0, "nobody had to be found by the sweep");
+    let order = world.runner.order(&format!("{}-3", task.id)).unwrap();
+    assert_eq!(order.environment["ORCH_ROLE"], "developer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_of_two_on_the_same_lines_gets_the_conflict() {
+    let world = World::new().await;
+    world.when(|act| {
+        let first = format!("{}\n2\n3\n4\n5\n6\n", act.work_item);
+        let elsewhere = LINES.replace('6', "six");
+        let text = if act.brief.contains("## Rework") { elsewhere } else { first };
+        act.is("developer").then(|| {
+            assert_eq!(act.brief.contains("## Rework"), act.brief.contains("conflict with main"), "{}", act.brief);
+            act.commit(&[("a.txt", Some(&text))]);
+            (String::new(), Step::completes())
+        })
+    });
+    let process = world.start("p1");
+    let (one, other) = (process.issue("One").await, process.issue("Other").await);
+    let (one_done, other_done) = (world.until_done(&one).await, world.until_done(&other).await);
+    world.settled(&[&one, &other]).await;
+    let back = if one_done.retries > 0 { &one_done } else { &other_done };
+    assert_eq!(one_done.retries + other_done.retries, 1);
+    let briefed = world.history(back).await.attempts.into_iter().find_map(|a| a.rework).unwrap();
+    assert!(briefed.contains("- a.txt") && briefed.contains("orch-base"), "{briefed}");
+    let first = if one_done.retries > 0 { &other_done } else { &one_done };
+    let main = world.forge.files(&world.forge.main());
+    assert_eq!(main["a.txt"], format!("{}\n2\n3\n4\n5\nsix\n", first.work_item));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_red_check_hands_the_developer_its_output_verbatim() {
+    let world = World::new().await;
+    world.when(|act| {
+        (act.is("developer") && act.attempt == 1).then(|| {
+            act.commit(&[("src/S-001.txt", Some("RED"))]);
+            (String::new(), Step::completes())
+        })
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!(done.retries, 1);
+    let attempts = world.history(&task).await.attempts;
+    let told = attempts[1].rework.as_deref().unwrap();
+    assert!(told.contains("FAIL: adds_up\nexpected 4, got 5"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_run_is_launched_again_in_the_same_visit() {
+    let world = World::new().await;
+    world.when(|act| (act.is("developer") && act.attempt == 1).then(|| (String::new(), Step::lost())));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    let attempts = world.history(&task).await.attempts;
+    assert_eq!((done.retries, attempts[0].visit), (0, attempts[1].visit));
+    assert_eq!(attempts[0].ended.as_ref().unwrap().how, RunEnd::Lost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantined_run_keeps_its_place_and_holds_the_task() {
+    let world = World::new().await;
+    world.when(|act| (act.is("developer") && act.attempt == 1).then(|| (String::new(), Step::quarantined())));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let held = world.until_held(&task).await;
+    assert!(held.contains("cannot be proved dead"), "{held}");
+    let place = world.places().join(format!("{}-1", task.id));
+    assert!(place.join("code/a.txt").exists(), "somebody may still write there, and people want to look");
+    assert_eq!(world.history(&task).await.usage.len(), 1, "it cost money");
+    process.desk.command(&task.work_item, Command::Retry, "Uma", "again".to_owned()).await.unwrap();
+    world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert!(!place.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_fails_in_passing_is_tried_again_as_the_same_attempt() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    for n in 0..3 {
+        process.runner.faults.fail_next("ensure", Fault::Passing(format!("busy {n}")));
+        process.forge.faults.fail_next("prepare", Fault::Passing(format!("locked {n}")));
+    }
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0), "a developer's and a reviewer's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_cannot_succeed_ends_in_a_hold_with_its_words() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    for _ in 0..4 {
+        process.forge.faults.fail_next("prepare", Fault::Lasting("the forge is broken in two".to_owned()));
+    }
+    let task = process.issue("Add up").await;
+    let held = world.until_held(&task).await;
+    assert!(held.contains("the forge is broken in two"), "{held}");
+    assert!(world.runner.launched().is_empty());
+    eventually("nothing is left", async || {
+        let queue = world.store.queue().await.unwrap();
+        let left = world.places().read_dir_utf8().map_or(0, |entries| entries.count());
+        (queue.counts.is_empty() && queue.slots.iter().all(|(_, used)| *used == 0) && left == 0).then_some(())
+    })
+    .await;
+    process.desk.command(&task.work_item, Command::Retry, "Uma", "again".to_owned()).await.unwrap();
+    world.until_done(&task).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_cannot_be_taken_home_is_paid_for_and_kept() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.forge.faults.fail_next("collect", Fault::Lasting("objects are missing".to_owned()));
+    let task = process.issue("Add up").await;
+    let held = world.until_held(&task).await;
+    assert!(held.contains("could not be read from git"), "{held}");
+    let history = world.history(&task).await;
+    assert_eq!(history.usage[0].usage.cost_micros, Some(500_000));
+    assert_eq!(history.attempts[0].ended.as_ref().unwrap().how, RunEnd::Completed);
+    assert!(world.places().join(format!("{}-1/code", task.id)).exists(), "it may be rescued by hand");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_stopped_before_its_agent_was_launched_never_launches_it() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let gate = process.forge.faults.gate("prepare", orch_testkit::fake::Side::Before);
+    process.forge.faults.fail_next("prepare", Fault::Passing("not now".to_owned()));
+    let task = process.issue("Add up").await;
+    tokio::task::block_in_place(|| gate.reached());
+    process.desk.command(&task.work_item, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+    gate.open();
+    world.until("it is cancelled", &task.id, |t| t.position == Position::Cancelled).await;
+    world.settled(&[]).await;
+    assert!(world.runner.launched().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_agent_is_stopped_and_its_place_removed() {
+    let world = World::new().await;
+    world.when(|act| act.is("developer").then(|| (String::new(), Step::Hangs)));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
+    process.desk.command(&task.work_item, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+    world.until("it is cancelled", &task.id, |t| t.position == Position::Cancelled).await;
+    assert_eq!(world.runner.stops(&run), 1);
+    eventually("its place is gone", async || (!world.places().join(&run).exists()).then_some(())).await;
+}

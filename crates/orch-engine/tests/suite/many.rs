@@ -1,0 +1,134 @@
+//! Much at once: limits are kept, nobody starves, and people are answered all the while.
+
+use std::time::Duration;
+
+use orch_engine::desk::LaneCommand;
+use orch_testkit::fake::{Fault, Side, Step};
+
+use crate::store::Counts;
+use crate::world::{World, eventually, repository};
+
+fn hang(world: &World, who: &'static str) {
+    world.when(move |act| {
+        act.is(who).then(|| {
+            if who == "developer" {
+                let _done = act.usual();
+            }
+            (String::new(), Step::Hangs)
+        })
+    });
+}
+
+/// Ends hanging runs one after the other; never are there more than `most`.
+async fn end_one_by_one(world: &World, count: usize, most: usize) {
+    for _ in 0..count {
+        let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
+        let hanging = world.runner.hanging();
+        assert!(hanging.len() <= most, "{hanging:?}");
+        assert!(world.runner.end(&run, Step::completes()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_tasks_share_one_slot_and_all_finish() {
+    let mut world = World::new().await;
+    world.policy.max_runs = 1;
+    hang(&world, "developer");
+    let process = world.start("p1");
+    let mut tasks = Vec::new();
+    for title in ["One", "Two", "Three"] {
+        tasks.push(process.issue(title).await);
+    }
+    end_one_by_one(&world, 3, 1).await;
+    for task in &tasks {
+        world.until_done(task).await;
+    }
+    world.settled(&tasks.iter().collect::<Vec<_>>()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn test_commands_keep_to_their_limit() {
+    let mut world = World::new().await;
+    world.policy.max_runs = 5;
+    world.limits.max_checks = 1;
+    hang(&world, "check");
+    let process = world.start("p1");
+    let mut tasks = Vec::new();
+    for title in ["One", "Two", "Three", "Four"] {
+        tasks.push(process.issue(title).await);
+    }
+    eventually("all checks are asked for", async || {
+        let counts = world.store.queue_counts("run_check").await;
+        (counts == 4).then_some(())
+    })
+    .await;
+    // Each on its head, and each as a candidate.
+    end_one_by_one(&world, 8, 1).await;
+    for task in &tasks {
+        world.until_done(task).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_falls_due_is_not_forgotten_while_something_waits_for_room() {
+    let mut world = World::new().await;
+    world.policy.max_runs = 5;
+    world.limits.max_checks = 1;
+    world.limits.first_retry = Duration::from_millis(300);
+    hang(&world, "check");
+    let process = world.start("p1");
+    process.issue("One").await;
+    process.issue("Two").await;
+    eventually("a check runs and another waits", async || {
+        (world.store.queue_counts("run_check").await == 2 && world.runner.hanging().len() == 1).then_some(())
+    })
+    .await;
+    process.runner.faults.fail_next("ensure", Fault::Passing("busy".to_owned()));
+    let third = process.issue("Three").await;
+    world.until("its agent worked", &third.id, |task| task.head.is_some()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_tasks_go_through_four_slots() {
+    let mut world = World::new().await;
+    world.policy.max_runs = 4;
+    world.limits.max_checks = 2;
+    let process = world.start("p1");
+    let mut tasks = Vec::new();
+    for n in 0..30 {
+        tasks.push(process.issue(&format!("Task {n}")).await);
+    }
+    for task in &tasks {
+        world.until_done(task).await;
+    }
+    world.settled(&tasks.iter().collect::<Vec<_>>()).await;
+    assert_eq!(process.desk.reconciler().unblocked_total, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_answered_while_thirty_agents_work_and_the_forge_hangs() {
+    let mut world = World::new().await;
+    world.policy.max_runs = 40;
+    world.limits.max_handled = 4;
+    hang(&world, "developer");
+    let process = world.start("p1");
+    let mut tasks = Vec::new();
+    for n in 0..30 {
+        tasks.push(process.issue(&format!("Task {n}")).await);
+    }
+    eventually("thirty agents work", async || (world.runner.hanging().len() == 30).then_some(())).await;
+    // More than there is room for stand still in the forge.
+    let gates: Vec<_> = (0..6).map(|_| process.forge.faults.gate("publish", Side::Before)).collect();
+    for run in world.runner.hanging().into_iter().take(6) {
+        assert!(world.runner.end(&run, Step::completes()));
+    }
+    tokio::task::block_in_place(|| gates[3].reached());
+    let answer = process.desk.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await.unwrap();
+    assert!(!answer.pending, "{answer:?}");
+    let stopped = &tasks[29];
+    let stop = orch_engine::desk::Command::Stop;
+    process.desk.command(&stopped.work_item, stop, "Uma", "2".to_owned()).await.unwrap();
+    let cancelled = |task: &orch_rules::task::Task| task.position.is_terminal();
+    world.until("a stop gets through", &stopped.id, cancelled).await;
+    gates.iter().for_each(|gate| gate.open());
+}

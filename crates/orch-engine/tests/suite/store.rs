@@ -1,0 +1,164 @@
+//! A store whose calls can fail, stop at a gate, or never answer because their process ended.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use async_trait::async_trait;
+use camino::Utf8Path;
+use orch_ports::Store;
+use orch_ports::store::*;
+use orch_rules::change::{Change, ChangeSet};
+use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
+use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::Pipeline;
+use orch_rules::task::Task;
+use orch_testkit::fake::{Fault, Faults};
+
+/// Calls: the names of the trait's methods; also `apply usage`, `apply run_agent`, … by what a change set contains.
+pub struct FaultyStore {
+    pub inner: Arc<dyn Store>,
+    pub faults: Arc<Faults>,
+    /// The change set with wakes that loses them: 1 is the next one.
+    pub lose_wakes: AtomicI32,
+}
+
+impl FaultyStore {
+    async fn at(&self, step: impl FnOnce() -> Result<(), Fault>) -> StoreResult<()> {
+        let done = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(step)));
+        if self.faults.is_killed() {
+            std::future::pending::<()>().await;
+        }
+        match done {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Fault::Lasting(detail))) => Err(StoreError::Full { detail }),
+            Ok(Err(Fault::Passing(detail) | Fault::Panic(detail))) => Err(StoreError::Failed { detail }),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+    async fn before(&self, call: &str) -> StoreResult<()> {
+        self.at(|| self.faults.enter(call)).await
+    }
+    async fn after<T>(&self, call: &str, answer: StoreResult<T>) -> StoreResult<T> {
+        self.at(|| {
+            self.faults.leave(call);
+            Ok(())
+        })
+        .await?;
+        answer
+    }
+}
+
+/// What stands out in a change set.
+fn label(changes: &ChangeSet) -> &'static str {
+    let of = |change: &Change| match change {
+        Change::AddUsage { .. } => Some("apply usage"),
+        Change::Perform { effect, .. } => Some(match effect.kind() {
+            "run_agent" => "apply run_agent",
+            "run_check" => "apply run_check",
+            "build_candidate" => "apply build_candidate",
+            "land" => "apply land",
+            "clean_up" => "apply clean_up",
+            _ => "apply other",
+        }),
+        _ => None,
+    };
+    let found: Vec<_> = changes.changes.iter().filter_map(of).collect();
+    found.iter().find(|l| **l == "apply usage").or(found.first()).copied().unwrap_or("apply other")
+}
+
+macro_rules! through {
+    ($self:ident, $name:literal, $call:expr) => {{
+        $self.before($name).await?;
+        let answer = $call.await;
+        $self.after($name, answer).await
+    }};
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted> {
+        through!(self, "accept", self.inner.accept(delivery))
+    }
+    async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>> {
+        through!(self, "claim", self.inner.claim(claim))
+    }
+    async fn reclaim(&self, owner: &str) -> StoreResult<u64> {
+        through!(self, "reclaim", self.inner.reclaim(owner))
+    }
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
+        through!(self, "next_due", self.inner.next_due())
+    }
+    async fn apply(&self, mut changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied> {
+        let label = label(&changes);
+        self.before("apply").await?;
+        self.before(label).await?;
+        let wakes = |change: &Change| matches!(change, Change::Wake { .. } | Change::WakeLane { .. });
+        if changes.changes.iter().any(wakes) && self.lose_wakes.fetch_sub(1, Ordering::SeqCst) == 1 {
+            changes.changes.retain(|change| !wakes(change));
+        }
+        let answer = self.inner.apply(changes, finish).await;
+        self.after(label, answer).await
+    }
+    async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)> {
+        through!(self, "task_facts", self.inner.task_facts(task, policy))
+    }
+    async fn lane_facts(&self, id: &RepositoryId, policy: &Policy) -> StoreResult<(RepositoryFacts, Timestamp)> {
+        through!(self, "lane_facts", self.inner.lane_facts(id, policy))
+    }
+    async fn now(&self) -> StoreResult<Timestamp> {
+        through!(self, "now", self.inner.now())
+    }
+    async fn register(&self, repository: &Repository) -> StoreResult<Repository> {
+        self.inner.register(repository).await
+    }
+    async fn keep_pipeline(&self, pipeline: &Pipeline) -> StoreResult<()> {
+        self.inner.keep_pipeline(pipeline).await
+    }
+    async fn pipeline(&self, digest: &PipelineDigest) -> StoreResult<Pipeline> {
+        self.inner.pipeline(digest).await
+    }
+    async fn highest_number(&self, repository: &RepositoryId, prefix: &str) -> StoreResult<u32> {
+        self.inner.highest_number(repository, prefix).await
+    }
+    async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>> {
+        self.inner.key_owner(key).await
+    }
+    async fn task(&self, task: &TaskId) -> StoreResult<Option<Task>> {
+        through!(self, "task", self.inner.task(task))
+    }
+    async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>> {
+        self.inner.task_by_work_item(work_item).await
+    }
+    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
+        self.inner.tasks(filter).await
+    }
+    async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>> {
+        through!(self, "active_tasks", self.inner.active_tasks(after, limit))
+    }
+    async fn history(&self, task: &TaskId) -> StoreResult<History> {
+        self.inner.history(task).await
+    }
+    async fn repositories(&self) -> StoreResult<Vec<Repository>> {
+        self.inner.repositories().await
+    }
+    async fn queue(&self) -> StoreResult<QueueView> {
+        self.inner.queue().await
+    }
+    async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
+        self.inner.backup(path).await
+    }
+}
+
+/// Rows of a kind that are not done.
+pub trait Counts {
+    async fn queue_counts(&self, kind: &str) -> i64;
+}
+
+impl<S: Store> Counts for S {
+    async fn queue_counts(&self, kind: &str) -> i64 {
+        let counts = self.queue().await.unwrap().counts;
+        counts.iter().filter(|(of, state, _)| of == kind && state != "done").map(|(_, _, count)| count).sum()
+    }
+}

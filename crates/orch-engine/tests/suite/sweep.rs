@@ -1,0 +1,43 @@
+//! The net under lost wakes.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::world::{World, eventually};
+
+/// The change set with wakes that loses them: the first one is the new issue's, the second the lane's that lets it in.
+async fn one_lost(which: i32) {
+    let mut world = World::new().await;
+    world.limits.sweep_every = Duration::from_millis(50);
+    let process = world.start("p1");
+    process.swept().await;
+    process.store.lose_wakes.store(which, Ordering::SeqCst);
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    let audit = world.history(&task).await.audit;
+    let told = audit.iter().filter(|line| line.rule == "sweep").count();
+    assert_eq!(told, usize::from(which == 2), "in the history of the task, if it was the task's: {audit:#?}");
+    let before = process.desk.reconciler();
+    assert_eq!((before.unblocked_total, before.every), (1, Duration::from_millis(50)), "{audit:#?}");
+    eventually("it sweeps on", async || (process.desk.reconciler().last > before.last).then_some(())).await;
+    assert_eq!(process.desk.reconciler().unblocked_total, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_wake_is_found_counted_and_told_once() {
+    one_lost(1).await;
+    one_lost(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_breaks_down_is_followed_by_the_next() {
+    use orch_testkit::fake::Fault;
+    let mut world = World::new().await;
+    world.limits.sweep_every = Duration::from_millis(20);
+    let process = world.start("p1");
+    process.store.faults.fail_next("active_tasks", Fault::Passing("away".to_owned()));
+    process.store.faults.fail_next("active_tasks", Fault::Panic("divides by zero".to_owned()));
+    tokio::task::block_in_place(|| process.store.faults.until_called("active_tasks", 4));
+    assert!(!process.loops.is_finished());
+}

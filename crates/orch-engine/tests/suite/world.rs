@@ -1,0 +1,335 @@
+//! What every story stands on: a store on disk, code and runs in memory, and processes with an engine each.
+
+use std::future::Future;
+use std::sync::atomic::AtomicI32;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use orch_engine::desk::{Desk, NewIssue};
+use orch_engine::{Engine, House, Limits, Program};
+use orch_ports::Store;
+use orch_ports::agent::Agent;
+use orch_ports::runner::RunOrder;
+use orch_ports::store::{History, StoreError};
+use orch_rules::facts::Policy;
+use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::Role;
+use orch_rules::task::{Position, Task};
+use orch_store::SqliteStore;
+use orch_testkit::fake::forge::Edit;
+use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Faults, PATIENCE, Step};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::store::FaultyStore;
+
+/// Build, review, land: short, so that stories can be many.
+const SHORT: &str = r#"
+[[stage]]
+id = "make"
+kind = "build"
+role = "developer"
+on_red = "make"
+cap = 3
+
+[[stage]]
+id = "judge"
+kind = "judge"
+role = "reviewer"
+documents = ["12-review.md"]
+on_red = "make"
+cap = 3
+
+[[stage]]
+id = "in"
+kind = "land"
+on_red = "make"
+cap = 3
+lands = true
+next = "done"
+"#;
+
+pub const LINES: &str = "1\n2\n3\n4\n5\n6\n";
+
+/// One run, as its script sees it.
+pub struct Act {
+    pub forge: FakeForge,
+    pub order: RunOrder,
+    /// A role, or `check`.
+    pub who: String,
+    pub work_item: String,
+    pub attempt: u32,
+    /// The task file.
+    pub brief: String,
+}
+
+impl Act {
+    fn new(forge: FakeForge, order: &RunOrder) -> Self {
+        let variable = |name: &str| order.environment.get(name).cloned().unwrap_or_default();
+        let who = if order.check { "check".to_owned() } else { variable("ORCH_ROLE") };
+        Self {
+            forge,
+            who,
+            work_item: variable("ORCH_TASK_ID"),
+            attempt: variable("ORCH_ATTEMPT").parse().unwrap_or(0),
+            brief: std::fs::read_to_string(variable("ORCH_TASK_FILE")).unwrap_or_default(),
+            order: order.clone(),
+        }
+    }
+    pub fn is(&self, who: &str) -> bool {
+        self.who == who
+    }
+    pub fn commit(&self, edits: &[Edit<'_>]) {
+        self.forge.work(&self.order.directory, edits, Some("work"));
+    }
+    pub fn document(&self, name: &str, text: &str) {
+        self.commit(&[(&format!("docs/work-items/{}/{name}", self.work_item), Some(text))]);
+    }
+    /// What everybody does unless a story says otherwise.
+    pub fn usual(&self) -> (String, Step) {
+        match self.who.as_str() {
+            "check" => return self.check(),
+            "analyst" => self.document("01-brd.md", "---\ntitle: wanted\n---\n"),
+            "architect" => self.document("06-adr/ADR-001-way.md", "---\nstatus: accepted\n---\n"),
+            "developer" => self.commit(&[(&format!("src/{}.txt", self.work_item), Some(&self.order.name))]),
+            "reviewer" => self.document("12-review.md", &format!("---\nverdict: APPROVED\n---\n{}", self.order.name)),
+            "tester" => self.document("13-test-report.md", "---\nresult: PASS\n---\n"),
+            other => panic!("nobody is {other}"),
+        }
+        (String::new(), Step::completes_with(serde_json::json!({"cost_usd": 0.5})))
+    }
+    /// Red as long as a file says so.
+    fn check(&self) -> (String, Step) {
+        let red = std::fs::read_dir(self.order.directory.join("src")).into_iter().flatten().flatten();
+        let red = red.map(|file| std::fs::read_to_string(file.path()).unwrap()).any(|text| text.contains("RED"));
+        if red {
+            ("FAIL: adds_up\nexpected 4, got 5\n".to_owned(), Step::fails(1))
+        } else {
+            (String::new(), Step::completes())
+        }
+    }
+}
+
+type Rule = dyn Fn(&Act) -> Option<(String, Step)> + Send;
+
+pub struct World {
+    folder: tempfile::TempDir,
+    pub store: Arc<SqliteStore>,
+    pub forge: FakeForge,
+    pub runner: FakeRunner,
+    rules: Arc<Mutex<Vec<Box<Rule>>>>,
+    pub policy: Policy,
+    pub limits: Limits,
+    processes: Mutex<Vec<(Arc<Faults>, FakeForge, FakeRunner)>>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Nobody may wait for a fake any more, or the test would not end.
+        for (store, forge, runner) in self.processes.lock().unwrap().iter() {
+            store.kill();
+            forge.faults.kill();
+            runner.kill();
+        }
+    }
+}
+
+/// One `orch up`.
+pub struct Process {
+    pub desk: Desk,
+    pub store: Arc<FaultyStore>,
+    pub forge: FakeForge,
+    pub runner: FakeRunner,
+    pub stop: watch::Sender<bool>,
+    pub loops: JoinHandle<Result<(), StoreError>>,
+}
+
+pub fn repository() -> RepositoryId {
+    RepositoryId::from("shop")
+}
+
+impl World {
+    /// The short line.
+    pub async fn new() -> Self {
+        Self::with(&[(".orch/pipeline.toml", SHORT)]).await
+    }
+
+    pub async fn with(more: &[(&str, &str)]) -> Self {
+        let mut files = vec![("a.txt", LINES), (".orch/orch.toml", "[check]\ncommand = \"test\"\n")];
+        files.extend(more);
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap().join("orch.db");
+        let store = SqliteStore::open(path).unwrap();
+        let row = Repository {
+            id: repository(),
+            prefix: "S".to_owned(),
+            base_branch: "main".to_owned(),
+            serial: false,
+            frozen: None,
+            freeze_epoch: 0,
+            paused: false,
+            main: None,
+            lane_fence: 0,
+            version: 1,
+        };
+        store.register(&row).await.unwrap();
+        let (forge, rules) = (FakeForge::new(&files), Arc::new(Mutex::new(Vec::<Box<Rule>>::new())));
+        let (at_work, finishing, script) = (forge.clone(), forge.clone(), Arc::clone(&rules));
+        let runner = FakeRunner::new(
+            move |order| {
+                let act = Act::new(at_work.clone(), order);
+                let special = script.lock().unwrap().iter().find_map(|rule| rule(&act));
+                special.unwrap_or_else(|| act.usual())
+            },
+            move |command| finishing.run_command(command),
+        );
+        let limits = Limits {
+            // Whoever forgets to wake somebody is found out.
+            sweep_every: Duration::from_secs(3600),
+            answer_within: PATIENCE,
+            first_retry: Duration::from_millis(5),
+            ..Limits::default()
+        };
+        let (policy, processes) = (Policy::default(), Mutex::default());
+        Self { folder, store: Arc::new(store), forge, runner, rules, policy, limits, processes }
+    }
+
+    /// From now on, whoever this has an opinion about does that.
+    pub fn when(&self, rule: impl Fn(&Act) -> Option<(String, Step)> + Send + 'static) {
+        self.rules.lock().unwrap().insert(0, Box::new(rule));
+    }
+
+    pub fn places(&self) -> Utf8PathBuf {
+        Utf8Path::from_path(self.folder.path()).unwrap().join("places")
+    }
+
+    /// An engine that does not run.
+    pub fn wire(&self, owner: &str) -> (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner) {
+        let (forge, runner) = (self.forge.handle(), self.runner.handle());
+        let (inner, faults): (Arc<dyn Store>, _) = (self.store.clone(), Faults::new());
+        self.processes.lock().unwrap().push((faults.clone(), forge.clone(), runner.clone()));
+        let store = Arc::new(FaultyStore { inner, faults, lose_wakes: AtomicI32::new(0) });
+        let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
+        let house = House {
+            repository: repository(),
+            forge: Arc::new(forge.clone()),
+            agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
+            places: self.places(),
+            program: Program {
+                check_environment: Default::default(),
+                run_deadline_ms: 0,
+                run_stall_ms: 0,
+                stop_grace_ms: 0,
+                output_cap_bytes: 0,
+            },
+            bring_home: "git pull".to_owned(),
+            settings: Default::default(),
+        };
+        let (policy, limits) = (self.policy.clone(), self.limits.clone());
+        let engine =
+            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned());
+        (Arc::new(engine), store, forge, runner)
+    }
+
+    pub fn start(&self, owner: &str) -> Process {
+        let (engine, store, forge, runner) = self.wire(owner);
+        let (stop, stopped) = watch::channel(false);
+        let loops = tokio::spawn(engine.clone().run(stopped));
+        Process { desk: Desk::of(engine), store, forge, runner, stop, loops }
+    }
+
+    pub async fn history(&self, task: &Task) -> History {
+        self.store.history(&task.id).await.unwrap()
+    }
+
+    /// Waits until a task is so.
+    pub async fn until(&self, what: &str, task: &TaskId, holds: impl Fn(&Task) -> bool) -> Task {
+        eventually(what, async || self.store.task(task).await.unwrap().filter(|task| holds(task))).await
+    }
+
+    pub async fn until_done(&self, task: &Task) -> Task {
+        self.until("the task is done", &task.id, |task| task.position == Position::Done).await
+    }
+
+    pub async fn until_held(&self, task: &Task) -> String {
+        let task = self.until("the task is held", &task.id, |task| task.hold.is_some()).await;
+        task.hold.unwrap().sentence()
+    }
+
+    /// Everything came to rest, and nothing happened twice or was left behind.
+    pub async fn settled(&self, done: &[&Task]) {
+        eventually("nothing is queued or held", async || {
+            let queue = self.store.queue().await.unwrap();
+            (queue.counts.is_empty() && queue.slots.iter().all(|(_, used)| *used == 0)).then_some(())
+        })
+        .await;
+        let mut attempts = 0;
+        for task in done {
+            let (task, history) = (self.until_done(task).await, self.history(task).await);
+            let mut booked: Vec<_> = history.usage.iter().map(|row| row.attempt).collect();
+            booked.sort_unstable();
+            assert_eq!(booked, (1..=task.attempt).collect::<Vec<_>>(), "each run is booked once");
+            assert_eq!(self.forge.branch(&task.branch), None);
+            attempts += task.attempt as usize;
+        }
+        let runs = self.runner.launched();
+        let agents = runs.iter().filter(|name| !name.contains("-check-")).count();
+        assert_eq!(agents, attempts, "each attempt is one run: {runs:?}");
+        let landed = self.forge.landed();
+        assert_eq!(landed.len(), done.len(), "each task lands once: {landed:?}");
+        eventually("the places are empty", async || {
+            let left = self.places().read_dir_utf8().map_or(0, |entries| entries.count());
+            (left == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Process {
+    pub async fn issue(&self, title: &str) -> Task {
+        let issue = NewIssue {
+            repository: None,
+            title: title.to_owned(),
+            description: "what is wanted".to_owned(),
+            priority: 0,
+            start: true,
+            depends_on: Vec::new(),
+            key: title.to_owned(),
+        };
+        self.desk.open_issue(issue, "Uma").await.unwrap()
+    }
+
+    /// Waits until the sweep at the start is over: it looks at everything too.
+    pub async fn swept(&self) {
+        eventually("the first sweep is over", async || self.desk.reconciler().last).await;
+    }
+
+    /// As by SIGKILL: nothing of it goes on.
+    pub async fn kill(self) {
+        self.store.faults.kill();
+        self.forge.faults.kill();
+        self.runner.kill();
+        self.loops.abort();
+        let _ = self.loops.await;
+    }
+}
+
+/// Looks again and again until there is an answer.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+impl World {
+    pub async fn store_task(&self, task: &Task) -> Task {
+        self.store.task(&task.id).await.unwrap().unwrap()
+    }
+}

@@ -1,0 +1,192 @@
+//! Steps that are one event.
+
+use orch_rules::attempt::RunEnd;
+use orch_rules::check::CheckOutcome;
+use orch_rules::effect::Effect;
+use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::ids::TaskId;
+use orch_rules::verdict::read_document;
+
+use super::{Asked, Script, Words, option};
+use crate::world::{Delivered, with_front_matter};
+
+impl Script {
+    pub(super) fn asked(&mut self, words: Words) -> Result<Asked, String> {
+        let by = option(words, "by").unwrap_or("ann").to_owned();
+        let plain = |event| Asked { event, by: by.clone(), answers: None };
+        let on_lane = |id: &str, event| plain(Event::Lane { repository: id.into(), event });
+        let on_task = |task: TaskId, event| plain(Event::Task { task, event });
+        Ok(match words {
+            ["freeze", id, reason, ..] => on_lane(id, LaneEvent::FreezeRequested { reason: (*reason).to_owned() }),
+            ["unfreeze", id, ..] => on_lane(id, LaneEvent::UnfreezeRequested),
+            ["pause-repository", id, ..] => on_lane(id, LaneEvent::Paused),
+            ["resume-repository", id, ..] => on_lane(id, LaneEvent::Resumed),
+            ["look-lane", id] => on_lane(id, LaneEvent::Looked),
+            ["run", "ends", id, rest @ ..] => {
+                let task = self.task(id)?;
+                self.run_ended(&task, rest)?
+            }
+            ["check", how, id, rest @ ..] => {
+                let task = self.task(id)?;
+                self.check_ended(&task, how, rest.first().copied().unwrap_or_default())?
+            }
+            ["candidate", how, id, rest @ ..] => {
+                let task = self.task(id)?;
+                self.candidate(&task, how, rest)?
+            }
+            ["lands", id, rest @ ..] => {
+                let effect = self.lane_work(&self.task(id)?, "land", option(rest, "fence"))?;
+                let event = self.world.land(&effect).ok_or("that is no landing")?;
+                Asked { event, by: "orch".to_owned(), answers: Some(effect) }
+            }
+            ["effect", "fails", id, kind, error] => {
+                let task = self.task(id)?;
+                let answers = self.world.find_work(&task, kind);
+                let (effect, error) = ((*kind).to_owned(), (*error).to_owned());
+                let event = match answers {
+                    Some(Effect::BuildCandidate { .. } | Effect::Land { .. }) => {
+                        let repository = self.world.tasks[&task].repository.clone();
+                        Event::Lane { repository, event: LaneEvent::EffectFailed { task, effect, error } }
+                    }
+                    _ => Event::Task { task, event: TaskEvent::EffectFailed { effect, error } },
+                };
+                Asked { event, by: "orch".to_owned(), answers }
+            }
+            ["depend", id, "on", other, ..] => {
+                on_task(self.task(id)?, TaskEvent::DependencyAdded { on: self.task(other)? })
+            }
+            ["undepend", id, "on", other, ..] => {
+                on_task(self.task(id)?, TaskEvent::DependencyRemoved { on: self.task(other)? })
+            }
+            [verb, id, rest @ ..] => {
+                let first = rest.first().map(|w| (*w).to_owned()).unwrap_or_default();
+                let event = match *verb {
+                    "start" => TaskEvent::StartRequested,
+                    "approve" => TaskEvent::Approved,
+                    "reject" => TaskEvent::Rejected { reason: first },
+                    "confirm" => TaskEvent::DeployConfirmed,
+                    "stop" => TaskEvent::StopRequested,
+                    "retry" => TaskEvent::RetryRequested,
+                    "pause" => TaskEvent::Paused,
+                    "resume" => TaskEvent::Resumed,
+                    "comment" => TaskEvent::CommentSeen,
+                    "status" => TaskEvent::StatusSeen { status: first },
+                    "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
+                    "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
+                    "look" => TaskEvent::Looked,
+                    _ => return Err("no such step".to_owned()),
+                };
+                on_task(self.task(id)?, event)
+            }
+            _ => return Err("no such step".to_owned()),
+        })
+    }
+
+    fn run_ended(&mut self, task: &TaskId, words: Words) -> Result<Asked, String> {
+        let number = option(words, "attempt").map(str::parse::<u32>).transpose().map_err(|e| format!("{e}"))?;
+        let words = if number.is_some() { &words[2..] } else { words };
+        let all = self.world.attempts.get(task).ok_or("it has no attempt")?;
+        let attempt = match number {
+            Some(number) => all.iter().find(|a| a.number == number),
+            None => all.last(),
+        };
+        let attempt = attempt.ok_or("it has no such attempt")?.clone();
+        let reason = words.get(1).map(|w| (*w).to_owned()).unwrap_or_default();
+        let (end, delivers) = match words.first().copied().unwrap_or_default() {
+            "well" | "completed" => (RunEnd::Completed, true),
+            "failed" => (RunEnd::Failed { reason }, true),
+            "timed-out" => (RunEnd::TimedOut, true),
+            "stalled" => (RunEnd::Stalled, true),
+            "stopped" => (RunEnd::Stopped, true),
+            "lost" => (RunEnd::Lost, false),
+            "quarantined" => (RunEnd::Quarantined, false),
+            "spawn-failed" => (RunEnd::SpawnFailed { reason }, false),
+            other => return Err(format!("no run ends {other}")),
+        };
+        let mut delivered =
+            if words.first() == Some(&"well") { self.world.good_work(&attempt) } else { Delivered::default() };
+        read_delivery(words, &mut delivered);
+        let cost = option(words, "costs").map(str::parse).transpose().map_err(|e| format!("{e}"))?;
+        let event = self.world.run_ended(&attempt, end, delivers.then_some(&delivered), cost);
+        let answers = Effect::RunAgent { task: task.clone(), attempt: attempt.number };
+        Ok(Asked { event, by: "orch".to_owned(), answers: Some(answers) })
+    }
+
+    fn check_ended(&mut self, task: &TaskId, how: &str, text: &str) -> Result<Asked, String> {
+        let (effect, _) = self.world.check_of(task).ok_or("no check of it runs")?;
+        let outcome = match how {
+            "passes" => CheckOutcome::Passed,
+            "fails" => CheckOutcome::Failed { reason: "exit code 1".to_owned() },
+            "unknown" => CheckOutcome::Unknown { reason: text.to_owned() },
+            other => return Err(format!("no check {other}")),
+        };
+        self.world.remember_check(&effect, &outcome);
+        let excerpt = if how == "fails" { text } else { "" };
+        let event = self.world.check_ended(&effect, outcome, excerpt).ok_or("that is no check")?;
+        Ok(Asked { event, by: "orch".to_owned(), answers: Some(effect) })
+    }
+
+    fn candidate(&mut self, task: &TaskId, how: &str, rest: Words) -> Result<Asked, String> {
+        let effect = self.lane_work(task, "build_candidate", option(rest, "fence"))?;
+        let paths = rest.iter().filter(|w| w.contains('.')).map(|w| (*w).to_owned()).collect();
+        let conflict = (how == "conflicts").then_some(paths);
+        let event = self.world.candidate_made(&effect, conflict, how == "empty").ok_or("that is no candidate")?;
+        Ok(Asked { event, by: "orch".to_owned(), answers: Some(effect) })
+    }
+
+    /// The lane's effect for a task; with a fence, one of that fence, which may be long over.
+    fn lane_work(&self, task: &TaskId, kind: &str, fence: Option<&str>) -> Result<Effect, String> {
+        let found = self.world.find_work(task, kind);
+        let Some(fence) = fence else { return found.ok_or(format!("nobody asked for {kind}")) };
+        let fence = fence.parse().map_err(|e| format!("{e}"))?;
+        let row = &self.world.tasks[task];
+        let (repository, task, head) =
+            (row.repository.clone(), task.clone(), row.head.clone().ok_or("it has no head")?);
+        Ok(if kind == "land" {
+            let parent = "an older main".into();
+            Effect::Land { repository, task, candidate: head, parent, fence }
+        } else {
+            Effect::BuildCandidate { repository, task, head, fence }
+        })
+    }
+}
+
+/// `writes PATH key=value … [body TEXT] [plain]`, `changes PATH …`, `unreadable`.
+fn read_delivery(words: Words, delivered: &mut Delivered) {
+    let mut at = 0;
+    while at < words.len() {
+        match words[at] {
+            "writes" => {
+                let path = words.get(at + 1).copied().unwrap_or_default();
+                at += 2;
+                let mut fields = Vec::new();
+                while let Some((key, value)) = words.get(at).and_then(|w| w.split_once('=')) {
+                    fields.push((key, value));
+                    at += 1;
+                }
+                let mut body = "# Text".to_owned();
+                if words.get(at) == Some(&"body") {
+                    body = words.get(at + 1).copied().unwrap_or_default().replace("\\n", "\n");
+                    at += 2;
+                }
+                delivered.documents.push(if fields.is_empty() {
+                    read_document(path, body.as_bytes())
+                } else {
+                    with_front_matter(path, &fields, &body)
+                });
+            }
+            "changes" => {
+                at += 1;
+                while let Some(path) = words.get(at).filter(|w| w.contains('.')) {
+                    delivered.changed.push((*path).to_owned());
+                    at += 1;
+                }
+            }
+            "unreadable" => {
+                delivered.unreadable = true;
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+}
