@@ -230,9 +230,9 @@ pub enum Change {
         /// Which.
         repository: RepositoryId,
     },
-    /// Decide every task again that waits for a slot of this key, the most urgent first.
+    /// Decide every task again that waits for a slot or a budget of this key, the most urgent first.
     WakeSlotWaiters {
-        /// Slot row.
+        /// Slot or budget row.
         key: String,
     },
 }

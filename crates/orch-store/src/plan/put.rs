@@ -55,7 +55,7 @@ fn run_end(end: &RunEnd) -> &'static str {
 fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
     let (prefix, number) = split_work_item(&task.work_item);
     let slot = task.waits.iter().find_map(|wait| match wait {
-        Wait::Slot { key, .. } => Some(key.as_str()),
+        Wait::Slot { key, .. } | Wait::Budget { key } => Some(key.as_str()),
         _ => None,
     });
     let resting = task.hold.is_some() || task.paused || task.stop.is_some();

@@ -11,7 +11,8 @@ use crate::ids::{AttemptNumber, CheckId, CommitId};
 use crate::pipeline::{GateName, StageKind};
 use crate::task::{Keys, Position};
 
-/// A run ended. Its money was spent whatever its fence says; anything else counts only for the newest attempt.
+/// A run ended. It counts once, for the newest attempt: an attempt is only followed by another after its own end was
+/// recorded with what it used, so an end that comes later is a repetition.
 pub fn run_ended(
     draft: &mut Draft,
     number: AttemptNumber,

@@ -9,6 +9,7 @@ mod invariants;
 mod outside;
 pub mod random;
 pub mod showing;
+pub mod whim;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
