@@ -8,6 +8,7 @@ mod bench;
 mod interrupt;
 mod process;
 mod root;
+mod sandbox;
 mod test;
 mod tidy;
 

@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::api::{Api, MAX_BODY};
 use crate::{KEY_HEADER, PERSON_HEADER, Problem};
 
+/// Where a program finds what it may send.
+const SEE_DOCUMENT: &str = "GET /api/v1/openapi.json says what may be sent";
 /// Most characters of a person's or a request's name.
 const LONGEST_NAME: usize = 200;
 
@@ -61,14 +63,15 @@ async fn body(request: Request, state: &Api) -> Result<Bytes, Problem> {
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             format!("the body is longer than {MAX_BODY} bytes"),
-        ),
-        _ => Problem::invalid("the body could not be read to its end"),
+        )
+        .fix("keep long texts in the repository and name them"),
+        _ => Problem::invalid("the body could not be read to its end").fix("send it again"),
     })
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body)
-        .map_err(|error| Problem::invalid(format!("the body is not what is asked for: {error}")))
+        .map_err(|error| Problem::invalid(format!("the body is not what is asked for: {error}")).fix(SEE_DOCUMENT))
 }
 
 /// The parameters behind the question mark.
@@ -80,7 +83,11 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Problem> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                Err(Problem::invalid(format!("a parameter is not what is asked for: {why}")).fix(SEE_DOCUMENT))
+            }
         }
     }
 }
@@ -110,7 +117,7 @@ fn name(parts: &Parts, header: &str) -> Result<Option<String>, Problem> {
     if text.is_empty() || text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
         let why =
             format!("the header {header} must be 1 to {LONGEST_NAME} characters of UTF-8 without control characters");
-        return Err(Problem::invalid(why));
+        return Err(Problem::invalid(why).fix("send a shorter, plain name, or leave the header out"));
     }
     Ok(Some(text.to_owned()))
 }

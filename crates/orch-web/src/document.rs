@@ -7,7 +7,7 @@ use crate::api;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state directory. A request may name the person who asks in the header `Orch-Person`. Errors are `application/problem+json`."),
+    info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder. A request may name the person who asks in the header `Orch-Person`. Errors are `application/problem+json`."),
     paths(
         api::health::healthz, api::health::readyz, api::health::document,
         api::queue::queue, api::queue::unfreeze,

@@ -1,6 +1,7 @@
 //! What the web asks of the service behind it.
 
 use async_trait::async_trait;
+use orch_engine::Reconciler;
 use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
 use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
@@ -29,6 +30,8 @@ pub trait Front: Send + Sync {
     async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError>;
     /// The work table at a glance.
     async fn queue(&self) -> Result<QueueView, DeskError>;
+    /// The sweep for lost wakes.
+    fn reconciler(&self) -> Reconciler;
     /// Both lines of a repository, and the host's limits.
     async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError>;
     /// All repositories.
@@ -64,6 +67,9 @@ impl Front for orch_engine::desk::Desk {
     }
     async fn queue(&self) -> Result<QueueView, DeskError> {
         self.queue().await
+    }
+    fn reconciler(&self) -> Reconciler {
+        self.reconciler()
     }
     async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
         self.lane(repository).await

@@ -21,6 +21,7 @@ pub struct Guard {
     person: String,
     hosts: Vec<String>,
     origins: Vec<String>,
+    any_address: bool,
 }
 
 // By hand, so that the token never reaches a log.
@@ -39,12 +40,19 @@ impl Guard {
     /// in. The names of this machine itself (`localhost`, `127.…`, `[::1]`, with any port: a tunnel changes it) are
     /// always accepted as `Host`.
     pub fn new(token: impl Into<String>, person: impl Into<String>) -> Self {
-        Self { token: token.into(), person: person.into(), hosts: Vec::new(), origins: Vec::new() }
+        Self { token: token.into(), person: person.into(), hosts: Vec::new(), origins: Vec::new(), any_address: false }
     }
 
     /// Also answers under this name, as browsers write it: `orch.example.org` or `orch.example.org:8500`.
     pub fn also_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into().to_ascii_lowercase());
+        self
+    }
+
+    /// Also answers under any IP address, with any port: for a service that listens on all addresses of its machine.
+    /// Names stay closed: only a name can be pointed here by somebody else.
+    pub fn any_address(mut self) -> Self {
+        self.any_address = true;
         self
     }
 
@@ -65,7 +73,7 @@ impl Guard {
     fn host(&self, request: &Request) -> Result<String, Problem> {
         let wrong = |what: String| {
             Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", what)
-                .fix("ask for 127.0.0.1 or localhost, or name the host in the service's settings")
+                .fix("ask for 127.0.0.1 or localhost, or for the address that is set in `service.listen`")
         };
         let mut given = request.headers().get_all(header::HOST).iter();
         let (Some(host), None) = (given.next(), given.next()) else {
@@ -74,7 +82,10 @@ impl Guard {
         let host = host.to_str().unwrap_or_default().to_ascii_lowercase();
         // An absolute request target overrides the header for some programs on the way; they must agree.
         let target = request.uri().authority().map(|a| a.as_str().to_ascii_lowercase());
-        if target.is_some_and(|target| target != host) || !(is_loopback(&host) || self.hosts.contains(&host)) {
+        let known = is_loopback(&host)
+            || self.hosts.contains(&host)
+            || (self.any_address && address(&host).is_some_and(|name| name.parse::<IpAddr>().is_ok()));
+        if target.is_some_and(|target| target != host) || !known {
             return Err(wrong("the Host header names no host of this service".to_owned()));
         }
         Ok(host)
@@ -88,7 +99,7 @@ impl Guard {
             return Ok(());
         }
         Err(Problem::new(StatusCode::UNAUTHORIZED, "no_token", "the request shows no valid token").fix(
-            "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state directory",
+            "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder",
         ))
     }
 
@@ -102,7 +113,7 @@ impl Guard {
             return Ok(());
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", "a page of another origin may not change anything")
-            .fix("name the origin in the service's settings if it is yours"))
+            .fix("send no Origin header, or let the page be served by the service itself"))
     }
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
@@ -120,13 +131,18 @@ impl Guard {
 
 /// Whether `host[:port]` names this machine itself.
 fn is_loopback(host: &str) -> bool {
+    let loopback = |name: &str| name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    address(host).is_some_and(|name| name == "localhost" || loopback(name))
+}
+
+/// The name or address of `host[:port]`, without port and brackets; `None` if it is neither.
+fn address(host: &str) -> Option<&str> {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok() && (!name.contains(':') || name.ends_with(']')) => name,
-        Some((_, _)) if !host.ends_with(']') => return false,
+        Some((_, _)) if !host.ends_with(']') => return None,
         _ => host,
     };
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    Some(name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name))
 }
 
 /// Checks a request before anything else looks at it, and marks every answer as not for embedding, sniffing or

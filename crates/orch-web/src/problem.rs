@@ -59,7 +59,11 @@ impl IntoResponse for Problem {
 impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Self {
         match error {
-            DeskError::NotFound { what } => Self::new(StatusCode::NOT_FOUND, "not_found", what),
+            // The desk says what is missing and, behind a semicolon, where to look.
+            DeskError::NotFound { what } => match what.split_once("; ") {
+                Some((what, look)) => Self::new(StatusCode::NOT_FOUND, "not_found", what).fix(look),
+                None => Self::new(StatusCode::NOT_FOUND, "not_found", what),
+            },
             DeskError::Refused { why } => Self::new(StatusCode::CONFLICT, "refused", why),
             DeskError::Invalid { problems } => {
                 let mut problem = Self::invalid(problems.join("; "));

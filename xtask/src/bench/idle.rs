@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::figure::{Figure, Goal};
-use super::orch::Sandbox;
-use super::{Bench, proc, strace};
+use super::{Bench, strace};
 use crate::interrupt;
+use crate::sandbox::{Sandbox, proc};
 
 /// After the start, before the measurement: what is done once is not idling.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ const WATCH: Duration = Duration::from_secs(10);
 /// # Errors
 /// If `orch` does not start or does not stay.
 pub fn at_rest(bench: &Bench) -> Result<Vec<Figure>> {
-    let sandbox = Sandbox::new(bench)?;
+    let sandbox = Sandbox::new(bench.binary())?;
     let running = sandbox.up()?;
     pause(SETTLE)?;
     let before = proc::sample(running.pid)?;
@@ -42,8 +42,9 @@ pub fn at_rest(bench: &Bench) -> Result<Vec<Figure>> {
 /// # Errors
 /// If there is no strace, or `orch` does not start.
 pub fn traced(bench: &Bench) -> Result<Vec<Figure>> {
-    let sandbox = Sandbox::new(bench)?;
-    let (running, trace) = sandbox.up_traced()?;
+    let sandbox = Sandbox::new(bench.binary())?;
+    let trace = sandbox.path("trace");
+    let running = sandbox.up_traced(&strace::arguments(&trace))?;
     pause(SETTLE)?;
     let start = strace::now();
     pause(WATCH)?;

@@ -6,10 +6,7 @@
 
 mod examples;
 mod figure;
-mod http;
 mod idle;
-mod orch;
-mod proc;
 mod ready;
 mod strace;
 mod task;

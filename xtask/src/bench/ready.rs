@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 
 use super::figure::{Figure, Goal, median};
-use super::orch::Sandbox;
 use super::{Bench, examples};
+use crate::sandbox::Sandbox;
 use crate::{interrupt, root};
 
 /// How often it is started; the middle counts.
@@ -17,7 +17,7 @@ const MANY: u32 = 1_000_000;
 /// # Errors
 /// If `orch` does not start.
 pub fn empty(bench: &Bench) -> Result<Vec<Figure>> {
-    let value = restart(&Sandbox::new(bench)?)?;
+    let value = restart(&Sandbox::new(bench.binary())?)?;
     Ok(vec![Figure::new("ready_empty", value, "ms", Goal::ValueAtMost(20.0))])
 }
 
@@ -26,8 +26,8 @@ pub fn empty(bench: &Bench) -> Result<Vec<Figure>> {
 /// # Errors
 /// If the database cannot be made, or `orch` does not start.
 pub fn million(bench: &Bench) -> Result<Vec<Figure>> {
-    let empty = restart(&Sandbox::new(bench)?)?;
-    let sandbox = Sandbox::new(bench)?;
+    let empty = restart(&Sandbox::new(bench.binary())?)?;
+    let sandbox = Sandbox::new(bench.binary())?;
     examples::fill(&root::find()?, MANY, &sandbox.database()?)?;
     let mut figure = Figure::new("ready_million", restart(&sandbox)?, "ms", Goal::ValueAtMost(100.0));
     figure.baseline = Some(empty);

@@ -8,16 +8,12 @@ use anyhow::{Context, Result, bail};
 
 use super::Bench;
 use super::figure::{Figure, Goal, median};
-use super::orch::Sandbox;
 use super::strace;
 use crate::interrupt;
+use crate::sandbox::{NO_WORK, Sandbox};
 
 /// What a task needs of git, and nothing else.
 const SCRIPT: &str = include_str!("no_work_task.sh");
-/// An agent that writes the smallest documents.
-const AGENT: &str = include_str!("no_work_agent.sh");
-/// The built-in line without its human.
-const PIPELINE: &str = include_str!("../../../crates/orch-rules/src/pipeline/default.toml");
 /// Pairs of a task and a script; their medians are compared.
 const PAIRS: u32 = 7;
 /// No task takes so long.
@@ -30,7 +26,7 @@ const LOOK: Duration = Duration::from_micros(500);
 /// # Errors
 /// If `orch` or the script fails.
 pub fn against_script(bench: &Bench) -> Result<Vec<Figure>> {
-    let sandbox = sandbox(bench)?;
+    let sandbox = Sandbox::with_agent(bench.binary(), NO_WORK, "true")?;
     let _running = sandbox.up()?;
     let (mut tasks, mut scripts) = (Vec::new(), Vec::new());
     // The first pair warms both up.
@@ -53,8 +49,9 @@ pub fn against_script(bench: &Bench) -> Result<Vec<Figure>> {
 /// # Errors
 /// If there is no strace, or the task fails.
 pub fn counted(bench: &Bench) -> Result<Vec<Figure>> {
-    let sandbox = sandbox(bench)?;
-    let (running, trace) = sandbox.up_traced()?;
+    let sandbox = Sandbox::with_agent(bench.binary(), NO_WORK, "true")?;
+    let trace = sandbox.path("trace");
+    let running = sandbox.up_traced(&strace::arguments(&trace))?;
     land(&sandbox)?;
     let start = strace::now();
     land(&sandbox)?;
@@ -68,13 +65,6 @@ pub fn counted(bench: &Bench) -> Result<Vec<Figure>> {
         ..Figure::new(name, count as f64, "count", Goal::ValueAtMost(0.0))
     };
     Ok(vec![stated("task_git_processes", counts.git()), stated("task_fsyncs", counts.syncs)])
-}
-
-fn sandbox(bench: &Bench) -> Result<Sandbox> {
-    let agent = "agent.sh";
-    let sandbox = Sandbox::with_agent(bench, agent, AGENT)?;
-    sandbox.commit_file(".orch/pipeline.toml", &PIPELINE.replace("approval = true", "approval = false"))?;
-    Ok(sandbox)
 }
 
 /// Opens an issue and waits until main has moved.

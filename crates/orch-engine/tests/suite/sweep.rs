@@ -16,10 +16,12 @@ async fn one_lost(which: i32) {
     world.until_done(&task).await;
     world.settled(&[&task]).await;
     let audit = world.history(&task).await.audit;
-    let told = audit.iter().filter(|line| line.rule == "sweep").count();
-    assert_eq!(told, usize::from(which == 2), "in the history of the task, if it was the task's: {audit:#?}");
+    let audit: Vec<_> = audit.into_iter().map(|line| (line.rule, line.text)).collect();
+    let told = audit.iter().filter(|(rule, _)| rule == "sweep").count();
+    // Either the task or the lane is found stuck by a new issue's lost wakes.
+    assert!(told == 1 || (which == 1 && told == 0), "{audit:?}");
     let before = process.desk.reconciler();
-    assert_eq!((before.unblocked_total, before.every), (1, Duration::from_millis(50)), "{audit:#?}");
+    assert_eq!((before.unblocked_total, before.every), (1, Duration::from_millis(50)), "{audit:?}");
     eventually("it sweeps on", async || (process.desk.reconciler().last > before.last).then_some(())).await;
     assert_eq!(process.desk.reconciler().unblocked_total, 1);
 }

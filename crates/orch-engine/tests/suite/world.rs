@@ -262,7 +262,8 @@ impl World {
     pub async fn settled(&self, done: &[&Task]) {
         eventually("nothing is queued or held", async || {
             let queue = self.store.queue().await.unwrap();
-            (queue.counts.is_empty() && queue.slots.iter().all(|(_, used)| *used == 0)).then_some(())
+            let unfinished = queue.counts.iter().any(|(_, state, _)| state != "cancelled");
+            (!unfinished && queue.slots.iter().all(|(_, used)| *used == 0)).then_some(())
         })
         .await;
         let mut attempts = 0;
@@ -319,12 +320,13 @@ impl Process {
 /// Looks again and again until there is an answer.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + PATIENCE;
+    let mut next_look = tokio::time::interval(Duration::from_millis(5));
     loop {
         if let Some(found) = look().await {
             return found;
         }
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        next_look.tick().await;
     }
 }
 

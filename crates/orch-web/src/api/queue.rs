@@ -28,7 +28,8 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
     }
     let filter = TaskFilter { repository: None, ended: false, limit: MOST_TASKS };
     let tasks = api.front.board(&filter).await?;
-    Ok(Json(QueueReport::from(QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks })))
+    let reconciler = api.front.reconciler();
+    Ok(Json(QueueReport::from(QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, reconciler: &reconciler })))
 }
 
 /// Lift the freeze of a repository: tasks enter and land again (K).

@@ -45,8 +45,13 @@ pub struct ListParams {
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListParams), responses(
     (status = 200, body = TaskList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such repository", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn list(State(api): State<Api>, Params(params): Params<ListParams>) -> Result<Json<TaskList>, Problem> {
+    if let Some(wanted) = &params.repository {
+        // An empty list would look like a repository without tasks.
+        known(&api, wanted).await?;
+    }
     let filter = TaskFilter {
         repository: params.repository.map(RepositoryId),
         ended: params.ended,
@@ -55,6 +60,19 @@ pub async fn list(State(api): State<Api>, Params(params): Params<ListParams>) ->
     let tasks = api.front.board(&filter).await?;
     let stages = stages(&api, &tasks).await?;
     Ok(Json(TaskList { tasks: tasks.iter().map(TaskView::from).collect(), stages }))
+}
+
+async fn known(api: &Api, wanted: &str) -> Result<(), Problem> {
+    let repositories = api.front.repositories().await?;
+    if repositories.iter().any(|repository| repository.id.as_str() == wanted) {
+        return Ok(());
+    }
+    let ids: Vec<&str> = repositories.iter().map(|repository| repository.id.as_str()).collect();
+    let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no repository {wanted}"));
+    Err(problem.fix(match ids.as_slice() {
+        [] => "register one: orch init".to_owned(),
+        ids => format!("this service has: {}", ids.join(", ")),
+    }))
 }
 
 /// The order of the stages, which only the pinned pipelines know: one task of each tells.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use orch_engine::Reconciler;
 use orch_ports::store::QueueView;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::facts::RepositoryFacts;
@@ -83,10 +84,12 @@ pub struct AgentSlots {
 pub struct Reconcile {
     /// Whether it runs.
     pub enabled: bool,
-    /// Tasks it set going again; `null` as long as nobody counts them, which is not zero.
-    pub unblocked_total: Option<u64>,
-    /// What it does, and what it does not.
-    pub why: String,
+    /// How often it looks, in seconds.
+    pub every_seconds: u64,
+    /// When it last had looked at everything; `null` before the first time.
+    pub last_at: Option<String>,
+    /// Tasks it set going that nobody had been woken for, since the service started (G4).
+    pub unblocked_total: u64,
 }
 
 /// The lines to start.
@@ -200,11 +203,13 @@ pub struct QueueSources<'a> {
     pub lanes: &'a [RepositoryFacts],
     /// Tasks that have not ended.
     pub tasks: &'a [Task],
+    /// The sweep.
+    pub reconciler: &'a Reconciler,
 }
 
 impl From<QueueSources<'_>> for QueueReport {
     fn from(from: QueueSources<'_>) -> Self {
-        let QueueSources { queue, lanes, tasks } = from;
+        let QueueSources { queue, lanes, tasks, reconciler } = from;
         let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for (kind, state, count) in &queue.counts {
             *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
@@ -230,10 +235,9 @@ impl From<QueueSources<'_>> for QueueReport {
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
             reconcile: Reconcile {
                 enabled: true,
-                unblocked_total: None,
-                why: "every unfinished task and every lane is decided again regularly; what that sets going is not \
-                      counted"
-                    .to_owned(),
+                every_seconds: reconciler.every.as_secs(),
+                last_at: reconciler.last.map(rfc3339),
+                unblocked_total: reconciler.unblocked_total,
             },
             serial_gate: SerialGate {
                 enabled: policy.is_none_or(|policy| policy.serial),

@@ -77,6 +77,10 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
         Wait::Paused { scope: PauseScope::Repository } => {
             format!("{repository} is paused; go on: orch resume --repo {repository}")
         }
+        // The same text is checked again and again: only another one helps.
+        Wait::Held { reason } if reason.starts_with("entry check failed") => {
+            format!("{reason}; open it anew in other words: orch stop {id}, then orch new")
+        }
         // The rules end most reasons with the way out already.
         Wait::Held { reason } if reason.contains("orch ") => reason.clone(),
         Wait::Held { reason } => format!("{reason}; try again: orch retry {id}"),
@@ -95,7 +99,7 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
             format!("has questions for you (orch show {id}); when they are answered: orch start {id}")
         }
         EpisodeKind::ConfirmDeploy => {
-            format!("wants your word before production; give it through the API: command `confirm_deploy` to {id}")
+            format!("wants your word before production; give it: orch confirm {id}, or call it off: orch stop {id}")
         }
     }
 }

@@ -145,6 +145,34 @@ async fn the_list_knows_the_order_of_the_stages() {
 }
 
 #[tokio::test]
+async fn a_list_of_an_unknown_repository_is_not_empty_but_missing() {
+    let (router, calls) = served(FakeFront::default());
+    let reply = get(&router, "/api/v1/tasks?repository=shpo").await;
+    assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (404, Some("not_found")));
+    assert_eq!(reply.json["why"], "there is no repository shpo");
+    assert_eq!(reply.json["fix"], "this service has: shop");
+    assert!(calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_request_says_what_to_do() {
+    let (router, _) = served(FakeFront::default());
+    for reply in [
+        post(&router, "/api/v1/tasks", "{").await,
+        get(&router, "/api/v1/tasks?limit=x").await,
+        get(&router, "/api/v1/tasks/SHOP-404").await,
+        get(&router, "/nothing").await,
+    ] {
+        let fix = reply.json["fix"].as_str().unwrap_or_default();
+        assert!(!fix.is_empty(), "{}", reply.json);
+    }
+    assert_eq!(
+        get(&router, "/api/v1/tasks?limit=x").await.json["why"],
+        "a parameter is not what is asked for: limit: invalid digit found in string"
+    );
+}
+
+#[tokio::test]
 async fn a_task_is_shown_whole_and_reads_back() {
     let (router, _) = served(FakeFront::default());
     let reply = get(&router, "/api/v1/tasks/SHOP-001").await;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use orch_engine::Reconciler;
 use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
 use orch_ports::store::{History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
@@ -197,6 +198,10 @@ impl Front for FakeFront {
             }],
             slots: vec![("runs".to_owned(), 1)],
         })
+    }
+    fn reconciler(&self) -> Reconciler {
+        let last = Some(Timestamp(1_763_000_000_000));
+        Reconciler { every: std::time::Duration::from_secs(60), last, unblocked_total: 3 }
     }
     async fn lane(&self, id: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
         if id.as_str() != "shop" {

@@ -81,6 +81,17 @@ async fn a_page_that_points_its_own_name_here_is_not_answered() {
 }
 
 #[tokio::test]
+async fn a_service_on_all_addresses_answers_under_them_and_under_no_name() {
+    let guard = orch_web::Guard::new(TOKEN, "owner").any_address();
+    let router = orch_web::router(std::sync::Arc::new(FakeFront::default()), guard);
+    for (host, status) in
+        [("10.0.0.1:8500", 200), ("[fd00::1]:8500", 200), ("127.0.0.1", 200), ("evil.example", 421), ("10.0.0.1.x", 421)]
+    {
+        assert_eq!(send(&router, request("GET", "/queue", "", set("host", host))).await.status, status, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_foreign_page_changes_nothing() {
     for origin in ["https://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:8500.evil.example"] {
         assert_eq!(status("POST", COMMANDS, APPROVE, set("origin", origin)).await, 403, "{origin}");

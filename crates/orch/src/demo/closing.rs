@@ -57,7 +57,7 @@ fn task(traveller: &Traveller) -> Value {
 }
 
 /// Why the demo did not do what it promises, if it did not.
-pub fn failure(travellers: &[Traveller], report: &Report) -> Option<Failure> {
+pub fn failure(travellers: &[Traveller], report: &Report, folder: &Folder) -> Option<Failure> {
     let astray: Vec<String> = travellers
         .iter()
         .filter(|traveller| traveller.landed().is_none())
@@ -67,8 +67,10 @@ pub fn failure(travellers: &[Traveller], report: &Report) -> Option<Failure> {
         return Some(Failure::new(Exit::Failed, format!("not every issue landed ({})", astray.join("; "))));
     }
     let red: Vec<String> = report.commits.iter().filter(|c| c.exit_code != 0).map(|c| short(&c.commit)).collect();
-    if !red.is_empty() {
-        return Some(Failure::new(Exit::Failed, format!("{} on main fails its own tests", red.join(", "))));
+    if let Some(first) = red.first() {
+        let what = format!("{} on main fails its own tests", red.join(", "));
+        let said = folder.top().join(format!("checkout-{first}.log"));
+        return Some(Failure::new(Exit::Failed, what).fix(format!("read what they said: {said}")));
     }
     (report.commits.len() < travellers.len())
         .then(|| Failure::new(Exit::Failed, "there are fewer commits on main than issues that landed"))

@@ -133,7 +133,7 @@ fn carry(
     let report = report::test_every_commit(folder, &main, env, events, terminal)?;
     let travellers = journey.travellers();
     closing::answer(screen, travellers, &main, begun.elapsed());
-    let failure = closing::failure(travellers, &report);
+    let failure = closing::failure(travellers, &report, folder);
     for line in
         closing::lines(screen, travellers, &main, &report, folder, begun.elapsed(), args.keep || failure.is_some())
     {

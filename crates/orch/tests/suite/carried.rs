@@ -239,7 +239,8 @@ pub fn attempts_of(task: &Value, role: &str) -> Vec<Value> {
 /// What a message needs of a task.
 pub fn summary(task: &Value) -> String {
     let list = |name: &str| task[name].as_array().map_or(&[][..], Vec::as_slice);
-    let told: Vec<String> = list("timeline").iter().map(|line| format!("  {} {}", line["rule"], line["text"])).collect();
+    let told: Vec<String> =
+        list("timeline").iter().map(|line| format!("  {} {}", line["rule"], line["text"])).collect();
     let (stage, waits, work) = (&task["stage"], &task["waiting_on"], &task["work"]);
     let red = list("checks").iter().rfind(|check| check["outcome"] != "passed").map(|check| &check["excerpt"]);
     format!("stage {stage}, waits {waits}\n{}\nlast red check {red:?}\nwork {work}", told.join("\n"))

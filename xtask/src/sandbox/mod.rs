@@ -1,6 +1,9 @@
-//! A running `orch up` in a throw-away repository.
+//! A throw-away repository on the line, and `orch up` in it: what a measurement or a crash starts from.
 
-use std::fs::File;
+pub mod http;
+pub mod proc;
+
+use std::fs::OpenOptions;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,9 +14,12 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-use super::{Bench, http, proc, strace};
 use crate::{interrupt, process};
 
+/// An agent that does no work: each role leaves the smallest document its gate accepts.
+pub const NO_WORK: &str = include_str!("no_work_agent.sh");
+/// The built-in line.
+const PIPELINE: &str = include_str!("../../../crates/orch-rules/src/pipeline/default.toml");
 /// A busy machine may be slow; a broken program must not hold us for ever.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -27,51 +33,68 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes one.
+    /// Makes one for the program `binary`, an absolute path.
     ///
     /// # Errors
     /// If git or `orch init` fails; the message carries their words.
-    pub fn new(bench: &Bench) -> Result<Self> {
-        Self::made(bench, &[])
+    pub fn new(binary: &Path) -> Result<Self> {
+        Self::made(binary, "true", None)
     }
 
-    /// The same with a shell script as the agent of every role.
+    /// The same with the shell script `agent` in every role, `test` as the test command, and a line that asks no human.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_agent(bench: &Bench, name: &str, script: &str) -> Result<Self> {
-        Self::made(bench, &[(name, script)])
+    pub fn with_agent(binary: &Path, agent: &str, test: &str) -> Result<Self> {
+        let sandbox = Self::made(binary, test, Some(agent))?;
+        sandbox.commit_file(".orch/pipeline.toml", &PIPELINE.replace("approval = true", "approval = false"))?;
+        Ok(sandbox)
     }
 
-    fn made(bench: &Bench, agent: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("orch-bench-").tempdir()?;
-        let sandbox = Self { folder, binary: bench.binary().to_owned() };
+    fn made(binary: &Path, test: &str, agent: Option<&str>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("orch-sandbox-").tempdir()?;
+        let sandbox = Self { folder, binary: binary.to_owned() };
         std::fs::create_dir_all(sandbox.path("home"))?;
         sandbox.git(&["init", "--quiet", "--initial-branch=main", "repository"], "")?;
-        std::fs::write(sandbox.path("repository/README.md"), "A repository to measure with.\n")?;
+        std::fs::write(sandbox.path("repository/README.md"), "A throw-away repository.\n")?;
         sandbox.commit()?;
         let mut init = sandbox.orch();
-        init.args(["init", "--yes", "--test", "true"]);
-        for (name, script) in agent {
-            std::fs::write(sandbox.path(name), script)?;
-            init.arg("--agent-command").arg(format!("/bin/sh {}", sandbox.path(name).display()));
+        init.args(["init", "--yes", "--test", test]);
+        if let Some(script) = agent {
+            let file = sandbox.path("agent.sh");
+            std::fs::write(&file, script)?;
+            init.arg("--agent-command").arg(format!("/bin/sh {}", file.display()));
         }
         // `orch init --yes` commits as the person; here that is nobody else's name.
-        sandbox.git(&["config", "user.name", "bench"], "repository")?;
-        sandbox.git(&["config", "user.email", "bench@localhost"], "repository")?;
+        sandbox.git(&["config", "user.name", "sandbox"], "repository")?;
+        sandbox.git(&["config", "user.email", "sandbox@localhost"], "repository")?;
         process::read(&mut init)?;
         sandbox.commit()?;
         Ok(sandbox)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves its folder on the disk, for a person to look at.
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+
+    /// A path in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A git command; the machine's own settings play no part.
-    fn git(&self, arguments: &[&str], folder: &str) -> Result<String> {
+    /// What a git command in a folder of it says; the machine's own settings play no part.
+    ///
+    /// # Errors
+    /// With git's words.
+    pub fn git(&self, arguments: &[&str], folder: &str) -> Result<String> {
         let mut git = Command::new("git");
-        git.args(["-c", "user.name=bench", "-c", "user.email=bench@localhost"]).args(arguments);
+        git.args(["-c", "user.name=sandbox", "-c", "user.email=sandbox@localhost"]).args(arguments);
         git.current_dir(self.path(folder));
         process::read(self.apart(&mut git))
     }
@@ -139,7 +162,8 @@ impl Sandbox {
         Ok(())
     }
 
-    fn orch(&self) -> Command {
+    /// The command, in the repository.
+    pub fn orch(&self) -> Command {
         let mut command = Command::new(&self.binary);
         self.apart(command.current_dir(self.path("repository")));
         command
@@ -161,38 +185,45 @@ impl Sandbox {
     /// # Errors
     /// If it ends, or is not ready in time; the message carries its words.
     pub fn up(&self) -> Result<Running> {
-        let command = self.orch();
-        self.start(command)
+        let mut running = self.start(self.orch())?;
+        running.await_ready()?;
+        Ok(running)
     }
 
-    /// The same under strace, which writes to the file returned.
+    /// The same under strace with these arguments.
     ///
     /// # Errors
     /// As `up`, or if there is no strace.
-    pub fn up_traced(&self) -> Result<(Running, PathBuf)> {
-        let trace = self.path("trace");
-        let mut command = Command::new("strace");
-        command.args(strace::arguments(&trace)).arg(&self.binary).current_dir(self.path("repository"));
-        self.apart(&mut command);
-        let mut running = self.start(command).context("under strace")?;
+    pub fn up_traced(&self, strace: &[String]) -> Result<Running> {
+        let mut running = self.start_traced(strace)?;
+        running.await_ready()?;
         let traced = proc::children(running.child.id())?;
         running.pid = *traced.first().context("strace has no child")?;
-        Ok((running, trace))
+        Ok(running)
+    }
+
+    /// The same without waiting for it to be ready: it may not live so long. [`Running::pid`] is strace.
+    ///
+    /// # Errors
+    /// If there is no strace.
+    pub fn start_traced(&self, strace: &[String]) -> Result<Running> {
+        let mut command = Command::new("strace");
+        command.args(strace).arg(&self.binary).current_dir(self.path("repository"));
+        self.apart(&mut command);
+        self.start(command).context("under strace")
     }
 
     fn start(&self, mut command: Command) -> Result<Running> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let log = self.path("log");
-        let output = File::create(&log)?;
+        let output = OpenOptions::new().create(true).append(true).open(&log)?;
         command.args(["up", "--port", &port.to_string()]).stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output).process_group(0);
         let start = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let registered = interrupt::Registered::new(child.id());
         let pid = child.id();
-        let mut running = Running { child, pid, ready_after: Duration::ZERO, _registered: registered };
-        running.ready_after = running.await_ready(start, port, &log)?;
-        Ok(running)
+        Ok(Running { child, pid, port, start, ready_after: Duration::ZERO, log, _registered: registered })
     }
 }
 
@@ -201,33 +232,48 @@ pub struct Running {
     child: Child,
     /// The process of `orch` itself, whatever it was started through.
     pub pid: u32,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    start: Instant,
     /// From the start of the process to the first 200 of `/readyz`.
     pub ready_after: Duration,
+    log: PathBuf,
     _registered: interrupt::Registered,
 }
 
 impl Running {
-    fn await_ready(&mut self, start: Instant, port: u16, log: &Path) -> Result<Duration> {
-        let said = || std::fs::read_to_string(log).unwrap_or_default().trim().to_owned();
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Errors
+    /// If it ends, or is not ready in time; the message carries its words.
+    pub fn await_ready(&mut self) -> Result<()> {
+        let said = |log: &Path| std::fs::read_to_string(log).unwrap_or_default().trim().to_owned();
         loop {
-            if matches!(http::get(port, "/readyz", READY_LIMIT), Ok(200)) {
-                return Ok(start.elapsed());
+            if matches!(http::get(self.port, "/readyz", READY_LIMIT), Ok(200)) {
+                self.ready_after = self.start.elapsed();
+                return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!("`orch up` ended with {status} and said: {}", said());
+                bail!("`orch up` ended with {status} and said: {}", said(&self.log));
             }
-            if start.elapsed() > READY_LIMIT {
-                bail!("`orch up` was not ready within {} s and said: {}", READY_LIMIT.as_secs(), said());
+            if self.start.elapsed() > READY_LIMIT {
+                bail!("`orch up` was not ready within {} s and said: {}", READY_LIMIT.as_secs(), said(&self.log));
             }
             std::thread::sleep(POLL);
         }
+    }
+
+    /// Whether the process that was started has ended.
+    pub fn ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         let pid = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid(self.pid) {
+        // Once it has ended, the number may be another's.
+        if let Some(pid) = pid(self.pid).filter(|_| !self.ended()) {
             let _ = kill_process(pid, Signal::TERM);
         }
         let start = Instant::now();
