@@ -1,10 +1,12 @@
-//! What a contributor runs: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
+//! What a contributor runs: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`,
+//! `cargo xtask chaos`.
 //!
 //! It depends on no other crate of the workspace, so that it starts and can say what is wrong
 //! when one of them does not compile.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program: its output is its answer")]
 
 mod bench;
+mod chaos;
 mod interrupt;
 mod process;
 mod root;
@@ -32,6 +34,8 @@ enum Command {
     Tidy,
     /// Measures the product; `--json` prints one object a line.
     Bench(bench::Options),
+    /// Kills the service at its durable steps and looks whether anything was lost or done twice.
+    Chaos(chaos::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
     };
     match answer {
         Ok(code) => code,

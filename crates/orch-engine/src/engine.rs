@@ -56,6 +56,8 @@ pub struct Engine {
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     pub(crate) answers: Answers,
+    /// Whose turn it is to look at a task again.
+    turn: tokio::sync::Mutex<()>,
     pub(crate) swept: SweepCount,
     pub(crate) owner: String,
     pub(crate) due: Notify,
@@ -89,6 +91,7 @@ impl Engine {
             policy,
             limits,
             answers: Answers::default(),
+            turn: tokio::sync::Mutex::new(()),
             swept: SweepCount::default(),
             owner,
             due: Notify::new(),
@@ -150,6 +153,8 @@ impl Engine {
                 Ok(())
             }
             (Step::Handle, Job::DecideTask { task }) => {
+                // In the order they were claimed: of those that wait for one slot the most urgent is asked first.
+                let _turn = self.turn.lock().await;
                 let event = Event::Task { task: task.clone(), event: TaskEvent::Looked };
                 self.absorb(&event, "orch", Some((work, false))).await.map(drop)
             }

@@ -110,7 +110,9 @@ impl Engine {
             Effect::PublishBranch { task, branch, was, head } => {
                 self.publish_branch(task, branch, was.as_ref(), head).await
             }
-            Effect::CleanUp { task, branch, archive } => self.clean_up(task, branch, *archive).await,
+            Effect::CleanUp { task, branch, head, archive } => {
+                self.clean_up(task, branch, head.as_ref(), *archive).await
+            }
         }
     }
 

@@ -59,13 +59,25 @@ impl Forge {
     /// # Errors
     /// As every call of git.
     pub fn is_landed(&self, commit: &CommitId) -> Result<bool> {
-        let call = self.call().args(["merge-base", "--is-ancestor", commit.as_str(), &self.base_ref()]);
+        self.is_ancestor(commit, &self.base_ref())
+    }
+
+    /// Whether a commit is, or contains, another.
+    ///
+    /// # Errors
+    /// As every call of git.
+    pub fn contains(&self, commit: &CommitId, other: &CommitId) -> Result<bool> {
+        self.is_ancestor(other, commit.as_str())
+    }
+
+    fn is_ancestor(&self, commit: &CommitId, of: &str) -> Result<bool> {
+        let call = self.call().args(["merge-base", "--is-ancestor", commit.as_str(), of]);
         let shown = call.shown();
         let ended = call.run()?;
         match ended.code {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
-            // An unknown commit is not landed: a candidate that was never made, or pruned.
+            // An unknown commit is nowhere: a candidate that was never made, or pruned.
             Some(128) if self.resolve(&format!("{commit}^{{commit}}"))?.is_none() => Ok(false),
             _ => Err(ended.failed(shown)),
         }

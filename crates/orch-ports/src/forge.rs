@@ -34,6 +34,8 @@ pub struct Workplace {
     pub directory: Utf8PathBuf,
     /// Name and mail of the commits made there.
     pub identity: Identity,
+    /// When the attempt was asked for: the date of a commit made before it starts.
+    pub at: Timestamp,
 }
 
 /// Who commits.
@@ -80,14 +82,14 @@ pub struct Landing {
 pub trait Forge: Send + Sync {
     /// Bring main up to date with where its users push, and tell its tip.
     fn base(&self) -> ForgeResult<Base>;
-    /// Make the attempt's clone at `start`, pinned; an existing directory is replaced.
-    fn prepare(&self, place: &Workplace, start: &CommitId) -> ForgeResult<()>;
+    /// Make the attempt's clone at `start`, pinned; an existing directory is replaced. Files named by `aside` (from the
+    /// top of the repository) that are there are taken off the branch by a commit first, so that what the attempt
+    /// writes there is its own even if it is the same to the letter. Gives the commit the attempt starts from.
+    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId>;
     /// Commands that commit what an agent left, to be run inside its confinement.
     fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>>;
     /// Fetch the attempt's head and say what it did since `start`.
     fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence>;
-    /// Remove the attempt's clone.
-    fn discard(&self, place: &Workplace) -> ForgeResult<()>;
     /// A clean checkout of an exact commit; an existing directory is replaced.
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()>;
     /// Combine a head with `onto`.
@@ -97,8 +99,10 @@ pub trait Forge: Send + Sync {
     /// Move a task branch from `was` (`None`: it is not there) to `head`. Never main. A branch that is elsewhere was
     /// pushed by a person: a lasting error, and nothing is moved.
     fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()>;
-    /// Remove a task branch (never main), keeping its head under the archive if asked, and the task's other refs.
-    fn clean_up(&self, task: &TaskId, branch: &str, archive: bool) -> ForgeResult<()>;
-    /// A file of a commit as text, cut to `cap` bytes; `None` if it is not a plain file there.
+    /// Remove a task branch (never main) if `head` contains it, keeping the head under the archive if asked, and the
+    /// task's other refs. A branch that is elsewhere holds a person's push and stays.
+    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()>;
+    /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is a lasting
+    /// error: half a file is no file.
     fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>>;
 }

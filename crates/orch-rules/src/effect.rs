@@ -77,6 +77,8 @@ pub enum Effect {
         task: TaskId,
         /// Branch name.
         branch: String,
+        /// The task's head; a branch that it does not contain holds a person's push and stays.
+        head: Option<CommitId>,
         /// Keep the head under the archive ref (a stopped task); a landed one needs none.
         archive: bool,
     },

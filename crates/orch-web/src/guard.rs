@@ -98,9 +98,8 @@ impl Guard {
         if !self.token.is_empty() && bool::from(shown.ct_eq(self.token.as_bytes())) {
             return Ok(());
         }
-        Err(Problem::new(StatusCode::UNAUTHORIZED, "no_token", "the request shows no valid token").fix(
-            "send `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder",
-        ))
+        Err(Problem::new(StatusCode::UNAUTHORIZED, "no_token", "the request shows no valid token")
+            .fix("send `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder"))
     }
 
     fn origin(&self, headers: &HeaderMap, host: &str) -> Result<(), Problem> {

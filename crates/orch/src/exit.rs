@@ -13,7 +13,7 @@ pub enum Exit {
     Ok = 0,
     /// Something failed that has no code of its own.
     Failed = 1,
-    /// The command line itself is wrong (clap's code).
+    /// The command line is wrong, in its form (clap's code) or in what it says.
     Usage = 2,
     /// A settings or pipeline file, or an `ORCH_*` variable, is invalid.
     Settings = 3,
@@ -174,8 +174,13 @@ mod tests {
     fn meaning(exit: Exit) -> (&'static str, &'static str) {
         match exit {
             Exit::Ok => ("The command did what was asked.", "`orch init` in a repository that is set up already"),
-            Exit::Failed => ("Something failed that has no code of its own.", "the disk is full"),
-            Exit::Usage => ("The command line is wrong.", "an unknown option"),
+            Exit::Failed => {
+                ("Something failed that has no code of its own.", "the disk is full, the database cannot be opened")
+            }
+            Exit::Usage => (
+                "The command line is wrong, in its form or in what it says. Nothing changed.",
+                "an unknown option, an empty title",
+            ),
             Exit::Settings => (
                 "A settings file, a pipeline file or an `ORCH_*` variable is invalid. All problems are named at once.",
                 "an unknown key in `host.toml`",
@@ -198,8 +203,10 @@ mod tests {
         let mut text = String::from(
             "# Exit codes\n\n\
              Every `orch` command ends with one of these. The numbers do not change.\n\n\
-             A failure is told on stderr in three lines, `error:` (what), `where:` and `fix:` (what to do); with\n\
-             `--json` as one object `{\"error\": {\"code\", \"name\", \"what\", \"where\", \"fix\", \"problems\"}}` on stderr.\n\n\
+             A failure is told on stderr in up to three lines, `error:` (what), `where:` and `fix:` (what to do); with\n\
+             `--json` as one object `{\"error\": {\"code\", \"name\", \"what\", \"where\", \"fix\", \"problems\"}}` on stderr, where\n\
+             `where` and `fix` may be `null` and `problems` holds the single points if there are several. Warnings are\n\
+             lines `warning: …` on stderr, with `--json` objects `{\"warning\": …}`.\n\n\
              | code | name | meaning | for example |\n|---|---|---|---|\n",
         );
         for exit in Exit::ALL {

@@ -17,31 +17,35 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::Paths;
 
+pub use commit::unseen_settings;
 pub use look::{file_failure, git_failure, top_of, warnings};
 pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, read as read_repository_file};
 
 /// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  orch init\n  orch init --yes --test \"make check\" --agent-command my-agent\n  \
+    orch init --base trunk --prefix SHOP ../shop\n\n\
+    Running it again changes nothing but what an argument names.")]
 pub struct InitArgs {
-    /// The repository, or a folder in it.
+    /// The repository, or a folder in it
     #[arg(default_value = ".")]
     pub path: Utf8PathBuf,
-    /// Ask nothing and commit .orch/orch.toml (and nothing else) to the base branch.
+    /// Ask nothing and commit .orch/orch.toml (and nothing else) to the base branch
     #[arg(long, short)]
     pub yes: bool,
-    /// The test command, run by `sh -c` on a clean checkout; detected if not given.
+    /// The test command, run by `sh -c` on a clean checkout; detected if not given
     #[arg(long, value_name = "CMD")]
     pub test: Option<String>,
-    /// The program that acts as the agent in this repository.
+    /// The program that acts as the agent in this repository
     #[arg(long, value_name = "CMD")]
     pub agent_command: Option<String>,
-    /// First part of the work item ids: SHOP makes SHOP-001.
+    /// First part of the work item ids: SHOP makes SHOP-001
     #[arg(long)]
     pub prefix: Option<String>,
-    /// Name of the repository in commands.
+    /// Name of the repository in commands
     #[arg(long)]
     pub id: Option<String>,
-    /// The branch that is kept green.
+    /// The branch that is kept green
     #[arg(long, value_name = "BRANCH")]
     pub base: Option<String>,
 }
@@ -61,6 +65,8 @@ struct Answer {
     commit: Commit,
     warnings: Vec<String>,
     next: Vec<Next>,
+    #[serde(skip)]
+    host_file_is_new: bool,
 }
 
 /// What became of the repository file.
@@ -113,7 +119,11 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     let agents_found = agents::on_path(env);
 
     // Everything that can be refused was; from here on it is written.
+    let host_file_is_new = !host.paths.config_file.exists();
     let repository = register::register(&host.paths, top, &wish)?;
+    let registered_now = repository.written.contains(&host.paths.config_file);
+    let serving =
+        registered_now && crate::client::Caller::running(&host.paths.state).is_ok_and(|caller| caller.is_some());
     let mut written = Vec::new();
     if file.write(top)? {
         written.push(top.join(REPOSITORY_FILE));
@@ -130,7 +140,8 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         test_commands_passed_over: file.passed_over,
         agents_found,
         written,
-        next: next(&commit, &look, has_agent),
+        next: next(&commit, &look, has_agent, serving),
+        host_file_is_new,
         commit,
         warnings,
         repository,
@@ -163,7 +174,7 @@ fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look:
     Ok(Commit::Made)
 }
 
-fn next(commit: &Commit, look: &look::Look, has_agent: bool) -> Vec<Next> {
+fn next(commit: &Commit, look: &look::Look, has_agent: bool, serving: bool) -> Vec<Next> {
     let one = |command: String, why: &str| Next { command, why: why.to_owned() };
     let mut next = Vec::new();
     if matches!(commit, Commit::Open) {
@@ -179,7 +190,12 @@ fn next(commit: &Commit, look: &look::Look, has_agent: bool) -> Vec<Next> {
     if !has_agent {
         next.push(one("orch init --agent-command CMD".to_owned(), "name the program that acts as the agent"));
     }
-    next.push(one("orch up".to_owned(), "start the line"));
+    let why = if serving {
+        "the service runs, but learns of this only at its next start: stop it (Ctrl-C), then"
+    } else {
+        "start the line"
+    };
+    next.push(one("orch up".to_owned(), why));
     next.push(one("orch new \"What is to be done\"".to_owned(), "give it the first issue"));
     next
 }
@@ -225,7 +241,11 @@ fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths) {
         screen.line(&format!("{}: everything is as it was", good("nothing to do")));
     }
     for file in &answer.written {
-        let note = if *file == paths.config_file { "  every setting of this machine, explained" } else { "" };
+        let note = match *file == paths.config_file {
+            true if answer.host_file_is_new => "  every setting of this machine, explained",
+            true => "  the repository is registered there",
+            false => "",
+        };
         screen.line(&format!("{} {file}{}", good("wrote"), faint(note)));
     }
     match answer.commit {

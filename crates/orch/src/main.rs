@@ -17,15 +17,18 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use client::Caller;
-use exit::Failure;
+use exit::{Exit, Failure};
 use screen::Screen;
 
 /// Carries an issue along an assembly line of AI coding agents, gate by gate, to production.
 #[derive(Debug, Parser)]
 #[command(name = "orch", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Begin with `orch demo`, or in a repository of yours with `orch init`.\n\
+    Without a service (`orch up`) the other commands work too; nothing moves until it runs.")]
 struct Cli {
     /// Answer as JSON, for programs.
-    #[arg(long, global = true)]
+    // Behind what a command has of its own.
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -44,6 +47,7 @@ enum Command {
     Show(commands::show::ShowArgs),
     Approve(commands::approve::ApproveArgs),
     Reject(commands::reject::RejectArgs),
+    Confirm(commands::confirm::ConfirmArgs),
     Stop(commands::stop::StopArgs),
     Retry(commands::retry::RetryArgs),
     Pause(commands::pause::PauseArgs),
@@ -74,7 +78,10 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
     match &cli.command {
         Command::Supervise { directory } => return ExitCode::from(orch_run::supervise(directory).code()),
         #[cfg(feature = "demo")]
@@ -92,6 +99,22 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// A command line that is no command, or one that only asks for help: as clap tells it, and under `--json` in the
+/// form of every failure.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+        let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
+        let failure = Failure::new(Exit::Usage, what).fix("look at what it takes: orch COMMAND --help");
+        Screen::of_process(true, &variable).failure(&failure);
+        return failure.exit.into();
+    }
+    // Nobody is left to tell it to if the terminal is gone.
+    let _gone = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
 }
 
 /// With the service if it runs, else in this process; the arguments and the screen are handed through.
@@ -115,6 +138,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Show(args) => ask!(show, args, screen),
         Command::Approve(args) => ask!(approve, args, screen),
         Command::Reject(args) => ask!(reject, args, screen),
+        Command::Confirm(args) => ask!(confirm, args, screen),
         Command::Stop(args) => ask!(stop, args, screen),
         Command::Retry(args) => ask!(retry, args, screen),
         Command::Pause(args) => ask!(pause, args, screen),

@@ -12,6 +12,8 @@ use crate::settings;
 
 /// The line of a repository: its stages, gates and edges.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  orch pipeline show\n  orch pipeline show --repo shop\n  \
+    orch pipeline check .orch/pipeline.toml")]
 pub struct PipelineArgs {
     /// What to do with it.
     #[command(subcommand)]
@@ -23,14 +25,17 @@ pub struct PipelineArgs {
 pub enum PipelineAction {
     /// Draw it and explain every stage.
     Show {
-        /// Id of a registered repository, or a folder; the current folder if not given.
-        #[arg(long)]
+        /// Name of a registered repository, or a folder; the current folder if not given
+        #[arg(long, value_name = "REPO")]
         repo: Option<String>,
     },
-    /// Prove that it can be used; tells every problem at once.
+    /// Prove that it can be used; tell every problem at once.
     Check {
-        /// The pipeline file; the current repository's if not given.
+        /// The pipeline file; the current repository's if not given
         file: Option<Utf8PathBuf>,
+        /// That of a registered repository, or of a folder, instead
+        #[arg(long, value_name = "REPO", conflicts_with = "file")]
+        repo: Option<String>,
     },
 }
 
@@ -42,8 +47,8 @@ pub enum PipelineAction {
 pub fn run_pipeline(args: &PipelineArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     match &args.action {
         PipelineAction::Show { repo } => show(&of_repository(&folder(repo.as_deref(), env)?)?, screen),
-        PipelineAction::Check { file: Some(file) } => check(&of_file(file)?, screen),
-        PipelineAction::Check { file: None } => check(&of_repository(&folder(None, env)?)?, screen),
+        PipelineAction::Check { file: Some(file), .. } => check(&of_file(file)?, screen),
+        PipelineAction::Check { file: None, repo } => check(&of_repository(&folder(repo.as_deref(), env)?)?, screen),
     }
     Ok(())
 }
@@ -99,7 +104,7 @@ fn of_file(file: &Utf8Path) -> Result<Found, Failure> {
         };
         Failure::new(exit, format!("the pipeline file cannot be read: {error}"))
             .at(file.as_str())
-            .fix("name a readable file")
+            .fix("name a readable pipeline file, or leave it out for the current repository's")
     })?;
     let pipeline = pipeline::parse(&text, file.as_str())
         .map_err(|problems| file_failure("point of the pipeline", "points of the pipeline", problems))?;

@@ -114,6 +114,13 @@ impl Screen {
         }
     }
 
+    /// A remark that is no part of the answer: on stderr, for people alone.
+    pub fn note(&self, text: &str) {
+        if !self.json {
+            put(&mut io::stderr().lock(), text);
+        }
+    }
+
     /// Why the command failed, on stderr in the form that is wanted.
     pub fn failure(&self, failure: &Failure) {
         let text = if self.json { failure.json().to_string() } else { failure.text() };

@@ -1,5 +1,7 @@
 //! `orch up`: the service.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -19,8 +21,10 @@ use crate::wiring::{DataLock, Wired, wire};
 
 /// Run the service: carries every started issue on until it is stopped.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  orch up\n  orch up --port 0 --json\n\n\
+    Ctrl-C once or SIGTERM: the service ends, agents at work go on. Ctrl-C twice: they are stopped, too.")]
 pub struct UpArgs {
-    /// TCP port on 127.0.0.1; the host file's, else 8500, if not given. 0 lets the system choose.
+    /// TCP port; the host file's, else 8500, if not given. 0 lets the system choose
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
 }
@@ -74,6 +78,34 @@ fn log_to_stderr(env: &dyn Fn(&str) -> Option<String>) {
     let _ = layer.try_init();
 }
 
+/// Why nobody can listen there.
+fn not_opened(error: &std::io::Error, address: SocketAddr) -> Failure {
+    let port = address.port();
+    let (exit, what, fix) = match error.kind() {
+        ErrorKind::AddrInUse => (
+            Exit::Taken,
+            format!("port {port} cannot be opened: something else listens there"),
+            "stop what listens there, or choose another one: orch up --port PORT",
+        ),
+        ErrorKind::AddrNotAvailable => (
+            Exit::Settings,
+            format!("{} is no address of this machine", address.ip()),
+            "set `listen` under [service] in the host file (or ORCH_LISTEN) to one of its own, for example 127.0.0.1",
+        ),
+        ErrorKind::PermissionDenied => (
+            Exit::Failed,
+            format!("port {port} cannot be opened: this user may not"),
+            "choose one above 1023: orch up --port PORT",
+        ),
+        _ => (
+            Exit::Failed,
+            format!("port {port} cannot be opened: {error}"),
+            "look at `listen` and `port` under [service] in the host file",
+        ),
+    };
+    Failure::new(exit, what).at(address.to_string()).fix(fix)
+}
+
 async fn serve(
     host: &Host,
     lock: DataLock,
@@ -81,24 +113,23 @@ async fn serve(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let address = (host.service.listen, host.service.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::AddrInUse { Exit::Taken } else { Exit::Failed };
-        Failure::new(exit, format!("port {} cannot be opened: {error}", host.service.port))
-            .at(format!("{}:{}", host.service.listen, host.service.port))
-            .fix("stop what listens there, or choose another one: orch up --port PORT")
-    })?;
-    let port = listener.local_addr().map_or(host.service.port, |a| a.port());
+    let listener = TcpListener::bind(address).await.map_err(|error| not_opened(&error, address.into()))?;
+    let bound = listener.local_addr().unwrap_or(address.into());
     let token = settings::secret::token(&host.paths)?;
-    let wired = wire(host, lock, env).await?;
+    let wired = wire(host, lock, env, true).await?;
     for note in &wired.notes {
         screen.line(note);
     }
     let guard = Guard::new(token.reveal(), crate::wiring::person(env));
+    let guard = match bound.ip() {
+        ip if ip.is_unspecified() => guard.any_address(),
+        _ => guard.also_host(bound.to_string()),
+    };
     let desk = Desk::of(wired.engine.clone());
     let router = orch_web::router(Arc::new(desk.clone()), guard);
     let service_file = host.paths.service_file();
-    write_service_file(&service_file, port)?;
-    let url = format!("http://{}:{port}", host.service.listen);
+    write_service_file(&service_file, bound)?;
+    let url = format!("http://{bound}");
     if screen.is_json() {
         screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));
     } else {
@@ -135,7 +166,8 @@ fn source_warnings(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> impl Fn
             let file = crate::init::read_repository_file(&entry.path).ok().flatten().unwrap_or_default();
             let Ok(base) = BranchName::new(file.base_branch) else { continue };
             if let Ok(source) = Source::inspect(&git, &user, entry.path.as_std_path(), &base) {
-                let warnings = crate::init::warnings(&source, &base);
+                let mut warnings = crate::init::warnings(&source, &base);
+                warnings.extend(crate::init::unseen_settings(&git, &source, &base));
                 told.extend(warnings.into_iter().map(|warning| format!("{}: {warning}", entry.id)));
             }
         }
@@ -216,8 +248,8 @@ fn names(host: &Host) -> String {
     host.repositories.iter().map(|r| r.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn write_service_file(file: &Utf8Path, port: u16) -> Result<(), Failure> {
-    let text = serde_json::json!({"port": port, "pid": std::process::id()}).to_string();
+fn write_service_file(file: &Utf8Path, bound: SocketAddr) -> Result<(), Failure> {
+    let text = serde_json::json!({"listen": bound.ip(), "port": bound.port(), "pid": std::process::id()}).to_string();
     let beside = file.with_extension("json.new");
     std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
         Failure::new(Exit::Failed, format!("the service cannot leave its address: {error}"))

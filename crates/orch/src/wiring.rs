@@ -104,22 +104,34 @@ async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
 
 /// A failing store in the form every failure is told in.
 pub fn store_failure(error: StoreError) -> Failure {
-    let exit = match &error {
-        StoreError::TooNew { .. } | StoreError::Unusable { .. } => Exit::Settings,
-        _ => Exit::Failed,
+    let fix = match &error {
+        StoreError::TooNew { .. } => "install that release, or restore the backup",
+        StoreError::Unusable { .. } => {
+            "make sure that it is there and whole; else put a backup (orch backup) in its place while no service runs"
+        }
+        StoreError::Full { .. } => "free some space, then start again: nothing committed is lost",
+        _ => "try again; if it stays, start orch up with ORCH_LOG=debug and look at what it says",
     };
-    Failure::new(exit, error.to_string())
+    Failure::new(Exit::Failed, error.to_string()).fix(fix)
 }
 
 /// Takes the data, opens everything and registers the repositories.
-pub async fn wire(host: &Host, lock: DataLock, env: &dyn Fn(&str) -> Option<String>) -> Result<Wired, Failure> {
+///
+/// `serving`: this process is the service, so its forges are the ones that the users' repositories know as `orch`.
+pub async fn wire(
+    host: &Host,
+    lock: DataLock,
+    env: &dyn Fn(&str) -> Option<String>,
+    serving: bool,
+) -> Result<Wired, Failure> {
     let started = SystemTime::now();
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
     let (store, opened) = open(host).await?;
     let mut houses = Vec::new();
     let mut notes = Vec::new();
     for entry in &host.repositories {
-        let (house, repository) = house(host, entry, &git, started, env, &mut notes)?;
+        let (house, repository) = house(host, entry, &git, started, env, serving, &mut notes)
+            .map_err(|failure| of_repository(failure, host, entry))?;
         store.register(&repository).await.map_err(store_failure)?;
         houses.push(house);
     }
@@ -143,12 +155,26 @@ fn policy(host: &Host) -> Policy {
     }
 }
 
+/// A failure over one of several repositories names it, and the way to go on without it.
+fn of_repository(failure: Failure, host: &Host, entry: &RepositoryEntry) -> Failure {
+    if entry.path.join(".git").exists() {
+        return if failure.place.is_some() { failure } else { failure.at(entry.path.as_str()) };
+    }
+    Failure::new(Exit::Repository, format!("the repository `{}` is not where it was", entry.id))
+        .at(entry.path.as_str())
+        .fix(format!(
+            "move it back, or change its `path` (or take its [[repository]] out) in {}",
+            host.paths.config_file
+        ))
+}
+
 fn house(
     host: &Host,
     entry: &RepositoryEntry,
     git: &Git,
     started: SystemTime,
     env: &dyn Fn(&str) -> Option<String>,
+    serving: bool,
     notes: &mut Vec<String>,
 ) -> Result<(House, Repository), Failure> {
     let file = read_repository_file(Utf8Path::new(&entry.path))?.unwrap_or_default();
@@ -158,8 +184,11 @@ fn house(
     let origin = Origin { source: entry.path.clone().into(), base };
     let path = host.paths.forge(&entry.id);
     let opened = GitForge::create_from(git, origin, path.as_std_path(), started).map_err(git_failure)?;
-    if opened.created {
+    if opened.created || serving {
+        // Also later: another state folder may have been in use meanwhile.
         opened.forge.add_remote_to_source().map_err(git_failure)?;
+    }
+    if opened.created {
         notes.push(format!("{}: made its forge at {path}, and the remote `orch` in {}", entry.id, entry.path));
     }
     for lock in &opened.kept_locks {
@@ -244,11 +273,61 @@ pub fn person(env: &dyn Fn(&str) -> Option<String>) -> String {
     ["ORCH_PERSON", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| env(name).filter(|value| !value.trim().is_empty()))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+        .unwrap_or_else(|| {
+            let uid = rustix::process::getuid().as_raw();
+            let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+            account(&accounts, uid).unwrap_or_else(|| format!("uid {uid}"))
+        })
+}
+
+/// The name of an account; `accounts` as in passwd(5): `name:password:uid:…`, one a line.
+fn account(accounts: &str, uid: u32) -> Option<String> {
+    let fields = |line: &str| -> Option<(String, u32)> {
+        let mut fields = line.split(':');
+        let (name, _password, uid) = (fields.next()?, fields.next()?, fields.next()?);
+        Some((name.to_owned(), uid.parse().ok()?))
+    };
+    accounts.lines().filter_map(fields).find(|(name, of)| *of == uid && !name.is_empty()).map(|(name, _)| name)
 }
 
 /// As a shell reads it back.
 fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_a_name() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\nann:x:1000:1000::/home/ann:/bin/sh\n";
+        assert_eq!(account(accounts, 1000).as_deref(), Some("ann"));
+        assert_eq!(account(accounts, 0).as_deref(), Some("root"));
+        assert_eq!(account(accounts, 7), None);
+    }
+
+    #[test]
+    fn who_asks_is_what_the_person_says_before_the_account() {
+        let env = |name: &str| match name {
+            "ORCH_PERSON" => Some(" ".to_owned()),
+            "USER" => Some("zoë".to_owned()),
+            _ => None,
+        };
+        assert_eq!(person(&env), "zoë");
+    }
+
+    #[test]
+    fn a_failing_store_says_what_to_do() {
+        for (error, exit) in [
+            (StoreError::Unusable { detail: "file is not a database".to_owned() }, Exit::Failed),
+            (StoreError::Full { detail: "write".to_owned() }, Exit::Failed),
+            (StoreError::TooNew { min_reader: 3, reads: 2 }, Exit::Failed),
+        ] {
+            let failure = store_failure(error);
+            assert_eq!(failure.exit, exit);
+            assert!(failure.fix.is_some(), "{failure}");
+        }
+    }
 }

@@ -114,7 +114,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let chosen: Vec<&Measurement> =
         MEASUREMENTS.iter().filter(|measurement| measurement.names.iter().any(|name| wanted(name))).collect();
     if !chosen.is_empty() {
-        let bench = Bench { binary: binary(options, &root)? };
+        let bench = Bench { binary: binary(options.binary.as_deref(), &root)? };
         for measurement in chosen {
             if interrupt::happened() {
                 return Ok(ExitCode::from(130));
@@ -150,9 +150,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(report.finish(options.check))
 }
 
-/// The binary named by the options, or a release build of the product.
-fn binary(options: &Options, root: &std::path::Path) -> Result<PathBuf> {
-    if let Some(path) = &options.binary {
+/// The binary that was named, or a release build of the product; an absolute path.
+///
+/// # Errors
+/// If there is none, or it cannot be built.
+pub fn binary(named: Option<&std::path::Path>, root: &std::path::Path) -> Result<PathBuf> {
+    if let Some(path) = named {
         return path.canonicalize().with_context(|| format!("no binary at {}", path.display()));
     }
     eprintln!("building the release binary");

@@ -1,10 +1,11 @@
-//! Just enough HTTP to ask whether a server is ready, without a client's own start-up cost.
+//! Just enough HTTP to ask a server on this machine, without a client's own start-up cost.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 /// The status code of `GET path` at 127.0.0.1.
 ///
@@ -25,6 +26,43 @@ pub fn get(port: u16, path: &str, limit: Duration) -> Result<u16> {
         }
     }
     status(&String::from_utf8_lossy(&head[..length]))
+}
+
+/// A request of a program with the service's token: the status code and the JSON of the answer, `null` if it is none.
+/// `key` names the request, so that it counts once however often it is sent.
+///
+/// # Errors
+/// As [`get`]: nobody knows then what became of it.
+pub fn ask(port: u16, token: &str, request: &Request<'_>, limit: Duration) -> Result<(u16, Value)> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    let (verb, body) = request.body.map_or(("GET", String::new()), |body| ("POST", body.to_string()));
+    let mut text = format!("{verb} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n", request.path);
+    text.push_str(&format!("Authorization: Bearer {token}\r\nContent-Length: {}\r\n", body.len()));
+    if let Some(key) = request.key {
+        text.push_str(&format!("Idempotency-Key: {key}\r\n"));
+    }
+    text.push_str(&format!("Content-Type: application/json\r\n\r\n{body}"));
+    stream.write_all(text.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    // The server sends an answer whole or, if it is killed, not at all or not to its end.
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end")?;
+    let length = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok();
+    let expected: usize = head.lines().find_map(length).context("the answer has no length")?;
+    anyhow::ensure!(body.len() == expected, "the answer was cut off");
+    Ok((status(head)?, serde_json::from_str(body).unwrap_or(Value::Null)))
+}
+
+/// What is asked for.
+pub struct Request<'a> {
+    /// With its parameters.
+    pub path: &'a str,
+    /// With one it is a `POST`.
+    pub body: Option<&'a Value>,
+    /// The name of the request.
+    pub key: Option<&'a str>,
 }
 
 /// `HTTP/1.1 200 OK`

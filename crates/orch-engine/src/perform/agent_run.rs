@@ -9,6 +9,7 @@ use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
+use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
 use super::{PerformError, PerformResult, Performed, blocking, task_file};
@@ -95,6 +96,7 @@ fn workplace(
         branch: facts.task.branch.clone(),
         directory: folder.join(CODE),
         identity: House::identity(&*house.settings_at(base)?),
+        at: attempt.requested_at,
     })
 }
 
@@ -118,8 +120,8 @@ fn prepare(
     };
     // The first run has just cut the branch at `start`, a commit of the base branch.
     let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
-    house.forge.prepare(&place, &start)?;
     let below = work_item::documents_folder(&facts.task.work_item);
+    let start = house.forge.prepare(&place, &start, &set_aside(facts, attempt, &below))?;
     let Some((documents, written)) = places::folder_inside(&place.directory, &below)? else {
         return Err(PerformError::Lasting(format!(
             "something on the way to {below} is no folder at {start}; remove it from the branch {}",
@@ -157,6 +159,15 @@ fn prepare(
     })
 }
 
+/// A judge's document of an earlier round must not lie there when the next one is asked: whatever stands there
+/// afterwards is this attempt's word, even if it is the same to the letter (X13).
+fn set_aside(facts: &TaskFacts, attempt: &Attempt, folder: &str) -> Vec<String> {
+    let judges = |stage: &&Stage| matches!(stage.kind, StageKind::Judge | StageKind::Check);
+    let documents = facts.pipeline.stage(&attempt.stage).filter(judges).map(|stage| stage.documents.as_slice());
+    let plain = documents.unwrap_or_default().iter().filter(|pattern| !pattern.contains('*'));
+    plain.map(|name| format!("{folder}/{name}")).collect()
+}
+
 /// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
 /// nothing to collect.
 fn collect(
@@ -169,10 +180,7 @@ fn collect(
     if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
         return Ok((attempt.start.clone(), None));
     }
-    let start = match &attempt.start {
-        Some(start) => start.clone(),
-        None => started_at(folder)?,
-    };
+    let start = started_at(folder)?;
     let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
     let evidence = house.forge.collect(&place, &start)?;
     Ok((Some(start), Some(evidence)))

@@ -26,7 +26,13 @@ impl Engine {
         Ok(Performed::nothing())
     }
 
-    pub(super) async fn clean_up(&self, task: &TaskId, branch: &str, archive: bool) -> PerformResult {
+    pub(super) async fn clean_up(
+        &self,
+        task: &TaskId,
+        branch: &str,
+        head: Option<&CommitId>,
+        archive: bool,
+    ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
         let house = self.house(&row.repository)?;
         let checks = self.store.history(task).await?.checks;
@@ -34,8 +40,8 @@ impl Engine {
         let leftovers = runs.chain(checks.into_iter().map(|check| check.id.to_string()));
         // Before the row is finished: nobody would look for them afterwards.
         places::remove(leftovers.map(|name| house.place(&name)).collect()).await?;
-        let (id, branch) = (task.clone(), branch.to_owned());
-        blocking(move || Ok(house.forge.clean_up(&id, &branch, archive)?)).await?;
+        let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
+        blocking(move || Ok(house.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
         Ok(Performed::nothing())
     }
 }

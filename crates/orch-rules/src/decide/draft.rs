@@ -179,8 +179,8 @@ impl Draft {
         if self.facts.attempt.as_ref().is_some_and(|a| a.ended.is_none()) {
             return;
         }
-        let (task, branch) = (self.facts.task.id.clone(), self.facts.task.branch.clone());
-        self.perform(Effect::CleanUp { task, branch, archive });
+        let Task { id: task, branch, head, .. } = self.facts.task.clone();
+        self.perform(Effect::CleanUp { task, branch, head, archive });
     }
 
     /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the text.

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::stdio::{dup2_stdout, stdin, stdout};
@@ -55,6 +56,20 @@ fn keep_inherited_files_from_children() -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the launcher has died since it asked for this run. Asked with the lock held: whoever comes after it either
+/// sees the lock, or prepares the run anew; both at once must not be.
+pub(super) fn launcher_is_gone() -> bool {
+    if !is_socket(stdout()) {
+        return false;
+    }
+    let socket = stdout();
+    let mut poll = [PollFd::new(&socket, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // An error tells nothing; then the run starts, as it was asked for.
+    rustix::event::poll(&mut poll, Some(&now)).is_ok_and(|ready| ready > 0)
+        && poll[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// Tells the launcher how it went and lets go of it. Nobody may be there any more; that is fine.

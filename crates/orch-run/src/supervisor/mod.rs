@@ -132,6 +132,10 @@ pub fn supervise(directory: &Path) -> SupervisorEnd {
         }
         Err(error) => return refuse(&error),
     }
+    if detach::launcher_is_gone() {
+        note(format_args!("the launcher died before this run began: it is not started"));
+        return SupervisorEnd::Refused;
+    }
     let mut supervisor = match Supervisor::prepare(run) {
         Ok(supervisor) => supervisor,
         Err(error) => return refuse(&error),

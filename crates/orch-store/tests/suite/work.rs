@@ -168,7 +168,7 @@ async fn claim_leaves_what_is_not_due(world: World) {
 async fn an_ordering_key_runs_one_row_at_a_time_in_order(world: World) {
     shop(&*world.store, &["a"]).await;
     let stop = Change::Perform {
-        effect: Effect::CleanUp { task: "a".into(), branch: "x".into(), archive: true },
+        effect: Effect::CleanUp { task: "a".into(), branch: "x".into(), head: None, archive: true },
         due: Timestamp(0),
     };
     write(&*world.store, vec![publish("a", "x"), publish("a", "y"), stop]).await.unwrap();
@@ -435,7 +435,7 @@ async fn a_stop_cancels_queued_effects_only(world: World) {
     let taken = claim(&*world.store, 2).await;
     assert_eq!(branches(&taken), ["inbox", "a/x"]);
     let clean_up = Change::Perform {
-        effect: Effect::CleanUp { task: "a".into(), branch: "z".into(), archive: true },
+        effect: Effect::CleanUp { task: "a".into(), branch: "z".into(), head: None, archive: true },
         due: Timestamp(0),
     };
     write(&*world.store, vec![Change::CancelQueuedWork { task: "a".into() }, clean_up]).await.unwrap();

@@ -51,7 +51,8 @@ pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
             the_code_id_ignores_documents,
             a_rewritten_history_delivers_nothing,
             a_clone_that_is_gone_delivers_nothing,
-            discarding_twice_is_discarding,
+            an_earlier_rounds_document_is_set_aside,
+            cleaning_up_leaves_a_persons_push,
             a_checkout_is_clean_and_exact,
             the_same_order_makes_the_same_candidate,
             changes_apart_are_combined,
@@ -82,6 +83,7 @@ fn place<B: ForgeBench>(bench: &B, attempt: u32) -> Workplace {
         branch: "feature/T-001-x".to_owned(),
         directory: bench.directory(&format!("place-{attempt}/code")),
         identity: who(),
+        at: Timestamp(1_700_000_000_000),
     }
 }
 
@@ -96,7 +98,7 @@ fn base<B: ForgeBench>(bench: &B) -> CommitId {
 /// One attempt from main's tip; gives its head.
 fn deliver<B: ForgeBench>(bench: &B, attempt: u32, edits: &[Edit<'_>]) -> CommitId {
     let (place, start) = (place(bench, attempt), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, edits, Some("work"));
     let head = bench.forge().collect(&place, &start).unwrap().head;
     assert_ne!(head, start);
@@ -130,17 +132,17 @@ fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn a_clone_stands_at_its_start_and_is_replaced<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
     bench.work(&place, &[("a.txt", Some("broken\n")), ("junk", Some("x"))], Some("half done"));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
     assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
 }
 
 fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("one\n"))], Some("one"));
     bench.work(&place, &[("b.txt", Some("two\n"))], Some("two"));
     let evidence = bench.forge().collect(&place, &start).unwrap();
@@ -153,7 +155,7 @@ fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
 
 fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("left.txt", Some("x\n"))], None);
     assert!(bench.forge().collect(&place, &start).unwrap().is_empty(), "what is not committed is no delivery");
     let commands = bench.forge().leftover_commands(&place, "left\n\nRefs: T-001");
@@ -166,7 +168,7 @@ fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
 
 fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.run_commands(&place, &bench.forge().leftover_commands(&place, "nothing"));
     let evidence = bench.forge().collect(&place, &start).unwrap();
     assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
@@ -181,7 +183,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
         ("docs/guide.md", None),
     ];
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &edits, Some("all"));
     let evidence = bench.forge().collect(&place, &start).unwrap();
     let document = evidence.document("12-review.md").unwrap();
@@ -190,7 +192,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     assert_eq!(evidence.changed, ["docs/guide.md", "docs/work-items/T-002/12-review.md", "src/new.rs"]);
     // The next attempt starts there: what it did not write is not its own.
     let next = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..place };
-    bench.forge().prepare(&next, &evidence.head).unwrap();
+    bench.forge().prepare(&next, &evidence.head, &[]).unwrap();
     bench.work(&next, &[("docs/work-items/T-001/12-review.md", None)], Some("removed"));
     let removed = bench.forge().collect(&next, &evidence.head).unwrap();
     assert!(removed.documents.is_empty(), "{removed:?}");
@@ -200,7 +202,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
 fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     let collect = || bench.forge().collect(&place, &start).unwrap();
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("code"));
     let code = collect();
     bench.work(&place, &[("docs/work-items/T-001/01-brd.md", Some("text\n"))], Some("documents"));
@@ -214,7 +216,7 @@ fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
 
 fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
+    bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
     bench.rewrite(&place);
     assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
@@ -222,18 +224,37 @@ fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
 
 fn a_clone_that_is_gone_delivers_nothing<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start).unwrap();
-    bench.forge().discard(&place).unwrap();
-    assert!(!place.directory.exists());
+    bench.forge().prepare(&place, &start, &[]).unwrap();
+    std::fs::remove_dir_all(&place.directory).unwrap();
     assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
 }
 
-fn discarding_twice_is_discarding<B: ForgeBench>(bench: &B) {
-    let place = place(bench, 1);
-    bench.forge().discard(&place).unwrap();
-    bench.forge().prepare(&place, &base(bench)).unwrap();
-    bench.forge().discard(&place).unwrap();
-    bench.forge().discard(&place).unwrap();
+fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
+    let (review, text) = ("docs/work-items/T-001/12-review.md", "---\nverdict: APPROVED\n---\n");
+    let first = deliver(bench, 1, &[(review, Some(text)), ("b.txt", Some("b\n"))]);
+    let (place, aside) = (place(bench, 2), [review.to_owned(), "not/there.md".to_owned()]);
+    let start = bench.forge().prepare(&place, &first, &aside).unwrap();
+    assert_ne!(start, first);
+    assert!(!place.directory.join(review).exists() && place.directory.join("b.txt").exists());
+    assert_eq!(bench.forge().prepare(&place, &first, &aside).unwrap(), start, "again is the same");
+    assert!(bench.forge().collect(&place, &start).unwrap().document("12-review.md").is_none(), "silence is no verdict");
+    // The same words again are this attempt's own.
+    bench.work(&place, &[(review, Some(text))], Some("review"));
+    let second = bench.forge().collect(&place, &start).unwrap();
+    assert!(second.document("12-review.md").is_some());
+    // Nothing to set aside: it starts where it was told.
+    assert_eq!(bench.forge().prepare(&place, &first, &["not/there.md".to_owned()]).unwrap(), first);
+}
+
+fn cleaning_up_leaves_a_persons_push<B: ForgeBench>(bench: &B) {
+    let (name, task) = ("feature/T-001-x", TaskId::from("0190-task"));
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
+    bench.forge().publish(name, None, &head).unwrap();
+    let pushed = bench.push(name, &[("p.txt", Some("by hand\n"))]);
+    bench.forge().clean_up(&task, name, Some(&head), true).unwrap();
+    assert_eq!((bench.branch(name), bench.archived(&task)), (Some(pushed.clone()), None));
+    bench.forge().clean_up(&task, name, None, true).unwrap();
+    assert_eq!(bench.branch(name), Some(pushed));
 }
 
 fn a_checkout_is_clean_and_exact<B: ForgeBench>(bench: &B) {
@@ -342,7 +363,7 @@ fn main_is_never_published_nor_removed<B: ForgeBench>(bench: &B) {
     let start = base(bench);
     let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
     lasting(bench.forge().publish("main", Some(&start), &head));
-    lasting(bench.forge().clean_up(&"0190-task".into(), "main", true));
+    lasting(bench.forge().clean_up(&"0190-task".into(), "main", Some(&head), true));
     assert_eq!(bench.branch("main"), Some(start));
 }
 
@@ -350,20 +371,20 @@ fn cleaning_up_keeps_the_head_if_asked<B: ForgeBench>(bench: &B) {
     let (name, task) = ("feature/T-001-x", TaskId::from("0190-task"));
     let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
     bench.forge().publish(name, None, &head).unwrap();
-    bench.forge().clean_up(&task, name, false).unwrap();
+    bench.forge().clean_up(&task, name, Some(&head), false).unwrap();
     assert_eq!((bench.branch(name), bench.archived(&task)), (None, None));
     bench.forge().publish(name, None, &head).unwrap();
-    bench.forge().clean_up(&task, name, true).unwrap();
+    bench.forge().clean_up(&task, name, Some(&head), true).unwrap();
     assert_eq!((bench.branch(name), bench.archived(&task)), (None, Some(head)));
 }
 
 fn cleaning_up_twice_is_cleaning_up<B: ForgeBench>(bench: &B) {
     let (name, task) = ("feature/T-001-x", TaskId::from("0190-task"));
-    bench.forge().clean_up(&task, name, true).unwrap();
+    bench.forge().clean_up(&task, name, None, true).unwrap();
     let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
     bench.forge().publish(name, None, &head).unwrap();
     for _ in 0..2 {
-        bench.forge().clean_up(&task, name, true).unwrap();
+        bench.forge().clean_up(&task, name, Some(&head), true).unwrap();
         assert_eq!(bench.archived(&task).as_ref(), Some(&head));
     }
 }
@@ -404,7 +425,7 @@ fn files_are_read_from_a_commit<B: ForgeBench>(bench: &B) {
 
 fn what_does_not_exist_is_a_lasting_error<B: ForgeBench>(bench: &B) {
     let (nothing, start) = (CommitId("f".repeat(40)), base(bench));
-    lasting(bench.forge().prepare(&place(bench, 1), &nothing));
+    lasting(bench.forge().prepare(&place(bench, 1), &nothing, &[]));
     lasting(bench.forge().checkout(&nothing, &bench.directory("check")));
     lasting(bench.forge().publish("feature/T-001-x", None, &nothing));
     lasting(bench.forge().land(&nothing, &start));

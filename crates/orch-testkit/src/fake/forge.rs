@@ -288,12 +288,18 @@ impl Forge for FakeForge {
         })
     }
 
-    fn prepare(&self, place: &Workplace, start: &CommitId) -> ForgeResult<()> {
+    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId> {
         self.call("prepare", |code| {
-            let files = code.known(start)?.files.clone();
+            let mut files = code.known(start)?.files.clone();
+            let before = files.len();
+            files.retain(|path, _| !aside.contains(path));
+            let start = match files.len() == before {
+                true => start.clone(),
+                false => code.commit(vec![start.clone()], files.clone(), "set aside"),
+            };
             write_out(&files, &place.directory)?;
             code.clones.insert(place.directory.clone(), Clone { head: start.clone(), files });
-            Ok(())
+            Ok(start)
         })
     }
 
@@ -334,18 +340,6 @@ impl Forge for FakeForge {
                 changed: changed.into_iter().take(Evidence::PATHS_KEPT).collect(),
                 head,
             })
-        })
-    }
-
-    fn discard(&self, place: &Workplace) -> ForgeResult<()> {
-        self.call("discard", |code| {
-            code.clones.remove(&place.directory);
-            match std::fs::remove_dir_all(&place.directory) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(ForgeError::Passing(format!("{}: {error}", place.directory)))
-                }
-                _ => Ok(()),
-            }
         })
     }
 
@@ -404,13 +398,16 @@ impl Forge for FakeForge {
         })
     }
 
-    fn clean_up(&self, task: &TaskId, branch: &str, archive: bool) -> ForgeResult<()> {
+    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
         self.call("clean_up", |code| {
             not_main(branch)?;
-            if let Some(head) = code.branches.remove(branch)
-                && archive
+            if let (Some(tip), Some(head)) = (code.branches.get(branch).cloned(), head)
+                && code.contains(head, &tip)
             {
-                code.archive.insert(task.clone(), head);
+                code.branches.remove(branch);
+                if archive {
+                    code.archive.insert(task.clone(), head.clone());
+                }
             }
             code.attempts.retain(|(whose, _), _| whose != task);
             Ok(())

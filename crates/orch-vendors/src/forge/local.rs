@@ -3,12 +3,12 @@
 use camino::Utf8PathBuf;
 use orch_git::{
     BranchName, CandidateRequest, ChangeStatus, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest,
-    FileAt, Forge as Repository, Landing as Landed, Merged, RepoPath, Signature, Synced, TaskKey,
+    FileAt, Forge as Repository, Landing as Landed, Merged, RepoPath, SetAsideRequest, Signature, Synced, TaskKey,
 };
 use orch_ports::forge::{Base, CandidateOrder, Forge, ForgeError, ForgeResult, Identity, Landing, Workplace};
 use orch_rules::attempt::{DocumentFact, Evidence};
 use orch_rules::event::CandidateResult;
-use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId};
+use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp};
 use orch_rules::lane::Candidate;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
@@ -57,21 +57,35 @@ impl Forge for LocalForge {
         Ok(Base { tip: ours(&tip), diverged })
     }
 
-    fn prepare(&self, place: &Workplace, start: &CommitId) -> ForgeResult<()> {
+    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId> {
         let folder = place.directory.as_std_path();
         orch_git::remove_clone(folder).map_err(told)?;
         let base = self.tip()?;
+        let (task, attempt, who) = (key(&place.task)?, u64::from(place.attempt), identity(&place.identity)?);
+        let mut commit = theirs(start)?;
+        if !aside.is_empty() {
+            let files = aside.iter().map(|name| path(name)).collect::<ForgeResult<Vec<_>>>()?;
+            let by = Signature { identity: who.clone(), seconds: seconds(place.at) };
+            let message =
+                format!("{}: set the earlier round's documents aside\n\nRefs: {}\n", place.work_item, place.work_item);
+            let request =
+                SetAsideRequest { task: &task, attempt, start: &commit, files: &files, message: &message, by: &by };
+            if let Some(without) = self.repository.set_aside(request).map_err(told)? {
+                commit = without;
+            }
+        }
         self.repository
             .clone_attempt(CloneRequest {
-                task: &key(&place.task)?,
-                attempt: u64::from(place.attempt),
-                commit: &theirs(start)?,
+                task: &task,
+                attempt,
+                commit: &commit,
                 base: Some(&base),
                 branch: &branch(&place.branch)?,
                 folder,
-                identity: &identity(&place.identity)?,
+                identity: &who,
             })
-            .map_err(told)
+            .map_err(told)?;
+        Ok(ours(&commit))
     }
 
     fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>> {
@@ -114,18 +128,13 @@ impl Forge for LocalForge {
         })
     }
 
-    fn discard(&self, place: &Workplace) -> ForgeResult<()> {
-        orch_git::remove_clone(place.directory.as_std_path()).map_err(told)
-    }
-
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()> {
         orch_git::remove_clone(directory.as_std_path()).map_err(told)?;
         self.repository.checkout_clean(&theirs(commit)?, directory.as_std_path()).map_err(told)
     }
 
     fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
-        let seconds = u64::try_from(order.at.0 / 1000).unwrap_or(0);
-        let signature = Signature { identity: identity(&order.identity)?, seconds };
+        let signature = Signature { identity: identity(&order.identity)?, seconds: seconds(order.at) };
         let main = theirs(onto)?;
         let merged = self
             .repository
@@ -163,13 +172,17 @@ impl Forge for LocalForge {
         self.repository.publish_branch(&branch(name)?, &theirs(head)?, was.as_ref()).map(drop).map_err(told)
     }
 
-    fn clean_up(&self, task: &TaskId, name: &str, archive: bool) -> ForgeResult<()> {
+    fn clean_up(&self, task: &TaskId, name: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
         let (task, name) = (key(task)?, branch(name)?);
-        if let Some(head) = self.repository.tip(&name).map_err(told)? {
-            if archive {
-                self.repository.archive_documents(&task, &head).map_err(told)?;
+        if let (Some(tip), Some(head)) = (self.repository.tip(&name).map_err(told)?, head) {
+            let head = theirs(head)?;
+            // The newest head need not have been published yet.
+            if tip == head || self.repository.contains(&head, &tip).map_err(told)? {
+                if archive {
+                    self.repository.archive_documents(&task, &head).map_err(told)?;
+                }
+                self.repository.delete_branch(&name, Some(&tip)).map_err(told)?;
             }
-            self.repository.delete_branch(&name, Some(&head)).map_err(told)?;
         }
         self.repository.reap(&[task]).map(drop).map_err(told)
     }
@@ -197,6 +210,11 @@ fn fact(folder: &str, document: &orch_git::Document) -> DocumentFact {
             must_fix: String::new(),
         },
     }
+}
+
+/// A date for git, which knows no time before 1970.
+fn seconds(at: Timestamp) -> u64 {
+    u64::try_from(at.0 / 1000).unwrap_or(0)
 }
 
 fn ours(commit: &orch_git::CommitId) -> CommitId {

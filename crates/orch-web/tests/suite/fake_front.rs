@@ -136,7 +136,9 @@ impl Front for FakeFront {
     async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
         self.note(format!("{id} {command:?} by {by} key {key}"));
         match id.as_str() {
-            "SHOP-404" => Err(DeskError::NotFound { what: "there is no task SHOP-404".to_owned() }),
+            "SHOP-404" => {
+                Err(DeskError::NotFound { what: "there is no task SHOP-404; orch board --all lists them".to_owned() })
+            }
             "SHOP-409" => Err(DeskError::Refused { why: "nothing waits for approval".to_owned() }),
             "SHOP-503" => Err(StoreError::Failed { detail: "busy".to_owned() }.into()),
             _ => Ok(self.answer()),
@@ -164,7 +166,9 @@ impl Front for FakeFront {
     }
     async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError> {
         if id.as_str() == "SHOP-404" {
-            return Err(DeskError::NotFound { what: "there is no task SHOP-404".to_owned() });
+            return Err(DeskError::NotFound {
+                what: "there is no task SHOP-404; orch board --all lists them".to_owned(),
+            });
         }
         Ok(TaskDetail {
             task: task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 1 }]),

@@ -84,9 +84,13 @@ async fn a_page_that_points_its_own_name_here_is_not_answered() {
 async fn a_service_on_all_addresses_answers_under_them_and_under_no_name() {
     let guard = orch_web::Guard::new(TOKEN, "owner").any_address();
     let router = orch_web::router(std::sync::Arc::new(FakeFront::default()), guard);
-    for (host, status) in
-        [("10.0.0.1:8500", 200), ("[fd00::1]:8500", 200), ("127.0.0.1", 200), ("evil.example", 421), ("10.0.0.1.x", 421)]
-    {
+    for (host, status) in [
+        ("10.0.0.1:8500", 200),
+        ("[fd00::1]:8500", 200),
+        ("127.0.0.1", 200),
+        ("evil.example", 421),
+        ("10.0.0.1.x", 421),
+    ] {
         assert_eq!(send(&router, request("GET", "/queue", "", set("host", host))).await.status, status, "{host}");
     }
 }

@@ -42,6 +42,16 @@ struct Ask<'a> {
 pub struct Caller {
     way: Way,
     person: Option<String>,
+    here: Option<Here>,
+}
+
+/// The registered repository that the person stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// Its name in commands.
+    pub id: String,
+    /// First part of its work item ids.
+    pub prefix: String,
 }
 
 enum Way {
@@ -52,13 +62,13 @@ enum Way {
 impl Caller {
     /// Over HTTP. `base` is `http://host:port`.
     pub fn remote(base: impl Into<String>, token: impl Into<String>) -> Self {
-        Self { way: Way::Remote(Remote::new(base.into(), token.into())), person: None }
+        Self { way: Way::Remote(Remote::new(base.into(), token.into())), person: None, here: None }
     }
 
     /// In this process: `router` is the one the service would serve, with a guard that accepts `token`; `runtime` is
     /// where its handlers run and must have worker threads of its own.
     pub fn local(router: axum::Router, token: impl Into<String>, runtime: tokio::runtime::Handle) -> Self {
-        Self { way: Way::Local(Local::new(router, token.into(), runtime)), person: None }
+        Self { way: Way::Local(Local::new(router, token.into(), runtime)), person: None, here: None }
     }
 
     /// The service that runs on `state`, if one does and answers.
@@ -84,6 +94,23 @@ impl Caller {
     pub fn person(mut self, name: Option<String>) -> Self {
         self.person = name.filter(|name| !name.trim().is_empty());
         self
+    }
+
+    /// Says in which repository the person stands: the one that is meant where none is named.
+    #[must_use]
+    pub fn standing_in(mut self, here: Option<Here>) -> Self {
+        self.here = here;
+        self
+    }
+
+    /// See [`Self::standing_in`].
+    pub fn here(&self) -> Option<&Here> {
+        self.here.as_ref()
+    }
+
+    /// No service runs: nothing goes on while one waits.
+    pub fn is_alone(&self) -> bool {
+        matches!(self.way, Way::Local(_))
     }
 
     /// Reads what is under `path`.
@@ -132,8 +159,7 @@ impl Caller {
 /// The answer as `T`, or the refusal as a failure.
 ///
 /// # Errors
-/// [`Exit::NotFound`], [`Exit::Refused`] (by the rules, or because the request is wrong in itself), [`Exit::Settings`]
-/// for a token that is not accepted, [`Exit::Failed`] for a service that cannot work, [`Exit::Internal`] for an answer
+/// [`Exit::NotFound`], [`Exit::Refused`] by the rules, [`Exit::Usage`] for what is wrong in itself, [`Exit::Settings`] for a token that is not accepted, [`Exit::Failed`] for a service that cannot work, [`Exit::Internal`] for an answer
 /// that cannot be understood.
 pub fn answer<T: DeserializeOwned>(reply: Reply, path: &str) -> Result<T, Failure> {
     if !(200..300).contains(&reply.status) {
@@ -150,7 +176,9 @@ fn refusal(reply: &Reply) -> Failure {
     let exit = match reply.status {
         401 | 403 | 421 => Exit::Settings,
         404 => Exit::NotFound,
-        400 | 409 | 413 | 415 => Exit::Refused,
+        // What was typed is wrong in itself: a title that is empty, a text that is too long.
+        400 | 413 => Exit::Usage,
+        409 => Exit::Refused,
         503 => Exit::Failed,
         _ => Exit::Internal,
     };
@@ -167,6 +195,10 @@ fn refusal(reply: &Reply) -> Failure {
         several => Failure::new(exit, text(&several.join("\n       "))),
     };
     match problem.fix {
+        // What the service says is for programs that choose their token; this one reads the file.
+        _ if reply.status == 401 => failure.fix(
+            "the file `token` in the state folder is not the one the service started with: restart it with orch up",
+        ),
         Some(fix) => failure.fix(text(&fix)),
         None => failure,
     }
@@ -194,11 +226,11 @@ mod tests {
     fn a_refusal_ends_with_its_code_and_says_what_to_do() {
         let json = serde_json::json!({"error": "x", "why": "no\u{1b}[2J", "fix": "do"});
         for (status, exit) in [
-            (400, Exit::Refused),
-            (401, Exit::Settings),
+            (400, Exit::Usage),
             (404, Exit::NotFound),
             (409, Exit::Refused),
-            (413, Exit::Refused),
+            (413, Exit::Usage),
+            (415, Exit::Internal),
             (421, Exit::Settings),
             (503, Exit::Failed),
             (500, Exit::Internal),
@@ -207,6 +239,9 @@ mod tests {
             assert_eq!(failure.exit, exit, "{status}");
             assert_eq!((failure.what.as_str(), failure.fix.as_deref()), ("no\\u{1b}[2J", Some("do")));
         }
+        let failure = answer::<()>(reply(401, json), "/x").unwrap_err();
+        assert_eq!(failure.exit, Exit::Settings);
+        assert!(failure.fix.unwrap().contains("restart it"));
         let failure = answer::<()>(reply(502, serde_json::Value::Null), "/x").unwrap_err();
         assert_eq!(failure.exit, Exit::Internal);
     }

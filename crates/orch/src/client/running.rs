@@ -1,6 +1,7 @@
 //! What a running service leaves in the state directory for those who look for it.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -12,13 +13,20 @@ use crate::exit::{Exit, Failure};
 struct ServiceFile {
     port: u16,
     pid: u32,
+    /// The address it listens on; left out by releases that knew 127.0.0.1 alone.
+    #[serde(default = "loopback")]
+    listen: IpAddr,
+}
+
+fn loopback() -> IpAddr {
+    Ipv4Addr::LOCALHOST.into()
 }
 
 /// A service that runs, or did.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Running {
-    /// Where it listens, on 127.0.0.1.
-    pub port: u16,
+    /// Where it listens.
+    pub address: SocketAddr,
     /// Its process.
     pub pid: u32,
     /// What it asks for; never printed.
@@ -33,10 +41,10 @@ impl Running {
     pub fn read(state: &Utf8Path) -> Result<Option<Self>, Failure> {
         let file = state.join("service.json");
         let Some(text) = read(&file)? else { return Ok(None) };
-        let ServiceFile { port, pid } = serde_json::from_str(&text).map_err(|error| {
+        let ServiceFile { port, pid, listen } = serde_json::from_str(&text).map_err(|error| {
             Failure::new(Exit::Settings, format!("the file of the running service cannot be read: {error}"))
                 .at(file.to_string())
-                .fix("stop the service and remove the file")
+                .fix("remove the file; if a service runs, restart it: orch up writes a new one")
         })?;
         let file = state.join("token");
         let token = read(&file)?.ok_or_else(|| {
@@ -44,12 +52,18 @@ impl Running {
                 .at(file.to_string())
                 .fix("restart it: orch up writes a new one")
         })?;
-        Ok(Some(Self { port, pid, token: token.trim().to_owned() }))
+        let address = SocketAddr::new(listen, port);
+        Ok(Some(Self { address, pid, token: token.trim().to_owned() }))
     }
 
-    /// Where it answers.
+    /// Where it answers; on this machine itself if it listens on all addresses.
     pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let address = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(address, self.address.port()))
     }
 }
 
@@ -80,6 +94,13 @@ mod tests {
             (running.base().as_str(), running.pid, running.token.as_str()),
             ("http://127.0.0.1:8500", 7, "secret")
         );
+        for (listen, base) in
+            [("::1", "http://[::1]:8500"), ("0.0.0.0", "http://127.0.0.1:8500"), ("::", "http://[::1]:8500")]
+        {
+            let text = format!(r#"{{"port":8500,"pid":7,"listen":"{listen}"}}"#);
+            std::fs::write(state.join("service.json"), text).unwrap();
+            assert_eq!(Running::read(state).unwrap().unwrap().base(), base);
+        }
         std::fs::write(state.join("service.json"), "{").unwrap();
         assert_eq!(Running::read(state).err().unwrap().exit, Exit::Settings);
     }

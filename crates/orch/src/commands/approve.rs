@@ -8,10 +8,11 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Approves what a task waits for.
+/// Approve what a task waits for.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch approve SHOP-003")]
 pub struct ApproveArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
 }
 

@@ -12,8 +12,11 @@ use crate::client::{Caller, encoded};
 use crate::exit::Failure;
 use crate::screen::{Screen, Style};
 
-/// Shows every task, by stage.
+/// Show every task, by stage.
 #[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch board --all
+  orch board --json | jq -r '.tasks[] | select(.waiting_on[].kind == "human") | .id'"#)]
 pub struct BoardArgs {
     /// Those that have ended, too
     #[arg(long, short)]

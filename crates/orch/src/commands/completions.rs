@@ -6,8 +6,12 @@ use clap_complete::Shell;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Prints a script that completes `orch` in a shell.
+/// Print a script that completes `orch` in a shell.
 #[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch completions bash > ~/.local/share/bash-completion/completions/orch
+  orch completions zsh > "${fpath[1]}/_orch"
+  orch completions fish > ~/.config/fish/completions/orch.fish"#)]
 pub struct CompletionsArgs {
     /// Which shell
     pub shell: Shell,

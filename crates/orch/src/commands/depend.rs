@@ -8,10 +8,13 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Lets a task wait until another one has ended.
+/// Let a task wait until another one has ended.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  orch depend SHOP-004 --on SHOP-003\n  orch depend SHOP-004 --on SHOP-003 --remove"
+)]
 pub struct DependArgs {
-    /// The task that waits: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task that waits: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
     /// The task it waits for
     #[arg(long, value_name = "ID")]

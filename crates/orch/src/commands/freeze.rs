@@ -9,10 +9,12 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Freezes a repository: nothing enters and nothing lands until it is unfrozen.
+/// Freeze a repository: nothing enters and nothing lands until it is unfrozen.
 #[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch freeze --reason "Release day""#)]
 pub struct FreezeArgs {
-    /// Which repository; may be left out if there is one
+    /// Which repository; that of the current folder, or the only one, if left out
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
     /// Why, for others

@@ -8,7 +8,8 @@ use crate::exit::{Exit, Failure};
 /// All repositories, as the API serves them.
 pub const REPOSITORIES: &str = "/api/v1/repositories";
 
-/// The full id of a task: `1`, `shop-1` and `SHOP-001` are the same if `SHOP` is the only prefix.
+/// The full id of a task: `1`, `shop-1` and `SHOP-001` are the same if `SHOP` is the prefix of the repository one
+/// stands in, or the only one.
 pub fn task(typed: &str, caller: &Caller) -> Result<String, Failure> {
     let typed = typed.trim();
     let wrong = || {
@@ -24,6 +25,7 @@ pub fn task(typed: &str, caller: &Caller) -> Result<String, Failure> {
     let digits = number.chars().all(|c| c.is_ascii_digit());
     let Some(number) = number.parse::<u32>().ok().filter(|_| word && digits) else { return Err(wrong()) };
     let known: RepositoryList = caller.read(REPOSITORIES)?;
+    let prefix = prefix.or(caller.here().map(|here| here.prefix.as_str()));
     full(prefix, number, known.repositories.into_iter().map(|repository| repository.prefix).collect())
 }
 
@@ -49,18 +51,22 @@ fn full(prefix: Option<&str>, number: u32, mut known: Vec<String>) -> Result<Str
     Ok(format!("{prefix}-{number:03}"))
 }
 
-/// The repository that was named, or the only one.
+/// The repository that was named, or the one the person stands in, or the only one.
 pub fn repository(named: Option<&str>, caller: &Caller) -> Result<String, Failure> {
     if let Some(named) = named {
         return Ok(named.to_owned());
     }
-    let mut known: RepositoryList = caller.read(REPOSITORIES)?;
-    match (known.repositories.pop(), known.repositories.len()) {
-        (Some(only), 0) => Ok(only.id),
-        (None, _) => Err(Failure::new(Exit::NotFound, "there is no repository yet")
+    if let Some(here) = caller.here() {
+        return Ok(here.id.clone());
+    }
+    let known: RepositoryList = caller.read(REPOSITORIES)?;
+    let ids: Vec<&str> = known.repositories.iter().map(|repository| repository.id.as_str()).collect();
+    match ids.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => Err(Failure::new(Exit::NotFound, "there is no repository yet")
             .fix("run orch init in the repository that orch is to work on")),
-        (Some(last), more) => Err(Failure::new(Exit::Usage, format!("there are {} repositories", more + 1))
-            .fix(format!("say which, for example: --repo {}", last.id))),
+        several => Err(Failure::new(Exit::Usage, format!("there are {} repositories", several.len()))
+            .fix(format!("say which: --repo {}; or stand in its folder", several.join(" or --repo ")))),
     }
 }
 

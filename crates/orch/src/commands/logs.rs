@@ -13,10 +13,11 @@ use crate::screen::{Screen, printable};
 /// How long between two looks at a log that still grows.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
-/// Shows what an agent printed.
+/// Show what an agent printed.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 > attempt-2.log")]
 pub struct LogsArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
     /// Which attempt; the newest if left out
     #[arg(long, short = 'n', value_name = "N")]
@@ -26,12 +27,17 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
-/// Runs it. With `--json` every part of the log is one line.
+/// Runs it. With `--json` every part of the log is one line, the last one with `"ended"` or at the present end.
 ///
 /// # Errors
 /// If the service does not answer, or there is no such log.
 pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let id = ids::task(&args.id, caller)?;
+    if args.follow && caller.is_alone() {
+        // Nobody would see the run end, and this process would keep the service from starting.
+        return Err(Failure::new(Exit::Unreachable, "no service runs, so there is nothing to follow")
+            .fix(format!("start it: orch up; what was printed so far: orch logs {id}")));
+    }
     let task = format!("/api/v1/tasks/{}", encoded(&id));
     // The newest attempt now: a newer one must not continue at this one's offset.
     let attempt = match args.attempt {
@@ -43,18 +49,21 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
             .fix(format!("see what it waits for: orch show {id}")));
     }
     let mut printed = Printed::default();
-    let mut offset = 0;
+    let (mut offset, mut told) = (0, false);
     loop {
         let part: LogView = caller.read(&format!("{task}/log?attempt={attempt}&offset={offset}"))?;
-        if !part.text.is_empty() {
+        let nothing_new = part.next <= offset;
+        let last = part.ended || (nothing_new && !args.follow);
+        // The last part is told even if it is empty: a program reads there that nothing more will come.
+        if !part.text.is_empty() || last {
             screen.json(&part);
         }
+        told |= !part.text.is_empty();
         for line in printed.take(&part.text) {
             screen.line(&line);
         }
-        let nothing_new = part.next <= offset;
         offset = part.next;
-        if part.ended || (nothing_new && !args.follow) {
+        if last {
             break;
         }
         if nothing_new {
@@ -63,6 +72,9 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
     }
     if let Some(rest) = printed.rest() {
         screen.line(&rest);
+    }
+    if !told && !screen.is_json() {
+        screen.note(&format!("attempt {attempt} of {id} printed nothing"));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 pub mod approve;
 pub mod board;
 pub mod completions;
+pub mod confirm;
 pub mod depend;
 pub mod freeze;
 mod ids;

@@ -14,8 +14,12 @@ use crate::screen::{Screen, Style};
 /// Longest text that is read from a file or from stdin, in bytes; the service takes a little less.
 const MAX_TEXT: u64 = 1024 * 1024;
 
-/// Opens a task and starts it.
+/// Open a task and start it.
 #[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch new "Say hello in Dutch" -d "The greeter knows English only."
+  orch new "Faster start" --description-file brief.md --priority 5
+  git log -1 --format=%b | orch new "Follow up" -d - --depends-on SHOP-003"#)]
 pub struct NewArgs {
     /// What is wanted, in one line
     pub title: String,
@@ -26,7 +30,7 @@ pub struct NewArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "description")]
     pub description_file: Option<Utf8PathBuf>,
     /// Higher goes first; 0 is usual
-    #[arg(long, short, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, short, value_name = "N", default_value_t = 0, allow_negative_numbers = true, value_parser = super::priority::whole)]
     pub priority: i32,
     /// Leave it in the backlog: nothing starts
     #[arg(long)]
@@ -34,7 +38,7 @@ pub struct NewArgs {
     /// A task it waits for; may be given several times, or several with commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub depends_on: Vec<String>,
-    /// Which repository; may be left out if there is one
+    /// Which repository; that of the current folder, or the only one, if left out
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
 }
@@ -55,18 +59,31 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
         (None, None) => String::new(),
     };
     let depends_on = args.depends_on.iter().map(|id| ids::task(id, caller)).collect::<Result<_, _>>()?;
+    let repository = ids::repository(args.repo.as_deref(), caller)?;
     let request = NewTaskRequest {
         title: args.title.clone(),
         description,
-        repository: args.repo.clone(),
+        repository: Some(repository),
         priority: args.priority,
         start: !args.backlog,
         depends_on,
     };
-    let task: TaskView = caller.send("/api/v1/tasks", &request)?;
+    let task: TaskView =
+        caller.send("/api/v1/tasks", &request).map_err(|failure| match (failure.exit, &failure.fix) {
+            (Exit::Usage, None) => {
+                failure.fix("give a title of one line, and with -d in Markdown what is wanted and why")
+            }
+            _ => failure,
+        })?;
     screen.json(&task);
     let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
     screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));
+    if let Some(wait) = task.waiting_on.iter().find(|wait| wait.kind == "held") {
+        for part in text::wrap(&text::clean(&wait.text), screen.width()) {
+            screen.line(&screen.styled(Style::Attention, &part));
+        }
+        return Ok(());
+    }
     let next = if args.backlog { format!("orch start {}", task.id) } else { format!("orch show {}", task.id) };
     let word = if args.backlog { "start it:" } else { "follow it:" };
     screen.line(&format!("{} {}", screen.styled(Style::Faint, word), screen.styled(Style::Command, &next)));

@@ -8,10 +8,14 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Lets nothing new start for a task or in a whole repository; what runs goes on.
+/// Let nothing new start for a task or in a whole repository; what runs goes on.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "orch pause [OPTIONS] <ID>\n       orch pause [OPTIONS] --repo <REPO>",
+    after_help = "Examples:\n  orch pause SHOP-003\n  orch pause --repo shop"
+)]
 pub struct PauseArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     #[arg(required_unless_present = "repo", conflicts_with = "repo")]
     pub id: Option<String>,
     /// The whole repository instead of one task

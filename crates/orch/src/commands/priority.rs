@@ -8,14 +8,23 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Sets the priority of a task.
+/// Set the priority of a task.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch priority SHOP-003 10\n  orch priority SHOP-003 -5")]
 pub struct PriorityArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
     /// Higher goes first; 0 is usual, less goes last
-    #[arg(allow_negative_numbers = true)]
+    #[arg(allow_negative_numbers = true, value_parser = super::priority::whole)]
     pub priority: i32,
+}
+
+/// Reads a priority.
+///
+/// # Errors
+/// With what to write instead.
+pub fn whole(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| format!("write a whole number from {} to {}, for example 10 or -5", i32::MIN, i32::MAX))
 }
 
 /// Runs it.

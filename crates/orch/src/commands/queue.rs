@@ -2,15 +2,16 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{LandingLine, QueueReport, SerialLine};
+use orch_web::view::{LandingLine, QueueReport, Reconcile, SerialLine};
 
 use super::text::{clean, fit, pad, short, since, wrap};
 use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::{Screen, Style};
 
-/// Shows what is queued, what runs, who stands in which line, and what is held back.
+/// Show what is queued, what runs, who stands in which line, and what is held back.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch queue\n  orch queue --json | jq .reconcile")]
 pub struct QueueArgs {}
 
 /// Width of the names on the left.
@@ -65,14 +66,30 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
     {
         lines.extend(why.iter().map(|why| row(name, &screen.styled(Style::Attention, &clean(why)), screen)));
     }
-    let (sweep, deploy) = (&report.reconcile, &report.deploy);
-    for (name, enabled, why) in [("sweep", sweep.enabled, &sweep.why), ("deploy", deploy.enabled, &deploy.why)] {
-        let text = format!("{}: {}", if enabled { "on" } else { "off" }, clean(why));
+    let deploy = &report.deploy;
+    let deploy = format!("{}: {}", if deploy.enabled { "on" } else { "off" }, clean(&deploy.why));
+    for (name, text) in [("sweep", sweep(&report.reconcile, now)), ("deploy", deploy)] {
         for (index, part) in wrap(&text, screen.width().saturating_sub(LEFT)).iter().enumerate() {
             lines.push(row(if index == 0 { name } else { "" }, &screen.styled(Style::Faint, part), screen));
         }
     }
     lines
+}
+
+/// The sweep for lost events, which sets going what nobody woke.
+fn sweep(sweep: &Reconcile, now: Timestamp) -> String {
+    if !sweep.enabled {
+        return "off".to_owned();
+    }
+    let last = match &sweep.last_at {
+        Some(last) => format!("last {} ago", since(last, now)),
+        None => "not yet since the start".to_owned(),
+    };
+    format!("every {}s, {last}; set {} going", sweep.every_seconds, counted(sweep.unblocked_total, "task"))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn row(name: &str, text: &str, screen: &Screen) -> String {

@@ -9,10 +9,12 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Rejects what a task waits for; the agent is told the reason and tries again.
+/// Reject what a task waits for; the agent is told the reason and tries again.
 #[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch reject SHOP-003 --reason "Say what happens with an empty basket.""#)]
 pub struct RejectArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
     /// What has to be different
     #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]

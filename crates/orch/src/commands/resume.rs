@@ -8,10 +8,14 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Ends a pause.
+/// End a pause.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>",
+    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop"
+)]
 pub struct ResumeArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     #[arg(required_unless_present = "repo", conflicts_with = "repo")]
     pub id: Option<String>,
     /// The whole repository instead of one task

@@ -8,10 +8,11 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Lifts the hold of a task, with fresh attempts.
+/// Lift the hold of a task, with fresh attempts.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch retry SHOP-003")]
 pub struct RetryArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
 }
 

@@ -4,13 +4,14 @@ use orch_web::view::{AnswerView, CommandRequest, LaneCommandRequest};
 
 use super::ids;
 use crate::client::{Caller, encoded};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style, printable};
 
 /// Sends a command to the task that `typed` means.
 pub fn to_task(typed: &str, command: &CommandRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let id = ids::task(typed, caller)?;
-    tell(&caller.send(&format!("/api/v1/tasks/{}/commands", encoded(&id)), command)?, screen);
+    let answer = caller.send(&format!("/api/v1/tasks/{}/commands", encoded(&id)), command);
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {id}")))?, screen);
     Ok(())
 }
 
@@ -22,8 +23,15 @@ pub fn to_lane(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let repository = ids::repository(named, caller)?;
-    tell(&caller.send(&format!("/api/v1/repositories/{}/lane/commands", encoded(&repository)), command)?, screen);
+    let answer = caller.send(&format!("/api/v1/repositories/{}/lane/commands", encoded(&repository)), command);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
     Ok(())
+}
+
+/// A refusal that names no way out at least names where to look.
+fn looked_up(failure: Failure, command: String) -> Failure {
+    let helps = failure.fix.is_some() || failure.what.contains("orch ");
+    if helps || failure.exit != Exit::Refused { failure } else { failure.fix(format!("see how it stands: {command}")) }
 }
 
 fn tell(answer: &AnswerView, screen: &Screen) {

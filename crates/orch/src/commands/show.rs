@@ -10,10 +10,11 @@ use crate::client::{Caller, encoded};
 use crate::exit::Failure;
 use crate::screen::{Screen, Style, printable};
 
-/// Shows everything about a task: where it stands, why it waits, what was tried, what it cost.
+/// Show everything about a task: where it stands, why it waits, what was tried, what it cost.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch show SHOP-003\n  orch show 3 --json | jq .usage")]
 pub struct ShowArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
 }
 

@@ -8,10 +8,11 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Starts a task, or starts it again after its questions were answered.
+/// Start a task, or start it again after its questions were answered.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch start SHOP-004")]
 pub struct StartArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
 }
 

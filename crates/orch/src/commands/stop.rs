@@ -8,10 +8,11 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Cancels a task: its agent is stopped, its branch removed.
+/// Cancel a task: its agent is stopped, its branch removed.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch stop SHOP-003")]
 pub struct StopArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` if there is one prefix
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
 }
 

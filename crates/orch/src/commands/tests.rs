@@ -329,8 +329,9 @@ fn report() -> QueueReport {
         failed: detail().work,
         reconcile: Reconcile {
             enabled: true,
-            unblocked_total: None,
-            why: "every unfinished task and every lane is decided again regularly".to_owned(),
+            every_seconds: 60,
+            last_at: Some("2026-11-20T23:29:48Z".to_owned()),
+            unblocked_total: 1,
         },
         serial_gate: SerialGate {
             enabled: true,

@@ -8,10 +8,11 @@ use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// Lifts the freeze of a repository.
+/// Lift the freeze of a repository.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch unfreeze --repo shop")]
 pub struct UnfreezeArgs {
-    /// Which repository; may be left out if there is one
+    /// Which repository; that of the current folder, or the only one, if left out
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! The one commit that `orch init` makes in the user's own repository.
 
-use orch_git::{BranchName, Error, OwnRepository};
+use orch_git::{BranchName, Error, Git, OwnRepository, Source};
 
 use super::{REPOSITORY_FILE, SCHEMA_FILE};
 use crate::exit::{Exit, Failure};
@@ -37,5 +37,16 @@ pub fn make(own: &OwnRepository<'_>) -> Result<(), Failure> {
         .at(own.top.display().to_string())
         .fix(command()),
         other => git_failure(other),
+    })
+}
+
+/// Settings in the working tree that the line does not see, because `base` has none or others.
+pub fn unseen_settings(git: &Git, source: &Source, base: &BranchName) -> Option<String> {
+    let own = OwnRepository { git, top: &source.root };
+    // On another branch the file may differ on purpose.
+    let on_base = source.current_branch.as_deref() == Some(base.as_str());
+    let unseen = on_base && source.root.join(REPOSITORY_FILE).exists() && is_in(&own, base).is_ok_and(|same| !same);
+    unseen.then(|| {
+        format!("{REPOSITORY_FILE} is not on {base} as it is here, and the line reads it from there: {}", command())
     })
 }

@@ -26,6 +26,12 @@ impl Paths {
             None => folder(env, "XDG_CONFIG_HOME", ".config", "ORCH_CONFIG")?.join("orch/host.toml"),
         };
         let state = match explicit(env, "ORCH_STATE_DIR")? {
+            // The same words would name another state in every folder.
+            Some(_) if env("ORCH_STATE_DIR").is_some_and(|text| !text.starts_with('/')) => {
+                return Err(Failure::new(Exit::Settings, "ORCH_STATE_DIR is not an absolute path")
+                    .at("ORCH_STATE_DIR")
+                    .fix("name one that begins with /"));
+            }
             Some(folder) => folder,
             None => folder(env, "XDG_STATE_HOME", ".local/state", "ORCH_STATE_DIR")?.join("orch"),
         };
@@ -58,7 +64,7 @@ impl Paths {
     }
 }
 
-/// A place that a variable names; relative to the working directory.
+/// A place that a variable names, made absolute.
 fn explicit(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<Utf8PathBuf>, Failure> {
     let Some(text) = env(name).filter(|text| !text.is_empty()) else { return Ok(None) };
     std::path::absolute(&text).ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok()).map(Some).ok_or_else(|| {
@@ -117,6 +123,12 @@ mod tests {
         let own = paths(&[("ORCH_CONFIG", "/x/f.toml"), ("ORCH_STATE_DIR", "/s")]).unwrap();
         assert_eq!((own.config_file.as_str(), own.state.as_str()), ("/x/f.toml", "/s"));
         assert_eq!(own.forge("shop"), "/s/forge/shop.git");
+    }
+
+    #[test]
+    fn the_state_is_the_same_wherever_one_stands() {
+        let failure = paths(&[("HOME", "/h"), ("ORCH_STATE_DIR", "state")]).unwrap_err();
+        assert_eq!((failure.exit, failure.place.as_deref()), (Exit::Settings, Some("ORCH_STATE_DIR")));
     }
 
     #[test]

@@ -33,12 +33,10 @@ impl std::fmt::Debug for Secret {
 /// Reads the secret in `file`: its first line.
 ///
 /// # Errors
-/// [`Exit::Settings`]: the file is missing, unreadable or empty, or others may read it. `setting` is the one that
-/// names the file.
-pub fn read(setting: &str, file: &Utf8Path) -> Result<Secret, Failure> {
-    let wrong = |what: String, fix: &str| {
-        Failure::new(Exit::Settings, format!("the secret of `{setting}` {what}")).at(file.as_str()).fix(fix)
-    };
+/// [`Exit::Settings`]: the file is missing, unreadable or empty, or others may read it. `name` says what it holds.
+pub fn read(name: &str, file: &Utf8Path) -> Result<Secret, Failure> {
+    let wrong =
+        |what: String, fix: &str| Failure::new(Exit::Settings, format!("{name} {what}")).at(file.as_str()).fix(fix);
     let text = std::fs::read_to_string(file)
         .map_err(|error| wrong(format!("cannot be read: {error}"), "write it there, readable by you alone"))?;
     let mode = std::fs::metadata(file).map(|m| m.permissions().mode()).unwrap_or(0);
@@ -59,7 +57,7 @@ impl Store {
     pub fn address(&self) -> Result<Option<Secret>, Failure> {
         let Some(url) = &self.url else { return Ok(None) };
         let Some(file) = &self.password_file else { return Ok(Some(url.clone())) };
-        let password = read("store.password_file", file)?;
+        let password = read("the secret of `store.password_file`", file)?;
         Ok(Some(with_password(url.reveal(), password.reveal())))
     }
 }
@@ -92,6 +90,9 @@ fn with_password(url: &str, password: &str) -> Secret {
     Secret::new(address)
 }
 
+/// As people are told of it.
+const TOKEN: &str = "the access token of the service";
+
 /// The access token of the HTTP service; made on the first call. 256 bits of which 244 are random (two UUIDs of
 /// version 4, from the system's generator), as 64 hexadecimal digits.
 ///
@@ -100,7 +101,10 @@ fn with_password(url: &str, password: &str) -> Secret {
 pub fn token(paths: &Paths) -> Result<Secret, Failure> {
     let file = paths.token();
     if file.exists() {
-        return read("the access token", &file);
+        return read(TOKEN, &file).map_err(|failure| match std::fs::metadata(&file) {
+            Ok(known) if known.len() == 0 => failure.fix("remove the file: orch up makes a new one"),
+            _ => failure,
+        });
     }
     paths::create_private(&paths.state)?;
     let failed = |error: std::io::Error| {
@@ -118,7 +122,7 @@ pub fn token(paths: &Paths) -> Result<Secret, Failure> {
     std::fs::remove_file(&fresh).map_err(failed)?;
     match linked {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
-        _ => read("the access token", &file),
+        _ => read(TOKEN, &file),
     }
 }
 
@@ -142,6 +146,16 @@ mod tests {
         let mode = |p: &Utf8Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&paths.token()), mode(&paths.state)), (0o600, 0o700));
         assert_eq!(std::fs::read_dir(&paths.state).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn an_empty_token_is_not_taken_for_one() {
+        let (_dir, paths) = folder();
+        token(&paths).unwrap();
+        std::fs::write(paths.token(), "").unwrap();
+        let failure = token(&paths).unwrap_err();
+        assert_eq!((failure.what.as_str(), failure.exit), ("the access token of the service is empty", Exit::Settings));
+        assert!(failure.fix.unwrap().contains("remove the file"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A caller for one command: the running service, or, if none runs, its API in this process. Then what people ask
 //! is decided and stored at once; whatever touches the world stays queued until `orch up`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,10 @@ use orch_engine::desk::Desk;
 use orch_web::Guard;
 
 use super::{DataLock, wire};
-use crate::client::Caller;
+use crate::client::{Caller, Here};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
-use crate::settings;
+use crate::settings::{self, Host};
 
 /// A service that is just starting or stopping holds the lock for a moment without answering.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ pub fn with_caller(
     let begun = Instant::now();
     let lock = loop {
         if let Some(caller) = Caller::running(&host.paths.state)? {
-            return command(&caller.person(Some(person)));
+            return command(&caller.person(Some(person)).standing_in(here(&host)));
         }
         if let Some(lock) = DataLock::take(&host.paths.state)? {
             break lock;
@@ -50,14 +51,57 @@ pub fn with_caller(
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
-    let wired = runtime.block_on(wire(&host, lock, env))?;
-    screen.warn("no service runs here, so nothing moves until you start one: orch up");
+    let wired = runtime.block_on(wire(&host, lock, env, false))?;
+    if !host.repositories.is_empty() {
+        screen.warn("no service runs here, so nothing moves until you start one: orch up");
+    }
     let token = uuid::Uuid::new_v4().to_string();
     let guard = Guard::new(token.clone(), person.clone());
     let router = orch_web::router(Arc::new(Desk::alone(wired.engine.clone())), guard);
-    let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person));
+    let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person)).standing_in(here(&host));
     let done = command(&caller);
     drop(caller);
     runtime.block_on(wired.close());
     done
+}
+
+/// The registered repository around the current folder, the nearest one of several.
+fn here(host: &Host) -> Option<Here> {
+    let folder = std::env::current_dir().ok()?.canonicalize().ok()?;
+    nearest(host, &folder, &|path| path.canonicalize().ok())
+}
+
+/// `real` resolves the links of a path.
+fn nearest(host: &Host, folder: &Path, real: &dyn Fn(&Path) -> Option<PathBuf>) -> Option<Here> {
+    let around = host.repositories.iter().filter_map(|entry| {
+        let path = real(entry.path.as_std_path()).filter(|path| folder.starts_with(path))?;
+        Some((path.components().count(), entry))
+    });
+    let (_, entry) = around.max_by_key(|(depth, _)| *depth)?;
+    Some(Here { id: entry.id.clone(), prefix: entry.prefix.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Paths, RepositoryEntry};
+
+    #[test]
+    fn one_stands_in_the_nearest_repository() {
+        let paths = Paths { config_file: "/c".into(), state: "/s".into() };
+        let entry = |id: &str, path: &str| RepositoryEntry {
+            id: id.to_owned(),
+            path: path.into(),
+            prefix: id.to_uppercase(),
+            agent_command: None,
+        };
+        let mut host = Host::with_defaults(paths);
+        host.repositories = vec![entry("shop", "/w/shop"), entry("web", "/w/shop/web"), entry("gone", "/gone")];
+        let real = |path: &Path| (path != Path::new("/gone")).then(|| path.to_path_buf());
+        let at = |folder: &str| nearest(&host, Path::new(folder), &real).map(|here| here.id);
+        assert_eq!(at("/w/shop").as_deref(), Some("shop"));
+        assert_eq!(at("/w/shop/web/src").as_deref(), Some("web"));
+        assert_eq!(at("/w/shopping"), None);
+        assert_eq!(at("/gone"), None);
+    }
 }

@@ -94,7 +94,7 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
         let code = crate::check::CheckKey::Code(evidence.code.clone());
         draft.facts.checks.retain(|c| c.key == code);
     }
-    if moved && !evidence.is_empty() {
+    if moved && Some(&head) != draft.facts.task.base.as_ref() {
         draft.perform(Effect::PublishBranch { task: id, branch, was, head });
     }
 }

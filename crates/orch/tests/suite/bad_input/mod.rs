@@ -108,6 +108,30 @@ rows! {
     enormous_title
     right_to_left_title
     title_with_control_characters
+    title_that_is_too_short
+    a_description_that_is_missing
+    a_description_that_is_no_text
+    usage_as_json
+    pause_of_nothing
+    a_priority_that_is_no_number
+    a_task_that_is_unknown
+    an_id_that_is_none
+    a_repository_that_is_unknown
+    approval_of_what_asks_for_none
+    confirmation_of_what_asks_for_none
+    one_of_two_repositories
+    the_repository_one_stands_in
+    following_without_a_service
+    a_backup_over_a_file
+    a_backup_into_nowhere
+    a_state_folder_that_is_relative
+    a_database_that_is_none
+    a_service_file_that_is_broken
+    a_service_file_that_outlived_its_service
+    a_token_that_is_empty
+    a_repository_that_was_moved
+    an_address_of_another_machine
+    settings_that_the_line_does_not_see
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! `orch confirm`.
+
+use clap::Args;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Confirm the production deploy that a task waits for.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch confirm SHOP-003")]
+pub struct ConfirmArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    pub id: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &ConfirmArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_task(&args.id, &CommandRequest::ConfirmDeploy, caller, screen)
+}
