@@ -34,6 +34,8 @@ pub struct Limits {
     pub answer_within: Duration,
     /// Pause before what failed in passing is tried again; it doubles from try to try.
     pub first_retry: Duration,
+    /// Between two looks for room on a full host.
+    pub look_for_room: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             sweep_every: Duration::from_secs(60),
             answer_within: Duration::from_secs(10),
             first_retry: Duration::from_secs(1),
+            look_for_room: Duration::from_secs(30),
         }
     }
 }

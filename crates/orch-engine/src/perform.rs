@@ -43,6 +43,8 @@ pub(crate) enum PerformError {
     Passing(String),
     /// Do not.
     Lasting(String),
+    /// The host has no room: wait as long as that takes.
+    NoRoom(String),
     /// Half of it was done. Trying again may do the rest; the event says what stands without it.
     Half {
         /// Why not all of it.
@@ -58,7 +60,7 @@ impl PerformError {
     /// For people.
     pub fn words(self) -> String {
         match self {
-            Self::Passing(text) | Self::Lasting(text) => text,
+            Self::Passing(text) | Self::Lasting(text) | Self::NoRoom(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
         }
@@ -133,6 +135,12 @@ impl Engine {
                 return Ok(());
             }
             Err(PerformError::Store(error)) => return Err(error),
+            Err(PerformError::NoRoom(error)) => {
+                tracing::warn!(effect = effect.kind(), %error, "waits for room");
+                let pause = i64::try_from(self.limits.look_for_room.as_millis()).unwrap_or(i64::MAX);
+                let due = self.store.now().await?.plus_ms(pause);
+                return self.finish(work, Finished::Again { due, error }).await;
+            }
             Err(PerformError::Half { error, event }) => {
                 let passing = !matches!(*error, PerformError::Lasting(_));
                 (error.words(), passing, Some(event))

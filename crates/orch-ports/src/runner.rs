@@ -51,6 +51,12 @@ pub struct RunReport {
 
 /// Where runs live.
 pub trait Runner: Send + Sync {
+    /// Whether the host has room for another run: enough free disk (X16).
+    ///
+    /// # Errors
+    /// What is short, in words for people. That passes by itself, or when somebody makes room; it is no failure of
+    /// the run.
+    fn room(&self) -> Result<(), String>;
     /// Launch the run unless it was launched before. Returns when its supervisor holds it.
     fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError>;
     /// Was a run of this name ever launched?

@@ -10,7 +10,7 @@ use crate::init::{self, file_failure};
 use crate::screen::{Screen, Style};
 use crate::settings;
 
-/// The line of a repository: its stages, gates and edges.
+/// Draw or check the line of a repository: its stages, gates and edges.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch pipeline show\n  orch pipeline show --repo shop\n  \
     orch pipeline check .orch/pipeline.toml")]

@@ -135,7 +135,7 @@ async fn serve(
     } else {
         let name = screen.styled(Style::Strong, "orch");
         screen.line(&format!("{name} is up at {url} for {}", names(host)));
-        screen.line("Ctrl-C stops the service; agents at work go on and are met again at the next start.");
+        screen.line("Ctrl-C stops it; agents at work go on and are met again at the next start.");
     }
     let look = source_warnings(host, env);
     let shown = screen.clone();
@@ -240,7 +240,8 @@ async fn again(interrupt: &mut Signal, wanted: bool) {
 /// Ctrl-C twice: the runs are stopped too; their tasks start them again when the service comes back.
 async fn stop_runs(desk: &Desk, screen: &Screen) -> Result<(), Failure> {
     let stopped = desk.stop_runs().await.map_err(crate::wiring::store_failure)?;
-    screen.line(&format!("asked {stopped} run(s) to stop; their supervisors make sure"));
+    let runs = if stopped == 1 { "1 run".to_owned() } else { format!("{stopped} runs") };
+    screen.line(&format!("asked {runs} to stop; their supervisors make sure"));
     Ok(())
 }
 

@@ -137,7 +137,11 @@ pub async fn wire(
     }
     let supervisor = std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
-    let runner = HostRunner { root: host.paths.runs().into(), supervisor };
+    let runner = HostRunner {
+        root: host.paths.runs().into(),
+        supervisor,
+        free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
+    };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let engine = Engine::new(store, Arc::new(runner), houses, policy(host), limits, owner);

@@ -140,6 +140,7 @@ impl Audit {
     }
 }
 
+/// A run directory may keep the hidden file of a writer that was killed: it goes when the directory goes.
 fn unfinished(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let ends = [".unfinished", ".new", ".lock", ".tmp", "-journal", "service.json"];

@@ -121,15 +121,15 @@ impl Reader {
             Some(resumed) => self.begun.remove(&thread)? + resumed.split_once("resumed>")?.1,
             None => rest.to_owned(),
         };
+        if let Some(arguments) = whole.strip_prefix("execve(") {
+            self.programs.insert(thread, words(arguments));
+            return None;
+        }
         if let Some(begun) = whole.strip_suffix("<unfinished ...>") {
             self.begun.insert(thread, begun.to_owned());
             return None;
         }
         let (call, arguments) = whole.split_once('(')?;
-        if call == "execve" {
-            self.programs.insert(thread, words(arguments));
-            return None;
-        }
         let (kind, _, _) = KINDS.iter().find(|(_, _, calls)| calls.contains(&call))?;
         let (arguments, result) = arguments.rsplit_once(" = ")?;
         // `= 7 (DELAYED)`; waiting without a child that ended gives 0.
@@ -292,7 +292,7 @@ mod tests {
 7 fsync(12</s/state/orch.db>)             = 0 (DELAYED)
 7 clone3({flags=CLONE_VM|CLONE_THREAD, exit_signal=0} => {parent_tid=[8]}, 88) = 8 (DELAYED)
 8 clone3({flags=CLONE_VM|CLONE_VFORK, exit_signal=SIGCHLD}, 88 <unfinished ...>
-9 execve("/usr/bin/git", ["/usr/bin/git", "-c", "a=b", "fetch", "/a/b/c/d/e"], 0x1 /* 3 vars */ <detached ...>
+9 execve("/usr/bin/git", ["/usr/bin/git", "-c", "a=b", "fetch", "/a/b/c/d/e"], 0x1 /* 3 vars */ <unfinished ...>
 7 fdatasync(13</s/state/orch.db-wal> <unfinished ...>
 8 <... clone3 resumed>) = 9 (DELAYED)
 7 <... fdatasync resumed>) = 0 (DELAYED)

@@ -64,6 +64,7 @@ fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt
                 ..Performed::event(ended(RunEnd::Stopped, None, None, None))
             });
         }
+        runner.room().map_err(PerformError::NoRoom)?;
         runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
     }
     let report = runner.wait(&name)?;

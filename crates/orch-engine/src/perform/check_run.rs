@@ -6,7 +6,7 @@ use orch_rules::check::CheckOutcome;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 
-use super::{PerformResult, Performed, blocking};
+use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
 use crate::house::{House, REPOSITORY_FILE};
 
@@ -47,6 +47,7 @@ impl Engine {
             for round in 1..=MOST_LOST {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
+                    runner.room().map_err(PerformError::NoRoom)?;
                     house.forge.checkout(&commit, &folder)?;
                     runner.ensure(&order(&house, &run, &command, &folder, timeout))?;
                 }

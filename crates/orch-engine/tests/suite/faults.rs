@@ -43,6 +43,20 @@ async fn a_port_that_breaks_down_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_host_is_waited_for_however_long_it_takes() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    // More often than an effect is tried before it is given up.
+    for _ in 0..20 {
+        process.runner.faults.fail_next("room", Fault::Passing("the disk is full".to_owned()));
+    }
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0), "waiting for room is no retry");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_breaks_down_does_not_keep_its_row() {
     let world = World::new().await;
     let process = world.start("p1");

@@ -190,6 +190,7 @@ impl World {
             sweep_every: Duration::from_secs(3600),
             answer_within: PATIENCE,
             first_retry: Duration::from_millis(5),
+            look_for_room: Duration::from_millis(1),
             ..Limits::default()
         };
         let (policy, processes) = (Policy::default(), Mutex::default());

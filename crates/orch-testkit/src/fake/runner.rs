@@ -169,6 +169,10 @@ impl FakeRunner {
 }
 
 impl Runner for FakeRunner {
+    fn room(&self) -> Result<(), String> {
+        self.faults.enter("room").map_err(|fault| told(fault).0)
+    }
+
     fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
         self.faults.enter("ensure").map_err(told)?;
         let new = {

@@ -13,6 +13,8 @@ pub struct HostRunner {
     pub root: PathBuf,
     /// Run as `program supervise <directory>`.
     pub supervisor: PathBuf,
+    /// Bytes of free disk below which nothing starts; 0 switches the floor off.
+    pub free_disk_floor_bytes: u64,
 }
 
 /// A finish command commits; that takes moments.
@@ -25,6 +27,24 @@ impl HostRunner {
 }
 
 impl Runner for HostRunner {
+    fn room(&self) -> Result<(), String> {
+        if self.free_disk_floor_bytes == 0 {
+            return Ok(());
+        }
+        // What cannot be asked is no reason to stop the line.
+        let Ok(disk) = rustix::fs::statvfs(&self.root) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free >= self.free_disk_floor_bytes {
+            return Ok(());
+        }
+        Err(format!(
+            "only {} MB of disk are free at {}, the floor is {} MB; make room, or lower limits.free_disk_floor_mb",
+            free / 1_000_000,
+            self.root.display(),
+            self.free_disk_floor_bytes / 1_000_000
+        ))
+    }
+
     fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
         std::fs::create_dir_all(&self.root)
             .map_err(|e| RunnerError(format!("cannot make {}: {e}", self.root.display())))?;

@@ -38,7 +38,7 @@ impl Bench {
 impl RunnerBench for Bench {
     type Runner = HostRunner;
     fn runner(&self) -> HostRunner {
-        HostRunner { root: self.folder.path().join("runs"), supervisor: supervisor() }
+        HostRunner { root: self.folder.path().join("runs"), supervisor: supervisor(), free_disk_floor_bytes: 0 }
     }
     fn order(&self, name: &str, does: Does) -> RunOrder {
         let path = |what| self.file(name, what).to_str().unwrap().to_owned();
@@ -130,4 +130,18 @@ fn a_run_that_cannot_be_read_counts_as_launched() {
     std::fs::write(folder.join("spec.json"), "{\"version\": 999}").unwrap();
     assert!(bench.runner().exists("r"), "its agent may be at work");
     assert!(bench.runner().wait("r").is_err());
+}
+
+#[test]
+fn below_the_floor_of_free_disk_there_is_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let runner = |floor| HostRunner {
+        root: folder.path().to_owned(),
+        supervisor: "/bin/false".into(),
+        free_disk_floor_bytes: floor,
+    };
+    assert_eq!(runner(0).room(), Ok(()));
+    assert_eq!(runner(1).room(), Ok(()));
+    let short = runner(u64::MAX).room().unwrap_err();
+    assert!(short.contains("free_disk_floor_mb") && short.contains("MB"), "{short}");
 }

@@ -73,7 +73,7 @@ pub fn lines(
     if list.tasks.is_empty() {
         lines.extend(empty(repositories, all, screen));
     } else {
-        lines.push(summary(&list.tasks, screen));
+        lines.extend(summary(&list.tasks, screen));
     }
     lines
 }
@@ -131,7 +131,7 @@ fn group(stage: &str, tasks: &[&TaskView], screen: &Screen, now: Timestamp) -> V
     lines
 }
 
-fn summary(tasks: &[TaskView], screen: &Screen) -> String {
+fn summary(tasks: &[TaskView], screen: &Screen) -> Vec<String> {
     let count = |mark: Mark| tasks.iter().filter(|task| Mark::of(task) == mark).count();
     let parts = [
         (count(Mark::Asks), "wait for you"),
@@ -152,7 +152,8 @@ fn summary(tasks: &[TaskView], screen: &Screen) -> String {
             }
         })
         .collect();
-    screen.styled(Style::Faint, &words.join(" · "))
+    let lines = wrap(&words.join(" · "), screen.width());
+    lines.iter().map(|line| screen.styled(Style::Faint, line)).collect()
 }
 
 fn empty(repositories: &[RepositoryView], all: bool, screen: &Screen) -> Vec<String> {

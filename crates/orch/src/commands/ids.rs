@@ -56,12 +56,23 @@ pub fn repository(named: Option<&str>, caller: &Caller) -> Result<String, Failur
     if let Some(named) = named {
         return Ok(named.to_owned());
     }
-    if let Some(here) = caller.here() {
-        return Ok(here.id.clone());
-    }
     let known: RepositoryList = caller.read(REPOSITORIES)?;
     let ids: Vec<&str> = known.repositories.iter().map(|repository| repository.id.as_str()).collect();
-    match ids.as_slice() {
+    one_of(caller.here().map(|here| here.id.as_str()), &ids)
+}
+
+fn one_of(here: Option<&str>, known: &[&str]) -> Result<String, Failure> {
+    if let Some(here) = here {
+        if known.contains(&here) {
+            return Ok(here.to_owned());
+        }
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("the running service does not know the repository {here} yet"),
+        )
+        .fix("it reads the host file at its start: stop it, then orch up"));
+    }
+    match known {
         [only] => Ok((*only).to_owned()),
         [] => Err(Failure::new(Exit::NotFound, "there is no repository yet")
             .fix("run orch init in the repository that orch is to work on")),
@@ -86,6 +97,16 @@ mod tests {
         assert_eq!(short(Some("gone"), &["SHOP"]), Ok("GONE-001".to_owned()));
         assert_eq!(short(None, &["SHOP", "SHOP"]), Ok("SHOP-001".to_owned()));
         assert_eq!(full(Some("ET"), 1234, Vec::new()).unwrap(), "ET-1234");
+    }
+
+    #[test]
+    fn where_one_stands_is_what_is_meant() {
+        let one_of = |here, known: &[&str]| one_of(here, known).map_err(|failure| failure.exit);
+        assert_eq!(one_of(Some("b"), &["a", "b"]), Ok("b".to_owned()));
+        assert_eq!(one_of(Some("new"), &["a"]), Err(Exit::NotFound));
+        assert_eq!(one_of(None, &["a"]), Ok("a".to_owned()));
+        assert_eq!(one_of(None, &["a", "b"]), Err(Exit::Usage));
+        assert_eq!(one_of(None, &[]), Err(Exit::NotFound));
     }
 
     #[test]

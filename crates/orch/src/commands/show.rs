@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use orch_web::view::{AttemptView, CheckView, TaskDetailView};
 
 use super::ids;
-use super::text::{Mark, between, clean, fit, models, pad, short, since, usage, usage_short, utc, width, wrap};
+use super::text::{
+    Mark, between, clean, fit, models, pad, short, since, usage, usage_short, utc, width, with_short_commits, wrap,
+};
 use crate::client::{Caller, encoded};
 use crate::exit::Failure;
 use crate::screen::{Screen, Style, printable};
@@ -291,7 +293,9 @@ fn timeline(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
         let at = screen.styled(Style::Faint, &utc(&line.at));
         let by = pad(&fit(&clean(&line.by), by_width), by_width);
         let indent = 2 + 19 + 2 + by_width + 2;
-        for (index, part) in wrap(&clean(&line.text), screen.width().saturating_sub(indent)).iter().enumerate() {
+        for (index, part) in
+            wrap(&with_short_commits(&line.text), screen.width().saturating_sub(indent)).iter().enumerate()
+        {
             lines.push(match index {
                 0 => format!("  {at}  {by}  {part}"),
                 _ => format!("{}{part}", " ".repeat(indent)),

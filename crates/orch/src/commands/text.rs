@@ -132,6 +132,13 @@ pub fn utc(at: &str) -> String {
     }
 }
 
+/// One line in which commits are named by their beginnings.
+pub fn with_short_commits(text: &str) -> String {
+    let is_commit = |word: &str| word.len() == 40 && word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let words = text.split_whitespace().map(|word| if is_commit(word) { short(word) } else { clean(word) });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The beginning of a commit's name.
 pub fn short(commit: &str) -> String {
     clean(commit.get(..10).unwrap_or(commit))
@@ -262,6 +269,10 @@ mod tests {
         assert_eq!(wrap("do it: orch stop A-1, or wait", 14), ["do it:", "orch stop A-1,", "or wait"]);
         assert_eq!(wrap("orch stop A-1", 9), ["orch stop", "A-1"]);
         assert_eq!(width("\u{1b}[32mok\u{1b}[0m日"), 4);
+        assert_eq!(
+            with_short_commits("lands e3578d06f42190ab4765baf9297847e104ead673 \u{1b}[2J now"),
+            "lands e3578d06f4 \\u{1b}[2J now"
+        );
         assert_eq!(clean(" a\n\tb\u{1b}[2J "), "a b\\u{1b}[2J");
     }
 

@@ -102,11 +102,20 @@ pub struct Limits {
     pub run_deadline_minutes: u32,
     /// Minutes without output after which a run is stopped.
     pub run_stall_minutes: u32,
+    /// Megabytes (10^6 bytes) of free disk below which nothing starts; 0 switches the floor off.
+    pub free_disk_floor_mb: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_runs: 2, max_checks: 1, title_max: 200, run_deadline_minutes: 60, run_stall_minutes: 15 }
+        Self {
+            max_runs: 2,
+            max_checks: 1,
+            title_max: 200,
+            run_deadline_minutes: 60,
+            run_stall_minutes: 15,
+            free_disk_floor_mb: 512,
+        }
     }
 }
 

@@ -182,6 +182,16 @@ pub const HOST: &[Key<Host>] = &[
         get: |h| Some(h.limits.run_stall_minutes.to_string()),
     },
     Key {
+        section: "limits",
+        name: "free_disk_floor_mb",
+        variable: tuning("ORCH_FREE_DISK_FLOOR_MB"),
+        kind: Kind::Number(0, 1_000_000_000),
+        required: false,
+        doc: "Megabytes of free disk below which nothing starts; 0 switches the floor off.",
+        set: |h, v| h.limits.free_disk_floor_mb = u64::from(narrow(v)),
+        get: |h| Some(h.limits.free_disk_floor_mb.to_string()),
+    },
+    Key {
         section: "switches",
         name: "dependencies",
         variable: tuning("ORCH_TASK_DEPS_ENABLED"),

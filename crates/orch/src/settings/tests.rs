@@ -83,6 +83,7 @@ fn everything_can_be_set() {
         title_max = 80
         run_deadline_minutes = 5
         run_stall_minutes = 4
+        free_disk_floor_mb = 0
         [switches]
         dependencies = false
         serial = false
@@ -107,7 +108,10 @@ fn everything_can_be_set() {
     .unwrap();
     assert_eq!((host.service.port, host.service.listen.to_string().as_str()), (9000, "::1"));
     assert_eq!((host.limits.max_runs, host.limits.max_checks, host.limits.title_max), (7, 3, 80));
-    assert_eq!((host.limits.run_deadline_minutes, host.limits.run_stall_minutes), (5, 4));
+    assert_eq!(
+        (host.limits.run_deadline_minutes, host.limits.run_stall_minutes, host.limits.free_disk_floor_mb),
+        (5, 4, 0)
+    );
     assert!(!host.switches.dependencies && !host.switches.serial && !host.switches.stop);
     let (shop, tool) = (host.repository("shop").unwrap(), host.repository("tool").unwrap());
     let command = |repository, role| host.agent(repository, role).unwrap().command;

@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(feature = "demo")]
 mod carried;
 #[cfg(feature = "demo")]
+mod crash;
+#[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "demo")]
 mod line;
