@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::life::Service;
+use super::life::Api;
 use crate::process;
 use crate::sandbox::Sandbox;
 
@@ -47,7 +47,7 @@ impl Audit {
     ///
     /// # Errors
     /// If the service does not answer.
-    pub fn answers(&mut self, service: &Service<'_>, task: &Value, outcomes: &[&str]) -> Result<()> {
+    pub fn answers(&mut self, service: &Api<'_>, task: &Value, outcomes: &[&str]) -> Result<()> {
         let list = |name: &str| task[name].as_array().map_or(&[][..], Vec::as_slice);
         self.same("stage", &task["stage"].as_str(), &Some("done"));
         self.same("retries", &task["retries"].as_u64(), &Some(0));

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::audit::{self, Audit, TEST};
-use super::life::{LIMIT, Order, Service, lived};
+use super::life::{Api, LIMIT, Order, lived};
 use super::trace::{End, Point, Seen};
 use crate::interrupt;
 use crate::sandbox::{NO_WORK, Sandbox};
@@ -62,7 +62,7 @@ pub fn of_a_supervisor(binary: &Path) -> Result<Outcome> {
     let sandbox = sandbox(binary, HELD)?;
     audited(sandbox, ONE_LOST, |sandbox, order| {
         let running = sandbox.up()?;
-        order.place(&Service::new(&running, sandbox))?;
+        order.place(&Api::new(&running, sandbox))?;
         let start = Instant::now();
         while !sandbox.path("held").is_dir() {
             anyhow::ensure!(start.elapsed() < LIMIT && !interrupt::happened(), "no developer came to work");
@@ -75,7 +75,7 @@ pub fn of_a_supervisor(binary: &Path) -> Result<Outcome> {
         let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw).context("not a process number")?;
         kill_process(pid, Signal::KILL).context("the supervisor was gone")?;
         let id = order.id.clone().context("no task")?;
-        Service::new(&running, sandbox).until_ended(&id)?;
+        Api::new(&running, sandbox).until_ended(&id)?;
         Ok(Vec::new())
     })
 }
@@ -110,7 +110,7 @@ fn audited(
 
 fn in_peace(sandbox: &Sandbox, order: &mut Order, outcomes: &[&str], audit: &mut Audit) -> Result<Value> {
     let running = sandbox.up().context("it does not start again")?;
-    let service = Service::new(&running, sandbox);
+    let service = Api::new(&running, sandbox);
     order.place(&service)?;
     let id = order.id.clone().context("the accepted task has no id")?;
     let task = service.until_ended(&id)?;

@@ -36,7 +36,7 @@ impl Order {
     ///
     /// # Errors
     /// If nobody knows what became of it, or it was refused, or became another task.
-    pub fn place(&mut self, service: &Service<'_>) -> Result<()> {
+    pub fn place(&mut self, service: &Api<'_>) -> Result<()> {
         let body = json!({"title": "No work"});
         let request = Request { path: "/api/v1/tasks", body: Some(&body), key: Some(&self.key) };
         let (status, answer) = service.ask(&request)?;
@@ -50,13 +50,13 @@ impl Order {
     }
 }
 
-/// A service that answers, or did a moment ago.
-pub struct Service<'a> {
+/// What a running service answers to.
+pub struct Api<'a> {
     running: &'a Running,
     sandbox: &'a Sandbox,
 }
 
-impl<'a> Service<'a> {
+impl<'a> Api<'a> {
     /// Of this sandbox.
     pub fn new(running: &'a Running, sandbox: &'a Sandbox) -> Self {
         Self { running, sandbox }
@@ -141,7 +141,7 @@ pub fn lived(sandbox: &Sandbox, order: &mut Order, end: End) -> Result<Seen> {
 fn until_it_rests(sandbox: &Sandbox, order: &mut Order, running: &mut Running) {
     let start = Instant::now();
     while !running.ended() && start.elapsed() < LIMIT && !interrupt::happened() {
-        let service = Service::new(running, sandbox);
+        let service = Api::new(running, sandbox);
         match &order.id {
             Some(id) if matches!(service.ended(id), Ok(Some(_))) => return,
             Some(_) => {}

@@ -8,8 +8,8 @@ use orch_web::view::{AnswerView, CommandRequest, NewTaskRequest, TaskDetailView,
 
 use super::events::{Event, Events};
 use super::folder::Folder;
-use super::service::Service;
 use super::terminal::Terminal;
+use super::up_process::UpProcess;
 use super::{Trouble, picture};
 use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
@@ -124,7 +124,7 @@ impl Journey {
     /// [`Trouble::Interrupted`]; [`Trouble::Failed`] if the service ends or it takes too long.
     pub fn watch(
         &mut self,
-        service: &mut Service,
+        service: &mut UpProcess,
         events: &Events,
         terminal: &mut Terminal,
         screen: &Screen,

@@ -3,7 +3,7 @@
 //! | room | idea |
 //! |---|---|
 //! | [`folder`] | the throw-away folder: project, settings, script |
-//! | [`service`] | this program once more, as `orch up` |
+//! | [`up_process`] | this program once more, as `orch up` |
 //! | [`events`] | what may happen while one waits: Ctrl-C, a line from the person, words of the service |
 //! | [`journey`] | opening the issues, watching them, answering what they ask |
 //! | [`picture`] | the journey as lines of text |
@@ -17,8 +17,8 @@ mod folder;
 mod journey;
 mod picture;
 mod report;
-mod service;
 mod terminal;
+mod up_process;
 
 use std::time::Instant;
 
@@ -30,8 +30,8 @@ use crate::screen::Screen;
 use events::Events;
 use folder::Folder;
 use journey::{Approval, Journey};
-use service::Service;
 use terminal::Terminal;
+use up_process::UpProcess;
 
 /// See it work: two issues, carried to main in a throw-away repository.
 #[derive(Debug, Clone, Args)]
@@ -111,7 +111,7 @@ fn carry(
     let issues = orch_testkit::sample::demo_issues();
     terminal.say(&closing::greeting(screen, issues.len()));
     let base = folder.furnish(&issues)?;
-    let mut service = Service::start(folder, events)?;
+    let mut service = UpProcess::start(folder, events)?;
     let approval = match (args.manual, screen.is_interactive()) {
         (false, _) => Approval::ByDemo,
         (true, true) => Approval::Asked,

@@ -82,8 +82,8 @@ impl Carried {
     }
 
     /// Starts the service.
-    pub fn up(&self) -> Service {
-        Service(self.world.start(&self.repository, &[]).unwrap())
+    pub fn up(&self) -> Up {
+        Up(self.world.start(&self.repository, &[]).unwrap())
     }
 
     /// Runs the command in the repository; it must succeed.
@@ -161,9 +161,9 @@ pub fn world() -> World {
 }
 
 /// A running service.
-pub struct Service(pub Running);
+pub struct Up(pub Running);
 
-impl Service {
+impl Up {
     /// Opens a task that starts at once; its id.
     pub fn open(&self, title: &str) -> String {
         self.open_with(title, json!({}))

@@ -4,7 +4,7 @@ use orch_testkit::sample::{TEST_COMMAND, demo_issues, script as of_issues};
 use orch_testkit::scripted_agent::Script;
 use serde_json::Value;
 
-use super::carried::{Carried, Service, attempts_of, eventually, script, summary, waits};
+use super::carried::{Carried, Up, attempts_of, eventually, script, summary, waits};
 
 /// How the service ends.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ enum End {
     Asked,
 }
 
-fn end(service: Service, how: End) {
+fn end(service: Up, how: End) {
     match how {
         End::Killed => assert!(!service.0.kill().unwrap().success()),
         End::Asked => assert!(service.0.stop().unwrap().success()),
@@ -80,12 +80,12 @@ fn an_agent_ends_alone(how: End) {
     ended_once(&service, &carried, &id, &task);
 }
 
-fn at_work(service: &Service, id: &str) -> bool {
+fn at_work(service: &Up, id: &str) -> bool {
     let task = service.task(id);
     task["stage"] == "development" && waits(&task, "agent")
 }
 
-fn ended_once(service: &Service, carried: &Carried, id: &str, task: &Value) {
+fn ended_once(service: &Up, carried: &Carried, id: &str, task: &Value) {
     let developers = attempts_of(task, "developer");
     assert_eq!(developers.len(), 1, "{}", summary(task));
     assert_eq!(developers[0]["outcome"], "completed");
@@ -159,7 +159,7 @@ fn killed_at_every_stage_both_land_once() {
     }
 }
 
-fn approve_if_asked(service: &Service, id: &str) {
+fn approve_if_asked(service: &Up, id: &str) {
     if waits(&service.task(id), "human") {
         // Stored before a crash, it counts after it: then there is nothing left to approve.
         let path = format!("/api/v1/tasks/{id}/commands");

@@ -22,13 +22,13 @@ const GRACE: Duration = Duration::from_secs(15);
 const BREATH: Duration = Duration::from_millis(20);
 
 /// The running service. Dropped: it is stopped.
-pub struct Service {
+pub struct UpProcess {
     child: Child,
     state: Utf8PathBuf,
     log: Utf8PathBuf,
 }
 
-impl Service {
+impl UpProcess {
     /// Starts it on a free port and returns once it answers.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for UpProcess {
     fn drop(&mut self) {
         self.stop();
     }
