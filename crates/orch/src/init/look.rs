@@ -159,7 +159,8 @@ pub fn git_failure(error: Error) -> Failure {
         Error::BadName(_) | Error::BadPath { .. } | Error::RemoteTaken { .. } => {
             Failure::new(Exit::Repository, error.to_string())
         }
-        _ => Failure::new(Exit::Failed, error.to_string()),
+        _ => Failure::new(Exit::Failed, error.to_string())
+            .fix("mend what git names (is the disk full, may this user write there?), then try again"),
     }
 }
 

@@ -117,8 +117,12 @@ pub fn token(paths: &Paths) -> Result<Secret, Failure> {
     // Written beside and renamed, so that it is whole or absent; always beside under the same name, so that a crash
     // leaves no secret behind that the next start does not take away.
     let fresh = paths.state.join("token.unfinished");
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
     let mut open = std::fs::OpenOptions::new();
-    open.write(true).create(true).truncate(true).mode(0o600);
+    open.write(true).create_new(true).mode(0o600);
     open.open(&fresh).and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all())).map_err(failed)?;
     std::fs::rename(&fresh, &file).map_err(failed)?;
     read(TOKEN, &file)
