@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptNumber, CodeId, CommitId, PatchId, StageId, TaskId, Timestamp};
+use crate::path_pattern::any_matches;
 use crate::pipeline::Role;
 
 /// One try.
@@ -93,11 +94,67 @@ pub struct Evidence {
     pub changed: Vec<String>,
     /// How many there were in all.
     pub changed_total: u32,
+    /// What the task's whole change touches of the base branch's protected paths; `None` if which paths are protected
+    /// could not be found out, and in rows from before this was looked at. Unknown never passes.
+    #[serde(default)]
+    pub protected: Option<ProtectedPaths>,
+    /// Tests that this attempt deleted or took lines from, deleted ones first; at most [`Evidence::WEAKENED_KEPT`].
+    #[serde(default)]
+    pub weakened: Vec<WeakenedTest>,
+    /// How many there were in all.
+    #[serde(default)]
+    pub weakened_total: u32,
+}
+
+/// The protected paths that a task's whole change touches, its own documents left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectedPaths {
+    /// Sorted; at most [`Evidence::PATHS_KEPT`].
+    pub paths: Vec<String>,
+    /// How many there are in all.
+    pub total: u32,
+}
+
+impl ProtectedPaths {
+    /// Those of a change's paths that match one of the patterns ([`crate::path_pattern`]).
+    pub fn touched(patch_paths: &[String], patterns: &[String]) -> Self {
+        let mut paths: Vec<String> = patch_paths.iter().filter(|path| any_matches(patterns, path)).cloned().collect();
+        paths.sort();
+        paths.dedup();
+        let total = u32::try_from(paths.len()).unwrap_or(u32::MAX);
+        paths.truncate(Evidence::PATHS_KEPT);
+        Self { paths, total }
+    }
+}
+
+/// A test file that was deleted, or that lost lines. Reported to people; it never decides alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeakenedTest {
+    /// From the top of the repository.
+    pub path: String,
+    /// It is gone.
+    pub deleted: bool,
+    /// Lines it lost, a changed line included.
+    pub removed_lines: u32,
+    /// The change as a unified diff, cut to [`Evidence::DIFF_BYTES`].
+    pub diff: String,
+}
+
+impl WeakenedTest {
+    /// For people: `tests/sum.rs is deleted (12 lines)`, `tests/sum.rs lost 3 lines`.
+    pub fn sentence(&self) -> String {
+        let lines = if self.removed_lines == 1 { "1 line".to_owned() } else { format!("{} lines", self.removed_lines) };
+        if self.deleted { format!("{} is deleted ({lines})", self.path) } else { format!("{} lost {lines}", self.path) }
+    }
 }
 
 impl Evidence {
     /// How many changed paths are kept in the row.
     pub const PATHS_KEPT: usize = 200;
+    /// How many weakened tests are kept in the row.
+    pub const WEAKENED_KEPT: usize = 20;
+    /// Bytes of a weakened test's diff that are kept.
+    pub const DIFF_BYTES: usize = 2048;
     /// Neither a commit nor a document: an empty delivery.
     pub fn is_empty(&self) -> bool {
         self.head == self.start
@@ -105,6 +162,16 @@ impl Evidence {
     /// A document this attempt wrote, by its path relative to the documents folder.
     pub fn document(&self, path: &str) -> Option<&DocumentFact> {
         self.documents.iter().find(|d| d.path == path)
+    }
+    /// One sentence per weakened test, for the question a human is asked; the diffs stand in the attempt.
+    pub fn weakened_sentences(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.weakened.iter().map(|test| format!("weakened test: {}", test.sentence())).collect();
+        let kept = u32::try_from(self.weakened.len()).unwrap_or(u32::MAX);
+        if self.weakened_total > kept {
+            lines.push(format!("and {} more weakened tests", self.weakened_total - kept));
+        }
+        lines
     }
 }
 

@@ -14,6 +14,8 @@ pub enum EpisodeKind {
     Questions,
     /// Confirm the production deploy (A13).
     ConfirmDeploy,
+    /// Grant a change to protected paths: exactly these paths in exactly this patch (X13).
+    ProtectedPaths,
 }
 
 /// How an episode ended. One answer closes it.
@@ -44,7 +46,8 @@ pub struct Episode {
     pub visit: u32,
     /// What the question is about: the key of the revision shown to the human.
     pub about: String,
-    /// Questions to answer, for [`EpisodeKind::Questions`].
+    /// Questions to answer, for [`EpisodeKind::Questions`]; the paths, for [`EpisodeKind::ProtectedPaths`]; with that
+    /// and [`EpisodeKind::Approval`] also which tests were weakened.
     pub questions: Vec<String>,
     /// Tracker status that stood when it opened; that status standing on is no answer.
     pub status_at_opening: Option<String>,

@@ -27,7 +27,8 @@ pub struct TaskFacts {
     pub lost_in_visit: u32,
     /// Checks that bear the key of the present head or candidate, and any still running; newest last.
     pub checks: Vec<Check>,
-    /// Episodes of the present visit, and any open one; oldest first.
+    /// Episodes of the present visit, any open one, and every one about protected paths, whose answer holds beyond its
+    /// visit; oldest first.
     pub episodes: Vec<Episode>,
     /// What it waits for.
     pub dependencies: Dependencies,

@@ -18,10 +18,12 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
 /// Every key of the file as `section.key`.
-pub const KEYS: [&str; 7] = [
+pub const KEYS: [&str; 9] = [
     "repository.base_branch",
     "check.command",
     "check.timeout_seconds",
+    "check.from_base",
+    "protect.paths",
     "line.serial",
     "line.pipeline",
     "commit.name",
@@ -38,6 +40,12 @@ pub struct RepositoryFile {
     pub check_command: Option<String>,
     /// `[check] timeout_seconds`, within [`TIMEOUT_SECONDS`]. Default 1800.
     pub check_timeout_seconds: u32,
+    /// `[check] from_base`: patterns ([`crate::path_pattern`]) of files that a check takes from the base branch instead
+    /// of the commit it tests. Default none.
+    pub check_from_base: Vec<String>,
+    /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13). Default
+    /// `.orch/**`.
+    pub protect_paths: Vec<String>,
     /// `[line] serial`: one task at a time, first in, first out (K). Default false.
     pub serial: bool,
     /// `[line] pipeline`: path of the pipeline file in the repository. Default `.orch/pipeline.toml`; the built-in
@@ -55,6 +63,8 @@ impl Default for RepositoryFile {
             base_branch: "main".to_owned(),
             check_command: None,
             check_timeout_seconds: 1800,
+            check_from_base: Vec::new(),
+            protect_paths: vec![".orch/**".to_owned()],
             serial: false,
             pipeline: ".orch/pipeline.toml".to_owned(),
             commit_name: "Orchestrion".to_owned(),
@@ -79,6 +89,11 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let mut table = root.table(&mut problems, "check");
     let check_command = value(&mut problems, &mut table, "command", command_fault);
     let timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
+    let check_from_base = patterns(&mut problems, &mut table, "from_base");
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "protect");
+    let protect_paths = patterns(&mut problems, &mut table, "paths");
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "line");
@@ -99,6 +114,8 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         base_branch: base_branch.unwrap_or(default.base_branch),
         check_command,
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
+        check_from_base: check_from_base.unwrap_or(default.check_from_base),
+        protect_paths: protect_paths.unwrap_or(default.protect_paths),
         serial: serial.unwrap_or(default.serial),
         pipeline: pipeline.unwrap_or(default.pipeline),
         commit_name: commit_name.unwrap_or(default.commit_name),
@@ -129,6 +146,24 @@ fn value(
         return None;
     }
     Some(text.to_owned())
+}
+
+/// A list of patterns, each a path in which `*` and `**` may stand.
+fn patterns(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let path = table.key_path(key);
+    let listed = table.texts(problems, key)?;
+    let mut usable = Vec::new();
+    for spelled in listed {
+        let text = spelled.get_ref().trim();
+        match path_fault(text) {
+            None => usable.push(text.trim_end_matches('/').to_owned()),
+            Some((what, fix)) => {
+                let what = format!("{} {what}", toml_file::quoted(text));
+                problems.report("unusable_value", Some(spelled.span()), &path, what, fix.to_owned());
+            }
+        }
+    }
+    Some(usable)
 }
 
 fn empty_fault(text: &str) -> Fault {
@@ -198,6 +233,15 @@ pub fn example(command: Option<&str>) -> String {
 # Seconds until it counts as red, from {shortest} to {longest}.
 # timeout_seconds = {timeout}
 
+# Files that a check takes from the base branch instead of the commit it tests, as the base has them: what judges a
+# change is then not part of it. Patterns as under [protect]. A change to such a file is tested once it has landed.
+# from_base = {from_base}
+
+[protect]
+# Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
+# text within one name, `**` for any number of folders; the name of a folder means everything in it.
+# paths = {protect_paths}
+
 [line]
 # true: one task at a time, first in, first out.
 # serial = {serial}
@@ -214,6 +258,8 @@ pub fn example(command: Option<&str>) -> String {
         shortest = TIMEOUT_SECONDS.start(),
         longest = TIMEOUT_SECONDS.end(),
         timeout = default.check_timeout_seconds,
+        from_base = toml_texts(&default.check_from_base),
+        protect_paths = toml_texts(&default.protect_paths),
         serial = default.serial,
         pipeline = toml_text(&default.pipeline),
         name = toml_text(&default.commit_name),
@@ -226,12 +272,17 @@ fn toml_text(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+fn toml_texts(texts: &[String]) -> String {
+    toml::Value::from(texts.to_vec()).to_string()
+}
+
 /// JSON Schema (2020-12) of the file, for editors.
 pub fn repository_schema() -> Value {
     let default = RepositoryFile::default();
     let text =
         |what: &str, default: &str| json!({"type": "string", "minLength": 1, "description": what, "default": default});
     let section = |what: &str, keys: Value| json!({"type": "object", "description": what, "additionalProperties": false, "properties": keys});
+    let patterns = |what: &str, default: &[String]| json!({"type": "array", "items": {"type": "string", "minLength": 1}, "description": what, "default": default});
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of a repository (.orch/orch.toml)",
@@ -250,6 +301,10 @@ pub fn repository_schema() -> Value {
                     "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
                     "description": "Seconds until it counts as red.", "default": default.check_timeout_seconds,
                 },
+                "from_base": patterns("Files that a check takes from the base branch instead of the commit it tests; patterns as under [protect].", &default.check_from_base),
+            })),
+            "protect": section("What a change may touch only with a person's grant.", json!({
+                "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
             })),
             "line": section("The line.", json!({
                 "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
@@ -310,6 +365,9 @@ mod tests {
             [check]
             command = "make test"
             timeout_seconds = 60
+            from_base = ["tests/golden/", "ci/*.sh"]
+            [protect]
+            paths = [".orch/**", ".ci/**"]
             [line]
             serial = true
             pipeline = "ci/line.toml"
@@ -321,6 +379,8 @@ mod tests {
             base_branch: "trunk".to_owned(),
             check_command: Some("make test".to_owned()),
             check_timeout_seconds: 60,
+            check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
+            protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
             serial: true,
             pipeline: "ci/line.toml".to_owned(),
             commit_name: "Bot".to_owned(),
@@ -337,6 +397,9 @@ pipelin = "x"
 [check]
 command = 7
 timeout_seconds = 0
+from_base = "tests"
+[protect]
+paths = ["../x", ".ci/**", 7]
 [line]
 serial = "yes"
 pipeline = "/etc/passwd"

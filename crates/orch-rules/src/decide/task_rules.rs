@@ -4,6 +4,7 @@ mod entry;
 mod gates;
 mod landing;
 mod launch;
+mod protected;
 mod run;
 mod stop;
 
@@ -37,6 +38,8 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("gate_pending", gates::pending),
     ("gate_unknown", gates::unknown),
     ("gate_asks", gates::asks),
+    ("protected_rejected", protected::rejected),
+    ("protected_asks", protected::asks),
     ("gate_red_stays", gates::red_stays),
     ("gate_red", gates::red),
     ("approval_asked", gates::approval_asked),

@@ -17,6 +17,7 @@ mod delivery;
 mod deploy_status;
 mod document_written;
 mod no_questions;
+mod protected_paths;
 mod reviewer_verdict;
 mod staging_image_fresh;
 mod staging_status;
@@ -26,6 +27,7 @@ mod write_scope;
 #[cfg(test)]
 mod gate_tests;
 
+pub(crate) use protected_paths::grant_key;
 pub use write_scope::{TEST_FOLDERS, TEST_WORDS, is_test_file};
 
 /// What a gate concludes. Only [`Outcome::Pass`] lets a task on; unknown never passes.
@@ -110,6 +112,7 @@ pub fn evaluate(gate: GateName, facts: &TaskFacts) -> GateResult {
         GateName::CheckStagingImageFresh => staging_image_fresh::conclude,
         GateName::CheckDeployStatus => deploy_status::conclude,
         GateName::CheckNoQuestions => no_questions::conclude,
+        GateName::CheckProtectedPaths => protected_paths::conclude,
     };
     let Conclusion { outcome, reason, must_fix, wants } = rule(facts);
     GateResult { gate, outcome, reason, must_fix, wants }

@@ -18,6 +18,7 @@ pub use default::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, default_pipeline, defa
 pub use digest::digest;
 pub use draw::{draw, explain};
 pub use parse::{defaults, parse};
+pub(crate) use pattern::segment_matches;
 pub use pattern::{document_matches, pattern_fault};
 
 pub use crate::problem::Problem;
@@ -157,7 +158,7 @@ pub enum OnRed {
     Back(StageId),
 }
 
-/// The twelve gates by name (B1). Spellings are frozen.
+/// The thirteen gates by name (B1). Spellings are frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateName {
@@ -185,17 +186,20 @@ pub enum GateName {
     CheckDeployStatus,
     /// No question for a human is open.
     CheckNoQuestions,
+    /// The whole change touches no protected path, or a human granted exactly that.
+    CheckProtectedPaths,
 }
 
 impl GateName {
-    /// All twelve, in the order of the line.
-    pub const ALL: [Self; 12] = [
+    /// All thirteen, in the order of the line.
+    pub const ALL: [Self; 13] = [
         Self::CheckDocumentWritten,
         Self::CheckNoQuestions,
         Self::CheckDecisionRecord,
         Self::CheckWriteScope,
         Self::CheckCodeChanged,
         Self::CheckCiGreen,
+        Self::CheckProtectedPaths,
         Self::CheckReviewerVerdict,
         Self::CheckTestsPassed,
         Self::CheckBranchMergeable,
@@ -212,6 +216,7 @@ impl GateName {
             Self::CheckWriteScope => "check_write_scope",
             Self::CheckCodeChanged => "check_code_changed",
             Self::CheckCiGreen => "check_ci_green",
+            Self::CheckProtectedPaths => "check_protected_paths",
             Self::CheckReviewerVerdict => "check_reviewer_verdict",
             Self::CheckTestsPassed => "check_tests_passed",
             Self::CheckBranchMergeable => "check_branch_mergeable",
@@ -229,6 +234,7 @@ impl GateName {
             Self::CheckWriteScope => "the role kept to the paths it may write",
             Self::CheckCodeChanged => "something outside the documents folder was committed",
             Self::CheckCiGreen => "the test command is green on the branch's head",
+            Self::CheckProtectedPaths => "no protected path is touched, or a person granted it",
             Self::CheckReviewerVerdict => "`verdict` of the review says APPROVED",
             Self::CheckTestsPassed => "the test report passes, and so does the test command",
             Self::CheckBranchMergeable => "combined with the base branch, the tests are green",

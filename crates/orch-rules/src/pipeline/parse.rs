@@ -63,9 +63,13 @@ pub fn defaults(kind: StageKind, role: Option<Role>) -> (&'static [&'static str]
             (&["06-adr/ADR-*.md"], &[G::CheckDecisionRecord, G::CheckWriteScope])
         }
         (StageKind::Author, _) => (&[], &[G::CheckDocumentWritten, G::CheckWriteScope, G::CheckNoQuestions]),
-        (StageKind::Build, _) => (&[], &[G::CheckCodeChanged, G::CheckWriteScope, G::CheckCiGreen]),
+        (StageKind::Build, _) => {
+            (&[], &[G::CheckCodeChanged, G::CheckWriteScope, G::CheckCiGreen, G::CheckProtectedPaths])
+        }
         (StageKind::Judge, _) => (&["12-review.md"], &[G::CheckReviewerVerdict, G::CheckWriteScope]),
-        (StageKind::Check, _) => (&["13-test-report.md"], &[G::CheckTestsPassed, G::CheckWriteScope]),
+        (StageKind::Check, _) => {
+            (&["13-test-report.md"], &[G::CheckTestsPassed, G::CheckWriteScope, G::CheckProtectedPaths])
+        }
         (StageKind::Stage, _) => (
             &["15-staging-log.md"],
             &[G::CheckBranchMergeable, G::CheckStagingImageFresh, G::CheckStagingStatus, G::CheckWriteScope],

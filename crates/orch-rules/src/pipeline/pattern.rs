@@ -14,7 +14,7 @@ pub fn document_matches(pattern: &str, path: &str) -> bool {
 }
 
 /// Greedy from both ends, then leftmost: linear in practice and without recursion, whatever a file says.
-fn segment_matches(pattern: &str, segment: &str) -> bool {
+pub(crate) fn segment_matches(pattern: &str, segment: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(rest) = parts.next().and_then(|first| segment.strip_prefix(first)) else { return false };
     let mut parts: Vec<&str> = parts.collect();

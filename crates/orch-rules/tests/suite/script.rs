@@ -200,7 +200,7 @@ impl Script {
             let words: &[&str] = match (open, asked) {
                 (Some(EpisodeKind::ConfirmDeploy), _) => &["confirm", id],
                 (Some(EpisodeKind::Questions), _) => &["start", id],
-                (Some(EpisodeKind::Approval), _) => &["approve", id],
+                (Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths), _) => &["approve", id],
                 (None, Some(&"run_agent")) => &["run", "ends", id, "well"],
                 (None, Some(&"run_check")) => &["check", "passes", id],
                 (None, Some(&"build_candidate")) => &["candidate", "made", id],

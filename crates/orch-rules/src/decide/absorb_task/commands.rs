@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::decide::draft::Draft;
-use crate::episode::{Answer, EpisodeKind};
+use crate::episode::{Answer, Episode, EpisodeKind};
 use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
 use crate::ids::{TaskId, WorkItemId};
@@ -65,7 +65,7 @@ pub fn start(draft: &mut Draft, by: &str) -> Answered {
 /// Yes to what is asked, if approval is asked; it never replaces a gate (A10).
 pub fn approve(draft: &mut Draft, by: &str) -> Answered {
     refuse_if_terminal(draft)?;
-    let Some(episode) = draft.open_episode(EpisodeKind::Approval) else {
+    let Some(episode) = to_approve(draft) else {
         return refuse(draft, "nothing waits for approval; orch show tells what it waits for");
     };
     draft.audit(by, "approve", format!("approved {}", episode.about));
@@ -73,10 +73,16 @@ pub fn approve(draft: &mut Draft, by: &str) -> Answered {
     Ok("approved".to_owned())
 }
 
+/// The open question that yes or no answers: the stage's work, or a change to protected paths. Never both at once: work
+/// is approved once every gate is green.
+fn to_approve(draft: &Draft) -> Option<Episode> {
+    draft.open_episode(EpisodeKind::Approval).or_else(|| draft.open_episode(EpisodeKind::ProtectedPaths))
+}
+
 /// No, with the reason (A10).
 pub fn reject(draft: &mut Draft, by: &str, reason: &str) -> Answered {
     refuse_if_terminal(draft)?;
-    let Some(episode) = draft.open_episode(EpisodeKind::Approval) else {
+    let Some(episode) = to_approve(draft) else {
         return refuse(draft, "nothing waits for approval, so there is nothing to reject; orch stop cancels the task");
     };
     draft.answer(episode, Answer::Rejected { reason: reason.to_owned() }, by);

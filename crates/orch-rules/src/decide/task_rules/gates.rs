@@ -1,12 +1,13 @@
 //! The deterministic gate between the stages, and the human behind it.
 
+use crate::attempt::Evidence;
 use crate::check::CheckKey;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, GateResult, Outcome, Want};
 use crate::ids::{CodeId, CommitId};
-use crate::pipeline::OnRed;
+use crate::pipeline::{GateName, OnRed};
 use crate::task::{Hold, Position, Wait};
 
 use super::run::completed;
@@ -41,7 +42,7 @@ fn judged(draft: &Draft) -> Option<(CommitId, CodeId)> {
 }
 
 /// The present gate result, if it has this outcome.
-fn outcome(draft: &Draft, wanted: Outcome) -> Option<GateResult> {
+pub(super) fn outcome(draft: &Draft, wanted: Outcome) -> Option<GateResult> {
     first_not_green(draft).filter(|r| r.outcome == wanted)
 }
 
@@ -78,7 +79,7 @@ pub fn unknown(draft: &mut Draft) -> Option<Step> {
 
 /// A gate needs a human: the agent has questions (A18).
 pub fn asks(draft: &mut Draft) -> Option<Step> {
-    outcome(draft, Outcome::NeedsHuman)?;
+    outcome(draft, Outcome::NeedsHuman).filter(|result| result.gate != GateName::CheckProtectedPaths)?;
     let kind = EpisodeKind::Questions;
     if draft.episode(kind).is_none() {
         let attempt = draft.visit_attempt()?;
@@ -119,7 +120,9 @@ pub fn approval_asked(draft: &mut Draft) -> Option<Step> {
     }
     let about = judged(draft)?.0.to_string();
     draft.audit(ORCH, "approval_asked", "ready: approve it, or reject it with a reason");
-    draft.ask(EpisodeKind::Approval, about, Vec::new());
+    let evidence = draft.visit_attempt().and_then(|attempt| attempt.ended.as_ref()?.evidence.as_ref());
+    let weakened = evidence.map(Evidence::weakened_sentences).unwrap_or_default();
+    draft.ask(EpisodeKind::Approval, about, weakened);
     Some(Step::Again)
 }
 

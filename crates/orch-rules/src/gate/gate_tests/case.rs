@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::attempt::{Attempt, Ended, Evidence, RunEnd};
+use crate::attempt::{Attempt, Ended, Evidence, ProtectedPaths, RunEnd};
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::facts::{Dependencies, Policy, TaskFacts};
 use crate::gate::{GateResult, Outcome, evaluate};
@@ -63,6 +63,9 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         documents: Vec::new(),
         changed: Vec::new(),
         changed_total: 0,
+        protected: Some(ProtectedPaths::default()),
+        weakened: Vec::new(),
+        weakened_total: 0,
     };
     let attempt = Attempt {
         task: "t1".into(),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use super::Outcome::{Fail, NeedsHuman, Pass, Pending, Unknown};
 use super::*;
-use crate::attempt::{DocumentFact, Ended, Evidence, RunEnd};
+use crate::attempt::{DocumentFact, Ended, Evidence, ProtectedPaths, RunEnd};
 use crate::check::{CheckKey, CheckOutcome};
+use crate::episode::{Answer, Answered, Episode, EpisodeKind};
 use crate::ids::{CommitId, Timestamp};
 use crate::lane::{Ejection, LaneState, Line};
 use crate::pipeline::{default_pipeline, default_with_deploy};
 use crate::task::{Keys, Position};
-use case::{at, candidate, code, in_line};
+use case::{Case, at, candidate, code, in_line};
 
 const DOCUMENT_GATES: [(GateName, &str, &str, &str, &str); 4] = [
     (GateName::CheckReviewerVerdict, "review", "12-review.md", "verdict: APPROVED", "verdict: REQUEST_CHANGES"),
@@ -58,7 +59,7 @@ fn no_delivery_is_never_green() {
             GateName::CheckTestsPassed => "testing",
             GateName::CheckStagingStatus | GateName::CheckStagingImageFresh => "deploy-staging",
             GateName::CheckDeployStatus => "deploy",
-            GateName::CheckCodeChanged => "development",
+            GateName::CheckCodeChanged | GateName::CheckProtectedPaths => "development",
             _ => "analysis",
         };
         at(stage).with(|facts| facts.attempt = None).says(gate, Pending, "nobody has worked");
@@ -232,6 +233,71 @@ fn staging_image_must_be_the_candidate() {
     broken.wrote("15-staging-log.md", "no front matter").says(gate, Fail, "no front matter");
     let no_candidate = at("deploy-staging").wrote("15-staging-log.md", &document("revision: cand"));
     no_candidate.says(gate, Pending, "no candidate");
+}
+
+/// X13: a change to protected paths is neither red nor green; a grant holds for exactly this patch and these paths.
+#[test]
+fn protected_paths_truth_table() {
+    let gate = GateName::CheckProtectedPaths;
+    for stage in ["development", "testing"] {
+        let touching = |paths: &[&str]| {
+            let all: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            at(stage)
+                .evidence(|evidence| evidence.protected = Some(ProtectedPaths::touched(&all, &["ci/**".to_owned()])))
+        };
+        let said = |case: Case, about: String, visit: u32, answer: Option<Answer>| {
+            case.with(|facts| {
+                facts.episodes.push(Episode {
+                    id: format!("e{}", facts.episodes.len()).into(),
+                    task: "t1".into(),
+                    kind: EpisodeKind::ProtectedPaths,
+                    visit,
+                    about,
+                    questions: Vec::new(),
+                    status_at_opening: None,
+                    opened_at: Timestamp(0),
+                    answer: answer.map(|answer| Answered { answer, by: "ann".to_owned(), at: Timestamp(1) }),
+                });
+            })
+        };
+        let key = |case: &Case| {
+            let ended = case.facts.attempt.as_ref().unwrap().ended.as_ref().unwrap();
+            grant_key(ended.evidence.as_ref().unwrap()).unwrap()
+        };
+        let approved = || Some(Answer::Approved);
+        let no = || Some(Answer::Rejected { reason: "no".to_owned() });
+        touching(&["src/a.rs"]).says(gate, Pass, "no protected path");
+        let unknown = at(stage).evidence(|evidence| evidence.protected = None);
+        unknown.says(gate, Unknown, "could not be read from main");
+        let both = || touching(&["ci/run", "src/a.rs", "ci/a/b"]);
+        both().says(gate, NeedsHuman, "ci/a/b, ci/run");
+        let this = key(&both());
+        for visit in [1, 4] {
+            said(both(), this.clone(), visit, approved()).says(gate, Pass, "ann granted");
+            said(both(), this.clone(), visit, None).says(gate, NeedsHuman, "ci/run");
+            said(both(), this.clone(), visit, no()).says(gate, NeedsHuman, "ci/run");
+            said(both(), this.clone(), visit, Some(Answer::Withdrawn)).says(gate, NeedsHuman, "ci/run");
+            // The newest word counts, and a question that went away is no word.
+            said(said(both(), this.clone(), 1, no()), this.clone(), visit, approved()).says(gate, Pass, "granted");
+            said(said(both(), this.clone(), 1, approved()), this.clone(), visit, no()).says(gate, NeedsHuman, "");
+            let away = said(said(both(), this.clone(), 1, approved()), this.clone(), visit, Some(Answer::Withdrawn));
+            away.says(gate, Pass, "granted");
+        }
+        // Other paths, and the same paths in another patch.
+        let fewer = key(&touching(&["ci/run"]));
+        said(both(), fewer.clone(), 4, approved()).says(gate, NeedsHuman, "");
+        said(touching(&["ci/run"]), this.clone(), 4, approved()).says(gate, NeedsHuman, "");
+        let patch = both().evidence(|evidence| evidence.patch = "another".into());
+        said(patch, this.clone(), 4, approved()).says(gate, NeedsHuman, "");
+        // An approval of something else is no grant.
+        let of_work = said(both(), this.clone(), 4, approved()).with(|f| f.episodes[0].kind = EpisodeKind::Approval);
+        of_work.says(gate, NeedsHuman, "");
+        let many: Vec<String> = (0..300).map(|n| format!("ci/{n:03}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        touching(&many).says(gate, NeedsHuman, "ci/009, and 290 more");
+        assert_ne!(key(&touching(&many)), key(&touching(&many[..299])), "what is not kept counts too");
+        assert_ne!(key(&touching(&["ci/a", "ci/b"])), key(&touching(&["ci/a\", \"ci/b"])));
+    }
 }
 
 /// A18: questions ask a human; no approval is asked meanwhile.

@@ -1,6 +1,6 @@
 //! Steps that are one event.
 
-use orch_rules::attempt::RunEnd;
+use orch_rules::attempt::{RunEnd, WeakenedTest};
 use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
@@ -151,7 +151,7 @@ impl Script {
     }
 }
 
-/// `writes PATH key=value … [body TEXT] [plain]`, `changes PATH …`, `unreadable`.
+/// `writes PATH key=value … [body TEXT] [plain]`, `changes PATH …`, `weakens PATH`, `unprotected`, `unreadable`.
 fn read_delivery(words: Words, delivered: &mut Delivered) {
     let mut at = 0;
     while at < words.len() {
@@ -181,6 +181,15 @@ fn read_delivery(words: Words, delivered: &mut Delivered) {
                     delivered.changed.push((*path).to_owned());
                     at += 1;
                 }
+            }
+            "weakens" => {
+                let path = words.get(at + 1).copied().unwrap_or_default().to_owned();
+                delivered.weakened.push(WeakenedTest { path, deleted: false, removed_lines: 2, diff: String::new() });
+                at += 2;
+            }
+            "unprotected" => {
+                delivered.protection = false;
+                at += 1;
             }
             "unreadable" => {
                 delivered.unreadable = true;

@@ -6,6 +6,7 @@ use orch_rules::attempt::RunEnd;
 use orch_rules::change::Guard;
 use orch_rules::check::CheckKey;
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
+use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, Refusal, TaskEvent};
 use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Moment, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
@@ -81,7 +82,7 @@ impl World {
                 .map(Vec::as_slice)
                 .unwrap_or_default()
                 .iter()
-                .filter(|e| e.visit == task.visit || e.is_open())
+                .filter(|e| e.visit == task.visit || e.is_open() || e.kind == EpisodeKind::ProtectedPaths)
                 .cloned()
                 .collect(),
             dependencies: self.dependencies(id),

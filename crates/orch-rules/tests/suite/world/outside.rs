@@ -1,6 +1,6 @@
 //! What the world answers: agents, git, the test command, people who make issues.
 
-use orch_rules::attempt::{Attempt, DocumentFact, Evidence, RunEnd, Usage};
+use orch_rules::attempt::{Attempt, DocumentFact, Evidence, ProtectedPaths, RunEnd, Usage, WeakenedTest};
 use orch_rules::change::Guard;
 use orch_rules::check::CheckOutcome;
 use orch_rules::decide::intake::{Intake, intake};
@@ -15,8 +15,11 @@ use orch_rules::verdict::read_document;
 
 use super::{Absorbed, Work, World};
 
+/// What the base branch protects.
+const PROTECTED: [&str; 2] = [".orch/**", "tests/ci/**"];
+
 /// What an agent left behind.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Delivered {
     /// Documents of the work item.
     pub documents: Vec<DocumentFact>,
@@ -24,6 +27,16 @@ pub struct Delivered {
     pub changed: Vec<String>,
     /// Git could not be read.
     pub unreadable: bool,
+    /// Which paths are protected could be read.
+    pub protection: bool,
+    /// Tests that lost something.
+    pub weakened: Vec<WeakenedTest>,
+}
+
+impl Default for Delivered {
+    fn default() -> Self {
+        Self { documents: Vec::new(), changed: Vec::new(), unreadable: false, protection: true, weakened: Vec::new() }
+    }
 }
 
 /// A document with front matter and a body.
@@ -79,7 +92,20 @@ impl World {
             documents: delivered.documents.clone(),
             changed_total: delivered.changed.len() as u32,
             changed: delivered.changed.clone(),
+            protected: delivered.protection.then(|| self.protected(attempt, delivered)),
+            weakened: delivered.weakened.clone(),
+            weakened_total: delivered.weakened.len() as u32,
         })
+    }
+
+    /// What the task's whole change touches: what it touched where this attempt started, and what the attempt adds.
+    fn protected(&self, attempt: &Attempt, delivered: &Delivered) -> ProtectedPaths {
+        let all = self.attempts.get(&attempt.task).map(Vec::as_slice).unwrap_or_default();
+        let evidence = all.iter().filter_map(|a| a.ended.as_ref()?.evidence.as_ref());
+        let before = evidence.filter(|e| Some(&e.head) == attempt.start.as_ref()).filter_map(|e| e.protected.clone());
+        let mut paths: Vec<String> = before.last().map(|p| p.paths).unwrap_or_default();
+        paths.extend(delivered.changed.iter().cloned());
+        ProtectedPaths::touched(&paths, &PROTECTED.map(str::to_owned))
     }
 
     /// The end of a run, as its effect tells it.
@@ -205,7 +231,25 @@ impl World {
         if stage.confirm && !self.episodes.get(&task.id).is_some_and(|all| all.iter().any(confirmed)) {
             missing.push(format!("{candidate} of {} landed without its confirmation", task.work_item));
         }
+        missing.extend(self.ungranted(task));
         missing
+    }
+
+    /// Protected paths that would land and nobody granted: a grant names the patch of the task's head.
+    fn ungranted(&self, task: &Task) -> Option<String> {
+        let patch = &task.keys.as_ref()?.patch;
+        let all = self.attempts.get(&task.id).map(Vec::as_slice).unwrap_or_default();
+        let mut evidence = all.iter().rev().filter_map(|a| a.ended.as_ref()?.evidence.as_ref());
+        let touched = &evidence.find(|e| Some(&e.head) == task.head.as_ref())?.protected.as_ref()?.paths;
+        let granted = |e: &Episode| {
+            e.kind == EpisodeKind::ProtectedPaths
+                && e.about.starts_with(patch.as_str())
+                && touched.iter().all(|path| e.about.contains(path.as_str()))
+                && e.answer.as_ref().is_some_and(|a| a.answer == Answer::Approved)
+        };
+        let asked = self.episodes.get(&task.id).map(Vec::as_slice).unwrap_or_default();
+        let fine = touched.is_empty() || asked.iter().any(granted);
+        (!fine).then(|| format!("{} landed a change to protected paths that nobody granted", task.work_item))
     }
 
     /// Somebody pushes to main.

@@ -246,6 +246,8 @@ impl Simulation {
         let held = self.world.tasks[&task].hold.is_some();
         let event = match (open, self.whim.below(100)) {
             (Some(EpisodeKind::Approval), 0..70) => TaskEvent::Approved,
+            (Some(EpisodeKind::ProtectedPaths), 0..60) => TaskEvent::Approved,
+            (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
             (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
@@ -360,7 +362,7 @@ impl Simulation {
     }
 
     fn bad_end(&mut self, kind: StageKind, delivered: &mut Delivered) -> RunEnd {
-        match self.whim.below(14) {
+        match self.whim.below(16) {
             0 => RunEnd::Failed { reason: "exit code 3".to_owned() },
             1 => RunEnd::TimedOut,
             2 => RunEnd::Stalled,
@@ -380,6 +382,18 @@ impl Simulation {
                 for document in &mut delivered.documents {
                     *document = with_front_matter(&document.path.clone(), &[("questions", "[which one]")], "");
                 }
+                RunEnd::Completed
+            }
+            12 if kind == StageKind::Check => {
+                delivered.changed.push("tests/ci/run.sh".to_owned());
+                RunEnd::Completed
+            }
+            13 => {
+                delivered.changed.push(".orch/orch.toml".to_owned());
+                RunEnd::Completed
+            }
+            14 if self.whim.below(4) == 0 => {
+                delivered.protection = false;
                 RunEnd::Completed
             }
             12 => {
@@ -447,7 +461,7 @@ impl Simulation {
             let event = match (&row.hold, open) {
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
-                (None, Some(EpisodeKind::Approval)) => TaskEvent::Approved,
+                (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
                 (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
                 (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
                 (None, None) if row.paused => TaskEvent::Resumed,
