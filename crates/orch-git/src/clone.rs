@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::evidence::tree_of;
 use crate::forge::{Forge, usable};
+use crate::tree;
 use crate::words::{BranchName, CommitId, Identity, TaskKey};
 
 /// An agent's working copy to be made.
@@ -25,6 +27,15 @@ pub struct CloneRequest<'a> {
     pub folder: &'a Path,
     /// Who the agent's commits are by.
     pub identity: &'a Identity,
+}
+
+/// Paths that a checkout takes from another commit.
+#[derive(Clone, Copy)]
+pub struct Overlay<'a> {
+    /// That commit.
+    pub from: &'a CommitId,
+    /// Which paths, from the top of the repository; bytes that are no UTF-8 read as U+FFFD.
+    pub covers: &'a dyn Fn(&str) -> bool,
 }
 
 impl Forge {
@@ -54,9 +65,48 @@ impl Forge {
         self.check_out(commit, folder, None)
     }
 
+    /// As [`Forge::checkout_clean`], with some paths as another commit has them: what that commit has there is put in
+    /// place, what it does not have there is left out. Names in the index and not in the file system are compared and
+    /// replaced, so no link of the one commit can lead the other's files astray. `HEAD` is the commit asked for; its
+    /// index is what was checked out. One git process if nothing differs there, four else.
+    ///
+    /// # Errors
+    /// As [`Forge::checkout_clean`], of either commit.
+    pub fn checkout_overlaid(&self, commit: &CommitId, folder: &Path, overlay: Overlay<'_>) -> Result<()> {
+        let mut objects = self.objects()?;
+        let own = tree_of(&mut objects, commit)?;
+        let other = tree_of(&mut objects, overlay.from)?;
+        let mut found = tree::differences(&mut objects, &own, &other)?;
+        drop(objects);
+        found.retain(|found| (overlay.covers)(&String::from_utf8_lossy(&found.path)));
+        if found.is_empty() {
+            return self.check_out(commit, folder, None);
+        }
+        // git-update-index(1), `--index-info`: what is left out first, so that nothing is in the way of what comes.
+        let mut lines = Vec::new();
+        let nothing = format!("0 {}", "0".repeat(commit.as_str().len()));
+        for gone in found.iter().filter(|found| found.is.is_none()) {
+            lines.extend([nothing.as_bytes(), b"\t", &gone.path, b"\0"].concat());
+        }
+        for (path, entry) in found.iter().filter_map(|found| Some((&found.path, found.is.as_ref()?))) {
+            lines.extend([&entry.raw_mode, &b" "[..], entry.id.as_bytes(), b"\t", path, b"\0"].concat());
+        }
+        self.lay_out(commit, folder, None)?;
+        self.in_layout(commit, folder, &["read-tree", commit.as_str()], Vec::new())?;
+        self.in_layout(commit, folder, &["update-index", "--replace", "-z", "--index-info"], lines)?;
+        self.in_layout(commit, folder, &["checkout-index", "--all", "--force", "--index"], Vec::new())
+    }
+
     /// What `git clone --shared --no-checkout` would leave, written directly (gitrepository-layout(5)), then one git
     /// process for the files: nothing of the forge's refs, no remote, no sample hooks.
     fn check_out(&self, commit: &CommitId, folder: &Path, own: Option<(&BranchName, &Identity)>) -> Result<()> {
+        self.lay_out(commit, folder, own)?;
+        let arguments = ["read-tree", "--reset", "-u", "--no-recurse-submodules", commit.as_str()];
+        self.in_layout(commit, folder, &arguments, Vec::new())
+    }
+
+    /// The folder with its repository, without a file.
+    fn lay_out(&self, commit: &CommitId, folder: &Path, own: Option<(&BranchName, &Identity)>) -> Result<()> {
         usable(folder)?;
         fs::create_dir_all(folder).map_err(|error| Error::io("make the folder", folder, error))?;
         let mut entries = fs::read_dir(folder).map_err(|error| Error::io("list", folder, error))?;
@@ -90,18 +140,14 @@ impl Forge {
             }
         };
         write(&repository.join("config"), settings.as_bytes())?;
-        write(&repository.join("HEAD"), head.as_bytes())?;
+        write(&repository.join("HEAD"), head.as_bytes())
+    }
+
+    /// Runs git in a folder that was just laid out: nobody else has been in it yet, so its settings are our own.
+    fn in_layout(&self, commit: &CommitId, folder: &Path, arguments: &[&str], input: Vec<u8>) -> Result<()> {
         let mut git_dir = std::ffi::OsString::from("--git-dir=");
-        git_dir.push(&repository);
-        // Nobody else has been in this folder yet, so running git in it is running our own settings.
-        let call = self.git.call(folder).arg(git_dir).args([
-            "--work-tree=.",
-            "read-tree",
-            "--reset",
-            "-u",
-            "--no-recurse-submodules",
-            commit.as_str(),
-        ]);
+        git_dir.push(folder.join(".git"));
+        let call = self.git.call(folder).arg(git_dir).arg("--work-tree=.").args(arguments).input(input);
         let shown = call.shown();
         let ended = call.run()?;
         if ended.code == Some(0) {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::objects::ObjectReader;
 use crate::tree::{self, Change, Mode};
+use crate::weakened::Weakened;
 use crate::words::{CodeId, CommitId, PatchId, RepoPath, TreeId};
 
 /// What evidence is wanted about.
@@ -21,6 +22,8 @@ pub struct EvidenceRequest<'a> {
     pub documents: &'a RepoPath,
     /// How much of them is read.
     pub limits: DocumentLimits,
+    /// Which paths are tests.
+    pub is_test: fn(&str) -> bool,
 }
 
 /// How much of the documents is read.
@@ -50,12 +53,16 @@ pub struct Evidence {
     pub code_id: CodeId,
     /// Names the task's whole change, without its documents.
     pub patch_id: PatchId,
+    /// What the task's whole change touches, without its documents.
+    pub patch_paths: Vec<String>,
     /// What differs between start and head, by path, documents included.
     pub changed: Vec<Change>,
     /// How many commits the head has that the start has not.
     pub commits: u32,
     /// The documents this attempt added or changed, by path.
     pub documents: Vec<Document>,
+    /// Tests outside the documents that this attempt deleted or took lines from, by path.
+    pub weakened: Vec<Weakened>,
 }
 
 /// A document of the task.
@@ -96,7 +103,8 @@ pub enum Refusal {
 const WALK: usize = 500;
 
 impl Forge {
-    /// Reads what an attempt left behind: two git processes for an attempt whose commits are a line.
+    /// Reads what an attempt left behind: two git processes for an attempt whose commits are a line,
+    /// one more if it changed a test that was there before.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown commit.
@@ -113,8 +121,11 @@ impl Forge {
             Some(commits) => commits,
             None => self.count(request.start, request.head)?,
         };
-        let patch_id = self.patch_id(request.main, request.head, request.documents)?;
-        Ok(Evidence { tree: TreeId::new(head_tree)?, code_id, patch_id, changed, commits, documents })
+        let (patch_id, patch_paths) = self.patch(request.main, request.head, request.documents)?;
+        let is_test = |path: &str| (request.is_test)(path) && !request.documents.contains(path);
+        let weakened = self.weakened(request.start, request.head, &changed, is_test)?;
+        let tree = TreeId::new(head_tree)?;
+        Ok(Evidence { tree, code_id, patch_id, patch_paths, changed, commits, documents, weakened })
     }
 
     /// Names the code of a commit without the task's documents.

@@ -55,10 +55,11 @@ mod source;
 mod tree;
 mod upkeep;
 mod upstream;
+mod weakened;
 mod words;
 
 pub use candidate::{Candidate, CandidateRequest, Merged, Signature};
-pub use clone::{CloneRequest, leftover_script, remove_clone};
+pub use clone::{CloneRequest, Overlay, leftover_script, remove_clone};
 pub use error::{Error, Result};
 pub use evidence::{Document, DocumentContent, DocumentLimits, Evidence, EvidenceRequest, Refusal};
 pub use forge::{Forge, Opened, Origin};
@@ -71,4 +72,5 @@ pub use source::{Source, UserEnvironment};
 pub use tree::{Change, ChangeStatus, Mode};
 pub use upkeep::Packing;
 pub use upstream::{RemoteAdded, Synced};
+pub use weakened::Weakened;
 pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RepoPath, TaskKey, TreeId};

@@ -8,7 +8,7 @@ use crate::tree::hex;
 use crate::words::{CommitId, PatchId, RepoPath};
 
 /// Everything about the diff is said here, so that no setting can change a name that is stored.
-const DIFF: &[&str] = &[
+pub(crate) const DIFF: &[&str] = &[
     "diff",
     "--patch",
     "--no-ext-diff",
@@ -34,6 +34,11 @@ impl Forge {
     /// # Errors
     /// [`Error::Failed`] if the two have no common history.
     pub fn patch_id(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<PatchId> {
+        Ok(self.patch(main, head, without)?.0)
+    }
+
+    /// The name of that change, and the paths it touches, in the order of the diff.
+    pub(crate) fn patch(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<(PatchId, Vec<String>)> {
         let call = self
             .call()
             .args(DIFF)
@@ -41,25 +46,94 @@ impl Forge {
             .args(["--", "."])
             .arg(format!(":(top,exclude,literal){without}"));
         let shown = call.shown();
-        let mut patch = CanonicalPatch::new();
+        let (mut lines, mut patch) = (Lines::default(), CanonicalPatch::new());
         let ended = call.stream(|chunk| {
-            patch.take(chunk);
+            lines.take(chunk, &mut |line| patch.take(line));
             Ok(())
         })?;
+        lines.end(&mut |line| patch.take(line));
         if ended.code != Some(0) {
             return Err(ended.failed(shown));
         }
-        let name = patch.finish();
-        PatchId::new(name.clone()).map_err(|_| Error::Unexpected { command: shown, answer: name })
+        let (name, paths) = patch.finish();
+        let id = PatchId::new(name.clone()).map_err(|_| Error::Unexpected { command: shown, answer: name })?;
+        Ok((id, paths))
     }
+}
+
+/// Whole lines out of the pieces of a stream.
+#[derive(Default)]
+pub(crate) struct Lines {
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    pub(crate) fn take(&mut self, mut chunk: &[u8], line: &mut impl FnMut(&[u8])) {
+        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+            self.begun.extend_from_slice(&chunk[..=end]);
+            chunk = &chunk[end + 1..];
+            line(&self.begun);
+            self.begun.clear();
+        }
+        self.begun.extend_from_slice(chunk);
+    }
+
+    /// What follows the last line break, if anything.
+    pub(crate) fn end(&mut self, line: &mut impl FnMut(&[u8])) {
+        if !self.begun.is_empty() {
+            line(&self.begun);
+            self.begun.clear();
+        }
+    }
+}
+
+/// The path in the line that opens a file's part of a diff; `None` for every other line. Without renames it stands
+/// there twice, as `a/PATH b/PATH`, so its length is known, whatever blanks are in it.
+pub(crate) fn header_path(line: &[u8]) -> Option<String> {
+    let both = line.strip_prefix(b"diff --git ")?;
+    let both = both.strip_suffix(b"\n").unwrap_or(both);
+    let one = both.get(..both.len().checked_sub(1)? / 2)?;
+    let path = match one.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
+        Some(quoted) => unquoted(quoted),
+        None => one.to_vec(),
+    };
+    Some(String::from_utf8_lossy(path.strip_prefix(b"a/")?).into_owned())
+}
+
+/// A name as git quotes it (`core.quotePath` in git-config(1)).
+fn unquoted(text: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(text.len());
+    let mut rest = text.iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            name.push(byte);
+            continue;
+        }
+        let escaped = rest.next().unwrap_or(b'\\');
+        name.push(match escaped {
+            b'a' => 7,
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 11,
+            b'f' => 12,
+            b'r' => b'\r',
+            b'0'..=b'3' => {
+                let digit = |byte: Option<u8>| byte.unwrap_or(b'0').wrapping_sub(b'0') & 7;
+                (escaped - b'0') << 6 | digit(rest.next()) << 3 | digit(rest.next())
+            }
+            other => other,
+        });
+    }
+    name
 }
 
 /// A diff as it comes, without what changes when only the base moves: line numbers, the function name beside them,
 /// and blob ids. A binary file's change has nothing but its blob ids, so there they count.
 struct CanonicalPatch {
     hash: sha2::Sha256,
-    line: Vec<u8>,
     index_line: Vec<u8>,
+    paths: Vec<String>,
 }
 
 impl CanonicalPatch {
@@ -67,40 +141,31 @@ impl CanonicalPatch {
         // The version of this reading: another reading must give other names.
         Self {
             hash: sha2::Sha256::new().chain_update("orchestrion patch 1\n"),
-            line: Vec::new(),
             index_line: Vec::new(),
+            paths: Vec::new(),
         }
     }
 
-    fn take(&mut self, mut chunk: &[u8]) {
-        while let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(&chunk[..=end]);
-            chunk = &chunk[end + 1..];
-            self.end_line();
-        }
-        self.line.extend_from_slice(chunk);
-    }
-
-    fn end_line(&mut self) {
+    fn take(&mut self, line: &[u8]) {
         // Lines of content start with a blank, a sign or a backslash, so none of these can be forged by content.
-        if self.line.starts_with(b"index ") {
-            self.index_line.clone_from(&self.line);
-        } else if self.line.starts_with(b"@@ ") {
+        if line.starts_with(b"index ") {
+            self.index_line = line.to_vec();
+        } else if line.starts_with(b"@@ ") {
             self.hash.update(b"@@\n");
         } else {
-            if self.line.starts_with(b"Binary files ") {
+            if line.starts_with(b"Binary files ") {
                 self.hash.update(&self.index_line);
             }
-            self.hash.update(&self.line);
+            // A file that became a link has two parts.
+            if let Some(path) = header_path(line).filter(|path| self.paths.last() != Some(path)) {
+                self.paths.push(path);
+            }
+            self.hash.update(line);
         }
-        self.line.clear();
     }
 
-    fn finish(mut self) -> String {
-        if !self.line.is_empty() {
-            self.end_line();
-        }
-        hex(&self.hash.finalize())
+    fn finish(self) -> (String, Vec<String>) {
+        (hex(&self.hash.finalize()), self.paths)
     }
 }
 
@@ -109,9 +174,10 @@ mod tests {
     use super::*;
 
     fn name(diff: &str, chunk: usize) -> String {
-        let mut patch = CanonicalPatch::new();
-        diff.as_bytes().chunks(chunk).for_each(|part| patch.take(part));
-        patch.finish()
+        let (mut lines, mut patch) = (Lines::default(), CanonicalPatch::new());
+        diff.as_bytes().chunks(chunk).for_each(|part| lines.take(part, &mut |line| patch.take(line)));
+        lines.end(&mut |line| patch.take(line));
+        patch.finish().0
     }
 
     #[test]
@@ -126,5 +192,16 @@ mod tests {
         }
         let binary = "diff --git a/x b/x\nindex 1111..2222 100644\nBinary files a/x and b/x differ\n";
         assert_ne!(name(binary, 9), name(&binary.replace("2222", "2223"), 9));
+    }
+    #[test]
+    fn paths_are_read_from_their_headers() {
+        let path = |line: &str| header_path(line.as_bytes());
+        assert_eq!(path("diff --git a/x b/x\n").as_deref(), Some("x"));
+        assert_eq!(path("diff --git a/x b/y b/x b/y\n").as_deref(), Some("x b/y"));
+        assert_eq!(path(r#"diff --git "a/\303\274 \"q\"\t\\" "b/\303\274 \"q\"\t\\""#).as_deref(), Some("ü \"q\"\t\\"));
+        assert_eq!(path("diff --git a/ü b/ü").as_deref(), Some("ü"));
+        for other in ["+diff --git a/x b/x", "index 1..2", "", "diff --git ", "diff --git x"] {
+            assert_eq!(path(other), None, "{other}");
+        }
     }
 }

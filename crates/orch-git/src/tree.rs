@@ -65,7 +65,7 @@ pub struct Change {
 pub(crate) struct Entry {
     pub mode: Mode,
     pub id: String,
-    raw_mode: Vec<u8>,
+    pub raw_mode: Vec<u8>,
     raw_id: Vec<u8>,
 }
 
@@ -177,6 +177,22 @@ pub(crate) fn id_without(objects: &mut ObjectReader, root: &str, folder: &RepoPa
 
 /// What changed between two trees, sorted by path. Equal parts are not read.
 pub(crate) fn changes(objects: &mut ObjectReader, old: &str, new: &str) -> Result<Vec<Change>> {
+    let found = differences(objects, old, new)?;
+    let mut changes: Vec<Change> = found.into_iter().map(|found| change(&found.path, found.was, found.is)).collect();
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(changes)
+}
+
+/// A path at which two trees differ; no folders.
+pub(crate) struct Difference {
+    /// As git has it.
+    pub path: Vec<u8>,
+    pub was: Option<Entry>,
+    pub is: Option<Entry>,
+}
+
+/// Where two trees differ, in no order.
+pub(crate) fn differences(objects: &mut ObjectReader, old: &str, new: &str) -> Result<Vec<Difference>> {
     let mut changes = Vec::new();
     // A list instead of recursion: somebody may have nested folders very deep.
     let mut waiting = vec![(Vec::new(), Some(old.to_owned()), Some(new.to_owned()))];
@@ -207,14 +223,13 @@ pub(crate) fn changes(objects: &mut ObjectReader, old: &str, new: &str) -> Resul
                 waiting.push((path.clone(), was_folder, is_folder));
             }
             if was.is_some() || is.is_some() {
-                changes.push(change(&path, was, is));
+                changes.push(Difference { path, was, is });
             }
             if changes.len() + waiting.len() > MOST_CHANGES {
                 return Err(Error::TooLarge { command: "comparing two commits".to_owned(), limit: MOST_CHANGES });
             }
         }
     }
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(changes)
 }
 

@@ -1,6 +1,7 @@
 //! Working copies for attempts and checks, leftovers, and bringing work home.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -208,4 +209,93 @@ fn a_sha256_repository_works_the_same() {
     let candidate = world.candidate(&start, &head);
     assert_eq!(world.forge.land(&start, &candidate.commit).unwrap(), Landing::Moved);
     world.forge.publish_branch(&branch("feature/x"), &head, None).unwrap();
+}
+
+/// What a checkout has on disk: path to content, links as `-> target`.
+fn on_disk(folder: &Path, below: &str, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{below}{}", entry.file_name().to_string_lossy());
+        match entry.file_type().unwrap() {
+            _ if name == ".git" => {}
+            kind if kind.is_dir() => on_disk(folder, &format!("{name}/"), found),
+            kind if kind.is_symlink() => {
+                let target = fs::read_link(entry.path()).unwrap();
+                found.push((name, format!("-> {}", target.display())));
+            }
+            _ => found.push((name, fs::read_to_string(entry.path()).unwrap())),
+        }
+    }
+    found.sort();
+}
+
+fn overlaid(
+    world: &World,
+    commit: &CommitId,
+    from: &CommitId,
+    covers: fn(&str) -> bool,
+    name: &str,
+) -> Vec<(String, String)> {
+    let folder = world.place(name);
+    world.forge.checkout_overlaid(commit, &folder, Overlay { from, covers: &covers }).unwrap();
+    assert_eq!(&head(&folder), commit);
+    let mut found = Vec::new();
+    on_disk(&folder, "", &mut found);
+    found
+}
+
+#[test]
+fn an_overlay_has_the_files_of_the_other_commit() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new();
+    for (name, content) in [("ci/run", "the base's\n"), ("ci/deep/kept", "kept\n"), ("gate", "gate\n")] {
+        put(&world.source, name, content);
+    }
+    fs::set_permissions(world.source.join("ci/run"), fs::Permissions::from_mode(0o755)).unwrap();
+    commit(&world.source, "checks");
+    world.forge.sync_base().unwrap();
+    let base = world.main();
+    let clone = world.clone_at("ET-001", &base);
+    put(&clone, "ci/run", "exit 0\n");
+    put(&clone, "ci/added", "mine\n");
+    fs::write(clone.join("ci").join(std::ffi::OsStr::from_bytes(b"odd\xff")), "mine\n").unwrap();
+    fs::remove_dir_all(clone.join("ci/deep")).unwrap();
+    put(&clone, "src/new", "work\n");
+    commit(&clone, "work");
+    let work = world.forge.collect(&clone, &task("ET-001"), 1, &base).unwrap();
+    let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let rest = [
+        pair("README.md", "hello\n"),
+        pair("ci/deep/kept", "kept\n"),
+        pair("ci/run", "the base's\n"),
+        pair("docs/guide.md", "guide\n"),
+        pair("gate", "gate\n"),
+        pair("src/lib.txt", "a\nb\nc\nd\ne\nf\ng\nh\n"),
+        pair("src/new", "work\n"),
+    ];
+    assert_eq!(overlaid(&world, &work, &base, |path| path.starts_with("ci/"), "one"), rest);
+    let mode = fs::metadata(world.place("one/ci/run")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0o111);
+    // Nothing covered, or nothing different there: exactly the commit.
+    let exact = overlaid(&world, &work, &base, |_| false, "two");
+    assert!(exact.contains(&pair("ci/run", "exit 0\n")) && exact.contains(&pair("ci/added", "mine\n")), "{exact:?}");
+    assert_eq!(overlaid(&world, &work, &base, |path| path == "gate", "three"), exact);
+
+    // A link in the place of a folder leads nothing astray, whether the link itself is covered or not.
+    let outside = world.place("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::remove_dir_all(clone.join("ci")).unwrap();
+    std::os::unix::fs::symlink(&outside, clone.join("ci")).unwrap();
+    put(&clone, "elsewhere/gate/deep", "x\n");
+    fs::remove_file(clone.join("gate")).unwrap();
+    fs::rename(clone.join("elsewhere/gate"), clone.join("gate")).unwrap();
+    commit(&clone, "traps");
+    let traps = world.forge.collect(&clone, &task("ET-001"), 2, &work).unwrap();
+    for (name, covers) in [
+        ("four", (|path| path.starts_with("ci") || path == "gate") as fn(&str) -> bool),
+        ("five", |path| path.starts_with("ci/") || path == "gate"),
+    ] {
+        assert_eq!(overlaid(&world, &traps, &base, covers, name), rest, "{name}");
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }

@@ -112,7 +112,14 @@ fn documents_that_are_no_files_or_too_large_are_not_read() {
     let with = |limits| {
         world
             .forge
-            .evidence(EvidenceRequest { start: &start, main: &start, head: &head, documents: &path(DOCS), limits })
+            .evidence(EvidenceRequest {
+                start: &start,
+                main: &start,
+                head: &head,
+                documents: &path(DOCS),
+                limits,
+                is_test: |_| false,
+            })
             .unwrap()
             .documents
             .into_iter()
@@ -260,4 +267,82 @@ fn very_deep_folders_are_read() {
     let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     let changed = world.evidence(&start, &start, &head).changed;
     assert!(changed.iter().any(|change| change.path.len() > 590 && change.path.ends_with("d/f")));
+}
+
+#[test]
+fn the_whole_change_is_told_by_its_paths() {
+    let world = World::new();
+    let start = world.main();
+    let clone = world.clone_at("ET-001", &start);
+    let odd = "src/\"q\" \t\\ ü b/x";
+    put(&clone, odd, "n\n");
+    put(&clone, "bin", [0, 1, 2]);
+    put(&clone, "empty", "");
+    put(&clone, &format!("{DOCS}/01-brd.md"), "# BRD\n");
+    fs::set_permissions(clone.join("README.md"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(clone.join("docs/guide.md")).unwrap();
+    symlink("/etc/passwd", clone.join("docs/guide.md")).unwrap();
+    commit(&clone, "first attempt");
+    let first = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    // The next attempt starts there and does something else; main moves meanwhile.
+    fs::remove_file(clone.join("src/lib.txt")).unwrap();
+    commit(&clone, "second attempt");
+    let head = world.forge.collect(&clone, &task("ET-001"), 2, &first).unwrap();
+    put(&world.source, "elsewhere", "x\n");
+    commit(&world.source, "main moves");
+    world.forge.sync_base().unwrap();
+    let evidence = world.evidence(&first, &world.main(), &head);
+    assert_eq!(evidence.changed.iter().map(|change| change.path.as_str()).collect::<Vec<_>>(), ["src/lib.txt"]);
+    let mut paths = evidence.patch_paths;
+    paths.sort();
+    assert_eq!(paths, ["README.md", "bin", "docs/guide.md", "empty", odd, "src/lib.txt"]);
+}
+
+#[test]
+fn tests_that_lost_something_are_told_with_their_diff() {
+    let world = World::new();
+    let start = world.main();
+    let clone = world.clone_at("ET-001", &start);
+    for name in ["tests/a", "tests/b", "tests/grows", "tests/link", "tests/nul", "tests/empty"] {
+        put(&clone, name, if name == "tests/empty" { "" } else { "one\ntwo\nthree\n" });
+    }
+    put(&clone, &format!("{DOCS}/13-test-report.md"), "result: PASS\n");
+    commit(&clone, "tests");
+    let before = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    assert_eq!(world.evidence(&start, &start, &before).weakened, [], "new tests weaken nothing");
+    put(&clone, "tests/a", "one\n-- two\nthree\nfour\n");
+    fs::remove_file(clone.join("tests/b")).unwrap();
+    fs::remove_file(clone.join("tests/empty")).unwrap();
+    put(&clone, "tests/grows", "zero\none\ntwo\nthree\n");
+    fs::remove_file(clone.join("tests/link")).unwrap();
+    symlink("a", clone.join("tests/link")).unwrap();
+    put(&clone, "tests/nul", "one\0\nthree\n");
+    put(&clone, "src/lib.txt", "a\n");
+    put(&clone, &format!("{DOCS}/13-test-report.md"), "result: FAIL\n");
+    put(&clone, "tests/long", "x\n");
+    commit(&clone, "weaker");
+    let head = world.forge.collect(&clone, &task("ET-001"), 2, &before).unwrap();
+    let weakened = world.evidence(&before, &start, &head).weakened;
+    let told: Vec<_> = weakened.iter().map(|w| (w.path.as_str(), w.deleted, w.removed_lines)).collect();
+    assert_eq!(
+        told,
+        [
+            ("tests/a", false, 1),
+            ("tests/b", true, 3),
+            ("tests/empty", true, 0),
+            ("tests/link", false, 3),
+            ("tests/nul", false, 2)
+        ]
+    );
+    let diff = String::from_utf8_lossy(&weakened[0].diff).into_owned();
+    assert!(diff.starts_with("diff --git a/tests/a b/tests/a\n"), "{diff}");
+    assert!(diff.ends_with("@@ -1,3 +1,4 @@\n one\n-two\n+-- two\n three\n+four\n"), "{diff}");
+    put(&clone, "tests/a", "x\n".repeat(4000));
+    commit(&clone, "long");
+    let long = world.forge.collect(&clone, &task("ET-001"), 3, &head).unwrap();
+    fs::remove_file(clone.join("tests/a")).unwrap();
+    commit(&clone, "gone");
+    let gone = world.forge.collect(&clone, &task("ET-001"), 4, &long).unwrap();
+    let weakened = world.evidence(&long, &start, &gone).weakened;
+    assert_eq!((weakened[0].removed_lines, weakened[0].diff.len()), (4000, Weakened::DIFF_BYTES));
 }

@@ -189,6 +189,7 @@ impl World {
                 head,
                 documents: &path("docs/work-items/ET-001"),
                 limits: DocumentLimits::default(),
+                is_test: |path| path.contains("test"),
             })
             .expect("evidence is read")
     }

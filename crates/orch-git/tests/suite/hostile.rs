@@ -131,6 +131,7 @@ fn no_setting_of_a_clone_gets_code_run() {
                     head: &head,
                     documents: &path("docs"),
                     limits: DocumentLimits::default(),
+                    is_test: |_| true,
                 })
                 .is_ok()
         );
