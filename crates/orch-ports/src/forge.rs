@@ -78,6 +78,24 @@ pub struct Landing {
     pub main: CommitId,
 }
 
+/// What an attempt left behind, and what the rules have yet to be told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// What git says; `protected` is `None`, for a forge knows no patterns.
+    pub evidence: Evidence,
+    /// Every path of the task's whole change against the merge base with `evidence.base`, its documents left out.
+    pub patch_paths: Vec<String>,
+}
+
+/// Files that a checkout takes from another commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// That commit.
+    pub from: CommitId,
+    /// Which files, see [`orch_rules::path_pattern`].
+    pub patterns: Vec<String>,
+}
+
 /// A repository's code. Every call is safe to repeat.
 pub trait Forge: Send + Sync {
     /// Bring main up to date with where its users push, and tell its tip.
@@ -89,9 +107,10 @@ pub trait Forge: Send + Sync {
     /// Commands that commit what an agent left, to be run inside its confinement.
     fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>>;
     /// Fetch the attempt's head and say what it did since `start`.
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence>;
-    /// A clean checkout of an exact commit; an existing directory is replaced.
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()>;
+    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected>;
+    /// A clean checkout of an exact commit; an existing directory is replaced. Files that an overlay names are there as
+    /// its commit has them; those it does not have there are left out.
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()>;
     /// Combine a head with `onto`.
     fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult>;
     /// Move main from `parent` to `candidate` by compare-and-set.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::Store;
 use orch_ports::store::{Finish, Finished};
-use orch_rules::attempt::{Attempt, Ended, Evidence, RunEnd};
+use orch_rules::attempt::{Attempt, Ended, Evidence, ProtectedPaths, RunEnd};
 use orch_rules::change::{AuditLine, Change, ChangeSet, Guard, SLOT_RUNS};
 use orch_rules::effect::Effect;
 use orch_rules::ids::Timestamp;
@@ -133,6 +133,9 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
                 documents: vec![],
                 changed: (0..8).map(|n| format!("src/basket/total_{n}.rs")).collect(),
                 changed_total: 8,
+                protected: Some(ProtectedPaths::default()),
+                weakened: vec![],
+                weakened_total: 0,
             }),
         }),
     }

@@ -3,9 +3,9 @@
 
 use camino::Utf8Path;
 use orch_ports::agent::Assignment;
-use orch_ports::forge::Workplace;
+use orch_ports::forge::{Collected, Workplace};
 use orch_ports::runner::{RunOrder, RunReport, Runner};
-use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
+use orch_rules::attempt::{Attempt, Evidence, ProtectedPaths, RunEnd, Usage};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
@@ -183,7 +183,12 @@ fn collect(
     }
     let start = started_at(folder)?;
     let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
-    let evidence = house.forge.collect(&place, &start)?;
+    let Collected { mut evidence, patch_paths } = house.forge.collect(&place, &start)?;
+    // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
+    // that could be named: unknown, which never passes.
+    if let Ok(file) = &*house.settings_at(&evidence.base)? {
+        evidence.protected = Some(ProtectedPaths::touched(&patch_paths, &file.protect_paths));
+    }
     Ok((Some(start), Some(evidence)))
 }
 

@@ -1,10 +1,12 @@
 //! The test command on a clean checkout of an exact commit.
 
+use orch_ports::forge::Overlay;
 use orch_ports::runner::{RunOrder, RunReport};
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CommitId, TaskId};
+use orch_rules::repository_file::RepositoryFile;
 
 use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
@@ -31,7 +33,7 @@ impl Engine {
             let folder = house.place(&name);
             let base = house.forge.base()?.tip;
             let settings = house.settings_at(&base)?;
-            let (command, timeout) = match settings.as_ref() {
+            let (command, timeout, overlay) = match settings.as_ref() {
                 Err(problem) => {
                     return Ok((
                         unknown(&format!("the repository's settings are unusable: {problem}")),
@@ -41,14 +43,14 @@ impl Engine {
                 }
                 Ok(file) => match &file.check_command {
                     None => return Ok((unknown(&no_command()), String::new(), vec![])),
-                    Some(command) => (command.clone(), u64::from(file.check_timeout_seconds)),
+                    Some(command) => (command.clone(), u64::from(file.check_timeout_seconds), overlay(&base, file)),
                 },
             };
             for round in 1..=MOST_LOST {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
-                    house.forge.checkout(&commit, &folder)?;
+                    house.forge.checkout(&commit, &folder, overlay.as_ref())?;
                     runner.ensure(&order(&house, &run, &command, &folder, timeout))?;
                 }
                 let report = runner.wait(&run)?;
@@ -93,6 +95,12 @@ impl Engine {
 
 fn unknown(reason: &str) -> CheckOutcome {
     CheckOutcome::Unknown { reason: reason.to_owned() }
+}
+
+/// What judges a change is not part of it, as far as the base branch says so.
+fn overlay(base: &CommitId, file: &RepositoryFile) -> Option<Overlay> {
+    let patterns = file.check_from_base.clone();
+    (!patterns.is_empty()).then(|| Overlay { from: base.clone(), patterns })
 }
 
 fn no_command() -> String {

@@ -29,8 +29,11 @@ pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
          LEFT JOIN lane_entries e ON e.task = t.id AND e.line = 'landing' AND e.repository = t.repository
          WHERE c.task = ?1 AND (c.unfinished = 1 OR c.bound_to = t.code OR c.bound_to = e.candidate)
          ORDER BY c.requested_at, c.id",
+        // A grant of protected paths holds beyond its visit. No text inside a JSON string can look like that field: its
+        // quotes would be escaped.
         "SELECT e.body FROM episodes e JOIN tasks t ON t.id = e.task
-         WHERE e.task = ?1 AND (e.visit = t.visit OR e.unanswered = 1) ORDER BY e.opened_at, e.id",
+         WHERE e.task = ?1 AND (e.visit = t.visit OR e.unanswered = 1 OR e.body LIKE '%\"kind\":\"protected_paths\"%')
+         ORDER BY e.opened_at, e.id",
         "SELECT t.id, t.work_item FROM dependencies d JOIN tasks t ON t.id = d.depends_on
          WHERE d.task = ?1 AND t.terminal = 0 ORDER BY t.created_at, t.id",
         // Every edge between unfinished tasks that can be reached from here. Without an edge this is one look into an

@@ -6,7 +6,7 @@ use orch_ports::store::StoreError;
 use orch_rules::attempt::RunEnd;
 use orch_rules::change::Change;
 use orch_rules::check::{Check, CheckKey, CheckOutcome};
-use orch_rules::episode::{Answer, Answered, Episode};
+use orch_rules::episode::{Answer, Answered, Episode, EpisodeKind};
 use orch_rules::facts::{Dependencies, Policy, TaskFacts};
 use orch_rules::ids::{CheckId, Timestamp};
 use orch_rules::lane::{Candidate, Ejection, LaneState, Line};
@@ -122,11 +122,15 @@ async fn episodes_of_this_visit_and_open_ones(world: World) {
         answered(episode("old", "a", 1)),
         episode("old, open", "a", 2),
         episode("another's", "b", 3),
+        // A grant holds beyond its visit; a text that reads like one does not make one.
+        answered(Episode { kind: EpisodeKind::ProtectedPaths, ..episode("old, granted", "a", 1) }),
+        Episode { kind: EpisodeKind::ProtectedPaths, ..episode("another's, granted", "b", 1) },
+        answered(Episode { about: r#""kind":"protected_paths""#.into(), ..episode("old, about a grant", "a", 1) }),
     ];
     write(&*world.store, rows.into_iter().map(|episode| Change::PutEpisode { episode }).collect()).await.unwrap();
     put(&world, Task { visit: 3, ..task("a", 1) }).await;
     let seen: Vec<_> = facts(&world, "a").await.episodes.into_iter().map(|row| row.id.0).collect();
-    assert_eq!(seen, ["old, open", "this", "this, answered"]);
+    assert_eq!(seen, ["old, granted", "old, open", "this", "this, answered"]);
 }
 
 async fn dependencies_that_are_open_and_cycles(world: World) {

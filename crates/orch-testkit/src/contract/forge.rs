@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use orch_ports::forge::{CandidateOrder, Forge, ForgeError, Identity, Workplace};
+use orch_ports::forge::{CandidateOrder, Forge, ForgeError, Identity, Overlay, Workplace};
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId, Timestamp};
 use orch_rules::lane::Candidate;
@@ -48,6 +48,9 @@ pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
             leftovers_are_committed_once,
             nothing_done_is_an_empty_delivery,
             documents_are_told_apart_from_code,
+            the_whole_change_is_told_by_its_paths,
+            weakened_tests_are_told,
+            an_overlay_is_what_the_other_commit_has,
             the_code_id_ignores_documents,
             a_rewritten_history_delivers_nothing,
             a_clone_that_is_gone_delivers_nothing,
@@ -100,7 +103,7 @@ fn deliver<B: ForgeBench>(bench: &B, attempt: u32, edits: &[Edit<'_>]) -> Commit
     let (place, start) = (place(bench, attempt), base(bench));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, edits, Some("work"));
-    let head = bench.forge().collect(&place, &start).unwrap().head;
+    let head = bench.forge().collect(&place, &start).unwrap().evidence.head;
     assert_ne!(head, start);
     head
 }
@@ -137,7 +140,7 @@ fn a_clone_stands_at_its_start_and_is_replaced<B: ForgeBench>(bench: &B) {
     bench.work(&place, &[("a.txt", Some("broken\n")), ("junk", Some("x"))], Some("half done"));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
-    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
 }
 
 fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
@@ -145,10 +148,10 @@ fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("one\n"))], Some("one"));
     bench.work(&place, &[("b.txt", Some("two\n"))], Some("two"));
-    let evidence = bench.forge().collect(&place, &start).unwrap();
+    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     assert_eq!((evidence.commits, evidence.changed_total, &evidence.start, &evidence.base), (2, 2, &start, &start));
     assert_eq!(evidence.changed, ["a.txt", "b.txt"]);
-    assert_eq!(bench.forge().collect(&place, &start).unwrap(), evidence);
+    assert_eq!(bench.forge().collect(&place, &start).unwrap().evidence, evidence);
     assert_eq!(base(bench), start, "collecting moves no branch");
     assert_eq!(bench.branch(&place.branch), None);
 }
@@ -157,20 +160,20 @@ fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("left.txt", Some("x\n"))], None);
-    assert!(bench.forge().collect(&place, &start).unwrap().is_empty(), "what is not committed is no delivery");
+    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty(), "what is not committed is no delivery");
     let commands = bench.forge().leftover_commands(&place, "left\n\nRefs: T-001");
     bench.run_commands(&place, &commands);
-    let evidence = bench.forge().collect(&place, &start).unwrap();
+    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["left.txt".to_owned()][..]));
     bench.run_commands(&place, &commands);
-    assert_eq!(bench.forge().collect(&place, &start).unwrap(), evidence);
+    assert_eq!(bench.forge().collect(&place, &start).unwrap().evidence, evidence);
 }
 
 fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.run_commands(&place, &bench.forge().leftover_commands(&place, "nothing"));
-    let evidence = bench.forge().collect(&place, &start).unwrap();
+    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
 }
 
@@ -185,7 +188,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &edits, Some("all"));
-    let evidence = bench.forge().collect(&place, &start).unwrap();
+    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     let document = evidence.document("12-review.md").unwrap();
     assert_eq!(document.fields.as_ref().unwrap().get("verdict").map(String::as_str), Some("APPROVED"));
     assert_eq!(evidence.documents.len(), 1);
@@ -194,14 +197,53 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     let next = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..place };
     bench.forge().prepare(&next, &evidence.head, &[]).unwrap();
     bench.work(&next, &[("docs/work-items/T-001/12-review.md", None)], Some("removed"));
-    let removed = bench.forge().collect(&next, &evidence.head).unwrap();
+    let removed = bench.forge().collect(&next, &evidence.head).unwrap().evidence;
     assert!(removed.documents.is_empty(), "{removed:?}");
     assert_eq!(removed.changed, ["docs/work-items/T-001/12-review.md"], "a removed document is a change");
 }
 
+fn the_whole_change_is_told_by_its_paths<B: ForgeBench>(bench: &B) {
+    let (first, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&first, &start, &[]).unwrap();
+    let edits = [("a.txt", Some("x\n")), ("docs/work-items/T-001/01-brd.md", Some("text\n")), (".ci/run", Some("x\n"))];
+    bench.work(&first, &edits, Some("first"));
+    let head = bench.forge().collect(&first, &start).unwrap().evidence.head;
+    bench.user_commits(&[("elsewhere", Some("x\n"))], false);
+    assert_ne!(base(bench), start, "main moved");
+    let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
+    bench.forge().prepare(&second, &head, &[]).unwrap();
+    bench.work(&second, &[("docs/guide.md", None)], Some("second"));
+    let collected = bench.forge().collect(&second, &head).unwrap();
+    assert_eq!(collected.evidence.changed, ["docs/guide.md"]);
+    assert_eq!(collected.evidence.protected, None);
+    let mut paths = collected.patch_paths;
+    paths.sort();
+    assert_eq!(paths, [".ci/run", "a.txt", "docs/guide.md"]);
+}
+
+fn weakened_tests_are_told<B: ForgeBench>(bench: &B) {
+    let (first, start) = (place(bench, 1), base(bench));
+    bench.forge().prepare(&first, &start, &[]).unwrap();
+    let text = Some("one\ntwo\n");
+    let edits = [("tests/a", text), ("tests/b", text), ("tests/c", text), ("src/sum.rs", text)];
+    bench.work(&first, &edits, Some("tests"));
+    let written = bench.forge().collect(&first, &start).unwrap().evidence;
+    assert_eq!((written.weakened.len(), written.weakened_total), (0, 0), "new tests weaken nothing");
+    let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
+    bench.forge().prepare(&second, &written.head, &[]).unwrap();
+    let longer = Some("one\ntwo\nthree\n");
+    let edits = [("tests/a", Some("one\n")), ("tests/b", None), ("tests/c", longer), ("src/sum.rs", None)];
+    bench.work(&second, &edits, Some("weaker"));
+    let evidence = bench.forge().collect(&second, &written.head).unwrap().evidence;
+    let told: Vec<_> = evidence.weakened.iter().map(|w| (w.path.as_str(), w.deleted, w.removed_lines)).collect();
+    assert_eq!(told, [("tests/b", true, 2), ("tests/a", false, 1)], "deleted ones first");
+    assert_eq!(evidence.weakened_total, 2);
+    assert!(evidence.weakened[1].diff.contains("-two\n"), "{}", evidence.weakened[1].diff);
+}
+
 fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    let collect = || bench.forge().collect(&place, &start).unwrap();
+    let collect = || bench.forge().collect(&place, &start).unwrap().evidence;
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("code"));
     let code = collect();
@@ -219,14 +261,14 @@ fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
     bench.forge().prepare(&place, &start, &[]).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
     bench.rewrite(&place);
-    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
 }
 
 fn a_clone_that_is_gone_delivers_nothing<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     bench.forge().prepare(&place, &start, &[]).unwrap();
     std::fs::remove_dir_all(&place.directory).unwrap();
-    assert!(bench.forge().collect(&place, &start).unwrap().is_empty());
+    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
 }
 
 fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
@@ -237,10 +279,10 @@ fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     assert_ne!(start, first);
     assert!(!place.directory.join(review).exists() && place.directory.join("b.txt").exists());
     assert_eq!(bench.forge().prepare(&place, &first, &aside).unwrap(), start, "again is the same");
-    assert!(bench.forge().collect(&place, &start).unwrap().document("12-review.md").is_none(), "silence is no verdict");
+    assert!(bench.forge().collect(&place, &start).unwrap().evidence.document("12-review.md").is_none(), "silence is no verdict");
     // The same words again are this attempt's own.
     bench.work(&place, &[(review, Some(text))], Some("review"));
-    let second = bench.forge().collect(&place, &start).unwrap();
+    let second = bench.forge().collect(&place, &start).unwrap().evidence;
     assert!(second.document("12-review.md").is_some());
     // Nothing to set aside: it starts where it was told.
     assert_eq!(bench.forge().prepare(&place, &first, &["not/there.md".to_owned()]).unwrap(), first);
@@ -260,11 +302,28 @@ fn cleaning_up_leaves_a_persons_push<B: ForgeBench>(bench: &B) {
 fn a_checkout_is_clean_and_exact<B: ForgeBench>(bench: &B) {
     let (start, directory) = (base(bench), bench.directory("check"));
     let head = deliver(bench, 1, &[("a.txt", Some("x\n")), ("docs/guide.md", None)]);
-    bench.forge().checkout(&start, &directory).unwrap();
+    bench.forge().checkout(&start, &directory, None).unwrap();
     assert_eq!(bench.files(&directory), texts(FIRST));
     std::fs::write(directory.join("junk"), "built").unwrap();
-    bench.forge().checkout(&head, &directory).unwrap();
+    bench.forge().checkout(&head, &directory, None).unwrap();
     assert_eq!(bench.files(&directory), texts(&[("a.txt", "x\n")]), "the one before is replaced");
+}
+
+fn an_overlay_is_what_the_other_commit_has<B: ForgeBench>(bench: &B) {
+    bench.user_commits(&[("ci/run", Some("the base's\n")), ("ci/deep/kept", Some("kept\n"))], false);
+    let (start, directory) = (base(bench), bench.directory("check"));
+    let edits =
+        [("ci/run", Some("exit 0\n")), ("ci/added", Some("mine\n")), ("ci/deep/kept", None), ("b.txt", Some("work\n"))];
+    let head = deliver(bench, 1, &edits);
+    let overlay = |pattern: &str| Overlay { from: start.clone(), patterns: vec![pattern.to_owned()] };
+    let seen = |pattern: &str| {
+        bench.forge().checkout(&head, &directory, Some(&overlay(pattern))).unwrap();
+        bench.files(&directory)
+    };
+    let with = |files: &[(&str, &str)]| texts(&[FIRST, &[("b.txt", "work\n")], files].concat());
+    assert_eq!(seen("ci/**"), with(&[("ci/run", "the base's\n"), ("ci/deep/kept", "kept\n")]));
+    assert_eq!(seen("ci/r*"), with(&[("ci/run", "the base's\n"), ("ci/added", "mine\n")]));
+    assert_eq!(seen("other"), with(&[("ci/run", "exit 0\n"), ("ci/added", "mine\n")]));
 }
 
 fn the_same_order_makes_the_same_candidate<B: ForgeBench>(bench: &B) {
@@ -282,7 +341,7 @@ fn changes_apart_are_combined<B: ForgeBench>(bench: &B) {
     bench.user_commits(&[("a.txt", Some("1\n2\n3\n4\n5\nsix\n"))], false);
     let candidate = made(bench, &head);
     let directory = bench.directory("combined");
-    bench.forge().checkout(&candidate.commit, &directory).unwrap();
+    bench.forge().checkout(&candidate.commit, &directory, None).unwrap();
     let both = texts(&[("a.txt", "one\n2\n3\n4\n5\nsix\n"), FIRST[1]]);
     assert_eq!(bench.files(&directory), both);
 }
@@ -426,7 +485,7 @@ fn files_are_read_from_a_commit<B: ForgeBench>(bench: &B) {
 fn what_does_not_exist_is_a_lasting_error<B: ForgeBench>(bench: &B) {
     let (nothing, start) = (CommitId("f".repeat(40)), base(bench));
     lasting(bench.forge().prepare(&place(bench, 1), &nothing, &[]));
-    lasting(bench.forge().checkout(&nothing, &bench.directory("check")));
+    lasting(bench.forge().checkout(&nothing, &bench.directory("check"), None));
     lasting(bench.forge().publish("feature/T-001-x", None, &nothing));
     lasting(bench.forge().land(&nothing, &start));
     lasting(bench.forge().candidate(&order(&nothing), &start));

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_ports::forge::{Base, CandidateOrder, Forge, ForgeError, ForgeResult, Landing, Workplace};
-use orch_rules::attempt::Evidence;
+use orch_ports::forge::{Base, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Landing, Overlay, Workplace};
+use orch_rules::attempt::{Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
+use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId};
 use orch_rules::lane::Candidate;
+use orch_rules::path_pattern::any_matches;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
 
@@ -307,7 +309,7 @@ impl Forge for FakeForge {
         vec![vec![LEFTOVERS.to_owned(), place.directory.to_string(), message.to_owned()]]
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence> {
+    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected> {
         self.call("collect", |code| {
             let before = code.known(start)?.files.clone();
             // No clone, or rewritten history: nothing of it counts.
@@ -324,7 +326,15 @@ impl Forge for FakeForge {
             let different = |(path, text): &(&String, &String)| base.get(*path) != Some(*text);
             let removed = base.iter().filter(|(path, _)| !files.contains_key(*path));
             let since = code.ancestors(&head).difference(&code.ancestors(start)).count();
-            Ok(Evidence {
+            let whole = files.iter().filter(different).chain(removed.clone()).map(|(path, _)| path);
+            let mut patch_paths: Vec<String> = whole.filter(|path| !path.starts_with(&folder)).cloned().collect();
+            patch_paths.sort();
+            let tests = touched.iter().filter(|path| is_test_file(path) && !path.starts_with(&folder));
+            let mut weakened: Vec<WeakenedTest> = tests
+                .filter_map(|path| weakened(path, before.get(*path)?, files.get(*path).map(String::as_str)))
+                .collect();
+            weakened.sort_by_key(|test| !test.deleted);
+            let evidence = Evidence {
                 start: start.clone(),
                 base: main,
                 code: CodeId(tree_digest(files.iter().filter(|(path, _)| !path.starts_with(&folder)))),
@@ -338,13 +348,26 @@ impl Forge for FakeForge {
                     .collect(),
                 changed_total: u32::try_from(changed.len()).unwrap_or(u32::MAX),
                 changed: changed.into_iter().take(Evidence::PATHS_KEPT).collect(),
+                protected: None,
+                weakened_total: u32::try_from(weakened.len()).unwrap_or(u32::MAX),
+                weakened: weakened.into_iter().take(Evidence::WEAKENED_KEPT).collect(),
                 head,
-            })
+            };
+            Ok(Collected { evidence, patch_paths })
         })
     }
 
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()> {
-        self.call("checkout", |code| write_out(&code.known(commit)?.files, directory))
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
+        self.call("checkout", |code| {
+            let mut files = code.known(commit)?.files.clone();
+            if let Some(overlay) = overlay {
+                let covered = |path: &str| any_matches(&overlay.patterns, path);
+                files.retain(|path, _| !covered(path));
+                let from = code.known(&overlay.from)?.files.clone();
+                files.extend(from.into_iter().filter(|(path, _)| covered(path)));
+            }
+            write_out(&files, directory)
+        })
     }
 
     fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
@@ -422,4 +445,25 @@ impl Forge for FakeForge {
             found => Ok(found.cloned()),
         })
     }
+}
+
+/// A test that is gone, or that lacks lines it had, whatever their order.
+fn weakened(path: &str, before: &str, after: Option<&str>) -> Option<WeakenedTest> {
+    let mut left: Vec<&str> = after.unwrap_or_default().lines().collect();
+    let mut lost = Vec::new();
+    for line in before.lines() {
+        match left.iter().position(|other| *other == line) {
+            Some(at) => drop(left.swap_remove(at)),
+            None => lost.push(format!("-{line}\n")),
+        }
+    }
+    let removed_lines = u32::try_from(lost.len()).unwrap_or(u32::MAX);
+    let mut diff = lost.concat();
+    diff.truncate(diff.floor_char_boundary(Evidence::DIFF_BYTES));
+    (after.is_none() || removed_lines > 0).then(|| WeakenedTest {
+        path: path.to_owned(),
+        deleted: after.is_none(),
+        removed_lines,
+        diff,
+    })
 }

@@ -4,12 +4,17 @@ use camino::Utf8PathBuf;
 use orch_git::{
     BranchName, CandidateRequest, ChangeStatus, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest,
     FileAt, Forge as Repository, Landing as Landed, Merged, RepoPath, SetAsideRequest, Signature, Synced, TaskKey,
+    Weakened,
 };
-use orch_ports::forge::{Base, CandidateOrder, Forge, ForgeError, ForgeResult, Identity, Landing, Workplace};
-use orch_rules::attempt::{DocumentFact, Evidence};
+use orch_ports::forge::{
+    Base, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, Landing, Overlay, Workplace,
+};
+use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
+use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp};
 use orch_rules::lane::Candidate;
+use orch_rules::path_pattern::any_matches;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
 
@@ -93,7 +98,7 @@ impl Forge for LocalForge {
         identity(&place.identity).map(|who| orch_git::leftover_script(message, &who)).unwrap_or_default()
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Evidence> {
+    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected> {
         let begun = theirs(start)?;
         let task = key(&place.task)?;
         let attempt = u64::from(place.attempt);
@@ -107,7 +112,14 @@ impl Forge for LocalForge {
         let folder = documents_folder(&place.work_item);
         let documents = path(&folder)?;
         let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
-        let request = EvidenceRequest { start: &begun, main: &main, head: &head, documents: &documents, limits };
+        let request = EvidenceRequest {
+            start: &begun,
+            main: &main,
+            head: &head,
+            documents: &documents,
+            limits,
+            is_test: is_test_file,
+        };
         let found = self.repository.evidence(request).map_err(told)?;
         let outside: Vec<_> = found
             .changed
@@ -115,7 +127,7 @@ impl Forge for LocalForge {
             .filter(|c| !documents.contains(&c.path) || c.status == ChangeStatus::Deleted)
             .map(|c| c.path.clone())
             .collect();
-        Ok(Evidence {
+        let evidence = Evidence {
             start: start.clone(),
             head: ours(&head),
             base: ours(&main),
@@ -125,12 +137,20 @@ impl Forge for LocalForge {
             documents: found.documents.iter().map(|d| fact(&folder, d)).collect(),
             changed_total: u32::try_from(outside.len()).unwrap_or(u32::MAX),
             changed: outside.into_iter().take(Evidence::PATHS_KEPT).collect(),
-        })
+            protected: None,
+            weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
+            weakened: weakened(found.weakened),
+        };
+        Ok(Collected { evidence, patch_paths: found.patch_paths })
     }
 
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf) -> ForgeResult<()> {
-        orch_git::remove_clone(directory.as_std_path()).map_err(told)?;
-        self.repository.checkout_clean(&theirs(commit)?, directory.as_std_path()).map_err(told)
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
+        let (commit, folder) = (theirs(commit)?, directory.as_std_path());
+        orch_git::remove_clone(folder).map_err(told)?;
+        let Some(overlay) = overlay else { return self.repository.checkout_clean(&commit, folder).map_err(told) };
+        let covers = |path: &str| any_matches(&overlay.patterns, path);
+        let overlay = orch_git::Overlay { from: &theirs(&overlay.from)?, covers: &covers };
+        self.repository.checkout_overlaid(&commit, folder, overlay).map_err(told)
     }
 
     fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
@@ -196,6 +216,18 @@ impl Forge for LocalForge {
             FileAt::Absent | FileAt::Other(_) => None,
         })
     }
+}
+
+/// The weakened tests that are kept, deleted ones first.
+fn weakened(mut found: Vec<Weakened>) -> Vec<WeakenedTest> {
+    found.sort_by_key(|test| !test.deleted);
+    let kept = found.into_iter().take(Evidence::WEAKENED_KEPT);
+    kept.map(|test| {
+        let mut diff = String::from_utf8_lossy(&test.diff).into_owned();
+        diff.truncate(diff.floor_char_boundary(Evidence::DIFF_BYTES));
+        WeakenedTest { path: test.path, deleted: test.deleted, removed_lines: test.removed_lines, diff }
+    })
+    .collect()
 }
 
 /// What the rules know of a document; one that was refused has no fields, with the reason.

@@ -1,7 +1,7 @@
 //! Runs of a task: agents and the test command.
 
 use orch_ports::store::UsageRow;
-use orch_rules::attempt::{Attempt, RunEnd};
+use orch_rules::attempt::{Attempt, RunEnd, WeakenedTest};
 use orch_rules::check::{Check, CheckKey, CheckOutcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,6 +31,18 @@ pub struct AttemptView {
     /// Files it changed beside documents; absent if nothing could be collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_files: Option<u32>,
+    /// Protected paths that the task's whole change touched when it ended; absent if unknown or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
+    /// How many there were in all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub protected_total: u32,
+    /// Tests it deleted or took lines from, deleted ones first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weakened: Vec<WeakenedView>,
+    /// How many there were in all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weakened_total: u32,
     /// What it used; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageView>,
@@ -40,10 +52,43 @@ pub struct AttemptView {
     pub ended_at: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// A test that was deleted, or lost lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WeakenedView {
+    /// From the top of the repository.
+    pub path: String,
+    /// It is gone.
+    pub deleted: bool,
+    /// Lines it lost, a changed line included.
+    pub removed_lines: u32,
+    /// One sentence.
+    pub text: String,
+    /// The beginning of the change as a unified diff.
+    pub diff: String,
+}
+
+impl From<&WeakenedTest> for WeakenedView {
+    fn from(test: &WeakenedTest) -> Self {
+        Self {
+            path: test.path.clone(),
+            deleted: test.deleted,
+            removed_lines: test.removed_lines,
+            text: test.sentence(),
+            diff: test.diff.clone(),
+        }
+    }
+}
+
 impl AttemptView {
     pub(super) fn of(attempt: &Attempt, usage: Option<&Vec<&UsageRow>>) -> Self {
         let (outcome, reason) = attempt.ended.as_ref().map_or(("running", None), |ended| outcome(&ended.how));
         let evidence = attempt.ended.as_ref().and_then(|ended| ended.evidence.as_ref());
+        let protected = evidence.and_then(|evidence| evidence.protected.as_ref());
         Self {
             number: attempt.number,
             stage: attempt.stage.to_string(),
@@ -55,6 +100,10 @@ impl AttemptView {
                 .map(|evidence| evidence.documents.iter().map(|document| document.path.clone()).collect())
                 .unwrap_or_default(),
             changed_files: evidence.map(|evidence| evidence.changed_total),
+            protected: protected.map(|touched| touched.paths.clone()).unwrap_or_default(),
+            protected_total: protected.map_or(0, |touched| touched.total),
+            weakened: evidence.map(|e| e.weakened.iter().map(WeakenedView::from).collect()).unwrap_or_default(),
+            weakened_total: evidence.map_or(0, |evidence| evidence.weakened_total),
             usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))),
             requested_at: rfc3339(attempt.requested_at),
             ended_at: attempt.ended.as_ref().map(|ended| rfc3339(ended.at)),

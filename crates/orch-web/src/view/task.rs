@@ -262,13 +262,13 @@ impl TaskPlaceView {
 pub struct EpisodeView {
     /// Identity.
     pub id: String,
-    /// `approval`, `questions` or `confirm_deploy`.
+    /// `approval`, `questions`, `confirm_deploy` or `protected_paths`.
     pub kind: String,
     /// One sentence: what is asked, and how to answer.
     pub text: String,
     /// The revision the question is about.
     pub about: String,
-    /// Questions of the agent.
+    /// Questions of the agent; or the protected paths that are touched, and tests that were weakened.
     pub questions: Vec<String>,
     /// Opened.
     pub opened_at: String,
@@ -296,6 +296,7 @@ impl EpisodeView {
             EpisodeKind::Approval => "approval",
             EpisodeKind::Questions => "questions",
             EpisodeKind::ConfirmDeploy => "confirm_deploy",
+            EpisodeKind::ProtectedPaths => "protected_paths",
         };
         let answer = episode.answer.as_ref().map(|answered| {
             let (answer, reason) = match &answered.answer {

@@ -98,6 +98,12 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
         EpisodeKind::Questions => {
             format!("has questions for you (orch show {id}); when they are answered: orch start {id}")
         }
+        EpisodeKind::ProtectedPaths => {
+            format!(
+                "changes protected paths (orch show {id}); let exactly this change pass: orch approve {id}, or send it \
+                 back: orch reject {id} --reason \"…\""
+            )
+        }
         EpisodeKind::ConfirmDeploy => {
             format!("wants your word before production; give it: orch confirm {id}, or call it off: orch stop {id}")
         }

@@ -24,6 +24,7 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Human { asked: EpisodeKind::Approval },
         Wait::Human { asked: EpisodeKind::Questions },
         Wait::Human { asked: EpisodeKind::ConfirmDeploy },
+        Wait::Human { asked: EpisodeKind::ProtectedPaths },
         Wait::Lane { place: 1, behind: None, doing: "testing the candidate".to_owned() },
         Wait::Lane { place: 2, behind: Some("SHOP-002".into()), doing: "queued".to_owned() },
         Wait::Paused { scope: PauseScope::Task },

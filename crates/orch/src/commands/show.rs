@@ -47,6 +47,7 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
     let sections = [
         ("Asked of you", questions(detail, screen)),
         ("Attempts", attempts(detail, screen, now)),
+        ("Weakened tests", weakened(detail, screen)),
         ("Checks", checks(detail, screen, now)),
         ("Queued or failed work", work(detail, screen)),
         ("Timeline (UTC)", timeline(detail, screen)),
@@ -155,6 +156,7 @@ fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
         let what = match episode.kind.as_str() {
             "approval" => "approval of",
             "questions" => "answers, for",
+            "protected_paths" => "your leave for the protected paths of patch",
             _ => "your word on",
         };
         let about = format!("  {what} {}, asked {}", short(&episode.about), utc(&episode.opened_at));
@@ -230,6 +232,28 @@ fn delivery(attempt: &AttemptView) -> String {
         }),
     }
     parts.join(" · ")
+}
+
+/// Tests that the newest attempt which weakened any deleted or took lines from, with the beginning of the change.
+fn weakened(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let Some(attempt) = detail.attempt_list.iter().rev().find(|attempt| attempt.weakened_total > 0) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for test in &attempt.weakened {
+        let text = format!("  attempt {}: {}", attempt.number, clean(&test.text));
+        lines.push(screen.styled(Style::Attention, &fit(&text, screen.width())));
+        let diff = printable(test.diff.trim_end());
+        let hunks = diff.lines().skip_while(|line| !line.starts_with("@@ "));
+        lines.extend(hunks.take(EXCERPT).map(|line| {
+            fit(&format!("  {} {}", screen.styled(Style::Faint, "│"), line.replace('\t', "  ")), screen.width())
+        }));
+    }
+    let more = attempt.weakened_total.saturating_sub(u32::try_from(attempt.weakened.len()).unwrap_or(u32::MAX));
+    if more > 0 {
+        lines.push(format!("  and {more} more"));
+    }
+    lines
 }
 
 fn checks(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {

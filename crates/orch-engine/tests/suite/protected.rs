@@ -1,0 +1,77 @@
+//! Protected paths and checks with files of the base branch (X13): read from main, whatever the task's branch says.
+
+use orch_engine::desk::Command;
+use orch_rules::episode::EpisodeKind;
+use orch_rules::task::{Task, Wait};
+use orch_testkit::fake::Step;
+
+use crate::world::{Act, World};
+
+const SETTINGS: &str =
+    "[check]\ncommand = \"test\"\nfrom_base = [\"ci/\"]\n[protect]\npaths = [\"ci/**\", \".orch\"]\n";
+const LINE: &str = "[[stage]]\nid = \"make\"\nkind = \"build\"\nrole = \"developer\"\non_red = \"make\"\ncap = 3\n
+[[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"make\"\ncap = 3\nlands = true\nnext = \"done\"\n";
+
+async fn world() -> World {
+    let more =
+        [(".orch/orch.toml", SETTINGS), (".orch/pipeline.toml", LINE), ("ci/run", "the base's"), ("tests/a", "1\n2\n")];
+    World::with(&more).await
+}
+
+fn asked(task: &Task) -> bool {
+    task.waits.contains(&Wait::Human { asked: EpisodeKind::ProtectedPaths })
+}
+
+/// A developer who lifts the protection, weakens a test and changes the script that judges; tame once told to.
+fn wild(act: &Act) -> Option<(String, Step)> {
+    let edits: &[_] = if act.brief.contains("leave the script alone") {
+        &[("ci/run", Some("the base's")), (".orch/orch.toml", Some(SETTINGS)), ("src/x.txt", Some("x"))]
+    } else {
+        &[("ci/run", Some("exit 0")), ("ci/more", Some("x")), (".orch/orch.toml", Some("")), ("tests/a", Some("1\n"))]
+    };
+    act.is("developer").then(|| {
+        act.commit(edits);
+        (String::new(), Step::completes())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_to_protected_paths_is_granted_or_goes_back() {
+    let world = world().await;
+    world.when(wild);
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until("it asks", &task.id, asked).await;
+    let history = world.history(&task).await;
+    let episode = history.episodes.iter().find(|episode| episode.is_open()).unwrap();
+    let told = [".orch/orch.toml", "ci/more", "ci/run", "weakened test: tests/a lost 1 line"];
+    assert_eq!((episode.kind, &episode.questions[..]), (EpisodeKind::ProtectedPaths, &told.map(str::to_owned)[..]));
+    let no = Command::Reject { reason: "leave the script alone".to_owned() };
+    process.desk.command(&task.work_item, no, "Uma", "1".to_owned()).await.unwrap();
+    // The second attempt took back two of three: what is left of the change is asked about anew.
+    let left = async || {
+        let history = world.history(&task).await;
+        history.episodes.into_iter().find(|episode| episode.is_open() && episode.questions == ["ci/more"])
+    };
+    crate::world::eventually("it asks about the rest", left).await;
+    process.desk.command(&task.work_item, Command::Approve, "Uma", "2".to_owned()).await.unwrap();
+    let done = world.until_done(&task).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_has_the_base_branchs_files() {
+    let world = world().await;
+    world.when(wild);
+    world.when(|act| {
+        let seen = |path: &str| std::fs::read_to_string(act.order.directory.join(path)).ok();
+        let as_main = seen("ci/run").as_deref() == Some("the base's") && seen("ci/more").is_none();
+        let own = seen("tests/a").as_deref() == Some("1\n");
+        act.is("check").then(|| (String::new(), if as_main && own { Step::completes() } else { Step::fails(1) }))
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    // Only a green change is asked about, so the check saw the base branch's script.
+    let asking = world.until("it asks", &task.id, |task| asked(task) || task.retries > 0).await;
+    assert!(asked(&asking), "{:?}", asking.waits);
+}
