@@ -279,7 +279,10 @@ fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     assert_ne!(start, first);
     assert!(!place.directory.join(review).exists() && place.directory.join("b.txt").exists());
     assert_eq!(bench.forge().prepare(&place, &first, &aside).unwrap(), start, "again is the same");
-    assert!(bench.forge().collect(&place, &start).unwrap().evidence.document("12-review.md").is_none(), "silence is no verdict");
+    assert!(
+        bench.forge().collect(&place, &start).unwrap().evidence.document("12-review.md").is_none(),
+        "silence is no verdict"
+    );
     // The same words again are this attempt's own.
     bench.work(&place, &[(review, Some(text))], Some("review"));
     let second = bench.forge().collect(&place, &start).unwrap().evidence;
