@@ -362,7 +362,7 @@ impl Simulation {
     }
 
     fn bad_end(&mut self, kind: StageKind, delivered: &mut Delivered) -> RunEnd {
-        match self.whim.below(16) {
+        match self.whim.below(20) {
             0 => RunEnd::Failed { reason: "exit code 3".to_owned() },
             1 => RunEnd::TimedOut,
             2 => RunEnd::Stalled,
@@ -388,7 +388,7 @@ impl Simulation {
                 delivered.changed.push("tests/ci/run.sh".to_owned());
                 RunEnd::Completed
             }
-            13 => {
+            13 | 16..20 => {
                 delivered.changed.push(".orch/orch.toml".to_owned());
                 RunEnd::Completed
             }
