@@ -102,7 +102,8 @@ impl World {
     fn protected(&self, attempt: &Attempt, delivered: &Delivered) -> ProtectedPaths {
         let all = self.attempts.get(&attempt.task).map(Vec::as_slice).unwrap_or_default();
         let evidence = all.iter().filter_map(|a| a.ended.as_ref()?.evidence.as_ref());
-        let mut before = evidence.filter(|e| Some(&e.head) == attempt.start.as_ref()).filter_map(|e| e.protected.clone());
+        let mut before =
+            evidence.filter(|e| Some(&e.head) == attempt.start.as_ref()).filter_map(|e| e.protected.clone());
         let mut paths: Vec<String> = before.next_back().map(|p| p.paths).unwrap_or_default();
         paths.extend(delivered.changed.iter().cloned());
         ProtectedPaths::touched(&paths, &PROTECTED.map(str::to_owned))
