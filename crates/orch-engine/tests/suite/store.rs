@@ -11,7 +11,7 @@ use orch_ports::store::*;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
-use orch_rules::lane::Repository;
+use orch_rules::lane::{LaneState, Repository};
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_testkit::fake::{Fault, Faults};
@@ -20,7 +20,7 @@ use orch_testkit::fake::{Fault, Faults};
 pub struct FaultyStore {
     pub inner: Arc<dyn Store>,
     pub faults: Arc<Faults>,
-    /// The change set with wakes that loses them: 1 is the next one.
+    /// The next change set of this kind loses its wakes when it is written: 1 makes a task, 2 lets one in; 0 is none.
     pub lose_wakes: AtomicI32,
 }
 
@@ -95,10 +95,20 @@ impl Store for FaultyStore {
         self.before("apply").await?;
         self.before(label).await?;
         let wakes = |change: &Change| matches!(change, Change::Wake { .. } | Change::WakeLane { .. });
-        if changes.changes.iter().any(wakes) && self.lose_wakes.fetch_sub(1, Ordering::SeqCst) == 1 {
+        let wanted = self.lose_wakes.load(Ordering::SeqCst);
+        let loses = changes.changes.iter().any(|change| match change {
+            Change::InsertTask { .. } => wanted == 1,
+            Change::PutLaneEntry { entry } => wanted == 2 && entry.state == LaneState::Admitted,
+            _ => false,
+        });
+        if loses {
             changes.changes.retain(|change| !wakes(change));
         }
         let answer = self.inner.apply(changes, finish).await;
+        // One that was not written, for a guard that failed, has lost nothing.
+        if loses && answer.is_ok() {
+            self.lose_wakes.store(0, Ordering::SeqCst);
+        }
         self.after(label, answer).await
     }
     async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)> {

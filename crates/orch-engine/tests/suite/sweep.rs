@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::world::{World, eventually};
 
-/// The change set with wakes that loses them: the first one is the new issue's, the second the lane's that lets it in.
+/// The change set that loses its wakes: 1 is the new issue's, 2 the lane's that lets it in.
 async fn one_lost(which: i32) {
     let mut world = World::new().await;
     world.limits.sweep_every = Duration::from_millis(50);
