@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use std::io::BufRead;
+
 use camino::Utf8PathBuf;
-use orch_rules::attempt::RunEnd;
+use orch_rules::attempt::{ConfinementLevel, RunEnd, Usage};
+use orch_rules::ids::Timestamp;
 use serde_json::Value;
+
+use crate::agent::{ModelAccess, StopStep};
 
 /// What went wrong with a run's house, not with the run.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +41,15 @@ pub struct RunOrder {
     pub stop_grace_ms: u64,
     /// Output kept.
     pub output_cap_bytes: u64,
+    /// Files and folders the run may read besides the system's programs: the object store its clone borrows from,
+    /// its task file, shared caches.
+    pub read_only: Vec<Utf8PathBuf>,
+    /// Files and folders it may write besides its working directory.
+    pub read_write: Vec<Utf8PathBuf>,
+    /// The model it may talk to.
+    pub model: Option<ModelAccess>,
+    /// Signals before the tree is killed; empty is SIGTERM with [`Self::stop_grace_ms`].
+    pub stop: Vec<StopStep>,
 }
 
 /// How a run ended.
@@ -47,6 +61,39 @@ pub struct RunReport {
     pub result: Option<Result<Value, String>>,
     /// Exit code, if the program exited by itself.
     pub exit_code: Option<i32>,
+    /// How it was confined; `None` if that is not known.
+    pub level: Option<ConfinementLevel>,
+    /// What the proxy of the run counted; `None` if the run had no model, or the count is lost.
+    pub metered: Option<Metered>,
+}
+
+impl RunReport {
+    /// A report of which no more is known than this.
+    pub fn of(end: RunEnd, result: Option<Result<Value, String>>, exit_code: Option<i32>) -> Self {
+        Self { end, result, exit_code, level: None, metered: None }
+    }
+}
+
+/// What a run's proxy counted. Exact for a killed run too.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metered {
+    /// Tokens and money.
+    pub usage: Usage,
+    /// Requests to the model that were answered.
+    pub requests: u64,
+    /// The vendor refuses to serve this credential: until when, if it said so, and its reason in words.
+    pub unavailable: Option<(Option<Timestamp>, String)>,
+}
+
+/// A run as it stands: for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    /// How it is confined.
+    pub level: ConfinementLevel,
+    /// Limits that hold for it, and those its host cannot give, one sentence each.
+    pub limits: Vec<String>,
+    /// Counted so far.
+    pub metered: Option<Metered>,
 }
 
 /// Where runs live.
@@ -69,4 +116,8 @@ pub trait Runner: Send + Sync {
     fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError>;
     /// Output from byte `offset` on, at most `max` bytes, and the next offset.
     fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError>;
+    /// All of its output, raw, from the start: for parsing, never for people.
+    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError>;
+    /// How it stands; `None` if nothing is known of it.
+    fn state(&self, name: &str) -> Option<RunState>;
 }

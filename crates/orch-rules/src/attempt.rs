@@ -70,6 +70,41 @@ pub enum RunEnd {
         /// The error.
         reason: String,
     },
+    /// The vendor of the model did not serve the agent: a usage limit, an overload, a log-in that does not hold. No
+    /// fault of the task.
+    Unavailable {
+        /// Whose log-in it was; every run with it waits (X7).
+        credential: String,
+        /// When the vendor will serve again, if it said so.
+        until: Option<Timestamp>,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// How the processes of a run were kept from the rest of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ConfinementLevel {
+    /// Not at all.
+    L0,
+    /// An account of its own.
+    L1,
+    /// Landlock and seccomp.
+    L2,
+    /// Bubblewrap: its own view of files, processes and network.
+    L3,
+}
+
+impl ConfinementLevel {
+    /// `L0` to `L3`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::L0 => "L0",
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::L3 => "L3",
+        }
+    }
 }
 
 /// What git says of an attempt's work. Never the agent's word.
@@ -104,6 +139,9 @@ pub struct Evidence {
     /// How many there were in all.
     #[serde(default)]
     pub weakened_total: u32,
+    /// How the run was confined; `None` in rows from before this was recorded.
+    #[serde(default)]
+    pub level: Option<ConfinementLevel>,
 }
 
 /// The protected paths that a task's whole change touches, its own documents left out.

@@ -136,6 +136,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
                 protected: Some(ProtectedPaths::default()),
                 weakened: vec![],
                 weakened_total: 0,
+                level: None,
             }),
         }),
     }

@@ -2,10 +2,10 @@
 //! run directory, waits for the same run, and collects once.
 
 use camino::Utf8Path;
-use orch_ports::agent::Assignment;
+use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::forge::{Collected, Workplace};
 use orch_ports::runner::{RunOrder, RunReport, Runner};
-use orch_rules::attempt::{Attempt, Evidence, ProtectedPaths, RunEnd, Usage};
+use orch_rules::attempt::{Attempt, Evidence, ProtectedPaths, RunEnd};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
@@ -19,6 +19,8 @@ use crate::places;
 
 /// File beside the clone that tells where an attempt started, for a later process.
 const START_FILE: &str = "start";
+/// What an agent may write besides its clone, inside an attempt's place.
+const OWN: &str = "own";
 /// The clone inside an attempt's place.
 const CODE: &str = "code";
 
@@ -68,7 +70,9 @@ fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt
         runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
     }
     let report = runner.wait(&name)?;
-    let usage = Some(usage(house, attempt, &report));
+    let words = words_of(house, runner, attempt, &name, &report)?;
+    let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
+    let report = RunReport { end: words.end.unwrap_or(report.end), ..report };
     match collect(house, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
@@ -129,6 +133,7 @@ fn prepare(
             place.branch
         )));
     };
+    let own = folder.join(OWN);
     let assignment = Assignment {
         task: facts.task.id.clone(),
         work_item: facts.task.work_item.clone(),
@@ -138,11 +143,21 @@ fn prepare(
         directory: place.directory.clone(),
         task_file: folder.join("task.md"),
         documents,
-        result_file: folder.join("result.json"),
+        result_file: own.join("result.json"),
+        home: own.join("home"),
+        prompt: String::new(),
+        resume: None,
     };
+    std::fs::create_dir_all(&assignment.home)?;
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written))?;
     std::fs::write(folder.join(START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
+    for (path, text) in &launch.files {
+        if let Some(above) = path.parent() {
+            std::fs::create_dir_all(above)?;
+        }
+        std::fs::write(path, text)?;
+    }
     let message =
         format!("{}: what the {} left\n\nRefs: {}", facts.task.work_item, attempt.role.name(), facts.task.work_item);
     Ok(RunOrder {
@@ -157,6 +172,10 @@ fn prepare(
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,
+        read_only: vec![assignment.task_file],
+        read_write: vec![own],
+        model: launch.model,
+        stop: launch.stop,
     })
 }
 
@@ -184,6 +203,7 @@ fn collect(
     let start = started_at(folder)?;
     let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
     let Collected { mut evidence, patch_paths } = house.forge.collect(&place, &start)?;
+    evidence.level = report.level;
     // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
     // that could be named: unknown, which never passes.
     if let Ok(file) = &*house.settings_at(&evidence.base)? {
@@ -203,10 +223,19 @@ fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
     }
 }
 
-/// Unknown stays unknown; what is known is taken from the result file alone (D2).
-fn usage(house: &House, attempt: &Attempt, report: &RunReport) -> Usage {
-    match (&report.result, house.agents.get(&attempt.role)) {
-        (Some(Ok(value)), Some(agent)) => agent.usage(value),
-        _ => Usage::default(),
+/// What the agent's own words say of its run.
+fn words_of(
+    house: &House,
+    runner: &dyn Runner,
+    attempt: &Attempt,
+    name: &str,
+    report: &RunReport,
+) -> Result<AgentReport, PerformError> {
+    let Some(agent) = house.agents.get(&attempt.role) else { return Ok(AgentReport::default()) };
+    let result = report.result.as_ref().and_then(|result| result.as_ref().ok());
+    if matches!(report.end, RunEnd::SpawnFailed { .. }) {
+        return Ok(AgentReport::default());
     }
+    let mut output = runner.raw_output(name)?;
+    Ok(agent.report(&report.end, result, &mut *output))
 }

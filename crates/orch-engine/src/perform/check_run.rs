@@ -120,6 +120,10 @@ fn order(house: &House, run: &str, command: &str, folder: &camino::Utf8PathBuf, 
         stall_ms: 0,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,
+        read_only: Vec::new(),
+        read_write: Vec::new(),
+        model: None,
+        stop: Vec::new(),
     }
 }
 

@@ -61,6 +61,7 @@ fn told(end: &RunEnd) -> String {
         RunEnd::Lost => "it was lost".to_owned(),
         RunEnd::Quarantined => "it is quarantined".to_owned(),
         RunEnd::SpawnFailed { reason } => format!("it could not be started ({reason})"),
+        RunEnd::Unavailable { reason, .. } => format!("the model was not to be had ({reason})"),
     }
 }
 

@@ -49,6 +49,7 @@ fn run_end(end: &RunEnd) -> &'static str {
         RunEnd::Lost => "lost",
         RunEnd::Quarantined => "quarantined",
         RunEnd::SpawnFailed { .. } => "spawn_failed",
+        RunEnd::Unavailable { .. } => "unavailable",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
 use orch_ports::agent::{Agent, Assignment};
-use orch_rules::attempt::Usage;
+use orch_rules::attempt::{RunEnd, Usage};
 use orch_rules::pipeline::Role;
 use serde_json::{Value, json};
 
@@ -35,7 +35,10 @@ fn assignment(attempt: u32) -> Assignment {
         directory: place.join("code"),
         task_file: place.join("task.md"),
         documents: place.join("code/docs/work-items/T-001"),
-        result_file: place.join("result.json"),
+        result_file: place.join("own/result.json"),
+        home: place.join("home"),
+        prompt: "You are the reviewer.".to_owned(),
+        resume: None,
     }
 }
 
@@ -43,7 +46,7 @@ fn it_is_told_everything<B: AgentBench>(bench: &B) {
     let launch = bench.agent().launch(&assignment(3));
     assert!(!bench.agent().name().is_empty() && !launch.argv.is_empty());
     let told: BTreeSet<_> = launch.argv.into_iter().chain(launch.environment.into_values()).collect();
-    for word in ["reviewer", "review", "T-001", "3", "/places/t-1/task.md", "/places/t-1/result.json"] {
+    for word in ["reviewer", "review", "T-001", "3", "/places/t-1/task.md", "/places/t-1/own/result.json"] {
         assert!(told.iter().any(|t| t == word), "{word} is not in {told:?}");
     }
     assert!(told.iter().any(|t| t == "/places/t-1/code/docs/work-items/T-001"));
@@ -54,8 +57,12 @@ fn the_same_assignment_is_the_same_launch<B: AgentBench>(bench: &B) {
     assert_ne!(bench.agent().launch(&assignment(1)), bench.agent().launch(&assignment(2)));
 }
 
+fn usage<B: AgentBench>(bench: &B, result: &Value) -> Usage {
+    bench.agent().report(&RunEnd::Completed, Some(result), &mut std::io::empty()).usage
+}
+
 fn usage_is_read<B: AgentBench>(bench: &B) {
-    let usage = bench.agent().usage(&bench.result());
+    let usage = usage(bench, &bench.result());
     assert_eq!((usage.input_tokens, usage.cached_tokens, usage.output_tokens), (Some(5), Some(3), Some(7)));
     assert_eq!((usage.cost_micros, usage.model.as_deref()), (Some(210_000), Some("m")));
 }
@@ -71,6 +78,6 @@ fn what_is_broken_is_unknown<B: AgentBench>(bench: &B) {
         json!({"cost_usd": 1e300}),
     ];
     for broken in broken {
-        assert_eq!(bench.agent().usage(&broken), Usage::default(), "{broken}");
+        assert_eq!(usage(bench, &broken), Usage::default(), "{broken}");
     }
 }

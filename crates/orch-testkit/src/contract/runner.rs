@@ -118,7 +118,7 @@ fn a_run_is_known_once_it_was_launched<B: RunnerBench>(bench: &B) {
 fn its_end_is_told_however_late_one_asks<B: RunnerBench>(bench: &B) {
     launch(bench, "r", Does::Completes);
     let report = wait(bench, "r");
-    assert_eq!(report, RunReport { end: RunEnd::Completed, result: None, exit_code: Some(0) });
+    assert_eq!(report, RunReport { level: report.level, ..RunReport::of(RunEnd::Completed, None, Some(0)) });
     assert_eq!(wait(bench, "r"), report);
 }
 

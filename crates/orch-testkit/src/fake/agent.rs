@@ -1,9 +1,10 @@
 //! An agent that is only a name for the runner's script to know.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
-use orch_ports::agent::{Agent, Assignment, Launch};
-use orch_rules::attempt::Usage;
+use orch_ports::agent::{Agent, AgentReport, Assignment, Launch};
+use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
 
 /// Launches as `fake <role> <work item> <attempt>`, with what a script needs as variables.
@@ -32,19 +33,24 @@ impl Agent for FakeAgent {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect::<BTreeMap<_, _>>(),
+            ..Launch::default()
         }
     }
 
-    fn usage(&self, result: &Value) -> Usage {
-        let count = |name: &str| result.get("usage").and_then(|usage| usage.get(name)).and_then(Value::as_u64);
-        let cost = result.get("cost_usd").and_then(Value::as_f64).filter(|usd| (0.0..1e9).contains(usd));
-        Usage {
-            input_tokens: count("input_tokens"),
-            cached_tokens: count("cached_tokens"),
-            cache_creation_tokens: count("cache_creation_tokens"),
-            output_tokens: count("output_tokens"),
-            cost_micros: cost.map(|usd| (usd * 1e6).round() as u64),
-            model: result.get("model").and_then(Value::as_str).map(str::to_owned),
-        }
+    fn report(&self, _end: &RunEnd, result: Option<&Value>, _output: &mut dyn BufRead) -> AgentReport {
+        AgentReport { usage: result.map(usage).unwrap_or_default(), ..AgentReport::default() }
+    }
+}
+
+fn usage(result: &Value) -> Usage {
+    let count = |name: &str| result.get("usage").and_then(|usage| usage.get(name)).and_then(Value::as_u64);
+    let cost = result.get("cost_usd").and_then(Value::as_f64).filter(|usd| (0.0..1e9).contains(usd));
+    Usage {
+        input_tokens: count("input_tokens"),
+        cached_tokens: count("cached_tokens"),
+        cache_creation_tokens: count("cache_creation_tokens"),
+        output_tokens: count("output_tokens"),
+        cost_micros: cost.map(|usd| (usd * 1e6).round() as u64),
+        model: result.get("model").and_then(Value::as_str).map(str::to_owned),
     }
 }

@@ -350,6 +350,7 @@ impl Forge for FakeForge {
                 changed: changed.into_iter().take(Evidence::PATHS_KEPT).collect(),
                 protected: None,
                 weakened_total: u32::try_from(weakened.len()).unwrap_or(u32::MAX),
+                level: None,
                 weakened: weakened.into_iter().take(Evidence::WEAKENED_KEPT).collect(),
                 head,
             };

@@ -2,11 +2,12 @@
 //! them; each engine gets a [`FakeRunner::handle`] of its own, which can be ended like a process.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use orch_ports::runner::{RunOrder, RunReport, Runner, RunnerError};
-use orch_rules::attempt::RunEnd;
+use orch_ports::runner::{RunOrder, RunReport, RunState, Runner, RunnerError};
+use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use serde_json::Value;
 
 use super::faults::{Fault, Faults, PATIENCE};
@@ -22,7 +23,7 @@ pub enum Step {
 
 impl Step {
     fn over(end: RunEnd, exit_code: Option<i32>) -> Self {
-        Self::Ends(RunReport { end, result: None, exit_code })
+        Self::Ends(RunReport::of(end, None, exit_code))
     }
     /// Exit 0.
     pub fn completes() -> Self {
@@ -30,7 +31,7 @@ impl Step {
     }
     /// Exit 0, with this in its result file.
     pub fn completes_with(result: Value) -> Self {
-        Self::Ends(RunReport { end: RunEnd::Completed, result: Some(Ok(result)), exit_code: Some(0) })
+        Self::Ends(RunReport::of(RunEnd::Completed, Some(Ok(result)), Some(0)))
     }
     /// Another exit code.
     pub fn fails(code: i32) -> Self {
@@ -248,6 +249,21 @@ impl Runner for FakeRunner {
             // Past the end there is nothing yet, and the place to ask stays.
             let next = if asked > length { offset } else { to as u64 };
             (safe(&run.output[from..to]), next)
+        })
+    }
+
+    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {
+        self.faults.enter("output").map_err(told)?;
+        self.known(name, |run| Box::new(std::io::Cursor::new(run.output.clone())) as Box<dyn BufRead + Send>)
+    }
+
+    fn state(&self, name: &str) -> Option<RunState> {
+        let runs = self.lock();
+        let report = runs.get(name)?.report.as_ref();
+        Some(RunState {
+            level: report.and_then(|report| report.level).unwrap_or(ConfinementLevel::L0),
+            limits: Vec::new(),
+            metered: report.and_then(|report| report.metered.clone()),
         })
     }
 }

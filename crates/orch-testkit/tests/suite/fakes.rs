@@ -100,7 +100,7 @@ impl Runs {
         let (starts, ends) = (started.clone(), finished.clone());
         let script = move |order: &RunOrder| {
             starts.lock().unwrap().push(order.name.clone());
-            let over = |result| Step::Ends(RunReport { end: RunEnd::Completed, result, exit_code: Some(0) });
+            let over = |result| Step::Ends(RunReport::of(RunEnd::Completed, result, Some(0)));
             let step = match order.argv[0].as_str() {
                 "Fails" => Step::fails(3),
                 "Hangs" => Step::Hangs,
@@ -108,7 +108,7 @@ impl Runs {
                 "LeavesNonsense" => over(Some(Err("no object".to_owned()))),
                 "CannotStart" => {
                     let end = RunEnd::SpawnFailed { reason: "there is no such program".to_owned() };
-                    Step::Ends(RunReport { end, result: None, exit_code: None })
+                    Step::Ends(RunReport::of(end, None, None))
                 }
                 _ => Step::completes(),
             };
@@ -137,6 +137,10 @@ impl RunnerBench for Runs {
             stall_ms: 0,
             stop_grace_ms: 0,
             output_cap_bytes: 0,
+            read_only: Vec::new(),
+            read_write: Vec::new(),
+            model: None,
+            stop: Vec::new(),
         }
     }
     fn until_hanging(&self, name: &str) {

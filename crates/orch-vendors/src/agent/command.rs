@@ -6,9 +6,10 @@
 //! "output_tokens": 1}}`; the usage fields may also stand at the top.
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
-use orch_ports::agent::{Agent, Assignment, Launch};
-use orch_rules::attempt::Usage;
+use orch_ports::agent::{Agent, AgentReport, Assignment, Launch};
+use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
 
 /// A program and what it is given besides the contract's variables.
@@ -46,24 +47,28 @@ impl Agent for CommandAgent {
         ] {
             environment.insert(name.to_owned(), value);
         }
-        Launch { argv: self.argv.clone(), environment }
+        Launch { argv: self.argv.clone(), environment, ..Launch::default() }
     }
 
-    fn usage(&self, result: &Value) -> Usage {
-        let count = |name: &str| result.get("usage").and_then(|u| u.get(name)).or_else(|| result.get(name))?.as_u64();
-        let cost_micros = count("cost_micros").or_else(|| {
-            let usd = result.get("cost_usd").or_else(|| result.get("cost"))?.as_f64()?;
-            // Negative, endless or absurd money is unknown money.
-            (0.0..1e9).contains(&usd).then(|| (usd * 1e6).round() as u64)
-        });
-        Usage {
-            input_tokens: count("input_tokens"),
-            cached_tokens: count("cached_tokens"),
-            cache_creation_tokens: count("cache_creation_tokens"),
-            output_tokens: count("output_tokens"),
-            cost_micros,
-            model: result.get("model").and_then(Value::as_str).map(|m| m.chars().take(100).collect()),
-        }
+    fn report(&self, _end: &RunEnd, result: Option<&Value>, _output: &mut dyn BufRead) -> AgentReport {
+        AgentReport { usage: result.map(usage).unwrap_or_default(), ..AgentReport::default() }
+    }
+}
+
+fn usage(result: &Value) -> Usage {
+    let count = |name: &str| result.get("usage").and_then(|u| u.get(name)).or_else(|| result.get(name))?.as_u64();
+    let cost_micros = count("cost_micros").or_else(|| {
+        let usd = result.get("cost_usd").or_else(|| result.get("cost"))?.as_f64()?;
+        // Negative, endless or absurd money is unknown money.
+        (0.0..1e9).contains(&usd).then(|| (usd * 1e6).round() as u64)
+    });
+    Usage {
+        input_tokens: count("input_tokens"),
+        cached_tokens: count("cached_tokens"),
+        cache_creation_tokens: count("cache_creation_tokens"),
+        output_tokens: count("output_tokens"),
+        cost_micros,
+        model: result.get("model").and_then(Value::as_str).map(|m| m.chars().take(100).collect()),
     }
 }
 
@@ -72,10 +77,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn usage(result: &Value) -> Usage {
-        CommandAgent { argv: Vec::new(), environment: BTreeMap::new() }.usage(result)
-    }
 
     #[test]
     fn usage_is_read_from_both_shapes() {

@@ -139,6 +139,7 @@ impl Forge for LocalForge {
             changed: outside.into_iter().take(Evidence::PATHS_KEPT).collect(),
             protected: None,
             weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
+            level: None,
             weakened: weakened(found.weakened),
         };
         Ok(Collected { evidence, patch_paths: found.patch_paths })

@@ -1,9 +1,10 @@
 //! Runs on this host: a run directory and a supervisor each (`orch-run`).
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-use orch_ports::runner::{RunOrder, RunReport, Runner, RunnerError};
-use orch_rules::attempt::RunEnd;
+use orch_ports::runner::{RunOrder, RunReport, RunState as State, Runner, RunnerError};
+use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunState, Spec, StandardInput};
 
 /// Where run directories live, and which program supervises.
@@ -86,7 +87,7 @@ impl Runner for HostRunner {
         Ok(match ended {
             Ended::Lost { tree_dead } => {
                 let end = if tree_dead { RunEnd::Lost } else { RunEnd::Quarantined };
-                RunReport { end, result: None, exit_code: None }
+                RunReport::of(end, None, None)
             }
             Ended::Finished(result) => {
                 let exit_code = match result.end {
@@ -99,7 +100,7 @@ impl Runner for HostRunner {
                     AgentResult::Invalid(reason) => Some(Err(reason)),
                     AgentResult::Object(object) => Some(Ok(object.into())),
                 };
-                RunReport { end, result, exit_code }
+                RunReport::of(end, result, exit_code)
             }
         })
     }
@@ -124,6 +125,16 @@ impl Runner for HostRunner {
     fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError> {
         let chunk = self.open(name)?.read_output(offset, max).map_err(words)?;
         Ok((orch_run::sanitize_for_terminal(&chunk.bytes), chunk.next_offset))
+    }
+
+    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {
+        let file = self.open(name)?.path().join("output.log");
+        let opened = std::fs::File::open(&file).map_err(|e| RunnerError(format!("{}: {e}", file.display())))?;
+        Ok(Box::new(BufReader::new(opened)))
+    }
+
+    fn state(&self, name: &str) -> Option<State> {
+        self.open(name).ok().map(|_| State { level: ConfinementLevel::L0, limits: Vec::new(), metered: None })
     }
 }
 

@@ -78,6 +78,10 @@ impl RunnerBench for Bench {
             stall_ms: 0,
             stop_grace_ms: 60_000,
             output_cap_bytes: 1 << 20,
+            read_only: Vec::new(),
+            read_write: Vec::new(),
+            model: None,
+            stop: Vec::new(),
         }
     }
     fn until_hanging(&self, name: &str) {

@@ -18,7 +18,8 @@ pub struct AttemptView {
     pub stage: String,
     /// Who.
     pub role: String,
-    /// `running`, `completed`, `failed`, `timed_out`, `stalled`, `stopped`, `lost`, `quarantined`, `spawn_failed`.
+    /// `running`, `completed`, `failed`, `timed_out`, `stalled`, `stopped`, `lost`, `quarantined`, `spawn_failed`,
+    /// `unavailable`.
     pub outcome: String,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,9 @@ pub struct AttemptView {
     /// How many there were in all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub weakened_total: u32,
+    /// How it was confined, `L0` to `L3`; absent if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
     /// What it used; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageView>,
@@ -104,6 +108,7 @@ impl AttemptView {
             protected_total: protected.map_or(0, |touched| touched.total),
             weakened: evidence.map(|e| e.weakened.iter().map(WeakenedView::from).collect()).unwrap_or_default(),
             weakened_total: evidence.map_or(0, |evidence| evidence.weakened_total),
+            level: evidence.and_then(|evidence| evidence.level).map(|level| level.name().to_owned()),
             usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))),
             requested_at: rfc3339(attempt.requested_at),
             ended_at: attempt.ended.as_ref().map(|ended| rfc3339(ended.at)),
@@ -121,6 +126,7 @@ fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
         RunEnd::Lost => ("lost", None),
         RunEnd::Quarantined => ("quarantined", None),
         RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
+        RunEnd::Unavailable { reason, .. } => ("unavailable", Some(reason.clone())),
     }
 }
 

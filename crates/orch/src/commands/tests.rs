@@ -177,6 +177,7 @@ fn attempt(number: u32, stage: &str, outcome: &str) -> AttemptView {
         protected_total: 0,
         weakened: Vec::new(),
         weakened_total: 0,
+        level: None,
         usage: Some(used(Some(0.21))),
         requested_at: "2026-11-20T21:00:00Z".to_owned(),
         ended_at: Some("2026-11-20T21:12:30Z".to_owned()),

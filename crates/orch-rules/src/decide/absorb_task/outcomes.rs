@@ -106,7 +106,9 @@ fn describe(end: &RunEnd, evidence: Option<&Evidence>) -> String {
             Some(e) => format!("{} commit(s), {} document(s)", e.commits, e.documents.len()),
             None => "no evidence".to_owned(),
         },
-        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } => reason.clone(),
+        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } | RunEnd::Unavailable { reason, .. } => {
+            reason.clone()
+        }
         RunEnd::TimedOut => "deadline passed".to_owned(),
         RunEnd::Stalled => "went silent".to_owned(),
         RunEnd::Stopped => "stopped".to_owned(),

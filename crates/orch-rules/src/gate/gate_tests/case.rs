@@ -66,6 +66,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         protected: Some(ProtectedPaths::default()),
         weakened: Vec::new(),
         weakened_total: 0,
+        level: None,
     };
     let attempt = Attempt {
         task: "t1".into(),

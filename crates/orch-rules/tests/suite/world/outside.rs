@@ -95,6 +95,7 @@ impl World {
             protected: delivered.protection.then(|| self.protected(attempt, delivered)),
             weakened: delivered.weakened.clone(),
             weakened_total: delivered.weakened.len() as u32,
+            level: None,
         })
     }
 
