@@ -65,15 +65,13 @@ pub struct ModelAccess {
     pub wire: ModelWire,
     /// Name of the credential in the host settings; runs that share it wait together.
     pub credential: String,
-    /// Port on the run's own loopback at which the agent expects the model. The runner replaces
-    /// [`MODEL_ADDRESS`] in arguments, environment and files where it cannot give the run a loopback of its own.
-    pub port: u16,
 }
 
-/// Stands in a [`Launch`] for `http://127.0.0.1:<port>`, the address of the run's model proxy.
+/// Stands in arguments and environment of a [`Launch`] for `http://127.0.0.1:<port>`, the address of the run's model
+/// proxy, which is known only when the proxy listens.
 pub const MODEL_ADDRESS: &str = "{orch-model-address}";
 
-/// Stands in a [`Launch`] for the worthless key of this run; the proxy serves nobody who does not name it.
+/// Stands in arguments and environment of a [`Launch`] for the worthless key of this run; the proxy serves nobody who does not name it.
 pub const MODEL_KEY: &str = "{orch-model-key}";
 
 /// Wire formats of model vendors.
