@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 /// Names that must run in CI: a machine that cannot run them is not fit to judge a change.
 const REQUIRED_IN_CI: &[&str] =
-    &["tool/rustfmt", "tool/clippy", "tool/git", "tool/strace", "tool/postgres", "store/postgres"];
+    &["tool/rustfmt", "tool/clippy", "tool/git", "tool/strace", "tool/bwrap", "tool/postgres", "store/postgres"];
 
 /// Something that could not be run on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -71,7 +71,7 @@ pub fn start(summary: &mut Summary, private: &Path) -> Option<Cluster> {
         Some(programs) => programs,
         None => {
             println!("PostgreSQL is missing");
-            let installed = apt::install("postgresql", private);
+            let installed = apt::install(&["postgresql"], private);
             match (installed, programs()) {
                 (_, Some(programs)) => programs,
                 (Ok(()), None) => {

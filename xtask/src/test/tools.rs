@@ -9,14 +9,22 @@ use crate::process;
 
 /// A program and how to get it.
 pub struct Tool {
-    /// Name of the program and of its Debian package.
+    /// Name of the program.
     pub name: &'static str,
+    /// The Debian packages it comes with.
+    pub packages: &'static [&'static str],
     /// An argument with which it ends well at once.
     pub probe: &'static str,
 }
 
 /// Everything but PostgreSQL, which is more than a program.
-pub const ALL: &[Tool] = &[Tool { name: "git", probe: "--version" }, Tool { name: "strace", probe: "-V" }];
+pub const ALL: &[Tool] = &[
+    Tool { name: "git", packages: &["git"], probe: "--version" },
+    Tool { name: "strace", packages: &["strace"], probe: "-V" },
+    Tool { name: "bwrap", packages: &["bubblewrap"], probe: "--version" },
+    // runc beside it: podman's own choice, crun, refuses machines with both kinds of cgroups mounted.
+    Tool { name: "podman", packages: &["podman", "runc"], probe: "--version" },
+];
 
 /// Makes sure that `tool` is there, or lets `summary` say why it is not. `private` is a folder of
 /// this run.
@@ -26,7 +34,7 @@ pub fn ensure(summary: &mut Summary, tool: &Tool, private: &Path) {
         return;
     }
     println!("{} is missing", tool.name);
-    let reason = match apt::install(tool.name, private) {
+    let reason = match apt::install(tool.packages, private) {
         Ok(()) if present() => return,
         Ok(()) => "it was installed and still does not start".to_owned(),
         Err(reason) => reason,
