@@ -1,18 +1,22 @@
 //! The desk: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
 mod board;
+mod log;
 mod orders;
 mod standing;
 
 use std::sync::Arc;
 
 use orch_ports::store::{History, StoreError};
+use orch_rules::attempt::{ConfinementLevel, Usage};
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+
+pub use log::{LogAsk, LogChunk};
 
 /// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.
 #[derive(Clone)]
@@ -130,19 +134,23 @@ pub struct TaskDetail {
     pub pipeline: Pipeline,
     /// The one command that brings the landed work home, run in the user's own repository; `None` before the landing.
     pub bring_home: Option<String>,
+    /// The newest attempt's run.
+    pub run: Option<RunSoFar>,
+    /// Number of the newest change when this was read; numbers can only be compared for being the same.
+    pub change: u64,
 }
 
-/// Part of a run's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogChunk {
-    /// The run's name, for example `SHOP-001-attempt-3`.
-    pub run: String,
-    /// Safe for a terminal and a page.
-    pub text: String,
-    /// Ask from here next.
-    pub next: u64,
-    /// Nothing more will come.
-    pub ended: bool,
+/// What is known of a run while it lasts, and as long as its directory is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSoFar {
+    /// Whose.
+    pub attempt: u32,
+    /// How it is confined.
+    pub level: ConfinementLevel,
+    /// Limits that hold for it, and those its host cannot give, one sentence each.
+    pub limits: Vec<String>,
+    /// What it used so far, as counted outside of it; `None` if nobody counts.
+    pub usage: Option<Usage>,
 }
 
 /// Why a request changes nothing.

@@ -13,6 +13,7 @@ use orch_rules::ids::RepositoryId;
 use tokio::sync::Notify;
 
 use crate::answers::Answers;
+use crate::changes::Changes;
 use crate::house::House;
 use crate::kinds::EFFECTS;
 use crate::perform::PerformError;
@@ -59,6 +60,7 @@ pub struct Engine {
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     pub(crate) answers: Answers,
+    pub(crate) changes: Changes,
     /// Whose turn it is to look at a task again.
     turn: tokio::sync::Mutex<()>,
     pub(crate) swept: SweepCount,
@@ -94,6 +96,7 @@ impl Engine {
             policy,
             limits,
             answers: Answers::default(),
+            changes: Changes::default(),
             turn: tokio::sync::Mutex::new(()),
             swept: SweepCount::default(),
             owner,
@@ -195,6 +198,7 @@ impl Engine {
     pub(crate) async fn finish(&self, work: &Work, how: Finished) -> Result<(), StoreError> {
         let finish = Finish { work: work.id, fence: work.fence, how };
         self.store.apply(ChangeSet::default(), Some(finish)).await?;
+        self.changes.happened();
         self.nudge();
         Ok(())
     }

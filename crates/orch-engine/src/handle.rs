@@ -42,6 +42,7 @@ impl Engine {
             }
             match self.store.apply(changes, finish).await {
                 Ok(applied) => {
+                    self.changes.happened();
                     if applied.queued {
                         self.nudge();
                     }
@@ -86,6 +87,7 @@ impl Engine {
         }
         match self.store.apply(decision.changes, None).await {
             Ok(applied) => {
+                self.changes.happened();
                 if applied.queued {
                     self.nudge();
                 }

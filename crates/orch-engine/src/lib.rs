@@ -4,6 +4,7 @@
 //! matters: every claim, answer and wait is a row, so that killing it at any point costs time and nothing else.
 
 mod answers;
+mod changes;
 pub mod desk;
 mod engine;
 mod handle;
@@ -11,6 +12,7 @@ mod house;
 mod kinds;
 mod perform;
 mod places;
+pub mod prompt;
 mod sweep;
 mod work_loop;
 

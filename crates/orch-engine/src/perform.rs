@@ -3,6 +3,7 @@
 mod agent_run;
 mod branch;
 mod check_run;
+mod kept;
 mod lane;
 mod task_file;
 
@@ -19,6 +20,7 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use crate::engine::{Engine, MOST_TRIES};
 use crate::house::House;
 use crate::places;
+use crate::prompt::PromptError;
 
 /// What performing came to.
 pub(crate) struct Performed {
@@ -85,6 +87,15 @@ impl From<ForgeError> for PerformError {
 impl From<orch_ports::runner::RunnerError> for PerformError {
     fn from(error: orch_ports::runner::RunnerError) -> Self {
         Self::Passing(error.0)
+    }
+}
+
+impl From<PromptError> for PerformError {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Passing(text) => Self::Passing(text),
+            PromptError::Unusable(text) => Self::Lasting(text),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Places on disk: folders of clones and checkouts, removed when they are of no use any more.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use crate::perform::{PerformError, blocking};
 
@@ -87,6 +87,40 @@ pub fn folder_inside(root: &Utf8Path, below: &str) -> io::Result<Option<(Utf8Pat
     Ok(Some((folder, names)))
 }
 
+/// Writes a file below `root`, a folder that an agent wrote before. Whatever stands in the way of the file or of a
+/// folder above it is removed: a link there would lead out of it.
+///
+/// # Errors
+/// The system's, and `path` not being below `root`.
+pub fn write_inside(root: &Utf8Path, path: &Utf8Path, text: &str) -> io::Result<()> {
+    let outside = || io::Error::new(ErrorKind::InvalidInput, format!("{path} is not below {root}"));
+    let below = path.strip_prefix(root).map_err(|_| outside())?;
+    let parts: Vec<_> = below.components().collect();
+    let Some((file, folders)) = parts.split_last() else { return Err(outside()) };
+    if parts.iter().any(|part| !matches!(part, Utf8Component::Normal(_))) {
+        return Err(outside());
+    }
+    let mut folder = root.to_owned();
+    for part in folders {
+        folder.push(part);
+        match fs::symlink_metadata(&folder) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => fs::remove_file(&folder)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        fs::create_dir(&folder)?;
+    }
+    let path = folder.join(file);
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_dir() => remove_tree(&path)?,
+        Ok(_) => fs::remove_file(&path)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    fs::File::create_new(&path)?.write_all(text.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -136,5 +170,27 @@ mod tests {
         remove_tree(&place).unwrap();
         remove_tree(&place).unwrap();
         assert!(!place.exists() && outside.exists());
+    }
+
+    #[test]
+    fn a_file_is_written_inside_whatever_an_agent_left_there() {
+        let (_held, root) = temporary();
+        let (outside, home) = (root.join("outside"), root.join("home"));
+        fs::create_dir(&outside).unwrap();
+        fs::create_dir_all(home.join("c/role.md")).unwrap();
+        fs::write(outside.join("role.md"), "theirs").unwrap();
+        symlink(&outside, home.join("a")).unwrap();
+        fs::create_dir(home.join("b")).unwrap();
+        symlink(outside.join("role.md"), home.join("b/role.md")).unwrap();
+        for folder in ["a", "b", "c", "d/e"] {
+            let file = home.join(folder).join("role.md");
+            write_inside(&home, &file, "ours").unwrap();
+            write_inside(&home, &file, "ours").unwrap();
+            assert_eq!(fs::read_to_string(file).unwrap(), "ours");
+        }
+        assert_eq!(fs::read_to_string(outside.join("role.md")).unwrap(), "theirs");
+        for path in ["outside/x", "home", "home/../outside/x"] {
+            assert!(write_inside(&home, &root.join(path), "ours").is_err(), "{path}");
+        }
     }
 }

@@ -161,6 +161,7 @@ impl Engine {
             changes.changes.push(Change::Audit { line });
         }
         let applied = self.store.apply(changes, None).await?;
+        self.changes.happened();
         if applied.queued {
             self.nudge();
         }

@@ -64,6 +64,7 @@ impl Engine {
             }
         }
         drop(sweeper);
+        work.engine.changes.close();
         // What waits for a run would wait for hours; what is being written is over in a moment.
         let drain = async {
             while work.busy.short() {

@@ -40,6 +40,13 @@ pub struct Assignment {
     pub resume: Option<String>,
 }
 
+impl Assignment {
+    /// [`Self::prompt`] as a file, beside the task file.
+    pub fn prompt_file(&self) -> Utf8PathBuf {
+        self.task_file.with_file_name("prompt.md")
+    }
+}
+
 /// How to start an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Launch {
@@ -101,7 +108,8 @@ pub struct AgentReport {
     /// How it ended, if the words say more than the exit code: an agent may exit 0 and have done nothing. `None`
     /// leaves the run's own end standing.
     pub end: Option<RunEnd>,
-    /// The session it had, for the next attempt.
+    /// The session it had, for the next attempt of the same agent: its own spelling, which may hold more than an id.
+    /// `None` if the next one must begin anew.
     pub session: Option<String>,
 }
 
@@ -112,8 +120,15 @@ pub trait Agent: Send + Sync {
     /// How to start it for this assignment.
     fn launch(&self, assignment: &Assignment) -> Launch;
     /// What its output and its result file say. `output` is the raw output, one buffered reader over all of it;
-    /// `result` is the object in its result file.
-    fn report(&self, end: &RunEnd, result: Option<&Value>, output: &mut dyn BufRead) -> AgentReport;
+    /// `result` is the object in its result file; `resumed` is the session it was launched to go on with
+    /// ([`Assignment::resume`]).
+    fn report(
+        &self,
+        end: &RunEnd,
+        result: Option<&Value>,
+        resumed: Option<&str>,
+        output: &mut dyn BufRead,
+    ) -> AgentReport;
     /// One line of its output as people read it: empty for lines that tell them nothing. Colours and control
     /// characters are not its business.
     fn readable(&self, line: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use std::io::BufRead;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use orch_rules::attempt::{ConfinementLevel, RunEnd, Usage};
@@ -116,6 +117,11 @@ pub trait Runner: Send + Sync {
     fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError>;
     /// Output from byte `offset` on, at most `max` bytes, and the next offset.
     fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError>;
+    /// Output from byte `offset` on as it was printed, at most `max` bytes: for parsing, never for people.
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError>;
+    /// Wait, without polling, until there is output beyond byte `offset`, and say so; `false` if the run is over
+    /// without more, or `patience` is.
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError>;
     /// All of its output, raw, from the start: for parsing, never for people.
     fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError>;
     /// How it stands; `None` if nothing is known of it.

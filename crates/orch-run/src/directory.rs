@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::result::RunResult;
 use crate::spec::StoredSpec;
 use crate::started::Started;
-use crate::{Error, Spec, VERSION, durable};
+use crate::{Confinement, Error, READS, Spec, VERSION, durable};
 
 pub(crate) const SPEC: &str = "spec.json";
 pub(crate) const LOCK: &str = "lock";
@@ -137,6 +137,16 @@ impl RunDirectory {
         self.read_json(RESULT)
     }
 
+    /// The level it has, and the limits that hold or that its host could not give, one sentence each, as far as they
+    /// are known: of a run that has not started the level alone.
+    ///
+    /// # Errors
+    /// As [`RunDirectory::spec`].
+    pub fn confinement(&self) -> Result<(Confinement, Vec<String>), Error> {
+        let level = self.spec()?.confinement;
+        Ok((level, self.started()?.map(|started| started.limits).unwrap_or_default()))
+    }
+
     /// Where the run is in its life, at this moment, without waiting.
     ///
     /// # Errors
@@ -234,10 +244,10 @@ impl RunDirectory {
             path: path(),
             problem: format!("{:?} error in line {}, column {}", e.classify(), e.line(), e.column()),
         };
-        // The version first: a newer file may differ in everything else.
+        // The version first: a much newer file may differ in everything else.
         let Versioned { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if version > VERSION {
-            return Err(Error::UnknownVersion { path: path(), found: version, supported: VERSION });
+        if version > READS {
+            return Err(Error::UnknownVersion { path: path(), found: version, supported: READS });
         }
         serde_json::from_slice(&bytes).map(Some).map_err(damaged)
     }

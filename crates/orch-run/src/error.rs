@@ -75,6 +75,14 @@ pub enum Error {
         /// Its own words, or the end of its log.
         problem: String,
     },
+    /// There is no host that does what is asked.
+    #[error("the host of runs in {} is of no use: {problem}", path.display())]
+    Host {
+        /// The host's folder.
+        path: PathBuf,
+        /// What was met, and what to do.
+        problem: String,
+    },
     /// The run is alive but its socket gave no usable answer.
     #[error("the supervisor of {} lives but did not answer: {problem}; ask again", path.display())]
     NoAnswer {

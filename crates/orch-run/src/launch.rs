@@ -6,12 +6,16 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::directory::SUPERVISOR_LOG;
 use crate::supervisor::{Greeting, SUBCOMMAND, SUPERVISOR_VARIABLE};
 use crate::{Error, RunDirectory, RunState};
+
+/// Far above what a supervisor needs on a busy machine; a program that is none must not hold up who launches.
+const GREETS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a launch met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +66,23 @@ pub fn launch(directory: &RunDirectory, supervisor_program: &Path) -> Result<Lau
     let mut between = started.map_err(|e| Error::io("start", supervisor_program, e))?;
     // We have nothing to say: a program that is no supervisor must not wait for our words.
     let _ = ours.shutdown(std::net::Shutdown::Write);
-    let waited = between.wait();
     let mut greeting = String::new();
-    // The command above held the last copy of `theirs` here, so a dead supervisor is the end of file.
-    let read = BufReader::new(ours.take(4096)).read_line(&mut greeting);
-    waited.and(read).map_err(|e| Error::io("hear from the supervisor of", directory.path(), e))?;
+    // The command above held the last copy of `theirs` here, so a dead supervisor is the end of file. One that greets
+    // too late finds the socket closed and starts nothing.
+    let read = ours
+        .set_read_timeout(Some(GREETS_WITHIN))
+        .and_then(|()| BufReader::new(ours.take(4096)).read_line(&mut greeting));
+    let understood = serde_json::from_str(&greeting);
+    if understood.is_err() {
+        let _ = between.kill();
+    }
+    let waited = between.wait();
     let failed = |problem: String| Err(Error::SupervisorFailed { path: directory.path().to_owned(), problem });
-    match serde_json::from_str(&greeting) {
+    if read.as_ref().is_err_and(|e| matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)) {
+        return failed(format!("it said nothing for {} s; is the machine overloaded?", GREETS_WITHIN.as_secs()));
+    }
+    waited.map(drop).and(read.map(drop)).map_err(|e| Error::io("hear from the supervisor of", directory.path(), e))?;
+    match understood {
         Ok(Greeting::Started) => Ok(Launched::Started),
         Ok(Greeting::AlreadyRunning) => Ok(Launched::AlreadyRunning),
         Ok(Greeting::AlreadyFinished) => Ok(Launched::AlreadyFinished),

@@ -20,15 +20,20 @@
 //!
 //! The life of a run is [`RunDirectory::create`], [`launch`], [`wait`], and perhaps
 //! [`request_stop`]. The supervisor itself is [`supervise`], called by the hidden subcommand
-//! [`SUBCOMMAND`] of the binary.
+//! [`SUBCOMMAND`] of the binary. A confined command is started through the hidden subcommand
+//! [`CONFINE`], which calls [`confine`].
 //!
-//! Nothing here is asynchronous and nothing starts a thread: [`wait`] and [`launch`] block their
+//! Nothing here is asynchronous and no supervisor starts a thread: [`wait`] and [`launch`] block their
 //! caller. Linux only: the supervisor stands on `/proc`, `pidfd` and subreapers.
 #![deny(missing_docs)]
 
+mod confinement;
 mod directory;
 mod durable;
 mod error;
+mod growth;
+pub mod host;
+mod inner;
 mod launch;
 mod process;
 mod result;
@@ -39,18 +44,25 @@ mod supervisor;
 mod terminal;
 mod wait;
 
+pub use confinement::{Account, Companion, Confinement, KEY, MODEL_ADDRESS, Plan, StopStep, available, choose};
 pub use directory::{OutputChunk, RunDirectory, RunState};
 pub use error::Error;
+pub use growth::await_output;
+pub use inner::{CONFINE, confine, private_network};
 pub use launch::{Launched, launch};
 pub use result::{AgentResult, End, FinishResult, RunResult};
-pub use spec::{Confinement, Kind, Spec, StandardInput};
+pub use spec::{Kind, Spec, StandardInput};
 pub use stop::{Phase, Status, StopRequest, request_status, request_stop};
 pub use supervisor::{SUBCOMMAND, SupervisorEnd, supervise};
 pub use terminal::sanitize_for_terminal;
 pub use wait::{Ended, wait};
 
-/// The newest run directory version this code reads and the one it writes.
-pub const VERSION: u32 = 1;
+/// The run directory version this code writes and starts.
+pub const VERSION: u32 = 2;
+
+/// The newest version this code reads: a service that was set back adopts the runs of the release after it. The next
+/// version may add to what is there and not change it.
+pub const READS: u32 = VERSION + 1;
 
 /// The environment variable that carries the run id to the agent, its checks and finish commands.
 pub const RUN_ID_VARIABLE: &str = "ORCH_RUN_ID";

@@ -74,13 +74,24 @@ pub(crate) fn with_descendants(all: &[Seen], roots: &mut Vec<Seen>) {
     }
 }
 
-/// The living descendants of `pid`.
-pub(crate) fn descendants(pid: i32) -> io::Result<Vec<Seen>> {
-    let all = all()?;
+/// The living descendants of `pid`, but for the process `without` and what it started.
+pub(crate) fn descendants_without(pid: i32, without: Option<i32>) -> io::Result<Vec<Seen>> {
+    let mut all = all()?;
+    all.retain(|seen| Some(seen.identity.pid) != without);
     let mut tree: Vec<Seen> = all.iter().filter(|p| p.identity.pid == pid).copied().collect();
     with_descendants(&all, &mut tree);
     tree.retain(|p| p.identity.pid != pid && !p.zombie);
     Ok(tree)
+}
+
+/// The process's number in the pid namespace just below ours; `None` if it lives in ours, or deeper.
+pub(crate) fn number_inside(pid: i32) -> Option<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let numbers: Vec<&str> = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().collect();
+    match numbers.as_slice() {
+        [_, inside] => inside.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Sends `signal` to this process and no other; a process that is gone is no error. The answer
@@ -109,6 +120,12 @@ pub(crate) fn send(target: Identity, signal: Signal) -> io::Result<Option<OwnedF
 pub(crate) fn boot_id() -> io::Result<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     Ok(id.trim().to_owned())
+}
+
+/// The inode of a process's pid namespace; `None` if it cannot be told.
+pub(crate) fn pid_namespace(pid: u32) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|namespace| namespace.ino())
 }
 
 #[cfg(test)]

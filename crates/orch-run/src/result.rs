@@ -86,6 +86,9 @@ pub struct RunResult {
     pub finish: Vec<FinishResult>,
     /// The level the run was confined to.
     pub confinement: Confinement,
+    /// Limits that hold, and what this host could not give of the level, one sentence each.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Processes of the run that outlived SIGKILL (another user's, or stuck in the kernel). Empty
     /// means the supervisor saw its last descendant die.
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, RUN_ID_VARIABLE, RUN_MARK_VARIABLE};
+use crate::{Companion, Confinement, Error, Plan, RUN_ID_VARIABLE, RUN_MARK_VARIABLE, StopStep};
 
 /// What kind of work a run does. Recorded, and the place where the two will differ: a check never
 /// gets access to a model.
@@ -16,17 +16,6 @@ pub enum Kind {
     Agent,
     /// A gate, hook or test command on a clean checkout.
     Check,
-}
-
-/// How the processes of a run are kept from the rest of the machine. Recorded in every result, so
-/// nobody takes an unconfined run for a confined one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Confinement {
-    /// Level 0: the run may do whatever the user may who started the orchestrator.
-    #[default]
-    #[serde(rename = "L0")]
-    None,
 }
 
 /// What a run reads from its standard input.
@@ -60,6 +49,16 @@ pub struct Spec {
     /// The level of confinement.
     #[serde(default)]
     pub confinement: Confinement,
+    /// What a confined run may touch and use.
+    #[serde(default)]
+    pub plan: Plan,
+    /// How the agent is asked to end; after the last step its whole tree is killed. Empty: SIGTERM to the whole tree,
+    /// with [`Self::stop_grace_ms`].
+    #[serde(default)]
+    pub stop: Vec<StopStep>,
+    /// The process beside the run that is its way to the network.
+    #[serde(default)]
+    pub companion: Option<Companion>,
     /// The agent is stopped after this time; never 0.
     pub deadline_ms: u64,
     /// The agent is stopped after this time without output; 0 = never.
@@ -88,6 +87,9 @@ impl std::fmt::Debug for Spec {
             .field("cwd", &self.cwd)
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("confinement", &self.confinement)
+            .field("plan", &self.plan)
+            .field("stop", &self.stop)
+            .field("companion", &self.companion)
             .field("deadline_ms", &self.deadline_ms)
             .field("stall_ms", &self.stall_ms)
             .field("stop_grace_ms", &self.stop_grace_ms)
@@ -124,6 +126,22 @@ impl Spec {
         }
         if self.result_file.as_ref().is_some_and(|p| !p.is_absolute()) {
             return bad("the result file's path is relative; make it absolute".into());
+        }
+        let plan = &self.plan;
+        if plan.read_only.iter().chain(&plan.read_write).chain(&plan.scratch).any(|path| !path.is_absolute()) {
+            return bad("a path of the confinement is relative; make it absolute".into());
+        }
+        if self.stop.iter().any(|step| rustix::process::Signal::from_named_raw(step.signal).is_none()) {
+            return bad("a stop step names no signal; name one by its number".into());
+        }
+        if self
+            .companion
+            .as_ref()
+            .is_some_and(|c| c.argv.is_empty() || c.socket.as_ref().is_some_and(|s| s.is_absolute()))
+        {
+            return bad(
+                "the companion has no command, or its socket's path is not relative to the run directory".into()
+            );
         }
         if self.deadline_ms == 0 || self.finish_deadline_ms == 0 {
             return bad("a deadline is 0; every run and finish command needs one".into());

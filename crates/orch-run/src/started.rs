@@ -13,6 +13,15 @@ pub(crate) struct Started {
     pub(crate) agent: Option<Identity>,
     /// pids and start times mean something only within one boot.
     pub(crate) boot_id: String,
+    /// The inode of the pid namespace that pids mean something in; left out by releases that did not record it.
+    #[serde(default)]
+    pub(crate) pid_namespace: Option<u64>,
+    /// The control groups of the run.
+    #[serde(default)]
+    pub(crate) groups: Vec<std::path::PathBuf>,
+    /// Limits that hold, and what this host could not give, one sentence each.
+    #[serde(default)]
+    pub(crate) limits: Vec<String>,
     /// Milliseconds since 1970.
     pub(crate) at_ms: u64,
     /// The value of [`crate::RUN_MARK_VARIABLE`] in every process of the run.

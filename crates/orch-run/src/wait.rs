@@ -7,6 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, getuid};
 
+use crate::confinement::cgroup::Groups;
 use crate::process::{self, Seen};
 use crate::started::Started;
 use crate::{Error, RUN_MARK_VARIABLE, RunDirectory, RunResult, RunState};
@@ -81,6 +82,12 @@ fn kill_leftovers(started: &Started) -> io::Result<bool> {
         // The machine was restarted since: nothing survives that.
         return Ok(true);
     }
+    if started.pid_namespace.is_some_and(|namespace| process::pid_namespace(std::process::id()) != Some(namespace)) {
+        // It ran beside us, in a container of its own, perhaps: what cannot be seen is not proved dead.
+        return Ok(false);
+    }
+    let groups = Groups::of(started.groups.clone());
+    groups.kill();
     let until = Instant::now() + DIE_WITHIN;
     let mut clean_looks = 0;
     let mut doubtful_looks = 0;
@@ -117,6 +124,7 @@ fn kill_leftovers(started: &Started) -> io::Result<bool> {
             return Ok(false);
         }
     }
+    groups.remove();
     Ok(true)
 }
 
@@ -196,6 +204,9 @@ mod tests {
         let mut supervisor = process::look(std::process::id().cast_signed()).unwrap();
         supervisor.identity.pid = 0;
         Started {
+            pid_namespace: process::pid_namespace(std::process::id()),
+            groups: Vec::new(),
+            limits: Vec::new(),
             version: crate::VERSION,
             supervisor: supervisor.identity,
             agent: None,

@@ -6,6 +6,7 @@
 //! - [`sample`] writes the project `tally` into a folder and knows issues for it, each with the developer's edits and
 //!   a test that fails before and passes after.
 //! - [`world`] gives the `orch` binary a home, settings and a state folder of its own, and ends what it started.
+//! - [`model_server`] is a model vendor with a script, for real agents.
 //! - [`fake`] stands in for forge, runner and agent; [`contract`] says what those traits promise, as suites that fakes
 //!   and adapters both pass.
 //!
@@ -15,6 +16,7 @@
 pub mod contract;
 pub mod fake;
 mod git_program;
+pub mod model_server;
 pub mod sample;
 pub mod scripted_agent;
 pub mod world;

@@ -7,6 +7,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     match words.as_slice() {
         [word, directory] if word == orch_run::SUBCOMMAND => orch_run::supervise(Path::new(directory)).into(),
+        [word] if word == orch_run::CONFINE => orch_run::confine(),
         _ => ExitCode::from(2),
     }
 }

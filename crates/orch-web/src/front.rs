@@ -1,8 +1,10 @@
 //! What the web asks of the service behind it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail};
 use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::{RepositoryId, WorkItemId};
@@ -36,8 +38,10 @@ pub trait Front: Send + Sync {
     async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError>;
     /// All repositories.
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError>;
-    /// Part of a run's log, from `offset`, at most `max` bytes; without `attempt` that of the newest.
-    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError>;
+    /// Part of a run's log; waits for more if there is nothing yet.
+    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError>;
+    /// Waits until something was written after the change `seen`, for `patience` at most.
+    async fn await_change(&self, seen: u64, patience: Duration);
     /// The store is usable; else the reason.
     async fn ready(&self) -> Result<(), String>;
 }
@@ -77,8 +81,11 @@ impl Front for orch_engine::desk::Desk {
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
         self.repositories().await
     }
-    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError> {
-        self.log(id, attempt, offset, max).await
+    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError> {
+        self.log(id, ask).await
+    }
+    async fn await_change(&self, seen: u64, patience: Duration) {
+        self.await_change(seen, patience).await;
     }
     async fn ready(&self) -> Result<(), String> {
         self.ready().await

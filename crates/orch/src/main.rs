@@ -4,11 +4,15 @@ mod client;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod exit;
+mod host;
 mod init;
 mod pipeline_command;
+mod prompt_command;
 mod screen;
 mod settings;
+mod units;
 mod up;
 mod wiring;
 
@@ -41,6 +45,9 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Up(up::UpArgs),
+    Host(host::HostArgs),
+    Doctor(doctor::DoctorArgs),
+    Service(units::UnitsArgs),
     New(commands::new::NewArgs),
     Start(commands::start::StartArgs),
     Board(commands::board::BoardArgs),
@@ -59,6 +66,7 @@ enum Command {
     Queue(commands::queue::QueueArgs),
     Logs(commands::logs::LogsArgs),
     Pipeline(pipeline_command::PipelineArgs),
+    Prompt(prompt_command::PromptArgs),
     Backup(wiring::backup::BackupArgs),
     Completions(commands::completions::CompletionsArgs),
     /// Hold one run; started by the service, never by hand.
@@ -67,10 +75,25 @@ enum Command {
         /// The run directory.
         directory: std::path::PathBuf,
     },
+    /// Confine a command of a run; started by its supervisor, never by hand.
+    #[command(hide = true)]
+    Confine,
+    /// Be the way out of one run; started by its supervisor, never by hand.
+    #[command(hide = true)]
+    Egress {
+        /// The proxy's configuration.
+        config: std::path::PathBuf,
+    },
     /// Act as the demo's agent; started as an agent, never by hand.
     #[cfg(feature = "demo")]
     #[command(hide = true)]
     ScriptedAgent,
+}
+
+fn egress(config: &std::path::Path) -> ExitCode {
+    let outside = Box::new(orch_egress::tunnel::Network);
+    let served = orch_egress::serve(config, std::io::stdin().lock(), std::io::stdout(), outside);
+    if served { ExitCode::SUCCESS } else { Exit::Failed.into() }
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -84,6 +107,8 @@ fn main() -> ExitCode {
     };
     match &cli.command {
         Command::Supervise { directory } => return ExitCode::from(orch_run::supervise(directory).code()),
+        Command::Confine => return orch_run::confine(),
+        Command::Egress { config } => return egress(config),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => {
             let code = orch_testkit::scripted_agent::run(&variable);
@@ -132,6 +157,9 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, screen, &variable),
         Command::Init(args) => init::run_init(&args, screen, &variable),
         Command::Up(args) => up::run(&args, screen, &variable),
+        Command::Doctor(args) => doctor::run(&args, screen, &variable),
+        Command::Service(args) => units::run(&args, screen, &variable),
+        Command::Host(args) => host::run(&args, screen, &variable),
         Command::New(args) => ask!(new, args, screen),
         Command::Start(args) => ask!(start, args, screen),
         Command::Board(args) => ask!(board, args, screen),
@@ -150,9 +178,10 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Queue(args) => ask!(queue, args, screen),
         Command::Logs(args) => ask!(logs, args, screen),
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),
+        Command::Prompt(args) => prompt_command::run_prompt(&args, screen, &variable),
         Command::Backup(args) => wiring::backup::run(&args, screen, &variable),
         Command::Completions(args) => commands::completions::run(&args, Cli::command(), screen),
-        Command::Supervise { .. } => Ok(()),
+        Command::Supervise { .. } | Command::Confine | Command::Egress { .. } => Ok(()),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => Ok(()),
     }

@@ -54,13 +54,18 @@ pub fn run_pipeline(args: &PipelineArgs, screen: &Screen, env: &dyn Fn(&str) -> 
 }
 
 /// A pipeline and where it was found.
-struct Found {
-    pipeline: Pipeline,
+pub struct Found {
+    /// The line.
+    pub pipeline: Pipeline,
     /// `None`: the built-in line.
-    file: Option<Utf8PathBuf>,
+    pub file: Option<Utf8PathBuf>,
 }
 
-fn folder(repo: Option<&str>, env: &dyn Fn(&str) -> Option<String>) -> Result<Utf8PathBuf, Failure> {
+/// The folder of a registered repository, or the one that is named; the current one.
+///
+/// # Errors
+/// [`Exit::NotFound`] if there is none of this name.
+pub fn folder(repo: Option<&str>, env: &dyn Fn(&str) -> Option<String>) -> Result<Utf8PathBuf, Failure> {
     let Some(repo) = repo else { return Ok(Utf8PathBuf::from(".")) };
     let (host, _) = settings::load(env)?;
     if let Some(entry) = host.repository(repo) {
@@ -81,7 +86,10 @@ fn folder(repo: Option<&str>, env: &dyn Fn(&str) -> Option<String>) -> Result<Ut
 }
 
 /// The pipeline of the working tree around `folder`; the built-in one if it has none.
-fn of_repository(folder: &Utf8Path) -> Result<Found, Failure> {
+///
+/// # Errors
+/// [`Exit::Settings`] if it cannot be used.
+pub fn of_repository(folder: &Utf8Path) -> Result<Found, Failure> {
     let folder = std::path::absolute(folder).ok().and_then(|f| Utf8PathBuf::from_path_buf(f).ok());
     let Some(top) = folder.as_deref().and_then(init::top_of) else { return Ok(built_in()) };
     let named = init::read_repository_file(&top)?.unwrap_or_default().pipeline;

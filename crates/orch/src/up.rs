@@ -8,7 +8,9 @@ use camino::Utf8Path;
 use clap::Args;
 use orch_engine::desk::Desk;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
+use orch_run::host::Host as RunHost;
 use orch_web::Guard;
+use orch_vendors::runner::confining::Confining;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -57,6 +59,15 @@ pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>)
     // Threads that wait for runs are left: the runs belong to their supervisors.
     runtime.shutdown_background();
     done
+}
+
+/// Which level runs get here. Told after the start: finding it out means trying it.
+fn tell_confinement(confining: &Confining, screen: &Screen) {
+    match confining.active() {
+        Ok(level) if screen.is_json() => tracing::info!(level = level.name(), "runs are confined"),
+        Ok(level) => screen.line(&format!("Runs are confined at {} ({}).", level.name(), level.words())),
+        Err(problem) => screen.warn(&format!("nothing will start: {problem}")),
+    }
 }
 
 fn second(host: &Host) -> Failure {
@@ -145,12 +156,36 @@ async fn serve(
             shown.warn(&warning);
         }
     });
-    let done = until_stopped(&wired, listener, router, &desk, screen).await;
+    let (confining, shown) = (wired.confining.clone(), screen.clone());
+    tokio::task::spawn_blocking(move || tell_confinement(&confining, &shown));
+    let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
+    let done = until_stopped(&wired, listener, router, &desk, host, screen).await;
     if let Err(error) = std::fs::remove_file(&service_file) {
         tracing::warn!(%error, "{service_file} was not removed");
     }
     wired.close().await;
+    // A host that is just being started must hear that it is not needed any more.
+    if let Ok(Some(run_host)) = met.await {
+        let _ = tokio::task::spawn_blocking(move || {
+            run_host.release().inspect_err(|error| tracing::warn!(%error, "the host was not told of the end"))
+        })
+        .await;
+    }
     done
+}
+
+/// Finds or starts the host of runs and says what runs survive here. After the start: nobody waits for it.
+fn meet_host(run_host: RunHost, screen: Screen) -> impl FnOnce() -> Option<RunHost> + Send + 'static {
+    move || match run_host.ensure() {
+        Ok(met) => {
+            screen.line(&crate::host::survival(&met));
+            Some(run_host)
+        }
+        Err(error) => {
+            screen.warn(&format!("no run can start: {error}"));
+            None
+        }
+    }
 }
 
 /// What the users of the repositories should know: uncommitted changes, submodules, LFS.
@@ -180,6 +215,7 @@ async fn until_stopped(
     listener: TcpListener,
     router: axum::Router,
     desk: &Desk,
+    host: &Host,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::new(Exit::Internal, format!("signals cannot be received: {e}"));
@@ -198,8 +234,9 @@ async fn until_stopped(
         _ = terminate.recv() => false,
         _ = interrupt.recv() => true,
     };
+    // Before the engine is told: it gives back what it had taken, and then nothing seems to run.
+    let runs = live_runs(desk, host).await;
     let _ = stop.send(true);
-    let runs = desk.running().await.unwrap_or_default();
     if !runs.is_empty() && !screen.is_json() {
         screen.line(&format!("stopping; these runs go on: {}", runs.join(", ")));
         if interrupted {
@@ -213,13 +250,13 @@ async fn until_stopped(
     };
     let ended = tokio::select! {
         ended = ended => ended,
-        () = again(&mut interrupt, interrupted) => return stop_runs(desk, screen).await,
+        () = again(&mut interrupt, interrupted) => return stop_runs(host, screen).await,
     };
     if interrupted && !runs.is_empty() {
         let patience = tokio::time::sleep(std::time::Duration::from_secs(2));
         tokio::select! {
             () = patience => {}
-            () = again(&mut interrupt, true) => return stop_runs(desk, screen).await,
+            () = again(&mut interrupt, true) => return stop_runs(host, screen).await,
         }
     }
     match ended {
@@ -227,6 +264,17 @@ async fn until_stopped(
         Ok(Err(error)) => Err(crate::wiring::store_failure(error)),
         Err(error) => Err(Failure::new(Exit::Internal, format!("the engine ended: {error}"))),
     }
+}
+
+/// What people call the runs that go on. A service that has just started may not have met them all yet; the host knows
+/// their ids.
+async fn live_runs(desk: &Desk, host: &Host) -> Vec<String> {
+    let named = desk.running().await.unwrap_or_default();
+    if !named.is_empty() {
+        return named;
+    }
+    let paths = host.paths.clone();
+    tokio::task::spawn_blocking(move || crate::host::live(&paths)).await.unwrap_or_default()
 }
 
 async fn again(interrupt: &mut Signal, wanted: bool) {
@@ -238,8 +286,11 @@ async fn again(interrupt: &mut Signal, wanted: bool) {
 }
 
 /// Ctrl-C twice: the runs are stopped too; their tasks start them again when the service comes back.
-async fn stop_runs(desk: &Desk, screen: &Screen) -> Result<(), Failure> {
-    let stopped = desk.stop_runs().await.map_err(crate::wiring::store_failure)?;
+async fn stop_runs(host: &Host, screen: &Screen) -> Result<(), Failure> {
+    let paths = host.paths.clone();
+    let stopping = tokio::task::spawn_blocking(move || crate::host::stop_agents(&paths));
+    let stopped =
+        stopping.await.map_err(|e| Failure::new(Exit::Internal, format!("the runs were not asked: {e}")))??;
     let runs = if stopped == 1 { "1 run".to_owned() } else { format!("{stopped} runs") };
     screen.line(&format!("asked {runs} to stop; their supervisors make sure"));
     Ok(())

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod local;
 mod lock;
+pub mod models;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,16 +18,21 @@ use orch_rules::facts::Policy;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Role;
+use orch_run::Confinement;
 use orch_store::{PostgresStore, SqliteStore};
+use orch_vendors::agent::claude_code::{ClaudeCode, PermissionMode};
+use orch_vendors::agent::codex::Codex;
 use orch_vendors::agent::command::CommandAgent;
 use orch_vendors::forge::local::LocalForge;
+use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
+use orch_vendors::runner::proxy::Proxies;
 
 pub use lock::DataLock;
 
 use crate::exit::{Exit, Failure};
 use crate::init::{git_failure, read_repository_file};
-use crate::settings::{AgentProgram, Host, RepositoryEntry};
+use crate::settings::{AgentKind, AgentProgram, Host, RepositoryEntry};
 
 /// Variables of the service that every check and agent gets, because tools do not work without them. None of them
 /// is a secret.
@@ -59,6 +65,8 @@ const OUTPUT_CAP_BYTES: u64 = 64 << 20;
 pub struct Wired {
     /// Ready to run.
     pub engine: Arc<Engine>,
+    /// How runs are kept from the rest of this host.
+    pub confining: Confining,
     /// Sentences for the person at the terminal.
     pub notes: Vec<String>,
     store: Opened,
@@ -137,15 +145,37 @@ pub async fn wire(
     }
     let supervisor = std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
+    // Only the service starts runs: no other command keeps a key that happens to be in its environment.
+    let keys = |name: &str| env(name).filter(|_| serving);
+    let proxies = Proxies { access: models::access(host, &keys)?, program: supervisor.clone() };
+    let confining = confining(host);
     let runner = HostRunner {
         root: host.paths.runs().into(),
         supervisor,
+        host: Some(crate::host::of(&host.paths)?),
+        proxies: Some(proxies),
+        confining: confining.clone(),
         free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
     };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let engine = Engine::new(store, Arc::new(runner), houses, policy(host), limits, owner);
-    Ok(Wired { engine: Arc::new(engine), notes, store: opened, _lock: lock })
+    Ok(Wired { engine: Arc::new(engine), confining, notes, store: opened, _lock: lock })
+}
+
+fn confining(host: &Host) -> Confining {
+    let set = &host.confinement;
+    let some = |n: u64| (n > 0).then_some(n);
+    let level = |name: &str| Confinement::named(name);
+    // Names that are no level do not get through the settings; should one, then nothing starts below the strongest.
+    let min = level(&set.min).unwrap_or(Confinement::Bubblewrap);
+    let mut confining = Confining::of(level(&set.level), min);
+    confining.user.clone_from(&set.user);
+    confining.read_only = set.read_only.iter().map(Into::into).collect();
+    confining.memory_bytes = some(set.memory_mb.saturating_mul(1_000_000));
+    confining.processes = some(set.processes);
+    confining.file_bytes = some(set.disk_mb.saturating_mul(1_000_000));
+    confining
 }
 
 fn policy(host: &Host) -> Policy {
@@ -202,7 +232,7 @@ fn house(
     let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
     for role in Role::ALL {
         if let Some(program) = host.agent(entry, role) {
-            agents.insert(role, Arc::new(command_agent(&program, &tools, env)));
+            agents.insert(role, agent(program, &tools, env));
         }
     }
     if agents.is_empty() {
@@ -255,14 +285,31 @@ fn is_serial(house: &House, notes: &mut Vec<String>) -> Result<bool, Failure> {
     }
 }
 
-fn command_agent(
-    program: &AgentProgram,
+fn agent(
+    program: AgentProgram,
     tools: &BTreeMap<String, String>,
     env: &dyn Fn(&str) -> Option<String>,
-) -> CommandAgent {
+) -> Arc<dyn Agent> {
+    let AgentProgram { kind, command, program, model, credential, only_edits, pass_environment } = program;
     let mut environment_of = tools.clone();
-    environment_of.extend(environment(program.pass_environment.iter().map(String::as_str), env));
-    CommandAgent { argv: program.command.clone(), environment: environment_of }
+    environment_of.extend(environment(pass_environment.iter().map(String::as_str), env));
+    let named = |usual: &str, set: Option<String>| set.unwrap_or_else(|| usual.to_owned());
+    match kind {
+        AgentKind::Command => Arc::new(CommandAgent { argv: command, environment: environment_of }),
+        AgentKind::ClaudeCode => Arc::new(ClaudeCode {
+            program: named("claude", program),
+            model,
+            permission_mode: if only_edits { PermissionMode::AcceptEdits } else { PermissionMode::Bypass },
+            credential: named("anthropic", credential),
+            environment: environment_of,
+        }),
+        AgentKind::Codex => Arc::new(Codex {
+            program: named("codex", program),
+            model,
+            credential: named("openai", credential),
+            environment: environment_of,
+        }),
+    }
 }
 
 fn environment<'a>(

@@ -3,6 +3,7 @@
 //! Formatting, lints and tidy count as one check each; the tests are counted by what the test
 //! harness says. Three outcomes are counted: passed, failed, *not run here*.
 
+mod agents;
 mod apt;
 mod libtest;
 mod not_run;
@@ -157,6 +158,7 @@ fn tests(summary: &mut Summary, root: &Path, filter: &[String]) -> Result<()> {
     for tool in tools::ALL {
         tools::ensure(summary, tool, private.path());
     }
+    agents::ensure(summary, root);
     let cluster = postgres::start(summary, private.path());
     summary.time("tools", start.elapsed());
     if interrupt::happened() {

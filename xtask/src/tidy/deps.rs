@@ -13,14 +13,16 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("orch-text", &["orch-rules"]),
     ("orch-git", &["orch-ports", "orch-rules"]),
     ("orch-run", &["orch-ports", "orch-rules"]),
+    ("orch-egress", &[]),
     ("orch-store", &["orch-ports", "orch-rules"]),
-    ("orch-vendors", &["orch-git", "orch-ports", "orch-rules", "orch-run"]),
+    ("orch-vendors", &["orch-egress", "orch-git", "orch-ports", "orch-rules", "orch-run"]),
     ("orch-engine", &["orch-ports", "orch-rules", "orch-text"]),
     ("orch-web", &["orch-engine", "orch-ports", "orch-rules", "orch-text"]),
     ("orch-testkit", &["orch-ports", "orch-rules"]),
     (
         BINARY,
         &[
+            "orch-egress",
             "orch-engine",
             "orch-git",
             "orch-ports",
@@ -47,7 +49,7 @@ const STORE: &str = "orch-store";
 
 /// Crates without an async runtime anywhere below them: the rules are pure, git is a program that
 /// is waited for, and runs are the security boundary, read in one sitting.
-pub const WITHOUT_ASYNC: &[&str] = &["orch-rules", "orch-git", "orch-run"];
+pub const WITHOUT_ASYNC: &[&str] = &["orch-rules", "orch-git", "orch-run", "orch-egress"];
 
 const ASYNC: &[&str] = &["tokio", "mio", "smol", "polling", "futures", "hyper", "pollster", "glommio", "monoio"];
 const ASYNC_FAMILIES: &[&str] = &["tokio-", "async-", "futures-"];

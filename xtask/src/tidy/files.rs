@@ -21,7 +21,7 @@ const SLEEPS: &[&str] = &["thread::sleep", "time::sleep"];
 /// Test files that may sleep, each with its reason.
 const SLEEPING: &[(&str, &str)] = &[(
     "crates/orch/tests/suite/carried.rs",
-    "the one bounded look-again of all end-to-end tests: the service announces nothing to a program outside yet",
+    "the one bounded look-again of all end-to-end tests: for processes and files, which nobody announces",
 )];
 
 /// Checks one Rust file.

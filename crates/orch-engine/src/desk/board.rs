@@ -7,7 +7,7 @@ use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::lane::Repository;
 use orch_rules::task::Task;
 
-use super::{Desk, DeskError, LogChunk, TaskDetail};
+use super::{Desk, DeskError, RunSoFar, TaskDetail};
 use crate::house::House;
 use crate::perform::blocking;
 use crate::sweep::Reconciler;
@@ -28,13 +28,24 @@ impl Desk {
     /// # Errors
     /// [`DeskError::NotFound`], or the store's.
     pub async fn show(&self, work_item: &WorkItemId) -> Result<TaskDetail, DeskError> {
+        let change = self.engine.changes.newest();
         let mut task = self.task_of(work_item).await?;
         self.stand(std::slice::from_mut(&mut task)).await?;
         let history = self.engine.store.history(&task.id).await?;
         let pipeline = self.engine.store.pipeline(&task.pipeline).await?;
         let house = self.engine.houses.get(&task.repository);
         let bring_home = house.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
-        Ok(TaskDetail { task, history, pipeline, bring_home })
+        let run = self.run_so_far(&task).await;
+        Ok(TaskDetail { task, history, pipeline, bring_home, run, change })
+    }
+
+    /// The newest attempt's run; `None` if there is none, or nothing is known of it.
+    async fn run_so_far(&self, task: &Task) -> Option<RunSoFar> {
+        let attempt = Some(task.attempt).filter(|number| *number > 0)?;
+        let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, attempt));
+        let state = blocking(move || Ok(runner.state(&name))).await.ok()??;
+        let usage = state.metered.map(|metered| metered.usage);
+        Some(RunSoFar { attempt, level: state.level, limits: state.limits, usage })
     }
 
     /// The queue at a glance.
@@ -68,45 +79,9 @@ impl Desk {
         Ok(self.engine.store.repositories().await?)
     }
 
-    /// Part of an attempt's log, the newest attempt's unless one is named.
-    ///
-    /// # Errors
-    /// [`DeskError::NotFound`] if there was no such attempt, or its log is gone.
-    pub async fn log(
-        &self,
-        work_item: &WorkItemId,
-        attempt: Option<u32>,
-        offset: u64,
-        max: usize,
-    ) -> Result<LogChunk, DeskError> {
-        let task = self.task_of(work_item).await?;
-        let number = attempt.unwrap_or(task.attempt);
-        if number == 0 || number > task.attempt {
-            let what = match task.attempt {
-                0 => format!("{work_item} has had no attempt yet"),
-                newest => format!("{work_item} has no attempt {number}; the newest is {newest}"),
-            };
-            return Err(DeskError::NotFound { what });
-        }
-        let history = self.engine.store.history(&task.id).await?;
-        let ended = history.attempts.iter().any(|a| a.number == number && a.ended.is_some());
-        let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, number));
-        let read = blocking(move || {
-            if !runner.exists(&name) {
-                return Ok(None);
-            }
-            Ok(Some(runner.output(&name, offset, max)?))
-        });
-        let run = format!("{work_item}-attempt-{number}");
-        match read.await {
-            // Asked for, not launched yet.
-            Ok(None) if !ended => Ok(LogChunk { run, text: String::new(), next: offset, ended }),
-            Ok(None) => Err(DeskError::NotFound { what: format!("the log of {run} is gone") }),
-            Ok(Some((text, next))) => Ok(LogChunk { run, ended: ended && text.is_empty(), text, next }),
-            Err(error) => {
-                Err(DeskError::NotFound { what: format!("the log of {run} cannot be read: {}", error.words()) })
-            }
-        }
+    /// Waits until something was written after the change `seen`, for `patience` at most.
+    pub async fn await_change(&self, seen: u64, patience: std::time::Duration) {
+        self.engine.changes.after(seen, patience).await;
     }
 
     /// Can this process work?

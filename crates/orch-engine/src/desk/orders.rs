@@ -62,6 +62,7 @@ impl Desk {
             let branch_key = intake::branch_key(&repository, &task.branch);
             match store.apply(changes, None).await {
                 Ok(_) => {
+                    self.engine.changes.happened();
                     self.moved().await?;
                     return Ok(task);
                 }

@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::forge::{Collected, Workplace};
-use orch_ports::runner::{RunOrder, RunReport, Runner};
+use orch_ports::runner::{Metered, RunOrder, RunReport, Runner};
 use orch_rules::attempt::{Attempt, Evidence, ProtectedPaths, RunEnd};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
@@ -12,10 +12,13 @@ use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
+use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking, task_file};
+use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
+use crate::prompt::{self, OwnPrompt, Subject};
 
 /// File beside the clone that tells where an attempt started, for a later process.
 const START_FILE: &str = "start";
@@ -30,8 +33,8 @@ impl Engine {
         let current = facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
-        let runner = self.runner.clone();
-        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt)).await
+        let (runner, changes) = (self.runner.clone(), self.changes.clone());
+        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &changes)).await
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -52,7 +55,13 @@ impl Engine {
     }
 }
 
-fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt: &Attempt) -> PerformResult {
+fn run_to_its_end(
+    house: &House,
+    runner: &dyn Runner,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    changes: &Changes,
+) -> PerformResult {
     let name = House::run_name(&attempt.task, attempt.number);
     let folder = house.place(&name);
     let ended = |end, evidence, usage, cut_from| {
@@ -68,11 +77,14 @@ fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt
         }
         runner.room().map_err(PerformError::NoRoom)?;
         runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
+        // Whoever waits for its output has a log to watch from now on.
+        changes.happened();
     }
     let report = runner.wait(&name)?;
-    let words = words_of(house, runner, attempt, &name, &report)?;
+    let words = words_of(house, runner, attempt, &folder, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
-    let report = RunReport { end: words.end.unwrap_or(report.end), ..report };
+    let end = words.end.unwrap_or_else(|| report.end.clone());
+    let report = RunReport { end: with_moment(end, report.metered.as_ref()), ..report };
     match collect(house, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
@@ -124,7 +136,9 @@ fn prepare(
         None => house.forge.base()?.tip,
     };
     // The first run has just cut the branch at `start`, a commit of the base branch.
-    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    let base = facts.task.base.as_ref().unwrap_or(&start);
+    let prompt = prompt_of(house, facts, attempt, base)?;
+    let place = workplace(house, facts, attempt, folder, base)?;
     let below = work_item::documents_folder(&facts.task.work_item);
     let start = house.forge.prepare(&place, &start, &set_aside(facts, attempt, &below))?;
     let Some((documents, written)) = places::folder_inside(&place.directory, &below)? else {
@@ -134,6 +148,7 @@ fn prepare(
         )));
     };
     let own = folder.join(OWN);
+    let kept = Kept::of(house, &facts.task.id, attempt.role);
     let assignment = Assignment {
         task: facts.task.id.clone(),
         work_item: facts.task.work_item.clone(),
@@ -144,22 +159,22 @@ fn prepare(
         task_file: folder.join("task.md"),
         documents,
         result_file: own.join("result.json"),
-        home: own.join("home"),
-        prompt: String::new(),
-        resume: None,
+        home: kept.home(),
+        prompt,
+        resume: kept.resume(&**agent, folder)?,
     };
+    std::fs::create_dir_all(&own)?;
     std::fs::create_dir_all(&assignment.home)?;
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written))?;
+    std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
     for (path, text) in &launch.files {
-        if let Some(above) = path.parent() {
-            std::fs::create_dir_all(above)?;
-        }
-        std::fs::write(path, text)?;
+        places::write_inside(&assignment.home, path, text)?;
     }
     let message =
         format!("{}: what the {} left\n\nRefs: {}", facts.task.work_item, attempt.role.name(), facts.task.work_item);
+    let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
         check: false,
@@ -172,11 +187,21 @@ fn prepare(
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,
-        read_only: vec![assignment.task_file],
-        read_write: vec![own],
+        read_only: told,
+        read_write: vec![own, assignment.home],
         model: launch.model,
         stop: launch.stop,
     })
+}
+
+/// Its role's words, the repository's own ones if its base branch has any.
+fn prompt_of(house: &House, facts: &TaskFacts, attempt: &Attempt, base: &CommitId) -> Result<String, PerformError> {
+    let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
+        PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
+    })?;
+    let own = OwnPrompt::read(&*house.forge, base, attempt.role)?;
+    let work_item = &facts.task.work_item;
+    Ok(prompt::render(&Subject { role: attempt.role, stage, pipeline: &facts.pipeline, work_item }, own.as_ref()))
 }
 
 /// A judge's document of an earlier round must not lie there when the next one is asked: whatever stands there
@@ -228,6 +253,7 @@ fn words_of(
     house: &House,
     runner: &dyn Runner,
     attempt: &Attempt,
+    folder: &Utf8Path,
     name: &str,
     report: &RunReport,
 ) -> Result<AgentReport, PerformError> {
@@ -236,6 +262,19 @@ fn words_of(
     if matches!(report.end, RunEnd::SpawnFailed { .. }) {
         return Ok(AgentReport::default());
     }
+    let resumed = Kept::resumed(&**agent, folder)?;
     let mut output = runner.raw_output(name)?;
-    Ok(agent.report(&report.end, result, &mut *output))
+    let words = agent.report(&report.end, result, resumed.as_deref(), &mut *output);
+    Kept::of(house, &attempt.task, attempt.role).leave(&**agent, words.session.as_deref())?;
+    Ok(words)
+}
+
+/// The proxy of the run reads when a vendor will serve again; what the agent makes of it is often only words.
+fn with_moment(end: RunEnd, metered: Option<&Metered>) -> RunEnd {
+    match (end, metered.and_then(|metered| metered.unavailable.as_ref())) {
+        (RunEnd::Unavailable { credential, until: None, reason }, Some((until, _))) => {
+            RunEnd::Unavailable { credential, until: *until, reason }
+        }
+        (end, _) => end,
+    }
 }

@@ -1,7 +1,9 @@
 //! The task's branch on the forge: it publishes the head column and goes when the task has ended.
 
 use orch_rules::ids::{CommitId, TaskId};
+use orch_rules::pipeline::Role;
 
+use super::kept::Kept;
 use super::{PerformResult, Performed, blocking};
 use crate::engine::Engine;
 use crate::house::House;
@@ -39,7 +41,8 @@ impl Engine {
         let runs = (1..=row.attempt).map(|number| House::run_name(task, number));
         let leftovers = runs.chain(checks.into_iter().map(|check| check.id.to_string()));
         // Before the row is finished: nobody would look for them afterwards.
-        places::remove(leftovers.map(|name| house.place(&name)).collect()).await?;
+        let homes = Role::ALL.into_iter().map(|role| Kept::of(&house, task, role).folder());
+        places::remove(leftovers.map(|name| house.place(&name)).chain(homes).collect()).await?;
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
         blocking(move || Ok(house.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
         Ok(Performed::nothing())

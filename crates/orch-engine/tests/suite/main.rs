@@ -4,10 +4,12 @@
 
 mod answers;
 mod faults;
+mod kept;
 mod killed;
 mod line;
 mod many;
 mod protected;
 mod store;
 mod sweep;
+mod told;
 mod world;

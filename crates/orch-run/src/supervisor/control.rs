@@ -45,7 +45,7 @@ impl Control {
     /// Answers whoever has asked; `true` if somebody asked to stop.
     pub(super) fn serve(&mut self, status: &Status) -> bool {
         while let Ok((stream, _)) = self.listener.accept() {
-            if stream.set_nonblocking(true).is_ok() {
+            if !of_the_run(&stream) && stream.set_nonblocking(true).is_ok() {
                 // The oldest silent client goes: nobody can keep others out by saying nothing.
                 if self.clients.len() == MOST_CLIENTS {
                     self.clients.pop_front();
@@ -76,6 +76,40 @@ impl Control {
         });
         stop
     }
+}
+
+/// Whether the other end is, or was, a process of the run, or of an account that is neither ours nor root: those have
+/// nothing to ask for. Who cannot be seen from here (a service in another container) is none of them.
+fn of_the_run(stream: &UnixStream) -> bool {
+    let Ok((pid, uid)) = peer(stream) else { return true };
+    let strange = uid != 0 && uid != rustix::process::geteuid().as_raw();
+    let below = || {
+        let own = std::process::id().cast_signed();
+        // Dead already: nobody waits for the answer, and whose it was cannot be told.
+        let living = crate::process::look(pid).is_some();
+        !living
+            || crate::process::descendants_without(own, None).is_ok_and(|all| all.iter().any(|p| p.identity.pid == pid))
+    };
+    strange || (pid != 0 && below())
+}
+
+/// Pid and uid of the process that connected; pid 0 if it lives in a namespace that we do not see.
+fn peer(stream: &UnixStream) -> io::Result<(i32, u32)> {
+    use std::os::fd::AsRawFd;
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap_or_default();
+    #[expect(unsafe_code, reason = "the safe form has no word for a pid that is not seen from here")]
+    // SAFETY: both pointers are to values that outlive the call, and the length is the first one's.
+    let answer = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut length,
+        )
+    };
+    if answer == 0 { Ok((credentials.pid, credentials.uid)) } else { Err(io::Error::last_os_error()) }
 }
 
 enum Reading {

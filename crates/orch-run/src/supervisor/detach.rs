@@ -37,7 +37,7 @@ pub(super) fn detach(directory: &Path) -> std::io::Result<()> {
 
 /// What the launcher's own parents left open (a lock of a wrapper script, a pipe somebody waits on)
 /// must not stay open for the hours of a run.
-fn keep_inherited_files_from_children() -> std::io::Result<()> {
+pub(crate) fn keep_inherited_files_from_children() -> std::io::Result<()> {
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let name = entry?.file_name();
         let Some(number) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {

@@ -1,13 +1,15 @@
 //! The supervisor: one process, one thread, one run.
 //!
 //! In order: take the lock · refuse what was started before · record who runs · listen · start the
-//! agent · watch it · kill its whole tree · read what it left · finish commands · result · exit,
+//! companion · start the agent · watch it · kill its whole tree · read what it left · finish commands · result · exit,
 //! which frees the lock.
 
 mod agent_result;
+mod companion;
 mod control;
 mod detach;
 mod log;
+mod site;
 mod spawn;
 mod tree;
 
@@ -19,15 +21,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::confinement::cgroup::{Given, Groups};
 use crate::directory::{RESULT, STARTED};
 use crate::durable::{self, Reserved};
 use crate::result::{AgentResult, End, FinishResult, RunResult};
 use crate::started::{Started, mark};
 use crate::stop::Phase;
-use crate::{Error, RunDirectory, RunState, Spec, VERSION, process};
+use crate::{Confinement, Error, RunDirectory, RunState, Spec, VERSION, process};
 
+pub(crate) use detach::keep_inherited_files_from_children;
+
+use companion::Running;
 use control::Control;
 use log::{OutputLog, note};
+use site::Site;
 use spawn::Child;
 use tree::{Limits, Signals, TreeEnd, Watch, Why};
 
@@ -190,7 +197,13 @@ impl Supervisor {
     /// Everything that can fail before anything was started. The last step is the record that
     /// forbids a second start.
     fn prepare(run: RunDirectory) -> Result<Self, Error> {
-        let spec = run.spec()?;
+        let stored = run.stored_spec()?;
+        if stored.version > VERSION {
+            // To be adopted is one thing; what it asks for in words we do not know is another.
+            let path = run.path().join(crate::directory::SPEC);
+            return Err(Error::UnknownVersion { path, found: stored.version, supported: VERSION });
+        }
+        let spec = stored.spec;
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own))
             .map_err(|e| Error::io("adopt the orphans of", run.path(), e))?;
@@ -211,6 +224,9 @@ impl Supervisor {
             agent: None,
             mark: mark(run.run_id(), identity, &boot_id),
             boot_id,
+            pid_namespace: process::pid_namespace(std::process::id()),
+            groups: Vec::new(),
+            limits: Vec::new(),
             at_ms: now_ms(),
         };
         let watch = Watch::new(run.run_id(), signals, control, log);
@@ -231,13 +247,19 @@ impl Supervisor {
         let mut finish = Vec::new();
         let mut survivors = Vec::new();
         let spec = self.spec.clone();
-        let end = match spawn::start(&spec, &spec.argv, self.run.run_id(), &self.started.mark) {
-            Ok(child) => {
+        let mut limits_told = Vec::new();
+        let site = self.site(&spec);
+        let spawned = site.as_ref().map_err(Clone::clone).and_then(|site| Ok((site, spawn::start(site, &spec.argv)?)));
+        let end = match spawned {
+            Ok((site, child)) => {
+                limits_told.extend(site.words.iter().chain(&child.missing).cloned());
+                self.started.limits.clone_from(&limits_told);
                 self.record_agent(&child);
                 let limits = Limits {
                     deadline: Duration::from_millis(spec.deadline_ms),
                     stall: (spec.stall_ms > 0).then(|| Duration::from_millis(spec.stall_ms)),
                     grace: Duration::from_millis(spec.stop_grace_ms),
+                    steps: spec.stop.clone(),
                     stoppable: true,
                 };
                 let ended = self.watch.until_dead(child, &limits);
@@ -252,11 +274,21 @@ impl Supervisor {
                 agent_result = agent_result::read(path);
             }
             self.watch.phase = Phase::Finishing;
-            for argv in &spec.finish {
-                finish.push(self.finish(&spec, argv, &mut survivors));
+            if let Ok(site) = &site {
+                for argv in &spec.finish {
+                    finish.push(self.finish(site, argv, &mut survivors));
+                }
             }
         }
         self.watch.phase = Phase::Finishing;
+        // Its counts are complete before the result says that there is nothing more to come.
+        if let Some(companion) = self.watch.companion.take() {
+            companion.end();
+        }
+        if let Ok(site) = &site {
+            site.clear();
+        }
+        self.watch.groups.remove();
         survivors.sort_unstable();
         survivors.dedup();
         RunResult {
@@ -270,8 +302,28 @@ impl Supervisor {
             output_truncated: self.watch.log.truncated(),
             finish,
             confinement: spec.confinement,
+            limits: limits_told,
             survivors,
         }
+    }
+
+    /// Control groups, companion, files: everything commands need before the first of them.
+    fn site(&mut self, spec: &Spec) -> Result<Site, String> {
+        let mut given = Given::default();
+        if spec.confinement > Confinement::None || spec.plan.has_limits() {
+            let own = self.started.supervisor;
+            let name = format!("orch-run-{}-{}", own.pid, own.start_time);
+            (self.watch.groups, given) = Groups::make(&name, &spec.plan);
+            self.started.groups = self.watch.groups.folders().to_vec();
+            if let Err(error) = self.write_started() {
+                note(format_args!("cannot record the control groups: {error}"));
+            }
+        }
+        let names = (self.run.run_id(), self.started.mark.as_str());
+        if let Some(wanted) = &spec.companion {
+            self.watch.companion = Some(Running::start(wanted, self.run.path(), names.0, names.1)?);
+        }
+        Site::prepare(spec, self.run.path(), names, (&self.watch.groups, &given), self.watch.companion.as_ref())
     }
 
     fn record_agent(&mut self, child: &Child) {
@@ -282,17 +334,18 @@ impl Supervisor {
         }
     }
 
-    fn finish(&mut self, spec: &Spec, argv: &[String], survivors: &mut Vec<i32>) -> FinishResult {
+    fn finish(&mut self, site: &Site, argv: &[String], survivors: &mut Vec<i32>) -> FinishResult {
+        let spec = &site.spec;
         let argv0 = argv.first().cloned().unwrap_or_default();
         let limits = Limits {
             deadline: Duration::from_millis(spec.finish_deadline_ms),
             stall: None,
             grace: Duration::from_millis(spec.stop_grace_ms),
+            steps: Vec::new(),
             // A stop request means the agent. What it left must still be put in order.
             stoppable: false,
         };
-        let ended = spawn::start(spec, argv, self.run.run_id(), &self.started.mark)
-            .map(|child| self.watch.until_dead(child, &limits));
+        let ended = spawn::start(site, argv).map(|child| self.watch.until_dead(child, &limits));
         let (code, problem) = match ended {
             Ok(TreeEnd { why, survivors: s }) => {
                 survivors.extend(s);

@@ -1,20 +1,37 @@
-//! Starting a process of the run: the one place where confinement will be applied.
+//! Starting a process of the run: the one place where confinement is applied.
 
-use std::os::fd::OwnedFd;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal, setsid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_parent_process_death_signal, setsid};
 
-use crate::{Confinement, RUN_ID_VARIABLE, RUN_MARK_VARIABLE, Spec, StandardInput};
+use super::companion::readable;
+use super::site::Site;
+use crate::confinement::bubblewrap;
+use crate::inner::{CONFINE, Told};
+use crate::{Confinement, RUN_ID_VARIABLE, RUN_MARK_VARIABLE, StandardInput};
+
+/// From the start of the inner step to its end; it only asks the kernel.
+const CONFINED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A started process. Dropping it neither waits nor kills: reaping is the watch's.
 #[derive(Debug)]
 pub(super) struct Child {
     pid: i32,
+    /// It is bubblewrap, and the command itself is the second process of a namespace below it.
+    pub(super) wrapped: bool,
     /// The reading end of its stdout and stderr, non-blocking.
     pub(super) output: OwnedFd,
+    /// What this host could not give it, one sentence each.
+    pub(super) missing: Vec<String>,
 }
 
 impl Child {
@@ -23,10 +40,11 @@ impl Child {
     }
 }
 
-/// Starts `argv` the way `spec` wants its processes: its directory, exactly its environment, its
+/// Starts `argv` the way the site wants its processes: its directory, exactly its environment, its
 /// confinement, a session of its own, both outputs in one pipe. The error is for people.
-pub(super) fn start(spec: &Spec, argv: &[String], run_id: &str, mark: &str) -> Result<Child, String> {
-    let (program, arguments) = argv.split_first().ok_or("there is no command to start")?;
+pub(super) fn start(site: &Site, argv: &[String]) -> Result<Child, String> {
+    let spec = &site.spec;
+    let program = argv.first().ok_or("there is no command to start")?;
     if !spec.cwd.is_dir() {
         // Else the system's "not found" would seem to mean the program.
         return Err(format!("cannot start {program:?}: its working directory {} is not there", spec.cwd.display()));
@@ -40,26 +58,20 @@ pub(super) fn start(spec: &Spec, argv: &[String], run_id: &str, mark: &str) -> R
     // Only our end: the agent expects an ordinary pipe.
     rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK).map_err(|e| failed(e.into()))?;
     let error_end = write_end.try_clone().map_err(failed)?;
-    let mut command = Command::new(program);
+    let mut prepared = if site.has_inner() { through_inner(site, argv)? } else { plainly(site, argv) };
+    let command = &mut prepared.command;
     command
-        .args(arguments)
-        .current_dir(&spec.cwd)
-        .env_clear()
-        .envs(&spec.env)
-        .env(RUN_ID_VARIABLE, run_id)
-        .env(RUN_MARK_VARIABLE, mark)
+        .env(RUN_ID_VARIABLE, &site.run_id)
+        .env(RUN_MARK_VARIABLE, &site.mark)
         .stdout(Stdio::from(write_end))
         .stderr(Stdio::from(error_end));
-    match spec.stdin {
-        StandardInput::Null => command.stdin(Stdio::null()),
-    };
-    match spec.confinement {
-        Confinement::None => {}
-    }
     let supervisor = getpid();
+    let passed = prepared.passed.iter().map(AsRawFd::as_raw_fd).chain(site.socket()).collect::<Vec<RawFd>>();
+    let passed = if site.has_inner() { passed } else { Vec::new() };
+    let entrances: Vec<RawFd> = site.entrances.iter().map(AsRawFd::as_raw_fd).collect();
     #[expect(unsafe_code, reason = "the session must be new before the program runs")]
-    // SAFETY: between fork and exec only three system calls are made; nothing is allocated, no
-    // lock is taken, and this process has one thread.
+    // SAFETY: between fork and exec only system calls are made, on descriptors that stay open until the end of this
+    // function; nothing is allocated, no lock is taken, and this process has one thread.
     unsafe {
         command.pre_exec(move || {
             setsid()?;
@@ -70,9 +82,135 @@ pub(super) fn start(spec: &Spec, argv: &[String], run_id: &str, mark: &str) -> R
             if getppid() != Some(supervisor) {
                 return Err(rustix::io::Errno::CHILD.into());
             }
+            for entrance in &entrances {
+                // A limit that does not hold would be a promise broken in silence.
+                rustix::io::write(std::os::fd::BorrowedFd::borrow_raw(*entrance), b"0")?;
+            }
+            for passed in &passed {
+                rustix::io::fcntl_setfd(std::os::fd::BorrowedFd::borrow_raw(*passed), rustix::io::FdFlags::empty())?;
+            }
             Ok(())
         });
     }
-    let child = command.spawn().map_err(failed)?;
-    Ok(Child { pid: child.id().cast_signed(), output })
+    let spawned = command.spawn().map_err(failed)?;
+    let mut child = Child {
+        pid: spawned.id().cast_signed(),
+        wrapped: spec.confinement == Confinement::Bubblewrap,
+        output,
+        missing: Vec::new(),
+    };
+    let report = prepared.report.take();
+    // Our copies of what was passed: the report ends when the others' copies do.
+    drop(prepared);
+    if let Some(report) = report {
+        match confined(report, &child) {
+            Ok(missing) => child.missing = missing,
+            Err(problem) => {
+                let pid = Pid::from_raw(child.pid);
+                if let Some(pid) = pid {
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                }
+                let _ = rustix::process::waitpid(pid, WaitOptions::empty());
+                return Err(problem);
+            }
+        }
+    }
+    Ok(child)
+}
+
+/// A command that is not started yet.
+struct Prepared {
+    command: Command,
+    /// Descriptors it finds open, by their numbers.
+    passed: Vec<OwnedFd>,
+    /// What the inner step tells.
+    report: Option<OwnedFd>,
+}
+
+fn plainly(site: &Site, argv: &[String]) -> Prepared {
+    let argv = site.with_companion(argv);
+    let mut command = Command::new(argv.first().map(String::as_str).unwrap_or_default());
+    command.args(argv.iter().skip(1)).current_dir(&site.spec.cwd).env_clear().envs(site.env());
+    match site.spec.stdin {
+        StandardInput::Null => command.stdin(Stdio::null()),
+    };
+    Prepared { command, passed: Vec::new(), report: None }
+}
+
+fn through_inner(site: &Site, argv: &[String]) -> Result<Prepared, String> {
+    let failed = |e: std::io::Error| format!("cannot prepare the confinement: {e}");
+    let (report, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
+    let plan = serde_json::to_vec(&site.inner(argv, write_end.as_raw_fd())).map_err(|e| failed(e.into()))?;
+    let mut passed = vec![write_end];
+    let mut command = if site.spec.confinement == Confinement::Bubblewrap {
+        let bwrap = bubblewrap::program().ok_or("bubblewrap (bwrap) is gone from this host; install it again")?;
+        // By descriptor: an upgrade may replace the program, and inside there is no such path.
+        let own = rustix::fs::open("/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|e| failed(e.into()))?;
+        let tmp = site.spec.plan.scratch.as_ref().map(|scratch| scratch.join("tmp"));
+        let mut words = Vec::new();
+        for word in bubblewrap::options(site.root, &site.paths, tmp.as_deref(), &site.spec.cwd) {
+            words.extend_from_slice(word.as_bytes());
+            words.push(0);
+        }
+        // Not in the arguments: those can be read inside.
+        let options = written("bwrap", &words).map_err(failed)?;
+        let mut command = Command::new(bwrap);
+        command.arg("--args").arg(options.as_raw_fd().to_string());
+        command.arg("--").arg(format!("/proc/self/fd/{}", own.as_raw_fd()));
+        passed.extend([OwnedFd::from(options), own]);
+        command
+    } else {
+        Command::new("/proc/self/exe")
+    };
+    command.arg(CONFINE).env_clear().current_dir("/").stdin(Stdio::from(written("plan", &plan).map_err(failed)?));
+    Ok(Prepared { command, passed, report: Some(report) })
+}
+
+/// A file in memory with these bytes, to be read from its start.
+fn written(name: &str, bytes: &[u8]) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create(OsStr::from_bytes(name.as_bytes()), MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Waits until the inner step has become the command. The answer is what this host could not give.
+fn confined(report: OwnedFd, child: &Child) -> Result<Vec<String>, String> {
+    const LONGEST: usize = 64 * 1024;
+    let mut report = File::from(report);
+    let until = Instant::now() + CONFINED_WITHIN;
+    let mut told = Vec::new();
+    while told.len() < LONGEST {
+        if !readable(report.as_fd(), until) {
+            if Instant::now() < until {
+                continue;
+            }
+            return Err(format!("its confinement was not ready within {} s", CONFINED_WITHIN.as_secs()));
+        }
+        let mut piece = [0_u8; 4096];
+        match report.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => told.extend_from_slice(&piece[..count]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(format!("its confinement cannot be heard: {e}")),
+        }
+    }
+    let mut answer = None;
+    for line in told.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(Told::Problem(problem)) => return Err(problem),
+            Ok(Told::Confined { missing, .. }) => answer = Some(missing),
+            Err(_) => {}
+        }
+    }
+    answer.ok_or_else(|| {
+        let mut words = [0_u8; 2048];
+        let said = rustix::io::read(&child.output, &mut words).unwrap_or(0);
+        let said = crate::sanitize_for_terminal(&words[..said]);
+        format!(
+            "its confinement could not be set up: {}",
+            if said.trim().is_empty() { "no reason was given" } else { said.trim() }
+        )
+    })
 }

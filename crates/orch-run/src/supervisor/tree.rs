@@ -9,10 +9,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-use crate::process;
+use crate::StopStep;
+use crate::confinement::cgroup::Groups;
+use crate::process::{self, Seen};
 use crate::result::End;
 use crate::stop::{Phase, Status};
 
+use super::companion::Running;
 use super::control::Control;
 use super::log::{OutputLog, note};
 use super::spawn::Child;
@@ -59,6 +62,8 @@ pub(super) struct Limits {
     pub(super) deadline: Duration,
     pub(super) stall: Option<Duration>,
     pub(super) grace: Duration,
+    /// Asked in these steps, each of them to the process itself; empty: SIGTERM to its whole tree.
+    pub(super) steps: Vec<StopStep>,
     /// Whether a stop request ends it.
     pub(super) stoppable: bool,
 }
@@ -97,6 +102,8 @@ pub(super) struct TreeEnd {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Running,
+    /// The signal of the step of this number was sent; the next one follows at this time.
+    Stepping(Why, usize, Instant),
     /// SIGTERM was sent; SIGKILL follows at this time.
     Asked(Why, Instant),
     /// SIGKILL is being sent; given up at this time.
@@ -112,11 +119,24 @@ pub(super) struct Watch {
     pub(super) log: OutputLog,
     pub(super) phase: Phase,
     stop_requested: bool,
+    /// A child that is no part of any tree.
+    pub(super) companion: Option<Running>,
+    /// What the processes of the run are in.
+    pub(super) groups: Groups,
 }
 
 impl Watch {
     pub(super) fn new(run_id: &str, signals: Signals, control: Control, log: OutputLog) -> Self {
-        Self { run_id: run_id.to_owned(), signals, control, log, phase: Phase::Running, stop_requested: false }
+        Self {
+            run_id: run_id.to_owned(),
+            signals,
+            control,
+            log,
+            phase: Phase::Running,
+            stop_requested: false,
+            companion: None,
+            groups: Groups::default(),
+        }
     }
 
     /// Watches `child` until it and all its descendants are dead, however it comes to that: no
@@ -136,7 +156,7 @@ impl Watch {
                     Taken::End => output_open = false,
                 }
             }
-            let childless = reap(child.pid(), &mut status);
+            let childless = self.reap(child.pid(), &mut status);
             let now = Instant::now();
             let stall = limits.stall.and_then(|s| last_output.checked_add(s));
             let passed = |at: Option<Instant>| at.is_some_and(|at| now >= at);
@@ -156,10 +176,27 @@ impl Watch {
                     if limits.stoppable {
                         self.phase = Phase::Stopping;
                     }
-                    if !childless {
-                        signal_tree(Signal::TERM);
-                    }
-                    step = Step::Asked(why, now + limits.grace);
+                    step = match limits.steps.first() {
+                        Some(first) if status.is_none() => {
+                            ask(&child, first);
+                            Step::Stepping(why, 0, now + Duration::from_millis(first.wait_ms))
+                        }
+                        _ => self.ask_all(&child, childless, why, now + limits.grace),
+                    };
+                }
+            }
+            if let Step::Stepping(why, at, until) = step {
+                if status.is_some() {
+                    // It is gone; what it started is asked, too.
+                    step = self.ask_all(&child, childless, why, now + limits.grace);
+                } else if now >= until {
+                    step = match limits.steps.get(at + 1) {
+                        Some(next) => {
+                            ask(&child, next);
+                            Step::Stepping(why, at + 1, now + Duration::from_millis(next.wait_ms))
+                        }
+                        None => Step::Killing(why, now + DIE_WITHIN),
+                    };
                 }
             }
             if let Step::Asked(why, until) = step
@@ -173,11 +210,12 @@ impl Watch {
                     // No child at all and we adopt every orphan: the whole tree is dead.
                     return self.ended(&child, output_open, why, Vec::new());
                 }
-                Step::Asked(_, until) => Some(until),
+                Step::Asked(_, until) | Step::Stepping(_, _, until) => Some(until),
                 Step::Killing(why, until) => {
-                    signal_tree(Signal::KILL);
+                    self.groups.kill();
+                    self.signal_tree(Signal::KILL, None);
                     if now >= until {
-                        let survivors = survivors();
+                        let survivors = self.tree().iter().map(|survivor| survivor.identity.pid).collect::<Vec<_>>();
                         note(format_args!("cannot kill: {survivors:?}"));
                         return self.ended(&child, output_open, why, survivors);
                     }
@@ -185,6 +223,62 @@ impl Watch {
                 }
             };
             self.sleep(output_open.then_some(&child), wake);
+        }
+    }
+
+    fn ask_all(&self, child: &Child, childless: bool, why: Why, until: Instant) -> Step {
+        if !childless {
+            // Bubblewrap would take the word for itself and end everything at once.
+            self.signal_tree(Signal::TERM, child.wrapped.then(|| child.pid()));
+        }
+        Step::Asked(why, until)
+    }
+
+    /// Every living process of the run.
+    fn tree(&self) -> Vec<Seen> {
+        let companion = self.companion.as_ref().and_then(Running::pid);
+        match process::descendants_without(std::process::id().cast_signed(), companion) {
+            Ok(tree) => tree,
+            Err(error) => {
+                note(format_args!("cannot read /proc: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Sends `signal` to every process of the run but `spared`.
+    fn signal_tree(&self, signal: Signal, spared: Option<i32>) {
+        for target in self.tree() {
+            let pid = target.identity.pid;
+            if Some(pid) == spared {
+                continue;
+            }
+            if let Err(error) = process::send(target.identity, signal) {
+                note(format_args!("cannot signal process {pid}: {error}"));
+            }
+        }
+    }
+
+    /// Buries every dead child and keeps the status of `pid`; `true` if no process of the run is left.
+    fn reap(&mut self, pid: i32, status: &mut Option<WaitStatus>) -> bool {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((dead, its_status))) => {
+                    let dead = dead.as_raw_nonzero().get();
+                    if dead == pid {
+                        *status = Some(its_status);
+                    } else if let Some(companion) = self.companion.as_mut().filter(|c| c.pid() == Some(dead)) {
+                        companion.died(its_status);
+                    }
+                }
+                // Somebody lives. As long as it is the process itself, nobody needs to know who else.
+                Ok(None) => {
+                    let companion = self.companion.as_ref().and_then(Running::pid);
+                    return status.is_some() && companion.is_some() && self.tree().is_empty();
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return true, // ECHILD: the only other answer there is.
+            }
         }
     }
 
@@ -280,41 +374,20 @@ fn why_of(status: WaitStatus) -> Why {
     }
 }
 
-/// Buries every dead child and keeps the status of `pid`; `true` if there is no child left.
-fn reap(pid: i32, status: &mut Option<WaitStatus>) -> bool {
-    loop {
-        match rustix::process::wait(WaitOptions::NOHANG) {
-            Ok(Some((dead, its_status))) => {
-                if dead.as_raw_nonzero().get() == pid {
-                    *status = Some(its_status);
-                }
-            }
-            Ok(None) => return false,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return true, // ECHILD: the only other answer there is.
-        }
+/// Asks the process itself, whatever stands between it and us.
+fn ask(child: &Child, step: &StopStep) {
+    let signal = Signal::from_named_raw(step.signal);
+    let (Some(target), Some(signal)) = (itself(child), signal) else { return };
+    if let Err(error) = process::send(target, signal) {
+        note(format_args!("cannot send signal {} to the agent: {error}", step.signal));
     }
 }
 
-/// Sends `signal` to every descendant of this process.
-fn signal_tree(signal: Signal) {
-    match process::descendants(std::process::id().cast_signed()) {
-        Ok(tree) => {
-            for target in tree {
-                if let Err(error) = process::send(target.identity, signal) {
-                    let pid = target.identity.pid;
-                    note(format_args!("cannot signal process {pid}: {error}"));
-                }
-            }
-        }
-        Err(error) => note(format_args!("cannot read /proc: {error}")),
+fn itself(child: &Child) -> Option<process::Identity> {
+    if !child.wrapped {
+        return process::look(child.pid()).map(|seen| seen.identity);
     }
-}
-
-fn survivors() -> Vec<i32> {
-    process::descendants(std::process::id().cast_signed())
-        .unwrap_or_default()
-        .iter()
-        .map(|survivor| survivor.identity.pid)
-        .collect()
+    // Bubblewrap is the first process of its namespace and starts the command as the second one.
+    let below = process::descendants_without(child.pid(), None).ok()?;
+    below.iter().map(|seen| seen.identity).find(|identity| process::number_inside(identity.pid) == Some(2))
 }

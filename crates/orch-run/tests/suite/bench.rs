@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use orch_run::{Confinement, Ended, Kind, Launched, RunDirectory, RunResult, Spec, StandardInput, launch, wait};
+use orch_run::{Confinement, Ended, Kind, Launched, Plan, RunDirectory, RunResult, Spec, StandardInput, launch, wait};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub fn supervisor() -> PathBuf {
     assert!(program.is_file(), "{} is missing: {BUILD}", program.display());
     let built = program.metadata().unwrap().modified().unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for folder in ["src", "src/supervisor", "examples"] {
+    for folder in ["src", "src/supervisor", "src/confinement", "src/inner", "examples"] {
         for source in std::fs::read_dir(here.join(folder)).unwrap() {
             let source = source.unwrap();
             let metadata = source.metadata().unwrap();
@@ -95,6 +95,9 @@ impl Bench {
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin".to_owned())]),
             stdin: StandardInput::Null,
             confinement: Confinement::None,
+            plan: Plan::default(),
+            stop: Vec::new(),
+            companion: None,
             deadline_ms: 600_000,
             stall_ms: 0,
             stop_grace_ms: 60_000,

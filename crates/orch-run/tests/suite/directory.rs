@@ -88,6 +88,29 @@ fn unusable_runs_are_refused_at_creation() {
 }
 
 #[test]
+fn a_directory_of_version_one_is_started_and_adopted() {
+    let bench = Bench::new();
+    let run = bench.create("run-1", &bench.script("exit 3"));
+    let file = run.path().join("spec.json");
+    let mut spec: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let members = spec.as_object_mut().unwrap();
+    members.insert("version".into(), 1.into());
+    for later in ["plan", "stop", "companion"] {
+        assert!(members.remove(later).is_some());
+    }
+    std::fs::write(&file, spec.to_string()).unwrap();
+    let run = RunDirectory::open(run.path()).unwrap();
+    launch(&run, &supervisor()).unwrap();
+    assert_eq!(crate::bench::result(&run).end, orch_run::End::Exited { code: 3 });
+    // Its record of the run, as the former release wrote it, is read by this one.
+    let file = run.path().join("result.json");
+    let mut result: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    result.as_object_mut().unwrap().remove("limits").unwrap();
+    std::fs::write(&file, result.to_string()).unwrap();
+    assert_eq!(run.result().unwrap().unwrap().limits, Vec::<String>::new());
+}
+
+#[test]
 fn a_newer_directory_is_refused_by_name_and_a_damaged_one_without_its_contents() {
     let bench = Bench::new();
     let mut spec = bench.script("exit 0");
@@ -96,11 +119,16 @@ fn a_newer_directory_is_refused_by_name_and_a_damaged_one_without_its_contents()
     let file = run.path().join("spec.json");
     let text = std::fs::read_to_string(&file).unwrap();
 
-    std::fs::write(&file, text.replace("\"version\": 1", "\"version\": 2")).unwrap();
+    let version =
+        |number: u32| text.replace(&format!("\"version\": {}", orch_run::VERSION), &format!("\"version\": {number}"));
+    std::fs::write(&file, version(orch_run::READS + 1)).unwrap();
     let newer = RunDirectory::open(run.path()).unwrap_err();
-    assert!(matches!(newer, Error::UnknownVersion { found: 2, supported: 1, .. }), "{newer}");
+    assert!(matches!(newer, Error::UnknownVersion { supported: orch_run::READS, .. }), "{newer}");
+    // The next release's is adopted and not started.
+    std::fs::write(&file, version(orch_run::VERSION + 1)).unwrap();
+    assert_eq!(RunDirectory::open(run.path()).unwrap().run_id(), "run-1");
     let refused = launch(&run, &supervisor()).unwrap_err();
-    assert!(refused.to_string().contains("version 2"), "{refused}");
+    assert!(refused.to_string().contains(&format!("version {}", orch_run::VERSION + 1)), "{refused}");
     assert_eq!(run.state().unwrap(), RunState::NotLaunched);
 
     std::fs::write(&file, text.replace("\"hush-hush\"", "[\"hush-hush\"]")).unwrap();

@@ -4,9 +4,13 @@
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
 mod bench;
+mod companion;
+mod confined;
 mod directory;
 mod ends;
 mod evidence;
+mod host;
+mod launch_cost;
 mod launching;
 mod lost;
 mod tree;

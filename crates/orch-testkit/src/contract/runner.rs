@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use orch_ports::runner::{RunOrder, RunReport, Runner};
 use orch_rules::attempt::RunEnd;
@@ -72,6 +73,7 @@ pub fn suite<B: RunnerBench>() -> &'static [Case<B>] {
             stopping_what_is_over_changes_nothing,
             a_lost_run_is_told_and_never_started_again,
             output_is_read_from_any_place,
+            output_is_waited_for,
             output_steers_no_terminal,
             the_tail_begins_with_a_whole_line,
             what_was_never_launched_is_an_error,
@@ -218,6 +220,30 @@ fn output_is_read_from_any_place<B: RunnerBench>(bench: &B) {
     assert_eq!(first + &rest, all);
     assert_eq!(runner.output("r", end, 100).unwrap(), (String::new(), end));
     assert_eq!(runner.output("r", end + 5, 100).unwrap(), (String::new(), end + 5), "nothing is there yet");
+}
+
+fn output_is_waited_for<B: RunnerBench>(bench: &B) {
+    let nothing = Duration::from_millis(1);
+    assert!(bench.runner().await_output("none", 0, nothing).is_err(), "it was never launched");
+    launch(bench, "r", Does::Hangs);
+    let printed = bench.runner().raw_part("r", 0, 1 << 20).unwrap().len() as u64;
+    assert!(!bench.runner().await_output("r", printed, nothing).unwrap(), "it hangs silently");
+    let (told, end) = mpsc::channel();
+    let runner = bench.runner();
+    thread::spawn(move || told.send(runner.await_output("r", printed, PATIENCE * 10)));
+    bench.let_go("r");
+    let more = end.recv_timeout(PATIENCE).expect("the wait ends with the run").unwrap();
+    wait(bench, "r");
+    let all = bench.runner().raw_part("r", 0, 1 << 20).unwrap();
+    assert_eq!(more, all.len() as u64 > printed);
+    launch(bench, "done", Does::Completes);
+    wait(bench, "done");
+    let runner = bench.runner();
+    let all = runner.raw_part("done", 0, 1 << 20).unwrap();
+    assert_eq!(all, OUTPUT.as_bytes(), "raw is as it was printed");
+    assert_eq!(runner.raw_part("done", 6, 4).unwrap(), b"line");
+    assert!(runner.await_output("done", 0, nothing).unwrap(), "what is there needs no wait");
+    assert!(!runner.await_output("done", all.len() as u64, PATIENCE * 10).unwrap(), "nothing comes any more");
 }
 
 fn output_steers_no_terminal<B: RunnerBench>(bench: &B) {

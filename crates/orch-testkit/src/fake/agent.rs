@@ -1,4 +1,5 @@
-//! An agent that is only a name for the runner's script to know.
+//! An agent that is only a name for the runner's script to know. It goes on with the session that its result file
+//! names (`session`), and tells which one it goes on with in `FAKE_RESUME`.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -27,18 +28,32 @@ impl Agent for FakeAgent {
             ("ORCH_ATTEMPT", assignment.attempt.to_string()),
             ("ORCH_RESULT_FILE", assignment.result_file.to_string()),
         ];
+        let resume = assignment.resume.iter().map(|session| ("FAKE_RESUME", session.clone()));
         Launch {
             argv: vec!["fake".to_owned(), role, assignment.work_item.to_string(), assignment.attempt.to_string()],
             environment: variables
                 .into_iter()
+                .chain(resume)
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect::<BTreeMap<_, _>>(),
             ..Launch::default()
         }
     }
 
-    fn report(&self, _end: &RunEnd, result: Option<&Value>, _output: &mut dyn BufRead) -> AgentReport {
-        AgentReport { usage: result.map(usage).unwrap_or_default(), ..AgentReport::default() }
+    fn report(
+        &self,
+        _end: &RunEnd,
+        result: Option<&Value>,
+        _resumed: Option<&str>,
+        _output: &mut dyn BufRead,
+    ) -> AgentReport {
+        let session = result.and_then(|result| result.get("session")).and_then(Value::as_str).map(str::to_owned);
+        AgentReport { usage: result.map(usage).unwrap_or_default(), session, end: None }
+    }
+
+    /// Lines that begin with `#` are noise.
+    fn readable(&self, line: &str) -> Option<String> {
+        (!line.starts_with('#')).then(|| line.to_owned())
     }
 }
 

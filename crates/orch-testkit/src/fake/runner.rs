@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use orch_ports::runner::{RunOrder, RunReport, RunState, Runner, RunnerError};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
@@ -157,6 +157,14 @@ impl FakeRunner {
         true
     }
 
+    /// A run that hangs prints this.
+    pub fn print(&self, name: &str, text: &str) {
+        if let Some(run) = self.lock().get_mut(name) {
+            run.output.push_str(text);
+        }
+        self.runs.changed.notify_all();
+    }
+
     fn run_finish(&self, commands: &[Vec<String>], report: &RunReport) {
         // Nobody is left to run them.
         if !matches!(report.end, RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. }) {
@@ -250,6 +258,29 @@ impl Runner for FakeRunner {
             let next = if asked > length { offset } else { to as u64 };
             (safe(&run.output[from..to]), next)
         })
+    }
+
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError> {
+        self.faults.enter("output").map_err(told)?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.known(name, |run| run.output.bytes().skip(from).take(max).collect())
+    }
+
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError> {
+        self.known(name, |_| ())?;
+        let deadline = Instant::now() + patience;
+        let mut runs = self.lock();
+        loop {
+            let Some(run) = runs.get(name) else { return Ok(false) };
+            if run.output.len() as u64 > offset {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if run.report.is_some() || left.is_zero() || self.faults.is_killed() {
+                return Ok(false);
+            }
+            runs = self.runs.changed.wait_timeout(runs, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {

@@ -148,14 +148,26 @@ impl World {
         let own = own.map(|(name, path)| (name.to_owned(), path.to_string_lossy().into_owned()));
         let plain = [("LC_ALL", "C.UTF-8"), ("NO_COLOR", "1"), ("GIT_CONFIG_NOSYSTEM", "1")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // Scripts wait for files of the world, which a confined agent does not see. What confinement does is told by
+        // tests of its own, and by worlds that take these away.
+        let unconfined = [("ORCH_CONFINEMENT_LEVEL", "L0"), ("ORCH_CONFINEMENT_MIN", "L0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut world = world;
-        world.environment.extend(own.into_iter().chain(plain));
+        world.environment.extend(own.into_iter().chain(plain).chain(unconfined));
         Ok(world)
     }
 
     /// Sets a variable for every program that is started from now on.
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs of this world are confined as the machine can; see [`World::new`].
+    pub fn confined(&mut self) -> &mut Self {
+        for name in ["ORCH_CONFINEMENT_LEVEL", "ORCH_CONFINEMENT_MIN"] {
+            self.environment.remove(name);
+        }
         self
     }
 

@@ -9,7 +9,7 @@ use orch_ports::forge::{Forge, Workplace};
 use orch_ports::runner::{RunOrder, RunReport};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::{CommitId, TaskId};
-use orch_testkit::contract::{self, agent::AgentBench, forge::ForgeBench, runner::Does, runner::RunnerBench};
+use orch_testkit::contract::{self, agent::AgentBench, agent::Told, forge::ForgeBench, runner::Does, runner::RunnerBench};
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
 
 struct Fake;
@@ -18,9 +18,16 @@ impl AgentBench for Fake {
     fn agent(&self) -> &dyn Agent {
         &FakeAgent
     }
-    fn result(&self) -> serde_json::Value {
+    fn told(&self) -> Told {
         let usage = serde_json::json!({"input_tokens": 5, "cached_tokens": 3, "output_tokens": 7});
-        serde_json::json!({"model": "m", "cost_usd": 0.21, "usage": usage})
+        let result = serde_json::json!({"model": "m", "cost_usd": 0.21, "usage": usage});
+        Told { result: Some(result), output: String::new() }
+    }
+    fn tells_money(&self) -> bool {
+        true
+    }
+    fn exit_0_in_vain(&self) -> Option<String> {
+        None
     }
 }
 

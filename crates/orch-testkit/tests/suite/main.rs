@@ -5,6 +5,7 @@
 mod acts;
 mod defaults;
 mod fakes;
+mod model_server;
 mod place;
 mod rounds;
 mod sample;

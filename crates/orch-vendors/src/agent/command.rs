@@ -1,7 +1,7 @@
 //! Any program as an agent: the `command` contract.
 //!
-//! It runs in the attempt's clone with `ORCH_ROLE ORCH_STAGE ORCH_TASK_ID ORCH_TASK_FILE ORCH_DOCS_DIR ORCH_ATTEMPT
-//! ORCH_RESULT_FILE`; exit 0 plus evidence is done. The result file is optional JSON:
+//! It runs in the attempt's clone with `ORCH_ROLE ORCH_STAGE ORCH_TASK_ID ORCH_PROMPT_FILE ORCH_TASK_FILE ORCH_DOCS_DIR
+//! ORCH_ATTEMPT ORCH_RESULT_FILE`; exit 0 plus evidence is done. The result file is optional JSON:
 //! `{"model": "…", "cost_usd": 0.21, "usage": {"input_tokens": 1, "cached_tokens": 1, "cache_creation_tokens": 1,
 //! "output_tokens": 1}}`; the usage fields may also stand at the top.
 
@@ -11,6 +11,8 @@ use std::io::BufRead;
 use orch_ports::agent::{Agent, AgentReport, Assignment, Launch};
 use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
+
+use super::told;
 
 /// A program and what it is given besides the contract's variables.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,21 +38,17 @@ impl Agent for CommandAgent {
 
     fn launch(&self, assignment: &Assignment) -> Launch {
         let mut environment = self.environment.clone();
-        for (name, value) in [
-            ("ORCH_ROLE", assignment.role.name().to_owned()),
-            ("ORCH_STAGE", assignment.stage.to_string()),
-            ("ORCH_TASK_ID", assignment.work_item.to_string()),
-            ("ORCH_TASK_FILE", assignment.task_file.to_string()),
-            ("ORCH_DOCS_DIR", assignment.documents.to_string()),
-            ("ORCH_ATTEMPT", assignment.attempt.to_string()),
-            ("ORCH_RESULT_FILE", assignment.result_file.to_string()),
-        ] {
-            environment.insert(name.to_owned(), value);
-        }
+        environment.extend(told::variables(assignment).map(|(name, value)| (name.to_owned(), value)));
         Launch { argv: self.argv.clone(), environment, ..Launch::default() }
     }
 
-    fn report(&self, _end: &RunEnd, result: Option<&Value>, _output: &mut dyn BufRead) -> AgentReport {
+    fn report(
+        &self,
+        _end: &RunEnd,
+        result: Option<&Value>,
+        _resumed: Option<&str>,
+        _output: &mut dyn BufRead,
+    ) -> AgentReport {
         AgentReport { usage: result.map(usage).unwrap_or_default(), ..AgentReport::default() }
     }
 }

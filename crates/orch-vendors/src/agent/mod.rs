@@ -1,3 +1,11 @@
 //! Agents.
 
+mod calm;
+pub mod claude_code;
+pub mod codex;
 pub mod command;
+mod json_lines;
+#[cfg(test)]
+mod recorded;
+mod stop;
+mod told;

@@ -1,11 +1,15 @@
 //! Runs on this host: a run directory and a supervisor each (`orch-run`).
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orch_ports::runner::{RunOrder, RunReport, RunState as State, Runner, RunnerError};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
-use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunState, Spec, StandardInput};
+use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunState, Spec, StandardInput, StopStep};
+
+use super::confining::Confining;
+use super::proxy::{Proxies, metered};
 
 /// Where run directories live, and which program supervises.
 #[derive(Debug, Clone)]
@@ -14,6 +18,12 @@ pub struct HostRunner {
     pub root: PathBuf,
     /// Run as `program supervise <directory>`.
     pub supervisor: PathBuf,
+    /// Who starts the supervisors; `None`: this process, and then runs die with its cgroup.
+    pub host: Option<orch_run::host::Host>,
+    /// The way out of runs; `None`: a run that asks for a model is refused.
+    pub proxies: Option<Proxies>,
+    /// How runs are kept from the rest of this host.
+    pub confining: Confining,
     /// Bytes of free disk below which nothing starts; 0 switches the floor off.
     pub free_disk_floor_bytes: u64,
 }
@@ -25,10 +35,16 @@ impl HostRunner {
     fn open(&self, name: &str) -> Result<RunDirectory, RunnerError> {
         RunDirectory::open(&self.root.join(name)).map_err(words)
     }
+
+    /// Home and temporary files of a confined run: beside the run directories, for those are closed to its account.
+    fn scratch(&self, name: &str) -> PathBuf {
+        self.root.with_file_name("scratch").join(name)
+    }
 }
 
 impl Runner for HostRunner {
     fn room(&self) -> Result<(), String> {
+        self.confining.active()?;
         if self.free_disk_floor_bytes == 0 {
             return Ok(());
         }
@@ -49,13 +65,31 @@ impl Runner for HostRunner {
     fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
         std::fs::create_dir_all(&self.root)
             .map_err(|e| RunnerError(format!("cannot make {}: {e}", self.root.display())))?;
+        let level = self.confining.active().map_err(RunnerError)?;
+        let scratch = self.scratch(&order.name);
+        let companion = match (&order.model, &self.proxies) {
+            (Some(_), None) => return Err(RunnerError("this host has no proxy for runs that use a model".to_owned())),
+            (model, Some(proxies)) if model.is_some() || level >= Confinement::Landlock => {
+                // A run without the host's network reaches registries through its proxy, with a model or without.
+                let directory = self.root.join(&order.name);
+                let private = orch_run::private_network(level);
+                Some(proxies.companion(model.as_ref(), &directory, private).map_err(RunnerError)?)
+            }
+            _ => None,
+        };
+        if level > Confinement::None {
+            make_parent(&scratch).map_err(RunnerError)?;
+        }
         let spec = Spec {
             kind: if order.check { Kind::Check } else { Kind::Agent },
             argv: order.argv.clone(),
             cwd: order.directory.clone().into(),
             env: order.environment.clone(),
             stdin: StandardInput::Null,
-            confinement: Confinement::None,
+            confinement: level,
+            plan: self.confining.plan(order, level, scratch).map_err(RunnerError)?,
+            stop: order.stop.iter().map(|step| StopStep { signal: step.signal, wait_ms: step.wait_ms }).collect(),
+            companion,
             deadline_ms: order.deadline_ms,
             stall_ms: order.stall_ms,
             stop_grace_ms: order.stop_grace_ms,
@@ -70,7 +104,14 @@ impl Runner for HostRunner {
             Err(orch_run::Error::SpecDiffers { .. }) => self.open(&order.name)?,
             made => made.map_err(words)?,
         };
-        orch_run::launch(&directory, &self.supervisor).map(drop).map_err(words)
+        if let (Some(proxies), Some(companion)) = (&self.proxies, directory.spec().map_err(words)?.companion) {
+            proxies.prepare(order.model.as_ref(), directory.path(), &companion).map_err(RunnerError)?;
+        }
+        let launched = match &self.host {
+            Some(host) => host.launch(&directory, &self.supervisor),
+            None => orch_run::launch(&directory, &self.supervisor),
+        };
+        launched.map(drop).map_err(words)
     }
 
     fn exists(&self, name: &str) -> bool {
@@ -83,10 +124,15 @@ impl Runner for HostRunner {
     }
 
     fn wait(&self, name: &str) -> Result<RunReport, RunnerError> {
-        let ended = orch_run::wait(&self.open(name)?).map_err(words)?;
-        Ok(match ended {
+        let directory = self.open(name)?;
+        let ended = orch_run::wait(&directory).map_err(words)?;
+        let report = match ended {
             Ended::Lost { tree_dead } => {
                 let end = if tree_dead { RunEnd::Lost } else { RunEnd::Quarantined };
+                if tree_dead {
+                    // Its supervisor would have; what is left is for nobody.
+                    let _ = std::fs::remove_dir_all(self.scratch(name));
+                }
                 RunReport::of(end, None, None)
             }
             Ended::Finished(result) => {
@@ -102,7 +148,9 @@ impl Runner for HostRunner {
                 };
                 RunReport::of(end, result, exit_code)
             }
-        })
+        };
+        let confined = directory.spec().map_err(words)?.confinement;
+        Ok(RunReport { level: Some(level(confined)), metered: metered(directory.path()), ..report })
     }
 
     fn stop(&self, name: &str) -> Result<(), RunnerError> {
@@ -127,6 +175,14 @@ impl Runner for HostRunner {
         Ok((orch_run::sanitize_for_terminal(&chunk.bytes), chunk.next_offset))
     }
 
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError> {
+        Ok(self.open(name)?.read_output(offset, max).map_err(words)?.bytes)
+    }
+
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError> {
+        orch_run::await_output(&self.open(name)?, offset, patience).map_err(words)
+    }
+
     fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {
         let file = self.open(name)?.path().join("output.log");
         let opened = std::fs::File::open(&file).map_err(|e| RunnerError(format!("{}: {e}", file.display())))?;
@@ -134,8 +190,25 @@ impl Runner for HostRunner {
     }
 
     fn state(&self, name: &str) -> Option<State> {
-        self.open(name).ok().map(|_| State { level: ConfinementLevel::L0, limits: Vec::new(), metered: None })
+        let directory = self.open(name).ok()?;
+        let (confinement, limits) = directory.confinement().unwrap_or_default();
+        Some(State { level: level(confinement), limits, metered: metered(directory.path()) })
     }
+}
+
+fn level(confinement: Confinement) -> ConfinementLevel {
+    match confinement {
+        Confinement::Bubblewrap => ConfinementLevel::L3,
+        Confinement::Landlock => ConfinementLevel::L2,
+        Confinement::Account => ConfinementLevel::L1,
+        // What a later release may add is not known to be more than nothing.
+        _ => ConfinementLevel::L0,
+    }
+}
+
+fn make_parent(scratch: &Path) -> Result<(), String> {
+    let Some(parent) = scratch.parent() else { return Ok(()) };
+    std::fs::create_dir_all(parent).map_err(|e| format!("cannot make {}: {e}", parent.display()))
 }
 
 fn words(error: orch_run::Error) -> RunnerError {

@@ -1,3 +1,5 @@
 //! Runners.
 
+pub mod confining;
 pub mod host;
+pub mod proxy;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use orch_ports::agent::Agent;
-use orch_testkit::contract::{self, agent::AgentBench};
+use orch_testkit::contract;
+use orch_testkit::contract::agent::{AgentBench, SECRET, Told};
 use orch_vendors::agent::command::CommandAgent;
 
 struct Bench(CommandAgent);
@@ -12,14 +13,22 @@ impl AgentBench for Bench {
     fn agent(&self) -> &dyn Agent {
         &self.0
     }
-    fn result(&self) -> serde_json::Value {
+    fn told(&self) -> Told {
         let usage = serde_json::json!({"input_tokens": 5, "cached_tokens": 3, "output_tokens": 7});
-        serde_json::json!({"model": "m", "cost_usd": 0.21, "usage": usage})
+        let result = serde_json::json!({"model": "m", "cost_usd": 0.21, "usage": usage});
+        Told { result: Some(result), output: String::new() }
+    }
+    fn tells_money(&self) -> bool {
+        true
+    }
+    fn exit_0_in_vain(&self) -> Option<String> {
+        None
     }
 }
 
 #[test]
 fn it_keeps_the_contract() {
-    let agent = CommandAgent { argv: vec!["agent".to_owned()], environment: BTreeMap::new() };
+    let environment = BTreeMap::from([("KEY".to_owned(), SECRET.to_owned())]);
+    let agent = CommandAgent { argv: vec!["agent".to_owned()], environment };
     contract::run(contract::agent::suite(), |_| Bench(agent.clone()));
 }

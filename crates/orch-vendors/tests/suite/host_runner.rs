@@ -8,6 +8,7 @@ use std::process::Command;
 use camino::Utf8Path;
 use orch_ports::runner::{RunOrder, Runner};
 use orch_testkit::contract::{self, runner::Does, runner::RunnerBench};
+use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
 
 /// The program that acts as supervisor; `cargo test --test suite` alone does not build it.
@@ -38,7 +39,14 @@ impl Bench {
 impl RunnerBench for Bench {
     type Runner = HostRunner;
     fn runner(&self) -> HostRunner {
-        HostRunner { root: self.folder.path().join("runs"), supervisor: supervisor(), free_disk_floor_bytes: 0 }
+        HostRunner {
+            root: self.folder.path().join("runs"),
+            supervisor: supervisor(),
+            host: None,
+            proxies: None,
+            confining: Confining::none(),
+            free_disk_floor_bytes: 0,
+        }
     }
     fn order(&self, name: &str, does: Does) -> RunOrder {
         let path = |what| self.file(name, what).to_str().unwrap().to_owned();
@@ -142,10 +150,54 @@ fn below_the_floor_of_free_disk_there_is_no_room() {
     let runner = |floor| HostRunner {
         root: folder.path().to_owned(),
         supervisor: "/bin/false".into(),
+        host: None,
+        proxies: None,
+        confining: Confining::none(),
         free_disk_floor_bytes: floor,
     };
     assert_eq!(runner(0).room(), Ok(()));
     assert_eq!(runner(1).room(), Ok(()));
     let short = runner(u64::MAX).room().unwrap_err();
     assert!(short.contains("free_disk_floor_mb") && short.contains("MB"), "{short}");
+}
+
+#[test]
+fn a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch() {
+    let bench = Bench::new();
+    let mut confining = Confining::of(None, orch_run::Confinement::Account);
+    confining.processes = Some(500);
+    let Ok(level) = confining.active() else {
+        return orch_testkit::world::not_run(
+            std::env::var_os("ORCH_TEST_NOT_RUN").as_deref(),
+            "a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch",
+            "this host confines nothing",
+        );
+    };
+    let runner = HostRunner { confining, ..bench.runner() };
+    let mut order = bench.order("r", Does::Completes);
+    order.directory = Utf8Path::from_path(bench.folder.path()).unwrap().join("clone");
+    std::fs::create_dir(&order.directory).unwrap();
+    order.argv = ["/bin/sh", "-c", "echo $HOME > here; ls .."].map(str::to_owned).to_vec();
+    order.environment.insert("HOME".to_owned(), "/root".to_owned());
+    (order.finish, order.result_file) = (Vec::new(), None);
+    runner.ensure(&order).unwrap();
+    let report = runner.wait("r").unwrap();
+    assert_eq!(report.exit_code, Some(0), "{report:?} {}", runner.output_tail("r", 4096).unwrap());
+    assert_eq!(report.level.unwrap().name(), level.name());
+    let state = runner.state("r").unwrap();
+    assert_eq!(state.level.name(), level.name());
+    assert!(state.limits.iter().any(|words| words.contains("500 processes")), "{state:?}");
+    let home = std::fs::read_to_string(order.directory.join("here")).unwrap();
+    assert!(home.trim().ends_with("scratch/r/home"), "{home}");
+    assert!(!bench.folder.path().join("scratch/r").exists());
+}
+
+#[test]
+fn below_the_least_level_nothing_starts() {
+    let bench = Bench::new();
+    let least = Confining::of(Some(orch_run::Confinement::None), orch_run::Confinement::Landlock);
+    let runner = HostRunner { confining: least, ..bench.runner() };
+    assert!(runner.room().unwrap_err().contains("lower min"));
+    assert!(runner.ensure(&bench.order("r", Does::Completes)).is_err());
+    assert!(!runner.exists("r"));
 }

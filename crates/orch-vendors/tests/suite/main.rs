@@ -2,6 +2,9 @@
 //! processes under a supervisor (`examples/host_supervisor.rs`).
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod claude_code;
+mod codex;
 mod command_agent;
 mod host_runner;
 mod local_forge;
+mod real;

@@ -1,12 +1,13 @@
 //! Tasks: list, open, look, command, logs.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::desk::{Command, DeskError};
+use orch_engine::desk::{Command, DeskError, LogAsk};
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
@@ -22,6 +23,10 @@ use crate::view::{AnswerView, CommandRequest, LogView, NewTaskRequest, TaskDetai
 const MOST_LOG: usize = 1024 * 1024;
 /// Usual part of a log, in bytes.
 const USUAL_LOG: usize = 64 * 1024;
+/// Longest wait for something to tell, in seconds: clients give up after a minute.
+const LONGEST_WAIT: u64 = 30;
+/// Usual wait for a change, in seconds.
+const USUAL_WAIT: u64 = 20;
 /// Most tasks in one answer.
 const MOST_TASKS: u32 = 10_000;
 /// Usual number of tasks in one answer.
@@ -124,14 +129,34 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
 }
 
-/// Everything known of a task.
+/// Whether to wait for a change.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ShowParams {
+    /// `change` of an earlier answer: wait until something has changed since, in this task or another.
+    after: Option<u64>,
+    /// Seconds to wait at most; 20 if left out, at most 30.
+    wait: Option<u64>,
+}
+
+/// Everything known of a task; with `after` as soon as something has changed since.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks",
-    params(("id" = String, Path, description = "`PREFIX-NNN`")),
+    params(("id" = String, Path, description = "`PREFIX-NNN`"), ShowParams),
     responses(
         (status = 200, body = TaskDetailView),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ))]
-pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<TaskDetailView>, Problem> {
+pub async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Params(params): Params<ShowParams>,
+) -> Result<Json<TaskDetailView>, Problem> {
+    if let Some(seen) = params.after {
+        let wait = params.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
+        api.front.await_change(seen, Duration::from_secs(wait)).await;
+    }
     Ok(Json(TaskDetailView::from(&api.front.show(&WorkItemId(id)).await?)))
 }
 
@@ -182,6 +207,12 @@ pub struct LogParams {
     offset: u64,
     /// At most so many bytes; 65536 if left out, at most 1048576.
     max: Option<usize>,
+    /// Line by line as people read it, instead of as it was printed; then a part is at least one line.
+    #[serde(default)]
+    readable: bool,
+    /// Seconds to wait for more if there is nothing yet and the run goes on; 0 if left out, at most 30.
+    #[serde(default)]
+    wait: u64,
 }
 
 /// Part of a run's log. Ask again from `next` until `ended`.
@@ -197,7 +228,13 @@ pub async fn log(
     Path(id): Path<String>,
     Params(params): Params<LogParams>,
 ) -> Result<Json<LogView>, Problem> {
-    let max = params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG);
-    let chunk = api.front.log(&WorkItemId(id), params.attempt, params.offset, max).await?;
+    let ask = LogAsk {
+        attempt: params.attempt,
+        offset: params.offset,
+        max: params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG),
+        readable: params.readable,
+        patience: Duration::from_secs(params.wait.min(LONGEST_WAIT)),
+    };
+    let chunk = api.front.log(&WorkItemId(id), ask).await?;
     Ok(Json(chunk.into()))
 }

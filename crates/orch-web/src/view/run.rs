@@ -1,7 +1,8 @@
 //! Runs of a task: agents and the test command.
 
+use orch_engine::desk::RunSoFar;
 use orch_ports::store::UsageRow;
-use orch_rules::attempt::{Attempt, RunEnd, WeakenedTest};
+use orch_rules::attempt::{Attempt, Evidence, RunEnd, WeakenedTest};
 use orch_rules::check::{Check, CheckKey, CheckOutcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,7 +48,10 @@ pub struct AttemptView {
     /// How it was confined, `L0` to `L3`; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
-    /// What it used; absent if unknown.
+    /// Limits that hold for it, and those its host cannot give, one sentence each; of the newest attempt alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
+    /// What it used, while it runs so far; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageView>,
     /// Asked for.
@@ -89,7 +93,11 @@ impl From<&WeakenedTest> for WeakenedView {
 }
 
 impl AttemptView {
-    pub(super) fn of(attempt: &Attempt, usage: Option<&Vec<&UsageRow>>) -> Self {
+    pub(super) fn of(attempt: &Attempt, usage: Option<&Vec<&UsageRow>>, run: Option<&RunSoFar>) -> Self {
+        let run = run.filter(|run| run.attempt == attempt.number);
+        // What was booked at its end is the last word; until then what is counted beside it.
+        let so_far = || run.and_then(|run| run.usage.as_ref()).map(|usage| UsageView::of([Some(usage)]));
+        let level = |evidence: &Evidence| evidence.level;
         let (outcome, reason) = attempt.ended.as_ref().map_or(("running", None), |ended| outcome(&ended.how));
         let evidence = attempt.ended.as_ref().and_then(|ended| ended.evidence.as_ref());
         let protected = evidence.and_then(|evidence| evidence.protected.as_ref());
@@ -108,8 +116,9 @@ impl AttemptView {
             protected_total: protected.map_or(0, |touched| touched.total),
             weakened: evidence.map(|e| e.weakened.iter().map(WeakenedView::from).collect()).unwrap_or_default(),
             weakened_total: evidence.map_or(0, |evidence| evidence.weakened_total),
-            level: evidence.and_then(|evidence| evidence.level).map(|level| level.name().to_owned()),
-            usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))),
+            level: evidence.and_then(level).or(run.map(|run| run.level)).map(|level| level.name().to_owned()),
+            limits: run.map(|run| run.limits.clone()).unwrap_or_default(),
+            usage: usage.map(|rows| UsageView::of(rows.iter().map(|row| Some(&row.usage)))).or_else(so_far),
             requested_at: rfc3339(attempt.requested_at),
             ended_at: attempt.ended.as_ref().map(|ended| rfc3339(ended.at)),
         }

@@ -129,11 +129,15 @@ pub struct TaskDetailView {
     pub work: Vec<WorkView>,
     /// Who decided what, oldest first.
     pub timeline: Vec<TimelineView>,
+    /// Number of the service's newest change when this was read: ask with it as `after` to wait for the next one.
+    /// Numbers can only be compared for being the same.
+    #[serde(default)]
+    pub change: u64,
 }
 
 impl From<&TaskDetail> for TaskDetailView {
     fn from(detail: &TaskDetail) -> Self {
-        let TaskDetail { task, history, pipeline, bring_home } = detail;
+        let TaskDetail { task, history, pipeline, bring_home, run, change } = detail;
         let mut by_attempt: BTreeMap<AttemptNumber, Vec<&UsageRow>> = BTreeMap::new();
         for row in &history.usage {
             by_attempt.entry(row.attempt).or_default().push(row);
@@ -154,7 +158,7 @@ impl From<&TaskDetail> for TaskDetailView {
             attempt_list: history
                 .attempts
                 .iter()
-                .map(|attempt| AttemptView::of(attempt, by_attempt.get(&attempt.number)))
+                .map(|attempt| AttemptView::of(attempt, by_attempt.get(&attempt.number), run.as_ref()))
                 .collect(),
             checks: history.checks.iter().map(CheckView::from).collect(),
             dependencies: history
@@ -173,6 +177,7 @@ impl From<&TaskDetail> for TaskDetailView {
                     text: line.text.clone(),
                 })
                 .collect(),
+            change: *change,
         }
     }
 }

@@ -192,7 +192,26 @@ async fn a_log_is_read_in_parts() {
     let reply = get(&router, "/api/v1/tasks/SHOP-001/log?attempt=2&offset=10&max=99999999").await;
     assert_eq!(reply.json, json!({"run": "SHOP-001-attempt-1", "text": "hello\n", "next": 16, "ended": true}));
     get(&router, "/api/v1/tasks/SHOP-001/log").await;
-    assert_eq!(*calls.lock().unwrap(), ["log SHOP-001 Some(2) 10 1048576", "log SHOP-001 None 0 65536"]);
+    get(&router, "/api/v1/tasks/SHOP-001/log?readable=true&wait=9999").await;
+    assert_eq!(
+        *calls.lock().unwrap(),
+        [
+            "log SHOP-001 Some(2) 10 1048576 readable=false 0ns",
+            "log SHOP-001 None 0 65536 readable=false 0ns",
+            "log SHOP-001 None 0 65536 readable=true 30s"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_task_is_awaited_by_the_change_that_was_seen_last() {
+    let (router, calls) = served(FakeFront::default());
+    let seen = get(&router, "/api/v1/tasks/SHOP-001").await.json["change"].as_u64().unwrap();
+    for query in [format!("after={seen}"), format!("after={seen}&wait=3"), "after=0&wait=999".to_owned()] {
+        assert_eq!(get(&router, &format!("/api/v1/tasks/SHOP-001?{query}")).await.status, 200);
+    }
+    assert_eq!(get(&router, "/api/v1/tasks/SHOP-001?after=yes").await.status, 400);
+    assert_eq!(*calls.lock().unwrap(), ["await 41 for 20s", "await 41 for 3s", "await 0 for 30s"]);
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! A desk that remembers what it was asked and answers what it was told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail};
 use orch_ports::store::{History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
 use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
@@ -184,6 +185,8 @@ impl Front for FakeFront {
             },
             pipeline: pipeline(),
             bring_home: None,
+            run: None,
+            change: 41,
         })
     }
     async fn queue(&self) -> Result<QueueView, DeskError> {
@@ -226,8 +229,12 @@ impl Front for FakeFront {
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
         Ok(vec![repository()])
     }
-    async fn log(&self, id: &WorkItemId, attempt: Option<u32>, offset: u64, max: usize) -> Result<LogChunk, DeskError> {
-        self.note(format!("log {id} {attempt:?} {offset} {max}"));
+    async fn await_change(&self, seen: u64, patience: Duration) {
+        self.note(format!("await {seen} for {patience:?}"));
+    }
+    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError> {
+        let LogAsk { attempt, offset, max, readable, patience } = ask;
+        self.note(format!("log {id} {attempt:?} {offset} {max} readable={readable} {patience:?}"));
         Ok(LogChunk { run: "SHOP-001-attempt-1".to_owned(), text: "hello\n".to_owned(), next: offset + 6, ended: true })
     }
     async fn ready(&self) -> Result<(), String> {

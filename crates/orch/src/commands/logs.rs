@@ -1,7 +1,5 @@
 //! `orch logs`.
 
-use std::time::Duration;
-
 use clap::Args;
 use orch_web::view::{LogView, TaskDetailView};
 
@@ -10,12 +8,14 @@ use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, printable};
 
-/// How long between two looks at a log that still grows.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+/// So long the service waits with its answer for something new, in seconds.
+const WAIT: u32 = 25;
 
-/// Show what an agent printed.
+/// Show what an agent does, or did: its output, one line an event.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 > attempt-2.log")]
+#[command(
+    after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 --raw > attempt-2.log"
+)]
 pub struct LogsArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
@@ -25,6 +25,9 @@ pub struct LogsArgs {
     /// Go on until the run has ended
     #[arg(long, short)]
     pub follow: bool,
+    /// As the agent printed it, instead of one line an event
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// Runs it. With `--json` every part of the log is one line, the last one with `"ended"` or at the present end.
@@ -50,8 +53,9 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
     }
     let mut printed = Printed::default();
     let (mut offset, mut told) = (0, false);
+    let how = format!("attempt={attempt}&readable={}&wait={}", !args.raw, if args.follow { WAIT } else { 0 });
     loop {
-        let part: LogView = caller.read(&format!("{task}/log?attempt={attempt}&offset={offset}"))?;
+        let part: LogView = caller.read(&format!("{task}/log?{how}&offset={offset}"))?;
         let nothing_new = part.next <= offset;
         let last = part.ended || (nothing_new && !args.follow);
         // The last part is told even if it is empty: a program reads there that nothing more will come.
@@ -65,9 +69,6 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
         offset = part.next;
         if last {
             break;
-        }
-        if nothing_new {
-            std::thread::sleep(BETWEEN_LOOKS);
         }
     }
     if let Some(rest) = printed.rest() {

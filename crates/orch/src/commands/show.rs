@@ -124,9 +124,32 @@ fn head(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String>
         let models = Some(models(sum)).filter(|models| !models.is_empty()).map(|models| format!(" · {models}"));
         lines.extend(rows("used", &format!("{}{}", usage(sum), models.unwrap_or_default()), None, screen));
     }
+    lines.extend(run_lines(detail, screen));
     let priority = if task.priority == 0 { String::new() } else { format!(", priority {}", task.priority) };
     let opened = format!("by {} {} ago{priority}", clean(&task.author), since(&task.created_at, now));
     lines.extend(rows("opened", &opened, None, screen));
+    lines
+}
+
+/// The newest attempt's run: how it is kept, and while it lasts what it used.
+fn run_lines(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let Some(attempt) = detail.attempt_list.last() else { return Vec::new() };
+    let Some(level) = &attempt.level else { return Vec::new() };
+    let kept = match level.as_str() {
+        "L0" => "not confined (L0)".to_owned(),
+        level => format!("confined ({})", clean(level)),
+    };
+    let used = match (&attempt.usage, attempt.outcome.as_str()) {
+        (Some(sum), "running") => format!(" · so far {}", usage(sum)),
+        (None, "running") => " · usage so far unknown".to_owned(),
+        // What it used in the end stands in its line below.
+        _ => String::new(),
+    };
+    let style = (level == "L0").then_some(Style::Attention);
+    let mut lines = rows("run", &format!("attempt {}, {kept}{used}", attempt.number), style, screen);
+    for limit in &attempt.limits {
+        lines.extend(rows("", &clean(limit), Some(Style::Faint), screen));
+    }
     lines
 }
 

@@ -178,6 +178,7 @@ fn attempt(number: u32, stage: &str, outcome: &str) -> AttemptView {
         weakened: Vec::new(),
         weakened_total: 0,
         level: None,
+        limits: Vec::new(),
         usage: Some(used(Some(0.21))),
         requested_at: "2026-11-20T21:00:00Z".to_owned(),
         ended_at: Some("2026-11-20T21:12:30Z".to_owned()),
@@ -276,12 +277,41 @@ fn detail() -> TaskDetailView {
                 "went back to build because the tests on top of main are red, with the failing part",
             ),
         ],
+        change: 0,
     }
 }
 
 #[test]
 fn a_task() {
     insta::assert_snapshot!(drawn(&show::lines(&detail(), &plain("80"), now()), 80));
+}
+
+/// The lines about the newest run: how it is kept, and what it used so far. Unknown never looks like zero.
+#[test]
+fn a_run_tells_how_it_is_kept_and_what_it_used_so_far() {
+    let limits = [
+        "at most 512 processes and 4 GB of memory",
+        "no limit of memory: this host gives no cgroup; run orch up under systemd, or as a user it lends one to",
+    ];
+    let counted = UsageView { unknown_runs: 1, cost_usd: None, models: Vec::new(), ..used(None) };
+    let mut told = Vec::new();
+    for (outcome, level, sum) in [
+        ("running", "L3", Some(used(Some(0.21)))),
+        ("running", "L2", Some(counted)),
+        ("running", "L0", None),
+        ("running", "L2", Some(UsageView { runs: 1, unknown_runs: 1, ..UsageView::default() })),
+        ("timed_out", "L2", Some(used(Some(0.21)))),
+    ] {
+        let mut detail = detail();
+        let newest = detail.attempt_list.last_mut().unwrap();
+        (newest.outcome, newest.level, newest.usage) = (outcome.to_owned(), Some(level.to_owned()), sum);
+        newest.limits = limits.map(str::to_owned).to_vec();
+        let lines = show::lines(&detail, &plain("80"), now());
+        let run =
+            lines.iter().skip_while(|line| !line.starts_with("  run ")).take_while(|line| !line.contains("opened"));
+        told.push(drawn(&run.cloned().collect::<Vec<_>>(), 80));
+    }
+    insta::assert_snapshot!(told.join("\n\n"));
 }
 
 #[test]

@@ -119,6 +119,8 @@ impl Folder {
         }
         command.envs(self.settings());
         // The person's git configuration may sign commits or run hooks.
+        // Its agent is a script of ours: it may be seen wherever it runs, confined as well as the machine can.
+        command.env("ORCH_CONFINEMENT_MIN", "L0");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command
     }

@@ -3,8 +3,10 @@
 
 use camino::Utf8PathBuf;
 
-use super::host::{AgentProgram, Host, RepositoryEntry};
+use super::agent::AgentProgram;
+use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
+use super::model::{self, ModelEntry};
 use super::paths::Paths;
 
 /// The JSON Schema (2020-12) of the host file, for editors; written beside it.
@@ -33,8 +35,23 @@ pub fn text() -> String {
          # those without one take [agents.default].\n\
          # [agents.default]\n",
     );
-    for key in keys::AGENT {
+    let (any, named): (Vec<_>, Vec<_>) =
+        keys::AGENT.iter().partition(|key| ["kind", "command", "pass_environment"].contains(&key.name));
+    for key in any {
         text.push_str(&entry(key, &AgentProgram::default()));
+    }
+    text.push_str(
+        "\n# Claude Code and Codex have settings of their own.\n# [agents.developer]\n# kind = \"claude_code\"\n",
+    );
+    for key in named {
+        text.push_str(&entry(key, &AgentProgram::default()));
+    }
+    text.push_str(
+        "\n# The models that agents talk to, through the proxy of each run; `anthropic`, `openai`, or a name of your own.\n\
+         # [models.anthropic]\n",
+    );
+    for key in model::MODEL {
+        text.push_str(&entry(key, &ModelEntry::default()));
     }
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
     for key in keys::REPOSITORY {
@@ -60,6 +77,13 @@ fn placeholder(name: &str) -> &'static str {
         "url" => "\"postgres://orch@localhost/orch\"",
         "password_file" => "\"/etc/orch/database-password\"",
         "command" | "agent_command" => "\"my-agent --some-option\"",
+        "program" => "\"/opt/claude/bin/claude\"",
+        "model" => "\"claude-opus-5-5\"",
+        "credential" => "\"anthropic\"",
+        "wire" => "\"anthropic\"",
+        "base_url" => "\"https://models.example.com\"",
+        "key_file" => "\"/etc/orch/anthropic-key\"",
+        "ca_file" => "\"/etc/orch/gateway.pem\"",
         "id" => "\"shop\"",
         "path" => "\"/home/me/shop\"",
         "prefix" => "\"SHOP\"",

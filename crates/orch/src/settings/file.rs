@@ -8,9 +8,11 @@ use orch_rules::toml_file::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::host::{AgentProgram, Host, RepositoryEntry};
+use super::agent::{self, AgentProgram};
+use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
 use super::kind::Kind;
+use super::model::{self, ModelEntry};
 use super::paths::Paths;
 use super::secret;
 use crate::exit::Point;
@@ -65,10 +67,11 @@ impl Reader<'_> {
 
     fn root(&mut self, root: &DeTable<'_>, host: &mut Host) {
         let sections: Vec<&str> =
-            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "repository"]).collect();
+            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "models", "repository"]).collect();
         for (name, value) in root {
             match name.get_ref().as_ref() {
                 "agents" => self.agents(value, host),
+                "models" => self.models(value, host),
                 "repository" => self.repositories(value, host),
                 section if sections.contains(&section) => {
                     let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
@@ -95,10 +98,47 @@ impl Reader<'_> {
             let Some(table) = self.table(value, &path) else { continue };
             let mut agent = AgentProgram::default();
             self.fill(table, &path, &rows, &mut agent, value.span());
+            self.agent_fits(table, &path, &agent, value.span());
             match role {
                 Some(role) => drop(host.agents.insert(role, agent)),
                 None => host.default_agent = Some(agent),
             }
+        }
+    }
+
+    /// Judges what the single values cannot tell. A kind that could not be read is no ground for that.
+    fn agent_fits(&mut self, table: &DeTable<'_>, path: &str, agent: &AgentProgram, header: Range<usize>) {
+        let kind = table.get("kind").map(|kind| kind.get_ref().as_str().unwrap_or_default());
+        if !self.broken.is_empty() || kind.is_some_and(|kind| !agent::KINDS.contains(&kind)) {
+            return;
+        }
+        for (key, what, fix) in agent::misfits(agent, &|key| table.contains_key(key)) {
+            let line = self.line(table.get(key).map_or(header.start, |value| value.span().start));
+            self.point(line, format!("`{path}.{key}` {what}"), fix);
+        }
+    }
+
+    fn models(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let rows: Vec<&Key<ModelEntry>> = model::MODEL.iter().collect();
+        let Some(table) = self.table(value, "models") else { return };
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            let name = name.get_ref().as_ref();
+            let path = format!("models.{}", name.escape_debug());
+            // It becomes the name of a file.
+            if Kind::Id.of_text(name).is_err() {
+                let what = format!("`{path}`: the name of a model must be {}", Kind::Id.expected());
+                self.point(line, what, "write [models.anthropic], [models.openai], or a name of your own");
+                continue;
+            }
+            let Some(table) = self.table(value, &path) else { continue };
+            let mut entry = ModelEntry::default();
+            self.fill(table, &path, &rows, &mut entry, value.span());
+            if model::wire(name, &entry).is_none() && !table.contains_key("wire") {
+                let known = Kind::OneOf(model::WIRES).expected();
+                self.point(line, format!("`{path}.wire` is missing"), format!("add a line `wire = …` with {known}"));
+            }
+            host.models.insert(name.to_owned(), entry);
         }
     }
 

@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use camino::Utf8PathBuf;
 use orch_rules::pipeline::Role;
 
+use super::agent::AgentProgram;
+use super::confinement::Confine;
+use super::model::{Egress, ModelEntry};
 use super::paths::Paths;
 use super::secret::Secret;
 
@@ -20,8 +23,14 @@ pub struct Host {
     pub store: Store,
     /// `[limits]`
     pub limits: Limits,
+    /// `[confinement]`
+    pub confinement: Confine,
     /// `[switches]`
     pub switches: Switches,
+    /// `[models.<name>]`
+    pub models: BTreeMap<String, ModelEntry>,
+    /// `[egress]`
+    pub egress: Egress,
     /// `[agents.default]`: for every role without its own.
     pub default_agent: Option<AgentProgram>,
     /// `[agents.<role>]`
@@ -38,7 +47,10 @@ impl Host {
             service: Listen::default(),
             store: Store::default(),
             limits: Limits::default(),
+            confinement: Confine::default(),
             switches: Switches::default(),
+            models: BTreeMap::new(),
+            egress: Egress::default(),
             default_agent: None,
             agents: BTreeMap::new(),
             repositories: Vec::new(),
@@ -53,6 +65,7 @@ impl Host {
             Some(command) => Some(AgentProgram {
                 command: command.clone(),
                 pass_environment: of_role.map(|a| a.pass_environment.clone()).unwrap_or_default(),
+                ..AgentProgram::default()
             }),
             None => of_role.cloned(),
         }
@@ -134,15 +147,6 @@ impl Default for Switches {
     fn default() -> Self {
         Self { dependencies: true, serial: true, stop: true }
     }
-}
-
-/// A program that acts as an agent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AgentProgram {
-    /// Program and arguments; never empty in checked settings.
-    pub command: Vec<String>,
-    /// Names of variables of the service that it gets; it gets no others.
-    pub pass_environment: Vec<String>,
 }
 
 /// A repository that is worked on.

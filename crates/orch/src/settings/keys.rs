@@ -1,7 +1,8 @@
 //! One row per setting. Reading, unknown keys, variables, the example file, the reference and the JSON Schema are
 //! all made from these rows; a new setting is a row here and a field in [`super::host`].
 
-use super::host::{AgentProgram, Host, RepositoryEntry};
+pub use super::agent::AGENT;
+use super::host::{Host, RepositoryEntry};
 use super::kind::{Kind, Value};
 use super::secret::Secret;
 use camino::Utf8PathBuf;
@@ -47,7 +48,7 @@ pub enum Unusable {
 const fn tuning(name: &'static str) -> Option<Variable> {
     Some(Variable { name, unusable: Unusable::Warns })
 }
-const fn vital(name: &'static str) -> Option<Variable> {
+pub(super) const fn vital(name: &'static str) -> Option<Variable> {
     Some(Variable { name, unusable: Unusable::Fails })
 }
 
@@ -58,10 +59,12 @@ fn narrow(value: Value) -> u32 {
         _ => 0,
     }
 }
-fn on(value: &Value) -> bool {
+/// Whether it is a switch that is on.
+pub(super) fn on(value: &Value) -> bool {
     matches!(value, Value::Switch(true))
 }
-fn words(value: Value) -> Vec<String> {
+/// The words of a value.
+pub(super) fn words(value: Value) -> Vec<String> {
     match value {
         Value::Words(words) => words,
         other => vec![other.into_text()],
@@ -72,7 +75,8 @@ fn words(value: Value) -> Vec<String> {
 pub fn quoted(text: &str) -> String {
     toml_edit::Value::from(text).to_string()
 }
-fn array(words: &[String]) -> String {
+/// A TOML literal of texts.
+pub(super) fn array(words: &[String]) -> String {
     format!("[{}]", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
 }
 
@@ -81,10 +85,12 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("service", "Where `orch up` listens."),
     ("store", "Where everything durable is kept. With nothing set: SQLite in the state folder."),
     ("limits", "Tuning."),
+    ("confinement", "How runs are kept from the rest of this host."),
+    ("egress", "What runs reach besides their models: hosts on port 443, through the proxy of each run."),
     ("switches", "Kill switches. What \"off\" means is spelled out for each."),
 ];
 
-/// `[service]`, `[store]`, `[limits]`, `[switches]`.
+/// `[service]`, `[store]`, `[limits]`, `[confinement]`, `[egress]`, `[switches]`.
 pub const HOST: &[Key<Host>] = &[
     Key {
         section: "service",
@@ -191,6 +197,15 @@ pub const HOST: &[Key<Host>] = &[
         set: |h, v| h.limits.free_disk_floor_mb = u64::from(narrow(v)),
         get: |h| Some(h.limits.free_disk_floor_mb.to_string()),
     },
+    super::confinement::LEVEL,
+    super::confinement::MIN,
+    super::confinement::USER,
+    super::confinement::READ_ONLY,
+    super::confinement::MEMORY,
+    super::confinement::PROCESSES,
+    super::confinement::DISK,
+    super::model::ALLOW,
+    super::model::DENY,
     Key {
         section: "switches",
         name: "dependencies",
@@ -221,46 +236,6 @@ pub const HOST: &[Key<Host>] = &[
         doc: "A task can be stopped. Off: a stop is ignored.",
         set: |h, v| h.switches.stop = on(&v),
         get: |h| Some(h.switches.stop.to_string()),
-    },
-];
-
-/// Kinds of agents this version can start.
-pub const AGENT_KINDS: &[&str] = &["command"];
-
-/// `[agents.<role>]` and `[agents.default]`.
-pub const AGENT: &[Key<AgentProgram>] = &[
-    Key {
-        section: "agents",
-        name: "kind",
-        variable: None,
-        kind: Kind::OneOf(AGENT_KINDS),
-        required: false,
-        doc: "How it is driven. This version drives any program (\"command\").",
-        // One kind so far: nothing to keep.
-        set: |_, _| {},
-        get: |_| Some(quoted("command")),
-    },
-    Key {
-        section: "agents",
-        name: "command",
-        variable: None,
-        kind: Kind::Command,
-        required: true,
-        doc: "The program, split into words like a shell does, but run by none; or an array of words. It works in its \
-              current folder and is told the rest in ORCH_ROLE, ORCH_STAGE, ORCH_TASK_ID, ORCH_TASK_FILE, \
-              ORCH_DOCS_DIR, ORCH_ATTEMPT and ORCH_RESULT_FILE.",
-        set: |a, v| a.command = words(v),
-        get: |a| (!a.command.is_empty()).then(|| array(&a.command)),
-    },
-    Key {
-        section: "agents",
-        name: "pass_environment",
-        variable: None,
-        kind: Kind::Variables,
-        required: false,
-        doc: "Names of variables of the service that it gets as well, for example its own API key. It gets no others.",
-        set: |a, v| a.pass_environment = words(v),
-        get: |a| Some(array(&a.pass_environment)),
     },
 ];
 

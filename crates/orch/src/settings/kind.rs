@@ -11,6 +11,10 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// An absolute path.
     Path,
+    /// Absolute paths.
+    Paths,
+    /// One word that is no option.
+    Word,
     /// An IP address.
     Address,
     /// A whole number within these bounds, both included.
@@ -27,6 +31,14 @@ pub enum Kind {
     Prefix,
     /// A `postgres://` address.
     Database,
+    /// The address of a model's vendor, as [`orch_egress::upstream::check`] says.
+    BaseUrl,
+    /// Names of hosts, as [`orch_egress::allow::pattern`] says.
+    Hosts,
+    /// Prices, as [`orch_egress::price::parse`] says.
+    Prices,
+    /// Dollars, read as millionths.
+    Dollars,
 }
 
 /// A value that fits its kind.
@@ -53,6 +65,8 @@ impl Kind {
                 names.join(" or ")
             }
             Self::Path => "an absolute path in quotes".to_owned(),
+            Self::Paths => "an array of absolute paths, for example [\"/opt/tools\"]".to_owned(),
+            Self::Word => "one word in quotes that does not begin with a dash".to_owned(),
             Self::Address => "an IP address in quotes, for example \"127.0.0.1\"".to_owned(),
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Switch => "true or false".to_owned(),
@@ -67,6 +81,10 @@ impl Kind {
                 "2 to 10 capital letters and digits in quotes, a letter first, for example \"SHOP\"".to_owned()
             }
             Self::Database => "an address in quotes that begins with postgres://".to_owned(),
+            Self::BaseUrl => "an address in quotes: https, or http to a loopback address".to_owned(),
+            Self::Hosts => "an array of host names, for example [\"docs.rs\", \"*.example.com\"]".to_owned(),
+            Self::Prices => "an array of prices in dollars, for example [\"my-* = 5 / 0.5 / 6.25 / 25\"]".to_owned(),
+            Self::Dollars => "dollars from 0 to 1000000, for example 2.5".to_owned(),
         }
     }
 
@@ -78,7 +96,9 @@ impl Kind {
                 u64::from_str_radix(&digits, number.radix()).map_err(|_| digits).and_then(|n| self.number(n))
             }
             (Self::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
-            (Self::Command | Self::Variables, DeValue::Array(items)) => {
+            (Self::Dollars, DeValue::Integer(number)) if number.radix() == 10 => self.of_text(number.as_str()),
+            (Self::Dollars, DeValue::Float(number)) => self.of_text(number.as_str()),
+            (Self::Command | Self::Variables | Self::Paths | Self::Hosts | Self::Prices, DeValue::Array(items)) => {
                 let mut words = Vec::new();
                 for item in items.iter() {
                     match item.get_ref() {
@@ -88,7 +108,16 @@ impl Kind {
                 }
                 self.words(words)
             }
-            (Self::Number(..) | Self::Switch | Self::Variables, _) => Err(article(value)),
+            (
+                Self::Number(..)
+                | Self::Switch
+                | Self::Variables
+                | Self::Paths
+                | Self::Hosts
+                | Self::Prices
+                | Self::Dollars,
+                _,
+            ) => Err(article(value)),
             (_, DeValue::String(text)) => self.of_text(text),
             _ => Err(article(value)),
         }
@@ -119,17 +148,28 @@ impl Kind {
                 }
                 return self.words(words);
             }
-            Self::Variables => return self.words(text.split_whitespace().map(str::to_owned).collect()),
+            Self::Dollars => return orch_egress::price::micros(text.trim()).map(Value::Number).ok_or_else(found),
+            Self::Prices => return self.words(vec![text.to_owned()]),
+            Self::Variables | Self::Paths | Self::Hosts => {
+                return self.words(text.split_whitespace().map(str::to_owned).collect());
+            }
             Self::OneOf(names) => names.contains(&text),
             Self::Path => text.starts_with('/'),
+            // It becomes an argument.
+            Self::Word => {
+                !text.is_empty()
+                    && !text.starts_with('-')
+                    && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+            }
             Self::Id => is_id(text),
             Self::Prefix => orch_rules::work_item::valid_prefix(text),
+            Self::BaseUrl => orch_egress::upstream::check(text),
             Self::Database => text.starts_with("postgres://") || text.starts_with("postgresql://"),
         };
         match fits {
             true => Ok(Value::Text(text.to_owned())),
             // What looks like an address may carry a password.
-            false if self == Self::Database => Err("something else".to_owned()),
+            false if matches!(self, Self::Database | Self::BaseUrl) => Err("something else".to_owned()),
             false => Err(found()),
         }
     }
@@ -150,7 +190,16 @@ impl Kind {
         {
             return Err(format!("\"{}\"", name.escape_debug()));
         }
-        Ok(Value::Words(words))
+        let wrong = match self {
+            Self::Paths => words.iter().find(|path| !path.starts_with('/')),
+            Self::Hosts => words.iter().find(|host| orch_egress::allow::pattern(host).is_none()),
+            Self::Prices => words.iter().find(|price| orch_egress::price::parse(price).is_none()),
+            _ => None,
+        };
+        match wrong {
+            Some(word) => Err(format!("\"{}\"", word.escape_debug())),
+            None => Ok(Value::Words(words)),
+        }
     }
 }
 

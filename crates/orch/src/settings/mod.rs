@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`host`] | what is set, as types, with every default |
 //! | [`keys`] | one row per setting: name, variable, kind, meaning; everything else is derived from these rows |
+//! | [`model`] | what runs may reach: models and hosts |
+//! | [`agent`] | who acts: rows of their own |
 //! | [`kind`] | what a value may look like, and reading one from TOML or from a variable |
 //! | [`file`] | the file: every problem at once, with its line |
 //! | [`variables`] | the variables: an unusable tuning value warns and falls back (L1) |
@@ -14,18 +16,22 @@
 //! What a *repository* sets for itself (`.orch/orch.toml`) is no part of this: its rules come from the base branch
 //! and may only tighten what the host allows.
 
+mod agent;
+pub mod confinement;
 pub mod example;
 pub mod file;
 pub mod host;
 mod keys;
 mod kind;
+pub mod model;
 pub mod paths;
 pub mod secret;
 #[cfg(test)]
 pub mod tests;
 mod variables;
 
-pub use host::{AgentProgram, Host, RepositoryEntry};
+pub use agent::{AgentKind, AgentProgram};
+pub use host::{Host, RepositoryEntry};
 pub use paths::Paths;
 
 use crate::exit::{Exit, Failure, Point};

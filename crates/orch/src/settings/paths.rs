@@ -58,6 +58,10 @@ impl Paths {
     pub fn runs(&self) -> Utf8PathBuf {
         self.state.join("runs")
     }
+    /// The folder of the host of runs.
+    pub fn host(&self) -> Utf8PathBuf {
+        self.state.join("host")
+    }
     /// Clones and clean checkouts.
     pub fn places(&self) -> Utf8PathBuf {
         self.state.join("places")

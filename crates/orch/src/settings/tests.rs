@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::keys::{self, Key, Unusable};
 use super::kind::Kind;
+use super::model::{self, ModelEntry};
 use super::*;
 
 /// Holds a file of this repository and the text made from the code together. With `ORCH_BLESS=1` the file is
@@ -88,6 +89,19 @@ fn everything_can_be_set() {
         dependencies = false
         serial = false
         stop = false
+        [egress]
+        allow = ["docs.rs", "*.example.com"]
+        deny_default_registries = true
+        [models.anthropic]
+        key_file = "/etc/key"
+        run_token_budget = 5_000_000
+        run_budget_usd = 2.5
+        [models.gateway]
+        wire = "openai"
+        base_url = "http://127.0.0.1:4000/v1"
+        ca_file = "/etc/ca.pem"
+        prices = ["my-* = 5 / 0.5 / 6.25 / 25"]
+        run_budget_usd = 3
         [agents.default]
         command = "any --thing 'in one word'"
         [agents.developer]
@@ -113,6 +127,12 @@ fn everything_can_be_set() {
         (5, 4, 0)
     );
     assert!(!host.switches.dependencies && !host.switches.serial && !host.switches.stop);
+    assert!(host.egress.deny_default_registries && host.egress.allow == ["docs.rs", "*.example.com"]);
+    let (anthropic, gateway) = (&host.models["anthropic"], &host.models["gateway"]);
+    assert_eq!((anthropic.run_token_budget, anthropic.run_budget_micros), (5_000_000, 2_500_000));
+    assert_eq!(anthropic.key_file.as_deref().map(|f| f.as_str()), Some("/etc/key"));
+    assert_eq!((gateway.base_url.as_deref(), gateway.run_budget_micros), (Some("http://127.0.0.1:4000/v1"), 3_000_000));
+    assert_eq!(gateway.prices, ["my-* = 5 / 0.5 / 6.25 / 25"]);
     let (shop, tool) = (host.repository("shop").unwrap(), host.repository("tool").unwrap());
     let command = |repository, role| host.agent(repository, role).unwrap().command;
     assert_eq!(command(shop, Role::Developer), ["dev", "a b"]);
@@ -144,6 +164,25 @@ fn all_problems_are_told_at_once_with_their_lines() {
     ] {
         assert!(text.contains(part), "missing: {part}\nin: {text}");
     }
+}
+
+#[test]
+fn what_runs_may_reach_is_looked_at() {
+    for (text, word) in [
+        ("[models.mine]\nkey_file = \"/k\"\n", "models.mine.wire"),
+        ("[models.\"../x\"]\nwire = \"openai\"\n", "name of a model"),
+        ("[models.openai]\nbase_url = \"http://models.example.com\"\n", "loopback"),
+        ("[models.openai]\nprices = [\"gpt = 5\"]\n", "prices"),
+        ("[models.openai]\nrun_budget_usd = -1\n", "dollars"),
+        ("[models.openai]\nkye_file = \"/k\"\n", "key_file"),
+        ("[egress]\nallow = [\"https://docs.rs\"]\n", "host names"),
+        ("[egress]\nallow = [\"10.0.0.1\"]\n", "host names"),
+    ] {
+        let told = read(text).unwrap_err();
+        assert!(told.contains(word), "{text}: {told}");
+    }
+    let told = read("[models.openai]\nbase_url = \"https://me:s3cret@models.example.com\"\n").unwrap_err();
+    assert!(!told.contains("s3cret"), "{told}");
 }
 
 #[test]
@@ -305,6 +344,14 @@ fn reference() -> String {
     ));
     keys::AGENT.iter().for_each(|k| text.push_str(&row(k, &AgentProgram::default())));
     text.push_str(&format!(
+        "\n## `[models.anthropic]`, `[models.openai]`, `[models.<name>]`\n\n\
+         The models that agents talk to. The key stays outside of the runs: the proxy of each run puts it in, counts the\n\
+         tokens and keeps the budget. Built-in prices are those of {}.\n\n{HEAD}",
+        orch_egress::price::PRICES_AS_OF
+    ));
+    model::MODEL.iter().for_each(|k| text.push_str(&row(k, &ModelEntry::default())));
+    text.push_str(&format!("\n`egress.allow` is added to: `{}`.\n", orch_egress::allow::REGISTRIES.join("`, `")));
+    text.push_str(&format!(
         "\n## `[[repository]]`\n\nThe repositories that are worked on; `orch init` adds them.\n\n{HEAD}"
     ));
     keys::REPOSITORY.iter().for_each(|k| text.push_str(&row(k, &RepositoryEntry::default())));
@@ -326,6 +373,8 @@ fn schema_of(kind: Kind) -> Json {
         Kind::Address => json!({ "type": "string", "minLength": 1 }),
         Kind::OneOf(names) => json!({ "enum": names }),
         Kind::Path => json!({ "type": "string", "pattern": "^/" }),
+        Kind::Paths => json!({ "type": "array", "items": { "type": "string", "pattern": "^/" } }),
+        Kind::Word => json!({ "type": "string", "pattern": "^[^-\\s]\\S*$" }),
         Kind::Number(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Switch => json!({ "type": "boolean" }),
         Kind::Command => json!({ "oneOf": [
@@ -338,6 +387,12 @@ fn schema_of(kind: Kind) -> Json {
         Kind::Id => json!({ "type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 64 }),
         Kind::Prefix => json!({ "type": "string", "pattern": "^[A-Z][A-Z0-9]{1,9}$" }),
         Kind::Database => json!({ "type": "string", "pattern": "^postgres(ql)?://" }),
+        Kind::BaseUrl => json!({ "type": "string", "pattern": "^https?://" }),
+        Kind::Hosts => {
+            json!({ "type": "array", "items": { "type": "string", "pattern": "^(\\*\\.)?[A-Za-z0-9._-]+$" } })
+        }
+        Kind::Prices => json!({ "type": "array", "items": { "type": "string", "pattern": "=([^/]+/){3}" } }),
+        Kind::Dollars => json!({ "type": "number", "minimum": 0, "maximum": 1_000_000 }),
     }
 }
 
@@ -370,6 +425,8 @@ fn schema() -> Json {
     let agents: Map<String, Json> = names.map(|name| (name.to_owned(), agent.clone())).collect();
     properties
         .insert("agents".to_owned(), json!({ "type": "object", "properties": agents, "additionalProperties": false }));
+    let model = schema_table(&model::MODEL.iter().collect::<Vec<_>>(), &ModelEntry::default());
+    properties.insert("models".to_owned(), json!({ "type": "object", "additionalProperties": model }));
     let repository = schema_table(&keys::REPOSITORY.iter().collect::<Vec<_>>(), &RepositoryEntry::default());
     properties.insert("repository".to_owned(), json!({ "type": "array", "items": repository }));
     json!({
@@ -379,4 +436,31 @@ fn schema() -> Json {
         "properties": properties,
         "additionalProperties": false
     })
+}
+
+#[test]
+fn an_agent_of_a_kind_has_the_keys_of_its_kind() {
+    let (host, problems) = file::read(
+        "host.toml",
+        "[agents.developer]\nkind = \"claude_code\"\nprogram = \"/opt/claude\"\nmodel = \"m-1\"\ncredential = \"gateway\"\n\
+         permission_mode = \"accept_edits\"\n[agents.reviewer]\nkind = \"codex\"\n",
+        paths(),
+    );
+    assert!(problems.is_empty(), "{problems:?}");
+    let developer = &host.agents[&Role::Developer];
+    assert_eq!((developer.kind, developer.only_edits), (crate::settings::AgentKind::ClaudeCode, true));
+    let words = [&developer.program, &developer.model, &developer.credential].map(|word| word.as_deref().unwrap());
+    assert_eq!(words, ["/opt/claude", "m-1", "gateway"]);
+    assert_eq!(host.agents[&Role::Reviewer].kind, crate::settings::AgentKind::Codex);
+
+    let text = "[agents.developer]\nkind = \"codex\"\ncommand = \"x\"\nmodel = \"--all\"\n[agents.tester]\nkind = \"cursor\"\n\
+                [agents.reviewer]\nmodel = \"m\"\n";
+    let (_, problems) = file::read("host.toml", text, paths());
+    let told: Vec<String> = problems.iter().map(|point| format!("{} {}", point.place, point.what)).collect();
+    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told[0], "host.toml:3 `agents.developer.command` means nothing to an agent of kind \"codex\"");
+    assert!(told[1].starts_with("host.toml:4 `agents.developer.model` must be one word"), "{}", told[1]);
+    assert!(told[2].starts_with("host.toml:6 `agents.tester.kind` must be"), "{}", told[2]);
+    assert_eq!(told[3], "host.toml:7 `agents.reviewer.command` is missing");
+    assert_eq!(told[4], "host.toml:8 `agents.reviewer.model` means nothing to an agent of kind \"command\"");
 }

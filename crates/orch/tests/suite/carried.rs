@@ -188,19 +188,26 @@ impl Up {
 
     /// Everything known of a task.
     pub fn task(&self, id: &str) -> Value {
-        let (status, body) = self.0.get(&format!("/api/v1/tasks/{id}")).unwrap();
-        assert_eq!(status, 200, "{id}: {body}");
+        self.read(&format!("/api/v1/tasks/{id}"))
+    }
+
+    fn read(&self, path: &str) -> Value {
+        let (status, body) = self.0.get(path).unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Asks for a task until it is as `wanted`.
+    /// Waits until a task is as `wanted`: each answer names the newest change, and the next question waits for another.
     #[track_caller]
     pub fn until(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let mut seen = Value::Null;
-        eventually(&format!("{id} {what}"), || {
-            seen = self.task(id);
-            wanted(&seen).then(|| seen.clone()).ok_or_else(|| summary(&seen))
-        })
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = self.task(id);
+        while !wanted(&seen) {
+            assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {id} {what}; seen:\n{}", summary(&seen));
+            // Not every step is a change: rows of the work table are claimed silently. So it is looked at each second.
+            seen = self.read(&format!("/api/v1/tasks/{id}?wait=1&after={}", seen["change"]));
+        }
+        seen
     }
 
     /// Waits until the task asks for approval, and approves it.

@@ -9,9 +9,14 @@ mod carried;
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+mod egress;
+#[cfg(feature = "demo")]
+mod hosting;
 #[cfg(feature = "demo")]
 mod line;
 #[cfg(feature = "demo")]
 mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;
+#[cfg(feature = "demo")]
+mod survive;

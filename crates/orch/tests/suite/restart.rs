@@ -22,7 +22,7 @@ fn end(service: Up, how: End) {
     }
 }
 
-fn developer_waits() -> Script {
+pub(super) fn developer_waits() -> Script {
     script(
         r#"
         [[play]]
@@ -85,7 +85,7 @@ fn at_work(service: &Up, id: &str) -> bool {
     task["stage"] == "development" && waits(&task, "agent")
 }
 
-fn ended_once(service: &Up, carried: &Carried, id: &str, task: &Value) {
+pub(super) fn ended_once(service: &Up, carried: &Carried, id: &str, task: &Value) {
     let developers = attempts_of(task, "developer");
     assert_eq!(developers.len(), 1, "{}", summary(task));
     assert_eq!(developers[0]["outcome"], "completed");

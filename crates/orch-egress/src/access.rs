@@ -1,0 +1,46 @@
+//! What a host lets its runs reach: from settings to the configuration of one proxy.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{Config, Limits, Listen, Model, Wire};
+
+/// All models and hosts that runs may reach. A run gets one model of them, or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// By their names in the settings. Those without a key are not among them.
+    pub models: BTreeMap<String, Model>,
+    /// Names that CONNECT reaches.
+    pub allow: Vec<String>,
+    /// Bounds of each proxy.
+    pub limits: Limits,
+}
+
+impl Access {
+    /// The configuration of one run's proxy. `model`: name in the settings and the wire its agent speaks.
+    ///
+    /// # Errors
+    /// In words, with the setting to change: the model has no key here, or speaks another wire.
+    pub fn config_for(
+        &self,
+        model: Option<(&str, Wire)>,
+        listen: Listen,
+        run_key: String,
+        run_directory: &Path,
+    ) -> Result<Config, String> {
+        let model = match model {
+            None => None,
+            Some((name, wire)) => {
+                let model = self.models.get(name).ok_or_else(|| {
+                    format!("the model `{name}` has no key: name the file that holds it in models.{name}.key_file")
+                })?;
+                if model.wire != wire {
+                    return Err(format!("models.{name}.wire is not the one this agent speaks"));
+                }
+                Some(model.clone())
+            }
+        };
+        let (allow, limits) = (self.allow.clone(), self.limits.clone());
+        Ok(Config { listen, run_key, model, allow, limits, run_directory: run_directory.to_owned() })
+    }
+}

@@ -1,0 +1,76 @@
+//! A repository's own words for a role, from its base branch: no change of a task can rewrite who judges it (X13).
+
+use orch_ports::forge::{Forge, ForgeError};
+use orch_rules::ids::CommitId;
+use orch_rules::pipeline::Role;
+
+/// Most bytes of such a file.
+pub const CAP: usize = 32 * 1024;
+
+/// A repository's own words for a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPrompt {
+    /// From the top of the repository.
+    pub path: String,
+    /// Markdown; never blank.
+    pub text: String,
+}
+
+/// Why a prompt cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// May pass by itself.
+    #[error("{0}")]
+    Passing(String),
+    /// Somebody has to mend the file: what is wrong, where, and what to do.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Where a role's words may stand in a repository; the first that is there counts.
+pub fn paths_of(role: Role) -> [String; 2] {
+    [".orch", ".openclaw"].map(|folder| format!("{folder}/agents/{}.md", role.name()))
+}
+
+/// A file's text as words for a role.
+///
+/// # Errors
+/// [`PromptError::Unusable`] if it says nothing or is too long.
+pub fn usable(path: &str, text: String) -> Result<OwnPrompt, PromptError> {
+    let wrong = if text.len() > CAP {
+        format!("has {} bytes", text.len())
+    } else if text.trim().is_empty() {
+        "is empty".to_owned()
+    } else if text.contains('\0') {
+        "is no text".to_owned()
+    } else {
+        return Ok(OwnPrompt { path: path.to_owned(), text });
+    };
+    Err(unusable(path, &wrong))
+}
+
+fn unusable(path: &str, wrong: &str) -> PromptError {
+    PromptError::Unusable(format!(
+        "the prompt {path} cannot be used: it {wrong}; write Markdown of at most {CAP} bytes into it, \
+         or remove it for the built-in prompt"
+    ))
+}
+
+impl OwnPrompt {
+    /// The words of this role at a commit of the base branch; `None` if the repository has none of its own. Blocks.
+    ///
+    /// # Errors
+    /// The forge's, and a file that cannot be used: an agent with other words than the repository wants is worse than
+    /// none.
+    pub fn read(forge: &dyn Forge, base: &CommitId, role: Role) -> Result<Option<Self>, PromptError> {
+        for path in paths_of(role) {
+            match forge.read(base, &path, CAP) {
+                Ok(Some(text)) => return usable(&path, text).map(Some),
+                Ok(None) => {}
+                Err(ForgeError::Passing(words)) => return Err(PromptError::Passing(words)),
+                Err(ForgeError::Lasting(words)) => return Err(unusable(&path, &format!("cannot be read ({words})"))),
+            }
+        }
+        Ok(None)
+    }
+}

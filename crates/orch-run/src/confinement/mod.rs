@@ -1,0 +1,69 @@
+//! Levels of confinement: how the processes of a run are kept from the rest of the machine.
+
+mod account;
+mod available;
+pub(crate) mod bubblewrap;
+pub(crate) mod cgroup;
+pub(crate) mod paths;
+mod plan;
+
+pub use account::Account;
+pub(crate) use available::landlock_abi as available_abi;
+pub use available::{available, choose};
+pub use plan::{Companion, KEY, MODEL_ADDRESS, Plan, StopStep};
+
+use serde::{Deserialize, Serialize};
+
+/// How the processes of a run are kept from the rest of the machine. Recorded in every result, so
+/// nobody takes an unconfined run for a confined one. A higher level is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Confinement {
+    /// Level 0: the run may do whatever the user may who started the orchestrator.
+    #[default]
+    #[serde(rename = "L0")]
+    None,
+    /// Level 1: an account of its own. Needs an orchestrator that is root.
+    #[serde(rename = "L1")]
+    Account,
+    /// Level 2: Landlock and seccomp keep it to its files; with root also an account and a network of its own.
+    #[serde(rename = "L2")]
+    Landlock,
+    /// Level 3: bubblewrap gives it a file system, processes and a network of its own, with Landlock and seccomp
+    /// inside.
+    #[serde(rename = "L3")]
+    Bubblewrap,
+}
+
+impl Confinement {
+    /// All levels, the strongest first.
+    pub const ALL: [Self; 4] = [Self::Bubblewrap, Self::Landlock, Self::Account, Self::None];
+
+    /// `L0` to `L3`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "L0",
+            Self::Account => "L1",
+            Self::Landlock => "L2",
+            Self::Bubblewrap => "L3",
+        }
+    }
+
+    /// What it is, in a few words for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::None => "no confinement",
+            Self::Account => "an account of its own",
+            Self::Landlock => "Landlock and seccomp",
+            Self::Bubblewrap => "bubblewrap: own files, processes and network",
+        }
+    }
+
+    /// The level of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+}

@@ -1,0 +1,181 @@
+//! Which paths a confined run gets, and the environment that goes with them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Spec;
+
+/// What may be done with a path and everything below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Access {
+    /// Read, list, execute.
+    Read,
+    /// Everything.
+    Write,
+}
+
+/// Parts of `/etc` that programs need; nothing else of it is there.
+pub(crate) const ETC: &[&str] = &[
+    "/etc/alternatives",
+    "/etc/bash.bashrc",
+    "/etc/ca-certificates",
+    "/etc/ca-certificates.conf",
+    "/etc/crypto-policies",
+    "/etc/debian_version",
+    "/etc/fonts",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/inputrc",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/passwd",
+    "/etc/pki",
+    "/etc/profile",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    "/etc/ssl",
+    "/etc/terminfo",
+    "/etc/timezone",
+];
+
+/// The system's programs.
+pub(crate) const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// Every path of the run besides the system's, parents before what lies in them.
+pub(crate) fn of(spec: &Spec, run_directory: &Path) -> Vec<(Access, PathBuf)> {
+    let mut found: BTreeMap<PathBuf, Access> = BTreeMap::new();
+    for path in toolchains(spec, run_directory).into_iter().chain(spec.plan.read_only.iter().cloned()) {
+        found.insert(path, Access::Read);
+    }
+    let writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
+    for path in writable {
+        found.insert(path.clone(), Access::Write);
+    }
+    // A path sorts behind its parents, so later binds lie in earlier ones.
+    found.into_iter().filter(|(path, _)| path.exists()).map(|(path, access)| (access, path)).collect()
+}
+
+/// What the environment and the commands name: folders of `PATH`, toolchains, the programs' own folders, files among
+/// the agent's arguments. Never a folder
+/// with more in it than programs: a home, a temporary folder, or one the run directory lies in.
+fn toolchains(spec: &Spec, run_directory: &Path) -> Vec<PathBuf> {
+    let home = spec.env.get("HOME").map(PathBuf::from);
+    let too_wide = |path: &Path| {
+        path.parent().is_none()
+            || ["/tmp", "/var", "/var/tmp", "/etc", "/home", "/root", "/run", "/srv", "/mnt", "/media", "/opt"]
+                .iter()
+                .any(|wide| path == Path::new(wide))
+            || run_directory.starts_with(path)
+            || home.as_ref().is_some_and(|home| home.starts_with(path))
+    };
+    let system = |path: &Path| SYSTEM.iter().any(|system| path.starts_with(system));
+    let mut found = Vec::new();
+    let mut add = |path: PathBuf| {
+        if path.is_absolute() && !too_wide(&path) && !system(&path) && path.exists() {
+            found.push(path);
+        }
+    };
+    for folder in search_path(&spec.env) {
+        // A prefix such as ~/.nvm/versions/node/v20 needs its lib beside its bin.
+        match folder.parent() {
+            Some(prefix) if folder.ends_with("bin") && prefix.join("lib").is_dir() => add(prefix.to_owned()),
+            _ => add(folder.clone()),
+        }
+    }
+    let of_home = |variable: &str, name: &str| {
+        spec.env.get(variable).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(name)))
+    };
+    if let Some(cargo) = of_home("CARGO_HOME", ".cargo") {
+        // Not the whole: it holds the credentials of registries.
+        ["bin", "registry", "git"].into_iter().for_each(|name| add(cargo.join(name)));
+    }
+    if let Some(rustup) = of_home("RUSTUP_HOME", ".rustup") {
+        add(rustup);
+    }
+    for variable in ["GOROOT", "GOMODCACHE", "JAVA_HOME"] {
+        spec.env.get(variable).map(PathBuf::from).into_iter().for_each(&mut add);
+    }
+    for argv in std::iter::once(&spec.argv).chain(&spec.finish) {
+        let Some(program) = argv.first().and_then(|word| located(word, &spec.env)) else { continue };
+        let real = program.canonicalize().unwrap_or_else(|_| program.clone());
+        // A package of node needs those beside it.
+        let install = real.ancestors().filter(|above| above.ends_with("node_modules")).last();
+        install.or(real.parent()).map(Path::to_owned).into_iter().for_each(&mut add);
+        add(program);
+        add(real);
+    }
+    // `env NAME=/file /program …`, `node /program.js`: who wrote the command line meant them to be read.
+    for word in spec.argv.iter().skip(1) {
+        let path = Path::new(word.rsplit_once('=').map_or(word.as_str(), |(_, value)| value));
+        if path.is_absolute() && path.is_file() {
+            add(path.to_owned());
+            path.canonicalize().into_iter().for_each(&mut add);
+        }
+    }
+    found
+}
+
+fn search_path(env: &BTreeMap<String, String>) -> impl Iterator<Item = PathBuf> {
+    env.get("PATH").map(String::as_str).unwrap_or_default().split(':').map(PathBuf::from).filter(|p| p.is_absolute())
+}
+
+/// The file that starting `program` would run.
+fn located(program: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| path.is_absolute());
+    }
+    search_path(env).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// The environment of a confined run: its own home and temporary folder, no path to ours.
+pub(crate) fn environment(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String> {
+    let mut env = spec.env.clone();
+    let Some(scratch) = &spec.plan.scratch else { return env };
+    let its_own = |value: Option<&String>| {
+        value.is_some_and(|path| {
+            let mut writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write);
+            writable.any(|own| Path::new(path).starts_with(own))
+        })
+    };
+    if let Some(home) = env.get("HOME").cloned() {
+        for (variable, name) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let folder = Path::new(&home).join(name);
+            if !env.contains_key(variable)
+                && folder.is_dir()
+                && let Some(folder) = folder.to_str()
+            {
+                env.insert(variable.to_owned(), folder.to_owned());
+            }
+        }
+    }
+    let mut set = |name: &str, path: PathBuf| {
+        if !its_own(env.get(name))
+            && let Some(path) = path.to_str()
+        {
+            env.insert(name.to_owned(), path.to_owned());
+        }
+    };
+    set("HOME", scratch.join("home"));
+    set("TMPDIR", if own_tmp { PathBuf::from("/tmp") } else { scratch.join("tmp") });
+    for name in
+        ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "GOCACHE", "GOPATH"]
+    {
+        if !its_own(env.get(name)) {
+            env.remove(name);
+        }
+    }
+    if let Some(account) = &spec.plan.account {
+        for name in ["USER", "LOGNAME"] {
+            env.insert(name.to_owned(), account.name.clone());
+        }
+    }
+    env
+}

@@ -1,0 +1,246 @@
+//! Where the commands of one run are started: made ready once, before the first of them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::path::{Path, PathBuf};
+
+use super::companion::{Door, Running};
+use crate::confinement::cgroup::{Given, Groups};
+use crate::confinement::paths::{self, Access};
+use crate::inner::{Inner, Limit};
+use crate::{Account, Confinement, KEY, MODEL_ADDRESS, Spec};
+
+/// The port of the companion inside of a private network, where every port is free.
+pub(super) const INSIDE_PORT: u16 = 9797;
+
+/// What all commands of a run have in common.
+pub(super) struct Site {
+    pub(super) spec: Spec,
+    pub(super) run_id: String,
+    pub(super) mark: String,
+    pub(super) root: bool,
+    pub(super) paths: Vec<(Access, PathBuf)>,
+    /// Processes of the run join these.
+    pub(super) entrances: Vec<File>,
+    env: BTreeMap<String, String>,
+    limits: Vec<(Limit, u64)>,
+    port: Option<u16>,
+    socket: Option<RawFd>,
+    key: Option<String>,
+    /// What holds and what does not, one sentence each.
+    pub(super) words: Vec<String>,
+}
+
+impl Site {
+    /// Makes the scratch folder and gives the run's account what it may write. The error is for people.
+    pub(super) fn prepare(
+        spec: &Spec,
+        run_directory: &Path,
+        (run_id, mark): (&str, &str),
+        (groups, given): (&Groups, &Given),
+        companion: Option<&Running>,
+    ) -> Result<Self, String> {
+        let root = rustix::process::geteuid().is_root();
+        let confined = spec.confinement > Confinement::None;
+        if confined && root && spec.plan.account.is_none() {
+            return Err(
+                "this service is root and the run has no account of its own; name one in [confinement] user".to_owned()
+            );
+        }
+        let mut site = Self {
+            spec: spec.clone(),
+            run_id: run_id.to_owned(),
+            mark: mark.to_owned(),
+            root,
+            paths: Vec::new(),
+            entrances: groups.entrances(),
+            env: spec.env.clone(),
+            limits: Vec::new(),
+            port: None,
+            socket: None,
+            key: companion.map(|companion| companion.key.clone()),
+            words: Vec::new(),
+        };
+        if let Some(companion) = companion {
+            match &companion.door {
+                Door::Port(port) => site.port = Some(*port),
+                Door::Socket(socket) => site.socket = Some(socket.as_raw_fd()),
+            }
+        }
+        if !root {
+            // Nobody but root can give files away.
+            site.spec.plan.account = None;
+        }
+        if confined {
+            make_scratch(spec)?;
+            site.env = paths::environment(&site.spec, spec.confinement == Confinement::Bubblewrap);
+            site.paths = paths::of(&site.spec, run_directory);
+        }
+        if let Some(account) = site.spec.plan.account.as_ref().filter(|_| confined) {
+            let writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
+            for path in writable {
+                hand_over(path, account)
+                    .map_err(|e| format!("cannot give {} to {}: {e}", path.display(), account.name))?;
+            }
+        }
+        site.limit(given);
+        site.reach_companion();
+        Ok(site)
+    }
+
+    /// Whether commands are started through the inner step.
+    pub(super) fn has_inner(&self) -> bool {
+        self.spec.confinement > Confinement::None || self.spec.plan.has_limits()
+    }
+
+    /// The whole environment of the run's commands, but for the run's own two variables.
+    pub(super) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
+    /// `words` with the companion's address and key in their places.
+    pub(super) fn with_companion(&self, words: &[String]) -> Vec<String> {
+        words.iter().map(|word| self.filled(word)).collect()
+    }
+
+    fn address(&self) -> Option<String> {
+        let port = if self.socket.is_some() { Some(INSIDE_PORT) } else { self.port };
+        port.map(|port| format!("127.0.0.1:{port}"))
+    }
+
+    fn filled(&self, word: &str) -> String {
+        let (Some(address), Some(key)) = (self.address(), &self.key) else { return word.to_owned() };
+        word.replace(MODEL_ADDRESS, &format!("http://{address}")).replace(KEY, key)
+    }
+
+    fn reach_companion(&mut self) {
+        let filled: BTreeMap<_, _> = self.env.iter().map(|(name, value)| (name.clone(), self.filled(value))).collect();
+        self.env = filled;
+        if let (Some(address), Some(key)) = (self.address(), &self.key) {
+            let proxy = format!("http://orch:{key}@{address}");
+            for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+                self.env.insert(name.to_owned(), proxy.clone());
+            }
+            for name in ["NO_PROXY", "no_proxy"] {
+                self.env.insert(name.to_owned(), "127.0.0.1,localhost".to_owned());
+            }
+        }
+    }
+
+    /// What the control groups do not give, limits of single processes may.
+    fn limit(&mut self, given: &Given) {
+        let plan = &self.spec.plan;
+        if self.spec.confinement > Confinement::None {
+            self.limits.push((Limit::Core, 0));
+        }
+        if let Some(bytes) = plan.memory_bytes {
+            let mb = bytes / 1_000_000;
+            if given.memory {
+                self.words.push(format!("All its processes together have {mb} MB of memory."));
+            } else {
+                self.limits.push((Limit::Data, bytes));
+                self.words.push(format!(
+                    "Each of its processes has {mb} MB of memory; their sum is not limited: this host gives no control group for memory."
+                ));
+            }
+        }
+        if let Some(most) = plan.processes {
+            if given.processes {
+                self.words.push(format!("It has at most {most} processes and threads."));
+            } else if plan.account.is_some() || (self.spec.confinement == Confinement::Bubblewrap && !self.root) {
+                self.limits.push((Limit::Processes, most));
+                self.words.push(format!("Runs of its account have at most {most} processes and threads together."));
+            } else {
+                self.words.push(
+                    "The number of its processes is not limited: this host gives no control group for it.".to_owned(),
+                );
+            }
+        }
+        if let Some(most) = plan.open_files {
+            self.limits.push((Limit::OpenFiles, most));
+            self.words.push(format!("Each of its processes has at most {most} files open."));
+        }
+        if let Some(bytes) = plan.file_bytes {
+            self.limits.push((Limit::FileSize, bytes));
+            let mb = bytes / 1_000_000;
+            self.words.push(format!("None of its files grows beyond {mb} MB; their sum is limited by the disk alone."));
+        }
+    }
+
+    /// The plan of the inner step that becomes `argv` and tells through descriptor `report`.
+    pub(super) fn inner(&self, argv: &[String], report: RawFd) -> Inner {
+        let level = self.spec.confinement;
+        let in_bubblewrap = level == Confinement::Bubblewrap;
+        let mut env = self.env.clone();
+        env.insert(crate::RUN_ID_VARIABLE.to_owned(), self.run_id.clone());
+        env.insert(crate::RUN_MARK_VARIABLE.to_owned(), self.mark.clone());
+        Inner {
+            level,
+            report,
+            parent: (!in_bubblewrap).then(|| std::process::id().cast_signed()),
+            // A companion that listens on the host's loopback is reached there only.
+            leave_network: level == Confinement::Landlock && self.root && self.port.is_none(),
+            private_network: in_bubblewrap,
+            forward: self.socket.map(|socket| (INSIDE_PORT, socket)),
+            port: self.port,
+            limits: self.limits.clone(),
+            account: self.spec.plan.account.clone().filter(|_| level > Confinement::None),
+            cwd: self.spec.cwd.clone(),
+            paths: self.paths.clone(),
+            argv: self.with_companion(argv),
+            env,
+        }
+    }
+
+    pub(super) fn socket(&self) -> Option<RawFd> {
+        self.socket
+    }
+
+    /// Removes what was made for this run alone.
+    pub(super) fn clear(&self) {
+        if let Some(scratch) = self.spec.plan.scratch.as_ref().filter(|_| self.spec.confinement > Confinement::None) {
+            // The standard library follows no link on its way down.
+            if let Err(error) = std::fs::remove_dir_all(scratch)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                super::log::note(format_args!("cannot remove {}: {error}", scratch.display()));
+            }
+        }
+    }
+}
+
+fn make_scratch(spec: &Spec) -> Result<(), String> {
+    let Some(scratch) = &spec.plan.scratch else { return Ok(()) };
+    for folder in [scratch.clone(), scratch.join("home"), scratch.join("tmp")] {
+        match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(format!("cannot make {}: {error}", folder.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives `path` and all below it to `account`, before anything of the run is started. Links are given away themselves;
+/// files with several names are left alone, for one of the names may lie elsewhere.
+fn hand_over(path: &Path, account: &Account) -> io::Result<()> {
+    let meta = match path.symlink_metadata() {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            hand_over(&entry?.path(), account)?;
+        }
+    }
+    let shared = meta.is_file() && meta.nlink() > 1;
+    if shared || (meta.uid(), meta.gid()) == (account.uid, account.gid) {
+        return Ok(());
+    }
+    lchown(path, Some(account.uid), Some(account.gid))
+}

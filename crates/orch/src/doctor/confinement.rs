@@ -1,0 +1,45 @@
+//! Which levels of confinement this machine gives, and whether runs can start with what is set.
+
+use orch_run::{Confinement, available, choose};
+
+use super::State::{Fail, Ok as Good, Warn};
+use super::{Look, Told};
+
+/// The level that runs get here; why it is not a higher one.
+pub fn levels(look: &Look) -> Vec<Told> {
+    let set = &look.host.confinement;
+    told(&set.level, &set.min, &available(set.user.as_deref()))
+}
+
+fn told(level: &str, min: &str, given: &[(Confinement, Result<(), String>)]) -> Vec<Told> {
+    let named = |name: &str| Confinement::ALL.into_iter().find(|level| level.name() == name);
+    let chosen = match choose(named(level), named(min).unwrap_or_default(), given) {
+        Ok(chosen) => chosen,
+        Err(why) => return vec![(Fail, format!("no run can start: {why}"), None)],
+    };
+    let mut told = vec![(Good, format!("runs get level {} (at least {min} is wanted)", chosen.name()), None)];
+    for (higher, answer) in given.iter().filter(|(level, _)| *level > chosen) {
+        if let Err(why) = answer {
+            told.push((Warn, format!("{} is not to be had: {why}", higher.name()), None));
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_a_warning_unless_nothing_can_start() {
+        let given = Confinement::ALL.map(|level| match level {
+            Confinement::Bubblewrap => (level, Err("no bwrap".to_owned())),
+            _ => (level, Ok(())),
+        });
+        let lower = told("auto", "L2", &given);
+        assert_eq!(lower[0], (Good, "runs get level L2 (at least L2 is wanted)".to_owned(), None));
+        assert_eq!(lower[1], (Warn, "L3 is not to be had: no bwrap".to_owned(), None));
+        assert_eq!(told("auto", "L3", &given)[0].0, Fail);
+        assert_eq!(told("L0", "L0", &given), [(Good, "runs get level L0 (at least L0 is wanted)".to_owned(), None)]);
+    }
+}

@@ -1,0 +1,127 @@
+//! `[confinement]`: how runs are kept from the rest of this host.
+
+use camino::Utf8PathBuf;
+
+use super::host::Host;
+use super::keys::{Key, array, quoted, vital, words};
+use super::kind::{Kind, Value};
+
+/// `[confinement]`, as it is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confine {
+    /// [`AUTO`], or a level's name.
+    pub level: String,
+    /// The name of the least level.
+    pub min: String,
+    /// The account of runs if the service is root.
+    pub user: Option<String>,
+    /// Paths that every run may read.
+    pub read_only: Vec<Utf8PathBuf>,
+    /// Megabytes (10^6 bytes) of memory for each run; 0 is no limit.
+    pub memory_mb: u64,
+    /// Processes and threads of each run; 0 is no limit.
+    pub processes: u64,
+    /// Megabytes of the largest file a run may write; 0 is no limit.
+    pub disk_mb: u64,
+}
+
+impl Default for Confine {
+    fn default() -> Self {
+        Self {
+            level: AUTO.to_owned(),
+            min: "L2".to_owned(),
+            user: None,
+            read_only: Vec::new(),
+            memory_mb: 0,
+            processes: 4096,
+            disk_mb: 0,
+        }
+    }
+}
+
+/// The strongest level this host has.
+pub const AUTO: &str = "auto";
+
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    doc: &'static str,
+    set: fn(&mut Host, Value),
+    get: fn(&Host) -> Option<String>,
+) -> Key<Host> {
+    Key { section: "confinement", name, variable: None, kind, required: false, doc, set, get }
+}
+
+fn number(value: &Value) -> u64 {
+    match value {
+        Value::Number(n) => *n,
+        _ => 0,
+    }
+}
+
+/// Rows of `[confinement]`; part of the host's rows.
+pub const LEVEL: Key<Host> = Key {
+    variable: vital("ORCH_CONFINEMENT_LEVEL"),
+    ..row(
+        "level",
+        Kind::OneOf(&["auto", "L3", "L2", "L1", "L0"]),
+        "How runs are confined: L3 bubblewrap (own files, processes and network), L2 Landlock and seccomp, L1 an account \
+         of their own (needs root), L0 not at all. \"auto\" is the strongest this host has; each run records its own.",
+        |h, v| h.confinement.level = v.into_text(),
+        |h| Some(quoted(&h.confinement.level)),
+    )
+};
+/// As [`LEVEL`].
+pub const MIN: Key<Host> = Key {
+    variable: vital("ORCH_CONFINEMENT_MIN"),
+    ..row(
+        "min",
+        Kind::OneOf(&["L3", "L2", "L1", "L0"]),
+        "Nothing starts on a host that cannot confine runs to this level.",
+        |h, v| h.confinement.min = v.into_text(),
+        |h| Some(quoted(&h.confinement.min)),
+    )
+};
+/// As [`LEVEL`].
+pub const USER: Key<Host> = row(
+    "user",
+    Kind::Word,
+    "The account that runs get if the service is root; without it `nobody`. Runs are never root.",
+    |h, v| h.confinement.user = Some(v.into_text()),
+    |h| h.confinement.user.as_deref().map(quoted),
+);
+/// As [`LEVEL`].
+pub const READ_ONLY: Key<Host> = row(
+    "read_only",
+    Kind::Paths,
+    "Files and folders that every run may read: tools and caches that neither PATH nor the variables of toolchains name.",
+    |h, v| h.confinement.read_only = words(v).into_iter().map(Utf8PathBuf::from).collect(),
+    |h| {
+        let paths: Vec<String> = h.confinement.read_only.iter().map(ToString::to_string).collect();
+        Some(array(&paths))
+    },
+);
+/// As [`LEVEL`].
+pub const MEMORY: Key<Host> = row(
+    "memory_mb",
+    Kind::Number(0, 1_000_000_000),
+    "Megabytes of memory for each run; 0 is no limit.",
+    |h, v| h.confinement.memory_mb = number(&v),
+    |h| Some(h.confinement.memory_mb.to_string()),
+);
+/// As [`LEVEL`].
+pub const PROCESSES: Key<Host> = row(
+    "processes",
+    Kind::Number(0, 4_000_000),
+    "Processes and threads of each run; 0 is no limit.",
+    |h, v| h.confinement.processes = number(&v),
+    |h| Some(h.confinement.processes.to_string()),
+);
+/// As [`LEVEL`].
+pub const DISK: Key<Host> = row(
+    "disk_mb",
+    Kind::Number(0, 1_000_000_000),
+    "Megabytes of the largest file a run may write; 0 is no limit. The sum is bounded by limits.free_disk_floor_mb alone.",
+    |h, v| h.confinement.disk_mb = number(&v),
+    |h| Some(h.confinement.disk_mb.to_string()),
+);
