@@ -8,6 +8,7 @@ use crate::effect::Effect;
 use crate::episode::Episode;
 use crate::ids::{AttemptNumber, RepositoryId, StageId, TaskId, Timestamp};
 use crate::lane::{LaneEntry, Line, Repository};
+use crate::outage::Outage;
 use crate::task::Task;
 
 /// Key of the slot row that counts running agents of this host.
@@ -79,6 +80,13 @@ pub enum Guard {
         /// Who holds the reservation.
         holder: String,
     },
+    /// The outage row still has this version (0: there is none); adds one to it.
+    OutageVersion {
+        /// See [`crate::outage::Source::key`].
+        key: String,
+        /// As read.
+        version: i64,
+    },
 }
 
 impl Guard {
@@ -93,6 +101,7 @@ impl Guard {
             Self::NotFrozen { .. } => "not_frozen",
             Self::Unique { .. } => "unique",
             Self::Reserve { .. } => "reserve",
+            Self::OutageVersion { .. } => "outage_version",
         }
     }
 }
@@ -130,6 +139,11 @@ pub enum Change {
     PutCheck {
         /// The row.
         check: Check,
+    },
+    /// The outage row as a whole; needs [`Guard::OutageVersion`] in the same change set, which also sets the new version.
+    PutOutage {
+        /// The row; its `version` is ignored.
+        outage: Outage,
     },
     /// Insert or replace a place in a line.
     PutLaneEntry {
@@ -230,9 +244,9 @@ pub enum Change {
         /// Which.
         repository: RepositoryId,
     },
-    /// Decide every task again that waits for a slot or a budget of this key, the most urgent first.
+    /// Decide every task again that waits for a slot, a budget or an outage of this key, the most urgent first.
     WakeSlotWaiters {
-        /// Slot or budget row.
+        /// Slot, budget or outage row.
         key: String,
     },
 }

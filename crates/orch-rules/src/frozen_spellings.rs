@@ -46,6 +46,7 @@ fn frozen() {
         crate::lane::Line, None::<&str>;
         crate::lane::LaneState, Some("state");
         crate::lane::Ejection, Some("cause");
+        crate::outage::Source, Some("source");
         crate::pipeline::StageKind, None::<&str>;
         crate::pipeline::Role, None::<&str>;
         crate::pipeline::Target, Some("to");
@@ -73,6 +74,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("gate/mod.rs"),
         include_str!("ids.rs"),
         include_str!("lane.rs"),
+        include_str!("outage.rs"),
         include_str!("pipeline/mod.rs"),
         include_str!("task.rs"),
     ];

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod gate;
 pub mod ids;
 pub mod lane;
+pub mod outage;
 pub mod path_pattern;
 pub mod pipeline;
 pub mod problem;

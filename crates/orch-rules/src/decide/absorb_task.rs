@@ -2,6 +2,7 @@
 //! is recorded and changes nothing else.
 
 mod commands;
+mod outages;
 mod outcomes;
 
 use crate::event::{Refusal, TaskEvent};

@@ -33,6 +33,7 @@ pub fn run_ended(
     if matches!(end, RunEnd::Lost) && attempt.visit == draft.facts.task.visit {
         draft.facts.lost_in_visit += 1;
     }
+    super::outages::run_ended(draft, &attempt, end);
     let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(end, evidence));
     draft.audit(attempt.role.name(), "run_ended", text);
     if let Some(cut) = cut_from

@@ -83,6 +83,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     if let Some((budget, amount_micros)) = draft.facts.policy.budget.clone() {
         draft.guard(Guard::Reserve { budget, amount_micros, holder });
     }
+    super::outage::go_first(draft, &attempt);
     draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
     draft.perform(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number });
     draft.facts.attempt = Some(attempt.clone());

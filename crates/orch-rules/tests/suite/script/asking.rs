@@ -100,6 +100,12 @@ impl Script {
             "stopped" => (RunEnd::Stopped, true),
             "lost" => (RunEnd::Lost, false),
             "quarantined" => (RunEnd::Quarantined, false),
+            "unavailable" => {
+                let credential = option(words, "credential").unwrap_or("main").to_owned();
+                let minutes = option(words, "until").map(str::parse::<i64>).transpose().map_err(|e| format!("{e}"))?;
+                let until = minutes.map(|m| self.world.moment().plus_ms(m * 60_000));
+                (RunEnd::Unavailable { credential, until, reason }, true)
+            }
             "spawn-failed" => (RunEnd::SpawnFailed { reason }, false),
             other => return Err(format!("no run ends {other}")),
         };

@@ -2,7 +2,9 @@
 
 use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::change::{Change, ChangeSet, Guard};
+use orch_rules::effect::Effect;
 use orch_rules::lane::{LaneState, Line};
+use orch_rules::outage::{Outage, Source};
 use orch_rules::pipeline::StageKind;
 use orch_rules::task::{Task, Wait};
 
@@ -49,6 +51,7 @@ impl World {
             Guard::NotFrozen { repository: id, epoch } => {
                 repository(id).is_some_and(|r| r.frozen.is_none() && r.freeze_epoch == *epoch)
             }
+            Guard::OutageVersion { key, version } => self.outages.get(key).map_or(0, |o| o.version) == *version,
             Guard::Unique { key, owner } => self.keys.get(key).is_none_or(|held| held == owner),
             Guard::Reserve { budget, amount_micros, holder } => self.budgets.get(budget).is_some_and(|b| {
                 b.reserved.contains_key(holder) || b.spent + b.reserved.values().sum::<u64>() + amount_micros <= b.max
@@ -80,6 +83,16 @@ impl World {
                     budget.reserved.entry(holder.clone()).or_insert(*amount_micros);
                 }
             }
+            Guard::OutageVersion { key, version } => {
+                let version = version + 1;
+                match self.outages.get_mut(key) {
+                    Some(outage) => outage.version = version,
+                    None => {
+                        let source = Source::Agent { name: "not told yet".to_owned() };
+                        self.outages.insert(key.clone(), Outage { version, ..Outage::none(source) });
+                    }
+                }
+            }
             Guard::Fence { .. } | Guard::LaneHeld { .. } | Guard::NotFrozen { .. } => {}
         }
     }
@@ -107,6 +120,15 @@ impl World {
                 let mut repository = repository.clone();
                 repository.version = version;
                 self.repositories.insert(repository.id.clone(), repository);
+            }
+            Change::PutOutage { outage } => {
+                let key = outage.source.key();
+                let guarded = |g: &Guard| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key);
+                if !set.guards.iter().any(guarded) {
+                    self.broken(format!("{key} was written without its version guard"));
+                }
+                let version = self.outages.get(&key).map_or(0, |o| o.version);
+                self.outages.insert(key, Outage { version, ..outage.clone() });
             }
             Change::PutAttempt { attempt } => {
                 let all = self.attempts.entry(attempt.task.clone()).or_default();
@@ -139,6 +161,9 @@ impl World {
             }
             Change::RemoveDependency { task, on } => {
                 self.edges.remove(&(task.clone(), on.clone()));
+            }
+            Change::Perform { effect: Effect::WakeWaiters { key, at, .. }, .. } => {
+                self.alarms.insert((*at, key.clone()));
             }
             Change::Perform { effect, .. } => {
                 let shown = self.show_effect(effect);
@@ -179,16 +204,28 @@ impl World {
                 let all: Vec<_> = all.map(|t| t.id.clone()).collect();
                 all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
             }
-            Change::WakeSlotWaiters { key } => {
-                let waits = |wait: &Wait| match wait {
-                    Wait::Slot { key: waited, .. } | Wait::Budget { key: waited } => waited == key,
-                    _ => false,
-                };
-                let mut all: Vec<&Task> = self.tasks.values().filter(|t| t.waits.iter().any(waits)).collect();
-                all.sort_by_key(|t| (std::cmp::Reverse(t.priority), t.started_at, t.id.clone()));
-                let all: Vec<_> = all.into_iter().map(|t| t.id.clone()).collect();
-                all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
-            }
+            Change::WakeSlotWaiters { key } => self.wake_waiters(key),
+        }
+    }
+
+    fn wake_waiters(&mut self, key: &str) {
+        let waits = |wait: &Wait| match wait {
+            Wait::Slot { key: waited, .. } | Wait::Budget { key: waited } => waited == key,
+            Wait::Outage { source, .. } => source.key() == key,
+            _ => false,
+        };
+        let mut all: Vec<&Task> = self.tasks.values().filter(|t| t.waits.iter().any(waits)).collect();
+        all.sort_by_key(|t| (std::cmp::Reverse(t.priority), t.started_at, t.id.clone()));
+        let all: Vec<_> = all.into_iter().map(|t| t.id.clone()).collect();
+        all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
+    }
+
+    /// Time passes; whoever is due is woken.
+    pub fn pass(&mut self, ms: i64) {
+        self.now.0 += ms;
+        while let Some((at, key)) = self.alarms.first().cloned().filter(|(at, _)| at.0 <= self.now.0) {
+            self.alarms.remove(&(at, key.clone()));
+            self.wake_waiters(&key);
         }
     }
 
@@ -281,7 +318,7 @@ fn watch_attempt(name: &str, attempt: &Attempt, newest: Option<&Attempt>, found:
             return;
         };
         // In one visit an agent runs again only if its run was no fault of the work, or on another commit.
-        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped);
+        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped | RunEnd::Unavailable { .. });
         if attempt.visit == newest.visit && !blameless && attempt.start == newest.start {
             found.push(format!("{name}: attempt {} repeats {} for nothing", attempt.number, newest.number));
         }

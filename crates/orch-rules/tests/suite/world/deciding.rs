@@ -89,6 +89,7 @@ impl World {
             lane: entry.into_iter().chain(landing).cloned().collect(),
             ahead: landing.map(|e| self.before(e, usize::MAX)).unwrap_or_default(),
             entry_ahead: entry.map(|e| self.before(e, 50)).unwrap_or_default(),
+            outages: self.outages.values().cloned().collect(),
             policy: self.policy.clone(),
             repository,
             task,

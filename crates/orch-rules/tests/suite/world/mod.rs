@@ -22,6 +22,7 @@ use orch_rules::episode::Episode;
 use orch_rules::facts::Policy;
 use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line, Repository};
+use orch_rules::outage::Outage;
 use orch_rules::pipeline::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, Pipeline, parse};
 use orch_rules::task::Task;
 
@@ -88,6 +89,9 @@ pub struct World {
     pub edges_unreadable: bool,
     pub slots: BTreeMap<String, BTreeSet<String>>,
     pub budgets: BTreeMap<String, Budget>,
+    pub outages: BTreeMap<String, Outage>,
+    /// Waiters that are woken when the time comes: the moment and their key.
+    pub alarms: BTreeSet<(Timestamp, String)>,
     pub keys: BTreeMap<String, TaskId>,
     pub work: Vec<Work>,
     pub wakes: VecDeque<Wake>,

@@ -12,7 +12,8 @@ use orch_rules::effect::Effect;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
-use orch_rules::pipeline::StageKind;
+use orch_rules::facts::Worker;
+use orch_rules::pipeline::{Role, StageKind};
 use orch_rules::task::{Hold, Position};
 
 use super::whim::Whim;
@@ -60,6 +61,11 @@ impl Simulation {
             world.policy.budget = Some(("host".to_owned(), 10));
             world.budgets.insert("host".to_owned(), Budget { max: 15 + whim.below(60) as u64, ..Budget::default() });
         }
+        for (id, credential) in [("shop", Some("main")), ("bank", Some("other")), ("farm", None)] {
+            let worker = Worker { agent: "claude".to_owned(), credential: credential.map(str::to_owned) };
+            let roles = Role::ALL.into_iter().map(|role| (role, worker.clone())).collect();
+            world.policy.workers.insert(id.into(), roles);
+        }
         let seen = Seen { worlds: seen.worlds + 1, ..seen };
         Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0 }
     }
@@ -93,6 +99,14 @@ impl Simulation {
         if found.is_empty() { Ok(()) } else { Err(format!("step {}: {}", self.steps, found.join("; "))) }
     }
 
+    /// Nothing happens until the next alarm.
+    fn next_alarm(&mut self) {
+        if let Some((at, _)) = self.world.alarms.first() {
+            let passes = at.0 - self.world.now.0;
+            self.world.pass(passes.max(0));
+        }
+    }
+
     fn settle(&mut self) {
         while let Some(wake) = self.world.wakes.pop_front() {
             self.absorb(&wake.event(), "orch");
@@ -102,7 +116,11 @@ impl Simulation {
     fn step(&mut self) {
         self.steps += 1;
         self.seen.steps += 1;
-        self.world.now.0 += self.whim.below(3) as i64;
+        let passes = self.whim.below(3) as i64;
+        self.world.pass(passes);
+        if self.whim.percent(6) {
+            self.next_alarm();
+        }
         self.world.log = Default::default();
         match self.whim.below(100) {
             0..36 => {
@@ -357,7 +375,10 @@ impl Simulation {
                 }
                 self.world.land(effect)
             }
-            Effect::StopRun { .. } | Effect::PublishBranch { .. } | Effect::CleanUp { .. } => None,
+            Effect::StopRun { .. }
+            | Effect::PublishBranch { .. }
+            | Effect::CleanUp { .. }
+            | Effect::WakeWaiters { .. } => None,
         }
     }
 
@@ -368,7 +389,12 @@ impl Simulation {
             2 => RunEnd::Stalled,
             3..6 => RunEnd::Lost,
             6 => RunEnd::Quarantined,
-            7 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
+            7 | 15 if self.whim.percent(40) => {
+                let credential = ["main", "other"][self.whim.below(2)].to_owned();
+                let until = self.whim.percent(50).then(|| self.world.moment().plus_ms(self.whim.below(600_000) as i64));
+                RunEnd::Unavailable { credential, until, reason: "usage limit".to_owned() }
+            }
+            7 | 15 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
             8 => RunEnd::Stopped,
             9 => {
                 *delivered = Delivered::default();
@@ -415,7 +441,8 @@ impl Simulation {
         let bound = 400 * (self.world.tasks.len() as u64 + 5);
         for _ in 0..bound {
             self.steps += 1;
-            self.world.now.0 += 1;
+            self.world.pass(1);
+            self.next_alarm();
             self.world.log = Default::default();
             self.settle();
             self.check()?;
@@ -493,6 +520,6 @@ pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>)
     let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
     let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
     let guards =
-        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve"];
+        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve", "outage_version"];
     (rules, kinds, guards)
 }
