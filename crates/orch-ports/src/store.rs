@@ -10,6 +10,7 @@ use orch_rules::event::Event;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{AttemptNumber, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Repository};
+use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
@@ -286,6 +287,9 @@ pub struct QueueView {
     pub rows: Vec<WorkRow>,
     /// Slot rows: `(key, used)`.
     pub slots: Vec<(String, i64)>,
+    /// What failed on this host, over or not.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
 }
 
 /// Which tasks to list.

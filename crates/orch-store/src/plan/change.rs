@@ -27,6 +27,14 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
             }
             steps.push(put::put_repository(repository)?);
         }
+        Change::PutOutage { outage } => {
+            let key = outage.source.key();
+            let guarded = all.guards.iter().any(|g| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key));
+            if !guarded {
+                return Err(unguarded("outage", &key));
+            }
+            steps.push(put::put_outage(&key, outage)?);
+        }
         Change::PutAttempt { attempt } => steps.push(put::put_attempt(attempt)?),
         Change::PutEpisode { episode } => steps.push(put::put_episode(episode)?),
         Change::PutCheck { check } => steps.push(put::put_check(check)?),
@@ -49,7 +57,7 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
         }
         Change::CancelQueuedWork { task } => steps.push(Step::run(
             "UPDATE work SET state = 'cancelled' WHERE task = ?1 AND state <> 'done' AND state = 'queued'
-                 AND kind NOT IN ('inbox', 'decide_task', 'decide_lane')",
+                 AND kind NOT IN ('inbox', 'decide_task', 'decide_lane', 'wake_waiters')",
             [task.as_str().into()],
         )),
         Change::ReleaseSlot { key, holder } => {

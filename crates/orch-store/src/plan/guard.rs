@@ -18,6 +18,7 @@ pub(super) fn lock_order(guard: &Guard) -> (u8, String) {
         Guard::Unique { key, .. } => (5, key.clone()),
         Guard::Reserve { budget, .. } => (6, budget.clone()),
         Guard::SlotBelow { key, .. } => (7, key.clone()),
+        Guard::OutageVersion { key, .. } => (8, key.clone()),
     }
 }
 
@@ -84,6 +85,20 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
                  ON CONFLICT (name) WHERE held = 1 DO UPDATE SET owner = excluded.owner
                  WHERE natural_keys.owner = excluded.owner",
                 [key.as_str().into(), owner.as_str().into()],
+            )
+            .or(broken()),
+        ),
+        Guard::OutageVersion { key, version: 0 } => steps.push(
+            Step::run(
+                "INSERT INTO outages (name, version) VALUES (?1, 1) ON CONFLICT (name) DO NOTHING",
+                [key.as_str().into()],
+            )
+            .or(broken()),
+        ),
+        Guard::OutageVersion { key, version } => steps.push(
+            Step::run(
+                "UPDATE outages SET version = version + 1 WHERE name = ?1 AND version = ?2",
+                [key.as_str().into(), (*version).into()],
             )
             .or(broken()),
         ),

@@ -5,6 +5,7 @@ use orch_ports::store::{
 };
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
+use super::{OUTAGES, outage};
 use crate::row::{count, int, json, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
 
@@ -158,11 +159,12 @@ pub(crate) fn queue_steps() -> Vec<Step> {
             [],
         ),
         Step::rows("SELECT name, used FROM slots ORDER BY name", []),
+        Step::rows(OUTAGES, []),
     ]
 }
 
 pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
-    let [counts, rows, slots] = answers else {
+    let [counts, rows, slots, outages] = answers else {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
     };
     let what = "the queue";
@@ -172,5 +174,6 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
         }),
         rows: readable(rows, work_row),
         slots: readable(slots, |row| Ok((text(what, row, 0)?.to_owned(), int(what, row, 1)?))),
+        outages: readable(outages, outage),
     })
 }

@@ -7,6 +7,7 @@ use orch_rules::attempt::RunEnd;
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::ids::Timestamp;
 use orch_rules::lane::{Freeze, Repository};
+use orch_rules::outage::{Outage, Source};
 use tokio::sync::Barrier;
 
 use crate::harness::{World, on_both};
@@ -27,6 +28,7 @@ on_both!(
     write_skew_a_landing_never_commits_after_a_freeze,
     write_skew_two_tasks_never_both_take_the_lane,
     a_task_is_inserted_once,
+    outage_version_lets_exactly_one_of_many_through,
     a_failing_guard_writes_nothing_at_all,
     a_whole_row_needs_its_version_guard,
     crosswise_locks_are_resolved,
@@ -46,6 +48,9 @@ fn repository_version(version: i64) -> Guard {
 }
 fn not_frozen(epoch: i64) -> Guard {
     Guard::NotFrozen { repository: "shop".into(), epoch }
+}
+fn outage_version(version: i64) -> Guard {
+    Guard::OutageVersion { key: "credential:main".into(), version }
 }
 fn lane_held(fence: i64) -> Guard {
     Guard::LaneHeld { repository: "shop".into(), fence }
@@ -101,6 +106,8 @@ async fn every_guard_sees_what_a_racing_transaction_commits(world: World) {
         (slot(1, "y"), "INSERT INTO slot_holders VALUES ('runs', 'z'); UPDATE slots SET used = 1 WHERE name = 'runs'"),
         (lane_held(0), "UPDATE repositories SET lane_fence = 1 WHERE id = 'shop'"),
         (not_frozen(0), "UPDATE repositories SET frozen = '{}' WHERE id = 'shop'"),
+        (outage_version(0), "INSERT INTO outages VALUES ('credential:main', 1, NULL)"),
+        (outage_version(1), "UPDATE outages SET version = 2 WHERE name = 'credential:main'"),
         (unique("k1", "a"), "INSERT INTO natural_keys VALUES ('k1', 'b', 1)"),
         (reserve(60, "y"), "UPDATE budgets SET spent = 50 WHERE name = 'month'"),
     ];
@@ -325,6 +332,26 @@ async fn a_task_is_inserted_once(world: World) {
     let sets = (0..6).map(|_| set(vec![], vec![Change::InsertTask { task: task("a", 1) }, line("made")]));
     assert_eq!(race(&world, "unique", sets.collect()).await, 1);
     assert_eq!(lines(&world).await, 1);
+}
+
+async fn outage_version_lets_exactly_one_of_many_through(world: World) {
+    shop(&*world.store, &["a"]).await;
+    for round in 0..4 {
+        let sets = (0..8).map(|racer| {
+            let reason = format!("racer {racer}");
+            let row = Outage { reason, failures: 1, ..Outage::none(Source::Credential { name: "main".into() }) };
+            set(vec![outage_version(round)], vec![Change::PutOutage { outage: row }, line("out")])
+        });
+        assert_eq!(race(&world, "outage_version", sets.collect()).await, 1);
+        assert_eq!(lines(&world).await, round + 1, "losers wrote nothing");
+        let known = world.store.queue().await.unwrap().outages;
+        assert_eq!((known.len(), known[0].version), (1, round + 1));
+        let (facts, _) = world.store.task_facts(&"a".into(), &Default::default()).await.unwrap();
+        assert_eq!(facts.outages, known, "a decision sees what people see");
+    }
+    let row = Change::PutOutage { outage: Outage::none(Source::Credential { name: "main".into() }) };
+    let unguarded = world.store.apply(set(vec![], vec![row]), None).await;
+    assert!(matches!(unguarded, Err(StoreError::Failed { detail }) if detail.contains("credential:main")));
 }
 
 async fn a_failing_guard_writes_nothing_at_all(world: World) {
