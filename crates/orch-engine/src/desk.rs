@@ -2,6 +2,7 @@
 
 mod board;
 mod orders;
+mod outages;
 mod standing;
 
 use std::sync::Arc;

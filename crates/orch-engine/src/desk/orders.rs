@@ -170,7 +170,7 @@ impl Desk {
     }
 
     /// Something was queued: tell the loop, or be the loop.
-    async fn moved(&self) -> Result<(), DeskError> {
+    pub(super) async fn moved(&self) -> Result<(), DeskError> {
         if self.alone {
             self.engine.settle().await?;
         } else {

@@ -36,8 +36,8 @@ use orch_rules::decide::intake::Intake;
 use orch_rules::effect::Effect;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::Event;
-use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::facts::Worker;
+use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::lane::Line;
 use orch_rules::pipeline::Role;
 

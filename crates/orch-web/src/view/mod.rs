@@ -4,6 +4,7 @@
 
 mod answer;
 mod lane;
+mod outage;
 mod queue;
 mod request;
 mod run;
@@ -14,6 +15,7 @@ mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use outage::{LiftRequest, OutageView};
 pub use queue::{
     AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,
     RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::lane::{FreezeView, PlaceView, RepositoryView};
+use super::outage::OutageView;
 use super::task::WorkView;
 use super::time::rfc3339;
 
@@ -28,6 +29,9 @@ pub struct QueueReport {
     pub agent_slots: AgentSlots,
     /// Rows that failed for good: parked, and shown until somebody acts.
     pub failed: Vec<WorkView>,
+    /// What is out on this host.
+    #[serde(default)]
+    pub outages: Vec<OutageView>,
     /// The sweep for lost events.
     pub reconcile: Reconcile,
     /// The lines to start.
@@ -233,6 +237,7 @@ impl From<QueueSources<'_>> for QueueReport {
                 max: policy.map(|policy| policy.max_runs),
             },
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
+            outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
             reconcile: Reconcile {
                 enabled: true,
                 every_seconds: reconciler.every.as_secs(),

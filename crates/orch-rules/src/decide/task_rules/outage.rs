@@ -38,7 +38,11 @@ pub fn waits(draft: &mut Draft) -> Option<Step> {
 pub fn go_first(draft: &mut Draft, attempt: &Attempt) {
     for mut outage in needed(draft).into_iter().filter(Outage::is_closed) {
         let work_item = draft.facts.task.work_item.clone();
-        draft.audit(ORCH, "outage_tried", format!("goes first to see whether it is still so: {}", outage.source.words()));
+        draft.audit(
+            ORCH,
+            "outage_tried",
+            format!("goes first to see whether it is still so: {}", outage.source.words()),
+        );
         outage.probe = Some(Probe { task: attempt.task.clone(), work_item, attempt: attempt.number });
         draft.put_outage(outage);
     }

@@ -11,8 +11,8 @@ use orch_rules::decide::intake::Intake;
 use orch_rules::effect::Effect;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::facts::Worker;
+use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::{Role, StageKind};
 use orch_rules::task::{Hold, Position};
 
@@ -39,6 +39,8 @@ pub struct Simulation {
     recent: VecDeque<(Event, String)>,
     issues: u32,
     steps: u64,
+    /// So many more runs cannot be started: a program is broken for a while.
+    broken: usize,
 }
 
 /// So many steps are random; then everything is led to its end.
@@ -67,7 +69,7 @@ impl Simulation {
             world.policy.workers.insert(id.into(), roles);
         }
         let seen = Seen { worlds: seen.worlds + 1, ..seen };
-        Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0 }
+        Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0, broken: 0 }
     }
 
     /// One world from its beginning to its end.
@@ -120,6 +122,9 @@ impl Simulation {
         self.world.pass(passes);
         if self.whim.percent(6) {
             self.next_alarm();
+        }
+        if self.whim.below(400) == 0 {
+            self.broken = 4 + self.whim.below(8);
         }
         self.world.log = Default::default();
         match self.whim.below(100) {
@@ -339,6 +344,9 @@ impl Simulation {
                 let mut delivered = self.world.good_work(&attempt);
                 let end = if attempt.stop_requested {
                     RunEnd::Stopped
+                } else if self.broken > 0 {
+                    self.broken -= 1;
+                    RunEnd::SpawnFailed { reason: "no such program".to_owned() }
                 } else if careless {
                     self.bad_end(kind, &mut delivered)
                 } else {
@@ -438,6 +446,7 @@ impl Simulation {
 
     /// Nobody does anything foolish any more: everything comes to its end.
     fn drain(&mut self) -> Result<(), String> {
+        self.broken = 0;
         let bound = 400 * (self.world.tasks.len() as u64 + 5);
         for _ in 0..bound {
             self.steps += 1;
@@ -519,7 +528,16 @@ fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event 
 pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
     let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
     let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
-    let guards =
-        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve", "outage_version"];
+    let guards = vec![
+        "version",
+        "repository_version",
+        "fence",
+        "slot_below",
+        "lane_held",
+        "not_frozen",
+        "unique",
+        "reserve",
+        "outage_version",
+    ];
     (rules, kinds, guards)
 }
