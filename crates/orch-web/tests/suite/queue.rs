@@ -19,7 +19,8 @@ async fn an_outage_is_lifted_by_its_name() {
     let (router, calls) = served(FakeFront::default());
     let path = "/api/v1/outages/lift";
     let reply = post(&router, path, r#"{"credential": "main"}"#).await;
-    assert_eq!((reply.status, reply.json["text"].as_str()), (200, Some("done")));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json["text"], "done");
     assert_eq!(post(&router, path, r#"{"credential": "other"}"#).await.status, 404);
     assert_eq!(post(&router, path, r#"{"wallet": "main"}"#).await.status, 400);
     let calls = calls.lock().unwrap();
