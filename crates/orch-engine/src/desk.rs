@@ -82,6 +82,11 @@ pub enum Command {
         /// Higher goes first.
         priority: i32,
     },
+    /// Add to the budget that keeps it waiting.
+    RaiseBudget {
+        /// Millionths of a US dollar.
+        by_micros: u64,
+    },
     /// Wait for another task.
     Depend {
         /// Which.

@@ -71,10 +71,12 @@ pub enum Guard {
         /// The task.
         owner: TaskId,
     },
-    /// Sets `amount` aside in a budget if it still fits: spent + reserved + amount ≤ max.
+    /// Sets `amount` aside in a budget if it still fits: spent + reserved + amount ≤ ceiling + what people added.
     Reserve {
-        /// Budget row; a row that does not exist fails the guard.
+        /// Budget row, see [`crate::budget`]; made if it does not exist.
         budget: String,
+        /// How much there is by the settings, in millionths of a US dollar; holds from now on.
+        ceiling_micros: u64,
         /// Millionths of a US dollar.
         amount_micros: u64,
         /// Who holds the reservation.
@@ -197,14 +199,19 @@ pub enum Change {
         /// Whose.
         owner: TaskId,
     },
-    /// Ends a reservation and books what was really spent.
+    /// Ends every reservation of a holder and books what was really spent in each of those budgets.
     Settle {
+        /// Who held them.
+        holder: String,
+        /// Millionths of a US dollar; `None` if unknown: then what was set aside counts as spent.
+        spent_micros: Option<u64>,
+    },
+    /// Adds to what a budget may spend.
+    RaiseBudget {
         /// Budget row.
         budget: String,
-        /// Who held it.
-        holder: String,
         /// Millionths of a US dollar.
-        spent_micros: u64,
+        by_micros: u64,
     },
     /// Append a usage row.
     AddUsage {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
+use crate::budget::Budgets;
 use crate::check::Check;
 use crate::episode::Episode;
 use crate::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
@@ -122,8 +123,8 @@ pub struct Policy {
     pub serial: bool,
     /// STOP is heeded (L2).
     pub stop: bool,
-    /// Budget row every run reserves from, with the amount per run in millionths of a US dollar.
-    pub budget: Option<(String, u64)>,
+    /// What runs may cost.
+    pub budgets: Budgets,
     /// Runs of one visit that may be lost before a human is asked.
     pub lost_cap: u32,
     /// Who acts in which role, by repository.
@@ -157,7 +158,7 @@ impl Default for Policy {
             dependencies: true,
             serial: true,
             stop: true,
-            budget: None,
+            budgets: Budgets::default(),
             lost_cap: 2,
             workers: BTreeMap::new(),
         }

@@ -29,6 +29,7 @@ fn frozen() {
     frozen! {
         crate::attempt::RunEnd, Some("end");
         crate::attempt::ConfinementLevel, None::<&str>;
+        crate::budget::Scope, None::<&str>;
         crate::change::Guard, Some("guard");
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");
@@ -65,6 +66,7 @@ fn frozen() {
 fn no_persisted_enum_is_forgotten() {
     let sources = [
         include_str!("attempt.rs"),
+        include_str!("budget.rs"),
         include_str!("change.rs"),
         include_str!("check.rs"),
         include_str!("effect.rs"),

@@ -4,6 +4,7 @@
 //! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
 
 pub mod attempt;
+pub mod budget;
 pub mod change;
 pub mod check;
 pub mod decide;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orch_engine::desk::{Command, DeskError};
 use orch_ports::Store;
+use orch_rules::budget::Budgets;
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::effect::Effect;
+use orch_rules::episode::EpisodeKind;
 use orch_rules::ids::Timestamp;
 use orch_rules::outage::{Outage, Source};
 use orch_rules::task::{Task, Wait};
@@ -123,4 +125,23 @@ async fn an_agent_that_does_not_start_is_not_started_again_and_again() {
     for task in [&one, &two] {
         world.until_done(task).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_used_up_asks_and_goes_on_with_what_is_added() {
+    let mut world = World::new().await;
+    // Every run of the usual script costs half a dollar.
+    world.policy.budgets = Budgets { run_micros: 500_000, task_micros: Some(600_000), ..Budgets::default() };
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let asked = Wait::Human { asked: EpisodeKind::Budget };
+    let waiting = world.until("a human is asked for money", &task.id, |task| task.waits.contains(&asked)).await;
+    assert_eq!((waiting.attempt, waiting.retries), (1, 0), "the developer was paid, the reviewer is not");
+    let key = format!("budget:task:{}", task.id);
+    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 500_000, 0)));
+    let order = Command::RaiseBudget { by_micros: 400_000 };
+    let answer = process.desk.command(&task.work_item, order, "Uma", "k".to_owned()).await.unwrap();
+    assert_eq!(answer.text, "the budget of this task is raised by $0.40");
+    world.until_done(&task).await;
+    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 1_000_000, 0)));
 }

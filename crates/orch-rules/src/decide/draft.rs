@@ -23,13 +23,15 @@ pub struct Draft {
     pub facts: TaskFacts,
     pub now: Timestamp,
     pub denied: Denied,
+    /// This decision adds to the budget that keeps the task waiting.
+    pub raised: bool,
     guards: Vec<Guard>,
     changes: Vec<Change>,
 }
 
 impl Draft {
     pub fn new(facts: TaskFacts, now: Timestamp, denied: Denied) -> Self {
-        Self { before: facts.task.clone(), facts, now, denied, guards: Vec::new(), changes: Vec::new() }
+        Self { before: facts.task.clone(), facts, now, denied, raised: false, guards: Vec::new(), changes: Vec::new() }
     }
 
     /// Guards, then the task row, then everything else in the order it was wanted.

@@ -1,5 +1,6 @@
 //! The rules of a task, in order. Each looks at the facts and either has no opinion, changes something, or rests.
 
+mod budget;
 mod entry;
 mod gates;
 mod landing;
@@ -55,6 +56,6 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("dependency", launch::dependency),
     ("outage", outage::waits),
     ("no_slot", launch::no_slot),
-    ("no_budget", launch::no_budget),
+    ("no_budget", budget::no_budget),
     ("launch", launch::launch),
 ];

@@ -3,12 +3,12 @@
 //! | step | means |
 //! |---|---|
 //! | `repository shop [serial] [line NAME]` | `plain`, `confirm`, `deploy`, `deploy-confirm`, `turned` |
-//! | `policy runs 1`, `policy budget 100 per 60`, `policy title 20`, `policy lost 1`, `policy off stop` | the host |
+//! | `policy runs 1`, `policy budget 100 per 60` (a day), `policy task-budget 100 per 60`, `policy title 20`, `policy lost 1`, `policy off stop` | the host |
 //! | `agent shop claude [credential main]` | who acts there, in every role |
 //! | `later 60`, `lift credential:main` | minutes pass; a person lifts an outage |
 //! | `new SHOP-1 "title" [start] [priority 5] [needs SHOP-2] [issue KEY]` | an issue arrives |
 //! | `start`, `approve`, `confirm`, `stop`, `retry`, `pause`, `resume`, `comment`, `look` + task `[by ann]` | people |
-//! | `reject SHOP-1 "why"`, `status SHOP-1 "In Review"`, `priority SHOP-1 5`, `merged SHOP-1 COMMIT` | people |
+//! | `reject SHOP-1 "why"`, `status SHOP-1 "In Review"`, `priority SHOP-1 5`, `raise SHOP-1 50`, `merged SHOP-1 COMMIT` | people |
 //! | `depend SHOP-1 on SHOP-2`, `undepend SHOP-1 on SHOP-2` | edges |
 //! | `run ends SHOP-1 [attempt 1] well` | the agent satisfies every gate of its stage |
 //! | `run ends SHOP-1 completed writes 12-review.md verdict=APPROVED body "…" changes a.rs` | or does this |
@@ -42,7 +42,7 @@ use orch_rules::lane::Line;
 use orch_rules::pipeline::Role;
 
 use crate::world::showing::show_guards;
-use crate::world::{Absorbed, Budget, World};
+use crate::world::{Absorbed, World};
 
 /// Plays one story.
 pub struct Script {
@@ -214,6 +214,7 @@ impl Script {
             let asked = kinds.iter().find(|kind| self.world.find_work(&task, kind).is_some());
             let words: &[&str] = match (open, asked) {
                 (Some(EpisodeKind::ConfirmDeploy), _) => &["confirm", id],
+                (Some(EpisodeKind::Budget), _) => &["raise", id, "1000"],
                 (Some(EpisodeKind::Questions), _) => &["start", id],
                 (Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths), _) => &["approve", id],
                 (None, Some(&"run_agent")) => &["run", "ends", id, "well"],
@@ -246,9 +247,12 @@ impl Script {
             ["lost", n] => policy.lost_cap = number(n)?,
             ["title", n] => policy.title_max = number(n)?,
             ["budget", max, "per", each] => {
-                policy.budget = Some(("host".to_owned(), number(each)?.into()));
-                let budget = Budget { max: number(max)?.into(), ..Budget::default() };
-                self.world.budgets.insert("host".to_owned(), budget);
+                policy.budgets.run_micros = number(each)?.into();
+                policy.budgets.day_micros = Some(number(max)?.into());
+            }
+            ["task-budget", max, "per", each] => {
+                policy.budgets.run_micros = number(each)?.into();
+                policy.budgets.task_micros = Some(number(max)?.into());
             }
             ["off", "stop"] => policy.stop = false,
             ["off", "serial"] => policy.serial = false,

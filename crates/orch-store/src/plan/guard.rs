@@ -102,12 +102,17 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
             )
             .or(broken()),
         ),
-        Guard::Reserve { budget, amount_micros, holder } => {
+        Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
             let (name, holder): (Value, Value) = (budget.as_str().into(), holder.as_str().into());
-            steps.push(lock_budget(budget).or(broken()));
+            // Makes the row if needed and holds it to the end of the transaction.
+            steps.push(Step::run(
+                "INSERT INTO budgets (name, ceiling, spent, reserved) VALUES (?1, ?2, 0, 0)
+                 ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling",
+                [name.clone(), amount(*ceiling_micros)],
+            ));
             steps.push(Step::run(
                 "INSERT INTO reservations (budget, holder, amount)
-                 SELECT name, ?2, ?3 FROM budgets WHERE name = ?1 AND ?3 <= ceiling - spent - reserved
+                 SELECT name, ?2, ?3 FROM budgets WHERE name = ?1 AND ?3 <= ceiling - spent - reserved + raised
                  ON CONFLICT DO NOTHING",
                 [name.clone(), holder.clone(), amount(*amount_micros)],
             ));
@@ -131,9 +136,4 @@ pub(super) fn lock_slot(key: &str) -> Step {
         "INSERT INTO slots (name, used) VALUES (?1, 0) ON CONFLICT (name) DO UPDATE SET used = slots.used",
         [key.into()],
     )
-}
-
-/// Holds the budget row to the end of the transaction.
-pub(super) fn lock_budget(budget: &str) -> Step {
-    Step::rows("SELECT name FROM budgets WHERE name = ?1 /*pg FOR NO KEY UPDATE */", [budget.into()])
 }

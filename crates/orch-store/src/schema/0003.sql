@@ -6,3 +6,4 @@ CREATE TABLE outages (
 );
 -- What people added to a budget beyond its ceiling.
 ALTER TABLE budgets ADD COLUMN raised INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX reservations_holder ON reservations (holder);

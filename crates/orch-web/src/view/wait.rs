@@ -1,5 +1,6 @@
 //! Why a task waits, in words.
 
+use orch_rules::budget::Scope;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::ids::WorkItemId;
@@ -76,7 +77,8 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
             format!("every slot for {what} is taken ({max}); starts by itself when one is free")
         }
         Wait::Budget { key } => {
-            format!("the budget {key} does not cover another run; raise it in the settings of the host")
+            let what = Scope::of(key).map_or("the budget", Scope::words);
+            format!("{what} does not cover another run")
         }
         Wait::Outage { source, reason, probed_by: Some(other), .. } => {
             format!("{} ({reason}); {other} tries right now whether it is over", source.words())
@@ -121,6 +123,9 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
                 "changes protected paths (orch show {id}); let exactly this change pass: orch approve {id}, or send it \
                  back: orch reject {id} --reason \"…\""
             )
+        }
+        EpisodeKind::Budget => {
+            format!("wants money; add some US dollars: orch budget {id} --raise 5, or call it off: orch stop {id}")
         }
         EpisodeKind::ConfirmDeploy => {
             format!("wants your word before production; give it: orch confirm {id}, or call it off: orch stop {id}")

@@ -73,6 +73,7 @@ impl Script {
                     "status" => TaskEvent::StatusSeen { status: first },
                     "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
+                    "raise" => TaskEvent::BudgetRaised { by_micros: first.parse().map_err(|e| format!("{e}"))? },
                     "look" => TaskEvent::Looked,
                     _ => return Err("no such step".to_owned()),
                 };

@@ -53,9 +53,11 @@ impl World {
             }
             Guard::OutageVersion { key, version } => self.outages.get(key).map_or(0, |o| o.version) == *version,
             Guard::Unique { key, owner } => self.keys.get(key).is_none_or(|held| held == owner),
-            Guard::Reserve { budget, amount_micros, holder } => self.budgets.get(budget).is_some_and(|b| {
-                b.reserved.contains_key(holder) || b.spent + b.reserved.values().sum::<u64>() + amount_micros <= b.max
-            }),
+            Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
+                let row = self.budgets.get(budget).cloned().unwrap_or_default();
+                let reserved: u64 = row.reserved.values().sum();
+                row.reserved.contains_key(holder) || row.spent + reserved + amount_micros <= ceiling_micros + row.raised
+            }
         }
     }
 
@@ -78,10 +80,10 @@ impl World {
             Guard::Unique { key, owner } => {
                 self.keys.insert(key.clone(), owner.clone());
             }
-            Guard::Reserve { budget, amount_micros, holder } => {
-                if let Some(budget) = self.budgets.get_mut(budget) {
-                    budget.reserved.entry(holder.clone()).or_insert(*amount_micros);
-                }
+            Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
+                let row = self.budgets.entry(budget.clone()).or_default();
+                row.ceiling = *ceiling_micros;
+                row.reserved.entry(holder.clone()).or_insert(*amount_micros);
             }
             Guard::OutageVersion { key, version } => {
                 let version = version + 1;
@@ -184,12 +186,15 @@ impl World {
                 self.slots.entry(key.clone()).or_default().remove(holder);
             }
             Change::ReleaseKeys { owner } => self.keys.retain(|_, held| held != owner),
-            Change::Settle { budget, holder, spent_micros } => {
-                if let Some(budget) = self.budgets.get_mut(budget)
-                    && budget.reserved.remove(holder).is_some()
-                {
-                    budget.spent += spent_micros;
+            Change::Settle { holder, spent_micros } => {
+                for budget in self.budgets.values_mut() {
+                    if let Some(reserved) = budget.reserved.remove(holder) {
+                        budget.spent += spent_micros.unwrap_or(reserved);
+                    }
                 }
+            }
+            Change::RaiseBudget { budget, by_micros } => {
+                self.budgets.entry(budget.clone()).or_default().raised += by_micros;
             }
             Change::AddUsage { task, attempt, usage, .. } => self.usage.push((task.clone(), *attempt, usage.clone())),
             Change::Audit { line } => self.log.audit.push(line.clone()),

@@ -289,6 +289,11 @@ impl World {
                 };
                 self.tasks.get(&task.id).is_some_and(|old| {
                     let mut new = task.clone();
+                    // Who waits for money is not told that its vendor is out as well: it could not start anyway.
+                    let money = old.waits.iter().any(|w| matches!(w, Wait::Budget { .. }));
+                    if money && matches!(new.waits.as_slice(), [Wait::Outage { .. }]) {
+                        new.waits.clone_from(&old.waits);
+                    }
                     if told(&old.waits) == told(&new.waits) && old.waits.len() == new.waits.len() {
                         new.waits.clone_from(&old.waits);
                     }

@@ -48,7 +48,9 @@ pub struct Work {
 /// A budget row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Budget {
-    pub max: u64,
+    pub ceiling: u64,
+    /// What people added.
+    pub raised: u64,
     pub spent: u64,
     pub reserved: BTreeMap<String, u64>,
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use orch_rules::attempt::RunEnd;
+use orch_rules::budget::Budgets;
 use orch_rules::change::Guard;
 use orch_rules::check::CheckOutcome;
 use orch_rules::decide::Denied;
@@ -17,7 +18,7 @@ use orch_rules::pipeline::{Role, StageKind};
 use orch_rules::task::{Hold, Position};
 
 use super::whim::Whim;
-use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
+use super::{Absorbed, Delivered, WorkState, World, with_front_matter};
 
 /// What was seen in all worlds so far.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +61,9 @@ impl Simulation {
         world.policy.dependencies = !whim.percent(5);
         world.policy.serial = !whim.percent(5);
         if whim.percent(40) {
-            world.policy.budget = Some(("host".to_owned(), 10));
-            world.budgets.insert("host".to_owned(), Budget { max: 15 + whim.below(60) as u64, ..Budget::default() });
+            let mut some = |most: usize| whim.percent(60).then(|| 15 + whim.below(most) as u64);
+            let (task_micros, repository_day_micros, day_micros) = (some(40), some(60), some(90));
+            world.policy.budgets = Budgets { run_micros: 10, task_micros, repository_day_micros, day_micros };
         }
         for (id, credential) in [("shop", Some("main")), ("bank", Some("other")), ("farm", None)] {
             let worker = Worker { agent: "claude".to_owned(), credential: credential.map(str::to_owned) };
@@ -272,6 +274,7 @@ impl Simulation {
             (Some(EpisodeKind::ProtectedPaths), 0..60) => TaskEvent::Approved,
             (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
+            (Some(EpisodeKind::Budget), 0..50) => TaskEvent::BudgetRaised { by_micros: self.whim.below(30) as u64 },
             (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
             (_, 0..30) if held => TaskEvent::RetryRequested,
@@ -472,7 +475,7 @@ impl Simulation {
                     self.absorb(&Event::Lane { repository, event: LaneEvent::Resumed }, "ann");
                 }
             }
-            self.world.budgets.values_mut().for_each(|b| b.max = u64::MAX / 2);
+            self.world.policy.budgets = Budgets::default();
             self.people_help();
             let effects: Vec<_> = self.world.work.iter().map(|w| w.effect.clone()).collect();
             if let Some(effect) = self.whim.pick(&effects).cloned() {
@@ -498,6 +501,7 @@ impl Simulation {
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
+                (None, Some(EpisodeKind::Budget)) => TaskEvent::BudgetRaised { by_micros: 1_000 },
                 (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
                 (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
                 (None, None) if row.paused => TaskEvent::Resumed,
