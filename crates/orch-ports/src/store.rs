@@ -290,6 +290,22 @@ pub struct QueueView {
     /// What failed on this host, over or not.
     #[serde(default)]
     pub outages: Vec<Outage>,
+    /// Budgets that pay a run now or keep a task waiting, at most 50.
+    #[serde(default)]
+    pub budgets: Vec<BudgetRow>,
+}
+
+/// A budget row, in millionths of a US dollar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRow {
+    /// See [`orch_rules::budget`].
+    pub key: String,
+    /// By the settings, and what people added.
+    pub most: i64,
+    /// Booked.
+    pub spent: i64,
+    /// Set aside for runs that have not ended.
+    pub reserved: i64,
 }
 
 /// Which tasks to list.

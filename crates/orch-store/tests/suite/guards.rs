@@ -289,11 +289,15 @@ async fn a_run_is_settled_in_every_budget_that_pays_it(world: World) {
     }
     let again = || vec![set(vec![of("day", 70)], vec![])];
     assert_eq!(race(&world, "reserve", again()).await, 0);
+    assert_eq!(world.store.queue().await.unwrap().budgets, [], "nothing is set aside and nobody waits");
     let raise = |by_micros| vec![Change::RaiseBudget { budget: "day".into(), by_micros }];
     write(&*world.store, raise(49)).await.unwrap();
     assert_eq!(race(&world, "reserve", again()).await, 0);
     write(&*world.store, raise(1)).await.unwrap();
     assert_eq!(race(&world, "reserve", again()).await, 1, "what people add is kept apart from the settings");
+    let shown = world.store.queue().await.unwrap().budgets;
+    assert_eq!(shown.len(), 1);
+    assert_eq!((shown[0].key.as_str(), shown[0].most, shown[0].spent, shown[0].reserved), ("day", 120, 60, 60));
     for _ in 0..9 {
         write(&*world.store, raise(u64::MAX)).await.unwrap();
     }

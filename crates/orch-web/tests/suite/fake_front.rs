@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
 use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogChunk, NewIssue, TaskDetail};
-use orch_ports::store::{History, QueueView, StoreError, TaskFilter, WorkRow};
+use orch_ports::store::{BudgetRow, History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
 use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
 use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
@@ -210,6 +210,10 @@ impl Front for FakeFront {
                 due: Timestamp(0),
                 error: Some("gone".to_owned()),
             }],
+            budgets: vec![
+                BudgetRow { key: "budget:day:20778".to_owned(), most: 20_000_000, spent: 19_500_000, reserved: 0 },
+                BudgetRow { key: "budget:task:task-1".to_owned(), most: 5_000_000, spent: 0, reserved: 2_000_000 },
+            ],
             outages: vec![Outage {
                 reason: "usage limit".to_owned(),
                 since: Timestamp(1_000),

@@ -60,6 +60,16 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         lines.extend(repository(line, landing, screen, now));
     }
     lines.extend(report.outages.iter().flat_map(|outage| out(outage, screen, now)));
+    for (index, budget) in report.budgets.iter().enumerate() {
+        let text = format!(
+            "{}: {} of {} spent, {} set aside",
+            clean(&budget.of),
+            clean(&budget.spent),
+            clean(&budget.most),
+            clean(&budget.reserved)
+        );
+        lines.push(row(if index == 0 { "budgets" } else { "" }, &text, screen));
+    }
     lines.push(String::new());
     lines.extend(held_back(report, screen, now));
     for (name, why) in

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use orch_web::view::{
-    AgentSlots, AttemptView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
+    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
     LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent,
     SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView,
     TimelineView, UsageView, WaitView, WaitingOnTasks, WorkView,
@@ -332,6 +332,12 @@ fn report() -> QueueReport {
         }],
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
+        budgets: vec![BudgetView {
+            of: "this host today".to_owned(),
+            most: "$20.00".to_owned(),
+            spent: "$19.50".to_owned(),
+            reserved: "$0.00".to_owned(),
+        }],
         outages: vec![OutageView {
             kind: "credential".to_owned(),
             name: "anthropic".to_owned(),

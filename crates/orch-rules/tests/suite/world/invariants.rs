@@ -63,10 +63,10 @@ impl World {
                 if !attempt.is_some_and(|a| a.number == probe.attempt && a.ended.is_none()) {
                     found.push(format!("{key} waits for a run that is over: {probe:?}"));
                 }
-            } else if let Some(until) = outage.until.filter(|until| until.0 > self.now.0) {
-                if !self.alarms.contains(&(until, key.clone())) {
-                    found.push(format!("{key} is out and nobody looks when its pause is over"));
-                }
+            } else if let Some(until) = outage.until.filter(|until| until.0 > self.now.0)
+                && !self.alarms.contains(&(until, key.clone()))
+            {
+                found.push(format!("{key} is out and nobody looks when its pause is over"));
             }
         }
     }
