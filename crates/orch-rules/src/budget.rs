@@ -70,9 +70,9 @@ impl Budgets {
     pub fn of(&self, task: &Task, at: Timestamp) -> Vec<Budget> {
         let day = at.0.div_euclid(DAY_MS);
         let all = [
-            (Scope::Task, self.task_micros, format!("budget:task:{}", task.id)),
-            (Scope::RepositoryDay, self.repository_day_micros, format!("budget:repository:{}:{day}", task.repository)),
             (Scope::Day, self.day_micros, format!("budget:day:{day}")),
+            (Scope::RepositoryDay, self.repository_day_micros, format!("budget:repository:{}:{day}", task.repository)),
+            (Scope::Task, self.task_micros, format!("budget:task:{}", task.id)),
         ];
         let limited = all.into_iter().filter_map(|(scope, ceiling, key)| Some((scope, ceiling?, key)));
         limited.map(|(scope, ceiling_micros, key)| Budget { scope, key, ceiling_micros }).collect()

@@ -300,6 +300,11 @@ impl Draft {
     fn put_episode(&mut self, episode: Episode) {
         self.facts.episodes.retain(|e| e.id != episode.id);
         self.facts.episodes.push(episode.clone());
+        // The lane passes over a task that asks; about money it may ask in any stage of the lane, at any time.
+        if episode.kind == EpisodeKind::Budget && self.landing_entry().is_some() {
+            let repository = self.facts.task.repository.clone();
+            self.change(Change::WakeLane { repository });
+        }
         self.change(Change::PutEpisode { episode });
     }
 

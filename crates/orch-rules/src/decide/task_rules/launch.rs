@@ -73,8 +73,9 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     };
     let holder = holder(&attempt.task, attempt.number);
     let max = draft.facts.policy.max_runs;
-    draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder: holder.clone() });
+    // Money first, as a store checks it: whoever lacks both asks a human.
     super::budget::reserve(draft, &attempt, &holder);
+    draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder });
     super::outage::go_first(draft, &attempt);
     draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
     draft.perform(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number });

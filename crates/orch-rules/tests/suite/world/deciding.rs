@@ -281,6 +281,19 @@ impl World {
     fn matters(&self, decision: &Decision) -> bool {
         use orch_rules::change::Change;
         use orch_rules::task::Wait;
+        // Who waits for money is not woken to be told that something else is short as well: it could not start anyway,
+        // and the next decision that could start it asks about what is short then.
+        let short = matches!(decision.trace.last(), Some(&("no_budget" | "no_slot" | "outage")));
+        let money = |change: &Change| match change {
+            Change::PutTask { task } => self.tasks.get(&task.id).is_some_and(|old| {
+                let waits = old.waits.iter().any(|w| matches!(w, Wait::Budget { .. }));
+                waits && decision.trace.len() == 1
+            }),
+            _ => false,
+        };
+        if short && decision.changes.changes.iter().any(money) {
+            return false;
+        }
         decision.changes.changes.iter().any(|change| match change {
             Change::PutTask { task } => {
                 let told = |waits: &[Wait]| -> Vec<Wait> {
@@ -289,11 +302,6 @@ impl World {
                 };
                 self.tasks.get(&task.id).is_some_and(|old| {
                     let mut new = task.clone();
-                    // Who waits for money is not told that its vendor is out as well: it could not start anyway.
-                    let money = old.waits.iter().any(|w| matches!(w, Wait::Budget { .. }));
-                    if money && matches!(new.waits.as_slice(), [Wait::Outage { .. }]) {
-                        new.waits.clone_from(&old.waits);
-                    }
                     if told(&old.waits) == told(&new.waits) && old.waits.len() == new.waits.len() {
                         new.waits.clone_from(&old.waits);
                     }
