@@ -28,6 +28,8 @@ fn frozen() {
     }
     frozen! {
         crate::attempt::RunEnd, Some("end");
+        crate::attempt::ConfinementLevel, None::<&str>;
+        crate::budget::Scope, None::<&str>;
         crate::change::Guard, Some("guard");
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");
@@ -45,6 +47,7 @@ fn frozen() {
         crate::lane::Line, None::<&str>;
         crate::lane::LaneState, Some("state");
         crate::lane::Ejection, Some("cause");
+        crate::outage::Source, Some("source");
         crate::pipeline::StageKind, None::<&str>;
         crate::pipeline::Role, None::<&str>;
         crate::pipeline::Target, Some("to");
@@ -63,6 +66,7 @@ fn frozen() {
 fn no_persisted_enum_is_forgotten() {
     let sources = [
         include_str!("attempt.rs"),
+        include_str!("budget.rs"),
         include_str!("change.rs"),
         include_str!("check.rs"),
         include_str!("effect.rs"),
@@ -72,6 +76,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("gate/mod.rs"),
         include_str!("ids.rs"),
         include_str!("lane.rs"),
+        include_str!("outage.rs"),
         include_str!("pipeline/mod.rs"),
         include_str!("task.rs"),
     ];

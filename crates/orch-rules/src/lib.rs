@@ -4,6 +4,7 @@
 //! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
 
 pub mod attempt;
+pub mod budget;
 pub mod change;
 pub mod check;
 pub mod decide;
@@ -14,6 +15,7 @@ pub mod facts;
 pub mod gate;
 pub mod ids;
 pub mod lane;
+pub mod outage;
 pub mod path_pattern;
 pub mod pipeline;
 pub mod problem;

@@ -221,6 +221,20 @@ pub enum Wait {
         /// The budget row's key.
         key: String,
     },
+    /// What its next run needs is out, see [`crate::outage`].
+    Outage {
+        /// What.
+        #[serde(rename = "of")]
+        source: crate::outage::Source,
+        /// Why, in the words of the last failure.
+        reason: String,
+        /// Nothing that needs it starts before.
+        until: Option<Timestamp>,
+        /// The vendor named that moment; otherwise one run tries then.
+        named: bool,
+        /// The task whose run finds out right now whether it is over.
+        probed_by: Option<WorkItemId>,
+    },
     /// A human is asked.
     Human {
         /// What for, see [`crate::episode::EpisodeKind`].

@@ -72,7 +72,9 @@ fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt
     let report = runner.wait(&name)?;
     let words = words_of(house, runner, attempt, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
-    let report = RunReport { end: words.end.unwrap_or(report.end), ..report };
+    let refused = || refused(house, attempt, &report);
+    let end = words.end.or_else(refused).unwrap_or_else(|| report.end.clone());
+    let report = RunReport { end, ..report };
     match collect(house, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
@@ -221,6 +223,14 @@ fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
         }
         Err(error) => Err(PerformError::Passing(format!("{file}: {error}"))),
     }
+}
+
+/// The run failed, and its proxy saw the vendor refuse to serve: that is no failure of the work.
+fn refused(house: &House, attempt: &Attempt, report: &RunReport) -> Option<RunEnd> {
+    let (until, reason) = report.metered.as_ref()?.unavailable.clone()?;
+    let credential = house.agents.get(&attempt.role)?.credential()?;
+    let failed = matches!(report.end, RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled);
+    failed.then_some(RunEnd::Unavailable { credential, until, reason })
 }
 
 /// What the agent's own words say of its run.

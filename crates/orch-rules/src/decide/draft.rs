@@ -5,10 +5,11 @@ use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::check::{Check, CheckKey};
 use crate::effect::Effect;
 use crate::episode::{Answer, Answered, Episode, EpisodeKind};
-use crate::facts::{Dependencies, TaskFacts};
+use crate::facts::{Dependencies, TaskFacts, Worker};
 use crate::ids::{CheckId, CommitId, EpisodeId, Timestamp};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
-use crate::pipeline::{Stage, Target};
+use crate::outage::{Outage, Source};
+use crate::pipeline::{Role, Stage, Target};
 use crate::task::{Hold, Position, Task, Wait};
 
 use super::Denied;
@@ -22,13 +23,15 @@ pub struct Draft {
     pub facts: TaskFacts,
     pub now: Timestamp,
     pub denied: Denied,
+    /// This decision adds to the budget that keeps the task waiting.
+    pub raised: bool,
     guards: Vec<Guard>,
     changes: Vec<Change>,
 }
 
 impl Draft {
     pub fn new(facts: TaskFacts, now: Timestamp, denied: Denied) -> Self {
-        Self { before: facts.task.clone(), facts, now, denied, guards: Vec::new(), changes: Vec::new() }
+        Self { before: facts.task.clone(), facts, now, denied, raised: false, guards: Vec::new(), changes: Vec::new() }
     }
 
     /// Guards, then the task row, then everything else in the order it was wanted.
@@ -77,6 +80,34 @@ impl Draft {
                 text: text.into(),
             },
         });
+    }
+
+    /// Who acts in this role in the task's repository.
+    pub fn worker(&self, role: Role) -> Option<&Worker> {
+        self.facts.policy.workers.get(&self.facts.task.repository)?.get(&role)
+    }
+
+    /// What is known of a source.
+    pub fn outage(&self, source: &Source) -> Outage {
+        let known = self.facts.outages.iter().find(|outage| outage.source == *source);
+        known.cloned().unwrap_or_else(|| Outage::none(source.clone()))
+    }
+
+    /// Write an outage, tell those who wait for it, and have them looked at when its pause is over.
+    pub fn put_outage(&mut self, outage: Outage) {
+        let (key, version) = (outage.source.key(), outage.version);
+        let guarded = self.guards.iter().any(|g| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key));
+        if !guarded {
+            self.guard(Guard::OutageVersion { key: key.clone(), version });
+        }
+        if let Some(at) = outage.until.filter(|at| *at > self.now && outage.probe.is_none()) {
+            let effect = Effect::WakeWaiters { task: self.facts.task.id.clone(), key: key.clone(), at };
+            self.change(Change::Perform { effect, due: at });
+        }
+        self.facts.outages.retain(|known| known.source != outage.source);
+        self.facts.outages.push(outage.clone());
+        self.change(Change::PutOutage { outage });
+        self.change(Change::WakeSlotWaiters { key });
     }
 
     /// The stage the task is in, by its pinned pipeline.
@@ -269,6 +300,11 @@ impl Draft {
     fn put_episode(&mut self, episode: Episode) {
         self.facts.episodes.retain(|e| e.id != episode.id);
         self.facts.episodes.push(episode.clone());
+        // The lane passes over a task that asks; about money it may ask in any stage of the lane, at any time.
+        if episode.kind == EpisodeKind::Budget && self.landing_entry().is_some() {
+            let repository = self.facts.task.repository.clone();
+            self.change(Change::WakeLane { repository });
+        }
         self.change(Change::PutEpisode { episode });
     }
 

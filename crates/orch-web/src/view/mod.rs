@@ -4,6 +4,7 @@
 
 mod answer;
 mod lane;
+mod outage;
 mod queue;
 mod request;
 mod run;
@@ -14,9 +15,10 @@ mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use outage::{LiftRequest, OutageView};
 pub use queue::{
-    AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,
-    RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
+    Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView};

@@ -297,6 +297,7 @@ impl EpisodeView {
             EpisodeKind::Questions => "questions",
             EpisodeKind::ConfirmDeploy => "confirm_deploy",
             EpisodeKind::ProtectedPaths => "protected_paths",
+            EpisodeKind::Budget => "budget",
         };
         let answer = episode.answer.as_ref().map(|answered| {
             let (answer, reason) = match &answered.answer {

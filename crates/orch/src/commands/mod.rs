@@ -3,6 +3,7 @@
 
 pub mod approve;
 pub mod board;
+pub mod budget;
 pub mod completions;
 pub mod confirm;
 pub mod depend;

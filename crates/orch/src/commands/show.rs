@@ -6,7 +6,8 @@ use orch_web::view::{AttemptView, CheckView, TaskDetailView};
 
 use super::ids;
 use super::text::{
-    Mark, between, clean, fit, models, pad, short, since, usage, usage_short, utc, width, with_short_commits, wrap,
+    Mark, between, clean, fit, models, pad, short, since, until, usage, usage_short, utc, width, with_short_commits,
+    wrap,
 };
 use crate::client::{Caller, encoded};
 use crate::exit::Failure;
@@ -96,7 +97,8 @@ fn head(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String>
     for (index, wait) in task.waiting_on.iter().enumerate() {
         let name = if index == 0 { "waits" } else { "" };
         let style = matches!(mark, Mark::Asks | Mark::Stuck).then_some(Style::Attention);
-        lines.extend(rows(name, &clean(&wait.text), style, screen));
+        let left = wait.until.as_ref().map(|at| format!(" (in {})", until(at, now))).unwrap_or_default();
+        lines.extend(rows(name, &format!("{}{left}", clean(&wait.text)), style, screen));
     }
     if !task.rule.is_empty() {
         lines.extend(rows("rule", &clean(&task.rule), Some(Style::Faint), screen));

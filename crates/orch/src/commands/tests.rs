@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use orch_web::view::{
-    AgentSlots, AttemptView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
-    LandingLine, MergeGate, NotBuilt, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent, SerialGate,
-    SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView, TimelineView,
-    UsageView, WaitView, WaitingOnTasks, WorkView,
+    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
+    LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent,
+    SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView,
+    TimelineView, UsageView, WaitView, WaitingOnTasks, WorkView,
 };
 
 use super::{board, queue, show, text};
@@ -40,7 +40,7 @@ fn task(id: &str, title: &str, stage: &str, waits: &[(&str, &str)]) -> TaskView 
         priority: 0,
         waiting_on: waits
             .iter()
-            .map(|(kind, text)| WaitView { kind: (*kind).to_owned(), text: (*text).to_owned() })
+            .map(|(kind, text)| WaitView { kind: (*kind).to_owned(), text: (*text).to_owned(), until: None })
             .collect(),
         rule: "approval_open".to_owned(),
         attempts: 3,
@@ -332,6 +332,24 @@ fn report() -> QueueReport {
         }],
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
+        budgets: vec![BudgetView {
+            of: "this host today".to_owned(),
+            most: "$20.00".to_owned(),
+            spent: "$19.50".to_owned(),
+            reserved: "$0.00".to_owned(),
+        }],
+        outages: vec![OutageView {
+            kind: "credential".to_owned(),
+            name: "anthropic".to_owned(),
+            reason: "usage limit reached".to_owned(),
+            since: "2026-11-20T23:00:00Z".to_owned(),
+            failures: 2,
+            until: "2026-11-21T04:00:00Z".to_owned(),
+            named: true,
+            tried_by: None,
+            waiting: vec!["SHOP-005".to_owned(), "SHOP-006".to_owned()],
+            lift: "orch resume --credential anthropic".to_owned(),
+        }],
         reconcile: Reconcile {
             enabled: true,
             every_seconds: 60,

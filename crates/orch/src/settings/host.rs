@@ -20,6 +20,8 @@ pub struct Host {
     pub store: Store,
     /// `[limits]`
     pub limits: Limits,
+    /// `[budgets]`
+    pub budgets: Budgets,
     /// `[switches]`
     pub switches: Switches,
     /// `[agents.default]`: for every role without its own.
@@ -38,6 +40,7 @@ impl Host {
             service: Listen::default(),
             store: Store::default(),
             limits: Limits::default(),
+            budgets: Budgets::default(),
             switches: Switches::default(),
             default_agent: None,
             agents: BTreeMap::new(),
@@ -116,6 +119,25 @@ impl Default for Limits {
             run_stall_minutes: 15,
             free_disk_floor_mb: 512,
         }
+    }
+}
+
+/// `[budgets]`: what runs may cost, in whole US dollars; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budgets {
+    /// Set aside for each run while any budget is set.
+    pub run_usd: u32,
+    /// All runs of one task.
+    pub task_usd: u32,
+    /// All runs of one repository on one day.
+    pub repository_day_usd: u32,
+    /// All runs on one day.
+    pub day_usd: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { run_usd: 2, task_usd: 0, repository_day_usd: 0, day_usd: 0 }
     }
 }
 

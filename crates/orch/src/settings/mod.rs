@@ -25,7 +25,7 @@ pub mod secret;
 pub mod tests;
 mod variables;
 
-pub use host::{AgentProgram, Host, RepositoryEntry};
+pub use host::{AgentProgram, Budgets, Host, RepositoryEntry};
 pub use paths::Paths;
 
 use crate::exit::{Exit, Failure, Point};

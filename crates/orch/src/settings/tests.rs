@@ -84,6 +84,11 @@ fn everything_can_be_set() {
         run_deadline_minutes = 5
         run_stall_minutes = 4
         free_disk_floor_mb = 0
+        [budgets]
+        run_usd = 3
+        task_usd = 20
+        repository_day_usd = 50
+        day_usd = 100
         [switches]
         dependencies = false
         serial = false
@@ -112,6 +117,8 @@ fn everything_can_be_set() {
         (host.limits.run_deadline_minutes, host.limits.run_stall_minutes, host.limits.free_disk_floor_mb),
         (5, 4, 0)
     );
+    let budgets = &host.budgets;
+    assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
     assert!(!host.switches.dependencies && !host.switches.serial && !host.switches.stop);
     let (shop, tool) = (host.repository("shop").unwrap(), host.repository("tool").unwrap());
     let command = |repository, role| host.agent(repository, role).unwrap().command;

@@ -105,6 +105,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
             lane: Vec::new(),
             ahead: Vec::new(),
             entry_ahead: Vec::new(),
+            outages: Vec::new(),
             policy: Policy::default(),
         },
     }

@@ -144,6 +144,7 @@ fn changed(before: &World, after: &World) -> Vec<&'static str> {
         ("work", before.work == after.work),
         ("slots", before.slots == after.slots),
         ("budgets", before.budgets == after.budgets),
+        ("outages", before.outages == after.outages),
         ("keys", before.keys == after.keys),
         ("usage", before.usage == after.usage),
     ];

@@ -18,6 +18,7 @@ impl World {
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
+            Effect::WakeWaiters { key, .. } => format!("wake_waiters {key}"),
             Effect::CleanUp { archive, .. } => format!("clean_up {name}{}", if *archive { " archive" } else { "" }),
         }
     }
@@ -54,6 +55,10 @@ pub fn show_wait(wait: &Wait) -> String {
         Wait::Check { commit } => format!("check {commit}"),
         Wait::Slot { .. } => "slot".to_owned(),
         Wait::Budget { .. } => "budget".to_owned(),
+        Wait::Outage { source, probed_by, .. } => match probed_by {
+            Some(task) => format!("outage {} tried by {task}", source.key()),
+            None => format!("outage {}", source.key()),
+        },
         Wait::Human { asked } => format!("human {asked:?}"),
         Wait::Lane { place, behind, doing } => match behind {
             Some(behind) => format!("lane {place} behind {behind} ({doing})"),
