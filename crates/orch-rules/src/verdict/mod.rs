@@ -2,16 +2,19 @@
 //!
 //! [`read_document`] turns a document's bytes into a [`DocumentFact`]; [`review`], [`tests`], [`staging`] and
 //! [`deploy`] turn its fields into a [`Verdict`]. Which spellings count is in [`tokens`]; [`must_fix`] finds what a
-//! rollback hands on.
+//! rollback hands on, [`findings`] what a review lists item by item.
 
 use std::collections::BTreeMap;
 
 use crate::attempt::DocumentFact;
 
+pub mod findings;
 mod front_matter;
 pub mod must_fix;
 pub mod tokens;
 
+#[cfg(test)]
+mod findings_tests;
 #[cfg(test)]
 mod verdict_tests;
 
@@ -35,18 +38,13 @@ impl Verdict {
     }
 }
 
-/// Reads one document: front matter, questions and must-fix part. Never fails: what cannot be read is in
+/// Reads one document: front matter, questions, must-fix part and findings. Never fails: what cannot be read is in
 /// [`DocumentFact::fields`] as a reason. A byte order mark and CRLF line ends are tolerated.
 ///
 /// `path` is relative to the work item's documents folder; it is kept, not looked at.
 pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return DocumentFact {
-            path: path.to_owned(),
-            fields: Err("the document is not UTF-8 text".to_owned()),
-            questions: Vec::new(),
-            must_fix: String::new(),
-        };
+        return DocumentFact::unreadable(path, "the document is not UTF-8 text");
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let parts = front_matter::split(&text);
@@ -54,7 +52,13 @@ pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
         Ok(front) => (Ok(front.fields), front.questions),
         Err(reason) => (Err(reason), Vec::new()),
     };
-    DocumentFact { path: path.to_owned(), fields, questions, must_fix: must_fix::extract(parts.body) }
+    DocumentFact {
+        path: path.to_owned(),
+        fields,
+        questions,
+        must_fix: must_fix::extract(parts.body),
+        findings: findings::extract(parts.body),
+    }
 }
 
 /// Fields of a test report that count, of equal rank.
