@@ -28,10 +28,12 @@ fn frozen() {
     }
     frozen! {
         crate::attempt::RunEnd, Some("end");
+        crate::attempt::ConfinementLevel, None::<&str>;
         crate::change::Guard, Some("guard");
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");
         crate::check::CheckOutcome, Some("outcome");
+        crate::convergence::FindingState, None::<&str>;
         crate::effect::Effect, Some("effect");
         crate::episode::EpisodeKind, None::<&str>;
         crate::episode::Answer, Some("answer");
@@ -65,6 +67,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("attempt.rs"),
         include_str!("change.rs"),
         include_str!("check.rs"),
+        include_str!("convergence.rs"),
         include_str!("effect.rs"),
         include_str!("episode.rs"),
         include_str!("event.rs"),

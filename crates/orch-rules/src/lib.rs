@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod change;
 pub mod check;
+pub mod convergence;
 pub mod decide;
 pub mod effect;
 pub mod episode;

@@ -1,9 +1,19 @@
-//! `verdict` of the review approves. Bound to the patch id: a review of another patch is void.
+//! `verdict` of the review approves, and no blocking finding is open in it. Bound to the patch id: a review of another
+//! patch is void.
+//!
+//! Anything but APPROVED is red (B3), whether or not it names a finding that blocks; APPROVED beside an open P0 or P1
+//! is red too (X14): doubt is never green.
 
 use super::Conclusion;
-use super::delivery::{delivery, judge};
+use super::delivery::{Delivery, delivery, judge, red};
+use crate::attempt::DocumentFact;
 use crate::facts::TaskFacts;
+use crate::pipeline::StageKind;
 use crate::verdict;
+use crate::verdict::findings::Finding;
+
+/// Most findings that a reason lists.
+const LISTED: usize = 5;
 
 pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     approve(facts).unwrap_or_else(|conclusion| conclusion)
@@ -11,7 +21,15 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
 
 fn approve(facts: &TaskFacts) -> Result<Conclusion, Conclusion> {
     let delivery = delivery(facts)?;
-    let reason = judge(facts, delivery.document(facts)?, verdict::review)?;
+    let document = delivery.document(facts)?;
+    let reason = judge(facts, document, verdict::review).map_err(|conclusion| without_blocking(document, conclusion))?;
+    let open: Vec<String> = blocking(document).map(Finding::sentence).collect();
+    if !open.is_empty() {
+        let more = open.len().saturating_sub(LISTED);
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        let listed = open.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
+        return Err(red(facts, document, format!("{reason}, but blocking findings are open: {listed}{more}")));
+    }
     match &facts.task.keys {
         Some(keys) if keys.patch != delivery.evidence.patch => Ok(Conclusion::unknown(format!(
             "the review is void: it judged another change than the one on the branch now (patch {}, now {})",
@@ -19,4 +37,42 @@ fn approve(facts: &TaskFacts) -> Result<Conclusion, Conclusion> {
         ))),
         _ => Ok(Conclusion::pass(reason)),
     }
+}
+
+fn blocking(document: &DocumentFact) -> impl Iterator<Item = &Finding> {
+    document.findings.iter().flatten().filter(|finding| finding.blocks())
+}
+
+/// A review that asks for changes and grades none of its findings P0 or P1 contradicts itself: the reason says so, and
+/// all of its findings are handed on, so that nobody works blindly.
+fn without_blocking(document: &DocumentFact, mut conclusion: Conclusion) -> Conclusion {
+    let listed: Vec<String> =
+        document.findings.iter().flatten().map(|finding| format!("- {}", finding.sentence())).collect();
+    if listed.is_empty() || blocking(document).next().is_some() {
+        return conclusion;
+    }
+    conclusion.reason.push_str("; none of its findings is P0 or P1");
+    conclusion.must_fix = format!("{}\n\nWhat it lists:\n\n{}", conclusion.must_fix, listed.join("\n"));
+    conclusion
+}
+
+/// The review that the attempt of this visit delivered, if the stage has a judge.
+fn review(facts: &TaskFacts) -> Option<(Delivery<'_>, &DocumentFact)> {
+    let delivery = delivery(facts).ok().filter(|delivery| delivery.stage.kind == StageKind::Judge)?;
+    let document = delivery.document(facts).ok()?;
+    Some((delivery, document))
+}
+
+/// What the review of the patch on the branch says: whether it approves, and its findings, if it has a section of them.
+/// `None` if there is no review, if it cannot be read, or if it is void.
+pub(crate) fn review_told(facts: &TaskFacts) -> Option<(bool, Option<&[Finding]>)> {
+    let (delivery, document) = review(facts)?;
+    let fields = document.fields.as_ref().ok()?;
+    let keys = facts.task.keys.as_ref()?;
+    (keys.patch == delivery.evidence.patch).then(|| (verdict::review(fields).passes, document.findings.as_deref()))
+}
+
+/// Findings that the review lists, if it lists any.
+pub(crate) fn listed_findings(facts: &TaskFacts) -> Option<&[Finding]> {
+    review(facts)?.1.findings.as_deref().filter(|listed| !listed.is_empty())
 }

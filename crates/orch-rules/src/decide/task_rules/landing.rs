@@ -43,6 +43,10 @@ pub fn joins(draft: &mut Draft) -> Option<Step> {
 pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
     let LaneState::Ejected { cause } = draft.landing_entry()?.state.clone() else { return None };
+    let red = match &cause {
+        Ejection::Red { excerpt, .. } => Some(excerpt.clone()),
+        Ejection::Conflict { .. } | Ejection::Unknown { .. } => None,
+    };
     let (reason, must_fix) = match cause {
         Ejection::Conflict { paths, onto } => {
             let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
@@ -67,6 +71,10 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     };
     match stage.on_red {
         OnRed::Back(to) => {
+            // Another main conflicts anew: only the same red is a repetition.
+            if let Some(excerpt) = red {
+                draft.facts.task.convergence.failed(&stage.id, &excerpt, false);
+            }
             draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", &reason, &must_fix);
         }
         OnRed::Stay => {
