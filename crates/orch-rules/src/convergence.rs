@@ -231,7 +231,8 @@ mod tests {
     }
 
     fn told(ledger: &Convergence) -> Vec<String> {
-        let one = |t: &Tracked| format!("{} {} {}-{} x{}", t.finding.sentence(), t.state.name(), t.first, t.last, t.rounds);
+        let one =
+            |t: &Tracked| format!("{} {} {}-{} x{}", t.finding.sentence(), t.state.name(), t.first, t.last, t.rounds);
         ledger.findings.iter().map(one).collect()
     }
 
@@ -241,12 +242,15 @@ mod tests {
         review(&mut ledger, 4, "- P1-1 overflows\n- P0 leaks\n- P3-1 typo");
         assert_eq!(told(&ledger), ["P1-1 overflows new 4-4 x1", "P0 leaks new 4-4 x1", "P3-1 typo new 4-4 x1"]);
         review(&mut ledger, 6, "- P1-1 still overflows\n- P2 slow");
-        assert_eq!(told(&ledger), [
-            "P1-1 still overflows still open 4-6 x2",
-            "P0 leaks resolved 4-6 x1",
-            "P3-1 typo resolved 4-6 x1",
-            "P2 slow new 6-6 x1"
-        ]);
+        assert_eq!(
+            told(&ledger),
+            [
+                "P1-1 still overflows still open 4-6 x2",
+                "P0 leaks resolved 4-6 x1",
+                "P3-1 typo resolved 4-6 x1",
+                "P2 slow new 6-6 x1"
+            ]
+        );
         assert_eq!(ledger.open_blocking().count(), 1);
         review(&mut ledger, 8, "- P1-1 (resolved) overflows\n- P0 leaks");
         assert_eq!(told(&ledger)[..2], ["P1-1 overflows resolved 4-8 x2", "P0 leaks reopened 4-8 x2"]);

@@ -14,6 +14,7 @@ pub mod event;
 pub mod facts;
 pub mod gate;
 pub mod ids;
+pub mod judgement;
 pub mod lane;
 pub mod path_pattern;
 pub mod pipeline;

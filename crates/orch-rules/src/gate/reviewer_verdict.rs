@@ -5,15 +5,12 @@
 //! is red too (X14): doubt is never green.
 
 use super::Conclusion;
-use super::delivery::{Delivery, delivery, judge, red};
+use super::delivery::{Delivery, delivery, readable, red};
 use crate::attempt::DocumentFact;
 use crate::facts::TaskFacts;
 use crate::pipeline::StageKind;
-use crate::verdict;
 use crate::verdict::findings::Finding;
-
-/// Most findings that a reason lists.
-const LISTED: usize = 5;
+use crate::verdict::{self, Verdict, must_fix};
 
 pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     approve(facts).unwrap_or_else(|conclusion| conclusion)
@@ -22,13 +19,11 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
 fn approve(facts: &TaskFacts) -> Result<Conclusion, Conclusion> {
     let delivery = delivery(facts)?;
     let document = delivery.document(facts)?;
-    let reason = judge(facts, document, verdict::review).map_err(|conclusion| without_blocking(document, conclusion))?;
-    let open: Vec<String> = blocking(document).map(Finding::sentence).collect();
-    if !open.is_empty() {
-        let more = open.len().saturating_sub(LISTED);
-        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-        let listed = open.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
-        return Err(red(facts, document, format!("{reason}, but blocking findings are open: {listed}{more}")));
+    readable(facts, document)?;
+    let Verdict { passes, reason } = verdict::whole_review(document);
+    let reason = format!("{}: {reason}", document.path);
+    if !passes {
+        return Err(with_all_findings(document, red(facts, document, reason)));
     }
     match &facts.task.keys {
         Some(keys) if keys.patch != delivery.evidence.patch => Ok(Conclusion::unknown(format!(
@@ -39,20 +34,14 @@ fn approve(facts: &TaskFacts) -> Result<Conclusion, Conclusion> {
     }
 }
 
-fn blocking(document: &DocumentFact) -> impl Iterator<Item = &Finding> {
-    document.findings.iter().flatten().filter(|finding| finding.blocks())
-}
-
-/// A review that asks for changes and grades none of its findings P0 or P1 contradicts itself: the reason says so, and
-/// all of its findings are handed on, so that nobody works blindly.
-fn without_blocking(document: &DocumentFact, mut conclusion: Conclusion) -> Conclusion {
-    let listed: Vec<String> =
-        document.findings.iter().flatten().map(|finding| format!("- {}", finding.sentence())).collect();
-    if listed.is_empty() || blocking(document).next().is_some() {
-        return conclusion;
+/// A review that asks for changes and grades none of its findings P0 or P1 has no must-fix part: then all of its
+/// findings are handed on, so that nobody works blindly.
+fn with_all_findings(document: &DocumentFact, mut conclusion: Conclusion) -> Conclusion {
+    let findings = document.findings.as_deref().unwrap_or_default();
+    if !findings.is_empty() && document.must_fix.is_empty() {
+        let listed: Vec<String> = findings.iter().map(|finding| format!("- {}", finding.sentence())).collect();
+        conclusion.must_fix = must_fix::cut(&format!("{}\n\nIt lists:\n\n{}", conclusion.must_fix, listed.join("\n")));
     }
-    conclusion.reason.push_str("; none of its findings is P0 or P1");
-    conclusion.must_fix = format!("{}\n\nWhat it lists:\n\n{}", conclusion.must_fix, listed.join("\n"));
     conclusion
 }
 

@@ -21,7 +21,10 @@ fn told(items: &str) -> String {
 fn items_are_read_as_people_write_them() {
     for (items, wanted) in [
         ("- P1-3 `src/cart.rs:12`: the sum overflows", "P1-3 P1 src/cart.rs | src/cart.rs:12: the sum overflows"),
-        ("- **P0** `a_b.rs`: loses data\n  and more\n- P2: a typo", "- P0 a_b.rs | a_b.rs: loses data\n- P2 - | a typo"),
+        (
+            "- **P0** `a_b.rs`: loses data\n  and more\n- P2: a typo",
+            "- P0 a_b.rs | a_b.rs: loses data\n- P2 - | a typo",
+        ),
         ("1. [P1] no test", "- P1 - | no test"),
         ("- f-12 (P1) no test", "F-12 P1 - | no test"),
         ("- F-12: no test", "F-12 P? - | no test"),
@@ -34,8 +37,10 @@ fn items_are_read_as_people_write_them() {
         ("### P1\n\nThe sum overflows.\nTruly.", "- P1 - | The sum overflows."),
         ("### P1-2: the sum overflows\n- where: src/cart.rs\n- fix: use u64", "P1-2 P1 - | the sum overflows"),
         ("### P0 the sum overflows", "- P0 - | the sum overflows"),
-        ("| id | level | what | where |\n|---|---|---|---|\n| P1-1 | P1 | it is broken | src/a1.rs:3 |",
-            "P1-1 P1 src/a1.rs | it is broken"),
+        (
+            "| id | level | what | where |\n|---|---|---|---|\n| P1-1 | P1 | it is broken | src/a1.rs:3 |",
+            "P1-1 P1 src/a1.rs | it is broken",
+        ),
         ("- P1 UTF-8 is read as Latin-1", "- P1 - | UTF-8 is read as Latin-1"),
         ("- P1-the sum overflows", "- P1 - | the sum overflows"),
         ("- P10 no such grade\n- the P1 of round one is gone", ""),
@@ -90,9 +95,10 @@ fn a_finding_is_closed_by_its_mark_and_never_by_a_word_of_its_title() {
 #[test]
 fn only_p0_and_p1_block() {
     let blocking = |item: &str| read(item).iter().map(Finding::blocks).collect::<Vec<_>>();
-    assert_eq!(blocking("- P0 a thing\n- P1 b thing\n- P2 c thing\n- P3 d thing\n- F-1 e thing"), [
-        true, true, false, false, false
-    ]);
+    assert_eq!(
+        blocking("- P0 a thing\n- P1 b thing\n- P2 c thing\n- P3 d thing\n- F-1 e thing"),
+        [true, true, false, false, false]
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::attempt::DocumentFact;
+use findings::Finding;
 
 pub mod findings;
 mod front_matter;
@@ -74,6 +75,36 @@ pub fn review(fields: &BTreeMap<String, String>) -> Verdict {
         Verdict::green(format!("`verdict` says {shown}"))
     } else {
         Verdict::red(format!("`verdict` says {shown}; only APPROVED is green"))
+    }
+}
+
+/// Most findings that a reason lists.
+const LISTED: usize = 5;
+
+/// A review as a whole: its field `verdict`, and its findings. APPROVED beside an open P0 or P1 is red (X14), and so is
+/// anything that is not APPROVED (B3), even if none of its findings blocks.
+pub fn whole_review(document: &DocumentFact) -> Verdict {
+    let Verdict { passes, reason } = read_by(document, review);
+    let findings = document.findings.as_deref().unwrap_or_default();
+    let open: Vec<String> = findings.iter().filter(|finding| finding.blocks()).map(Finding::sentence).collect();
+    match (passes, open.is_empty()) {
+        (true, true) => Verdict::green(reason),
+        (true, false) => {
+            let more = open.len().saturating_sub(LISTED);
+            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            let listed = open.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
+            Verdict::red(format!("{reason}, but blocking findings are open: {listed}{more}"))
+        }
+        (false, true) if !findings.is_empty() => Verdict::red(format!("{reason}; none of its findings is P0 or P1")),
+        (false, _) => Verdict::red(reason),
+    }
+}
+
+/// What one of the rules here says of a document; red if its front matter cannot be read.
+pub fn read_by(document: &DocumentFact, rule: fn(&BTreeMap<String, String>) -> Verdict) -> Verdict {
+    match &document.fields {
+        Ok(fields) => rule(fields),
+        Err(reason) => Verdict::red(reason.clone()),
     }
 }
 
