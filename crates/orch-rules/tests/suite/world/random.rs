@@ -15,6 +15,7 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::StageKind;
 use orch_rules::task::{Hold, Position};
 
+use super::outside::lane_failed;
 use super::whim::Whim;
 use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
 
@@ -28,6 +29,7 @@ pub struct Seen {
     pub kinds: BTreeMap<&'static str, u64>,
     pub guards: BTreeMap<&'static str, u64>,
     pub ends: BTreeMap<&'static str, u64>,
+    pub findings: BTreeMap<&'static str, u64>,
 }
 
 /// One world with its whims.
@@ -126,6 +128,7 @@ impl Simulation {
             _ => self.person(),
         }
         self.world.perform_silent();
+        self.count_findings();
     }
 
     /// Deliver an event; now and then somebody else writes between its decision and its change set, or it comes twice.
@@ -321,6 +324,8 @@ impl Simulation {
                 let mut delivered = self.world.good_work(&attempt);
                 let end = if attempt.stop_requested {
                     RunEnd::Stopped
+                } else if self.steps < STEPS && kind == StageKind::Judge && self.whim.percent(50) {
+                    self.red_review(&mut delivered)
                 } else if careless {
                     self.bad_end(kind, &mut delivered)
                 } else {
@@ -400,6 +405,7 @@ impl Simulation {
                 delivered.changed.push("src/other.rs".to_owned());
                 RunEnd::Completed
             }
+            _ if kind == StageKind::Judge => self.red_review(delivered),
             _ => {
                 for document in &mut delivered.documents {
                     let bad = [("verdict", "REJECTED"), ("staging_status", "FAILED"), ("deploy_status", "FAILED")];
@@ -476,16 +482,12 @@ impl Simulation {
     }
 
     fn count_ends(&mut self) {
+        self.count_judgements();
         for task in self.world.tasks.values() {
             let end = if task.position == Position::Done { "done" } else { "cancelled" };
             *self.seen.ends.entry(end).or_default() += 1;
         }
     }
-}
-
-fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
-    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
-    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
 }
 
 /// Names of everything that a long enough run has to see.
