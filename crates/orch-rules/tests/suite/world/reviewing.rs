@@ -41,7 +41,12 @@ impl Simulation {
     /// A review that asks for changes, or says APPROVED beside what it found; now and then of no use at all.
     pub fn red_review(&mut self, delivered: &mut Delivered) -> RunEnd {
         let verdict = if self.whim.percent(30) { "APPROVED" } else { "REQUEST_CHANGES" };
-        let found: Vec<&str> = FINDINGS.into_iter().filter(|_| self.whim.percent(35)).collect();
+        // Half of the time always the same one, so that now and then nothing gets on.
+        let same = self.whim.percent(50);
+        let found: Vec<&str> = FINDINGS
+            .into_iter()
+            .filter(|item| if same { *item == FINDINGS[2] } else { self.whim.percent(35) })
+            .collect();
         let body = if self.whim.percent(10) { "I do not like it".to_owned() } else { found.join("\n") };
         for document in &mut delivered.documents {
             let body = format!("## Findings\n\n{body}");
