@@ -98,7 +98,8 @@ pub fn red_stays(draft: &mut Draft) -> Option<Step> {
     if draft.stage()?.on_red != OnRed::Stay {
         return None;
     }
-    draft.facts.task.rework = Some(result.reason.clone());
+    let text = [result.reason.as_str(), result.must_fix.trim()].join("\n\n");
+    draft.facts.task.rework = Some(text.trim_end().to_owned());
     draft.hold(Hold::Stuck { reason: format!("{}: {}", result.gate.name(), result.reason) }, "gate_red_stays");
     Some(Step::Again)
 }
