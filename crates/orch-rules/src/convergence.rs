@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AttemptNumber, StageId};
 use crate::verdict::findings::Finding;
+use crate::verdict::must_fix::cut;
 
 /// So many reworks in a row without progress are enough.
 pub const IDLE: u32 = 2;
@@ -179,6 +180,17 @@ impl Convergence {
         (!parts.is_empty()).then(|| format!("findings: {}; {blocking} open that block", parts.join(", ")))
     }
 
+    /// What a reviewer is told of the rounds before, one line per finding: a name that is kept is an identity. `None`
+    /// before the first finding.
+    pub fn earlier(&self) -> Option<String> {
+        let line = |tracked: &Tracked| {
+            let state = if tracked.is_open() { "open" } else { "resolved" };
+            format!("- {} [{state}]", tracked.finding.sentence())
+        };
+        let lines: Vec<String> = self.findings.iter().map(line).collect();
+        (!lines.is_empty()).then(|| cut(&lines.join("\n")))
+    }
+
     /// Findings that keep the change from passing.
     pub fn open_blocking(&self) -> impl Iterator<Item = &Tracked> {
         self.findings.iter().filter(|tracked| tracked.blocks())
@@ -252,6 +264,8 @@ mod tests {
             ]
         );
         assert_eq!(ledger.open_blocking().count(), 1);
+        let earlier = ledger.earlier().unwrap();
+        assert!(earlier.starts_with("- P1-1 still overflows [open]\n- P0 leaks [resolved]\n"), "{earlier}");
         review(&mut ledger, 8, "- P1-1 (resolved) overflows\n- P0 leaks");
         assert_eq!(told(&ledger)[..2], ["P1-1 overflows resolved 4-8 x2", "P0 leaks reopened 4-8 x2"]);
         ledger.review(10, true, None);

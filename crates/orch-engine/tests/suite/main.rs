@@ -8,6 +8,7 @@ mod killed;
 mod line;
 mod many;
 mod protected;
+mod reviews;
 mod store;
 mod sweep;
 mod world;
