@@ -5,7 +5,7 @@
 //! is red too (X14): doubt is never green.
 
 use super::Conclusion;
-use super::delivery::{Delivery, delivery, readable, red};
+use super::delivery::{delivery, readable, red};
 use crate::attempt::DocumentFact;
 use crate::facts::TaskFacts;
 use crate::pipeline::StageKind;
@@ -46,22 +46,20 @@ fn with_all_findings(document: &DocumentFact, mut conclusion: Conclusion) -> Con
 }
 
 /// The review that the attempt of this visit delivered, if the stage has a judge.
-fn review(facts: &TaskFacts) -> Option<(Delivery<'_>, &DocumentFact)> {
+fn review(facts: &TaskFacts) -> Option<&DocumentFact> {
     let delivery = delivery(facts).ok().filter(|delivery| delivery.stage.kind == StageKind::Judge)?;
-    let document = delivery.document(facts).ok()?;
-    Some((delivery, document))
+    delivery.document(facts).ok()
 }
 
-/// What the review of the patch on the branch says: whether it approves, and its findings, if it has a section of them.
-/// `None` if there is no review, if it cannot be read, or if it is void.
+/// Whether the review approves, and its findings, if it has a section of them. `None` if there is no review, or if it
+/// cannot be read. Whether it judged the patch on the branch is for the caller to know.
 pub(crate) fn review_told(facts: &TaskFacts) -> Option<(bool, Option<&[Finding]>)> {
-    let (delivery, document) = review(facts)?;
+    let document = review(facts)?;
     let fields = document.fields.as_ref().ok()?;
-    let keys = facts.task.keys.as_ref()?;
-    (keys.patch == delivery.evidence.patch).then(|| (verdict::review(fields).passes, document.findings.as_deref()))
+    Some((verdict::review(fields).passes, document.findings.as_deref()))
 }
 
 /// Findings that the review lists, if it lists any.
 pub(crate) fn listed_findings(facts: &TaskFacts) -> Option<&[Finding]> {
-    review(facts)?.1.findings.as_deref().filter(|listed| !listed.is_empty())
+    review(facts)?.findings.as_deref().filter(|listed| !listed.is_empty())
 }
