@@ -34,6 +34,7 @@ fn frozen() {
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");
         crate::check::CheckOutcome, Some("outcome");
+        crate::convergence::FindingState, None::<&str>;
         crate::effect::Effect, Some("effect");
         crate::episode::EpisodeKind, None::<&str>;
         crate::episode::Answer, Some("answer");
@@ -69,6 +70,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("budget.rs"),
         include_str!("change.rs"),
         include_str!("check.rs"),
+        include_str!("convergence.rs"),
         include_str!("effect.rs"),
         include_str!("episode.rs"),
         include_str!("event.rs"),

@@ -9,6 +9,7 @@ mod line;
 mod many;
 mod outage;
 mod protected;
+mod reviews;
 mod store;
 mod sweep;
 mod world;

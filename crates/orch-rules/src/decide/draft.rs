@@ -152,6 +152,7 @@ impl Draft {
 
     /// Leave a green stage.
     pub fn advance(&mut self, stage: &Stage, rule: &str) {
+        self.facts.task.convergence.passed(&stage.id);
         match &stage.next {
             Target::Stage(next) => {
                 self.audit(ORCH, rule, format!("{} is green → {next}", stage.id));
@@ -220,9 +221,13 @@ impl Draft {
         let text = if must_fix.trim().is_empty() { reason.to_owned() } else { format!("{reason}\n\n{must_fix}") };
         task.rework = Some(text);
         let from = task.position.name().to_owned();
-        let escalates = task.retries >= cap;
+        let stage = task.position.stage().cloned();
+        // More of the same is not tried to the cap (X14).
+        let stalled = stage.and_then(|stage| task.convergence.stalled(&stage)).filter(|_| task.retries < cap);
+        let escalates = task.retries >= cap || stalled.is_some();
         if escalates {
-            task.hold = Some(Hold::Escalated { reason: format!("{reason} (after {} retries)", task.retries) });
+            let after = stalled.clone().unwrap_or_else(|| format!("after {} retries", task.retries));
+            task.hold = Some(Hold::Escalated { reason: format!("{reason} ({after})") });
         } else {
             task.retries += 1;
         }
@@ -231,7 +236,8 @@ impl Draft {
         self.leave(Line::Landing);
         self.enter(to);
         if escalates {
-            self.audit(ORCH, "escalated", format!("the cap of {cap} retries is reached: a person has to look"));
+            let why = stalled.unwrap_or_else(|| format!("the cap of {cap} retries is reached"));
+            self.audit(ORCH, "escalated", format!("{why}: a person has to look"));
         }
     }
 

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
 mod answer;
+mod judgement;
 mod lane;
 mod outage;
 mod queue;
@@ -14,6 +15,7 @@ mod usage;
 mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
+pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
 pub use outage::{LiftRequest, OutageView};
 pub use queue::{
@@ -21,7 +23,7 @@ pub use queue::{
     Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
-pub use run::{AttemptView, CheckView};
+pub use run::{AttemptView, CheckView, WeakenedView};
 pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
     TimelineView, WorkView,

@@ -9,6 +9,7 @@ pub mod confirm;
 pub mod depend;
 pub mod freeze;
 mod ids;
+mod judged;
 pub mod logs;
 pub mod new;
 pub mod pause;
@@ -24,5 +25,7 @@ pub mod stop;
 pub mod text;
 pub mod unfreeze;
 
+#[cfg(test)]
+mod judged_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use orch_web::view::{AttemptView, CheckView, TaskDetailView};
 
 use super::ids;
+use super::judged;
 use super::text::{
     Mark, between, clean, fit, models, pad, short, since, until, usage, usage_short, utc, width, with_short_commits,
     wrap,
@@ -49,6 +50,8 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         ("Asked of you", questions(detail, screen)),
         ("Attempts", attempts(detail, screen, now)),
         ("Weakened tests", weakened(detail, screen)),
+        ("Findings", judged::findings(detail, screen)),
+        ("Verdicts", judged::verdicts(detail, screen)),
         ("Checks", checks(detail, screen, now)),
         ("Queued or failed work", work(detail, screen)),
         ("Timeline (UTC)", timeline(detail, screen)),

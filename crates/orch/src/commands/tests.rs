@@ -11,7 +11,7 @@ use orch_web::view::{
 use super::{board, queue, show, text};
 use crate::screen::Screen;
 
-fn plain(columns: &str) -> Screen {
+pub(super) fn plain(columns: &str) -> Screen {
     Screen::of_process(false, &|name| match name {
         "NO_COLOR" => Some("1".to_owned()),
         "COLUMNS" => Some(columns.to_owned()),
@@ -19,11 +19,11 @@ fn plain(columns: &str) -> Screen {
     })
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-11-20T23:30:00Z".parse().unwrap()
 }
 
-fn drawn(lines: &[String], columns: usize) -> String {
+pub(super) fn drawn(lines: &[String], columns: usize) -> String {
     for line in lines.iter().flat_map(|line| line.lines()) {
         assert!(text::width(line) <= columns, "{} columns: {line}", text::width(line));
     }
@@ -197,7 +197,7 @@ fn check(of: &str, outcome: &str, excerpt: &str) -> CheckView {
     }
 }
 
-fn detail() -> TaskDetailView {
+pub(super) fn detail() -> TaskDetailView {
     let stage = |id: &str| StageView {
         id: id.to_owned(),
         kind: "build".to_owned(),
@@ -256,6 +256,8 @@ fn detail() -> TaskDetailView {
                 "running 2 tests\n\ttest totals::mixed ... \u{1b}[31mFAILED\u{1b}[0m\nassertion `left == right` failed: a very long line that goes on and on beyond the edge\n",
             ),
         ],
+        verdicts: Vec::new(),
+        findings: Vec::new(),
         dependencies: vec![
             DependencyView { id: "SHOP-001".to_owned(), ended: true },
             DependencyView { id: "SHOP-002".to_owned(), ended: false },

@@ -55,6 +55,7 @@ pub fn run_ended(
         && moves_head(draft, end)
     {
         move_head(draft, evidence);
+        take_in_review(draft);
     }
     "recorded".to_owned()
 }
@@ -101,6 +102,18 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
     }
     if moved && Some(&head) != draft.facts.task.base.as_ref() {
         draft.perform(Effect::PublishBranch { task: id, branch, was, head });
+    }
+}
+
+/// The findings of a judge that kept to its write scope, and whose patch is the one on the branch, are remembered.
+fn take_in_review(draft: &mut Draft) {
+    let Some(attempt) = draft.facts.attempt.as_ref().map(|attempt| attempt.number) else { return };
+    let Some((approved, findings)) = gate::review_told(&draft.facts) else { return };
+    let findings = findings.map(<[_]>::to_vec);
+    let convergence = &mut draft.facts.task.convergence;
+    convergence.review(attempt, approved, findings.as_deref());
+    if let Some(text) = convergence.told(attempt) {
+        draft.audit(ORCH, "findings", text);
     }
 }
 

@@ -8,6 +8,7 @@ mod deciding;
 mod invariants;
 mod outside;
 pub mod random;
+pub mod reviewing;
 pub mod showing;
 pub mod whim;
 

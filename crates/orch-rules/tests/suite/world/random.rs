@@ -18,6 +18,7 @@ use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::{Role, StageKind};
 
+use super::outside::lane_failed;
 use super::whim::Whim;
 use super::{Absorbed, Delivered, WorkState, World, with_front_matter};
 
@@ -31,6 +32,7 @@ pub struct Seen {
     pub kinds: BTreeMap<&'static str, u64>,
     pub guards: BTreeMap<&'static str, u64>,
     pub ends: BTreeMap<&'static str, u64>,
+    pub findings: BTreeMap<&'static str, u64>,
 }
 
 /// One world with its whims.
@@ -152,6 +154,7 @@ impl Simulation {
             _ => self.person(),
         }
         self.world.perform_silent();
+        self.count_findings();
     }
 
     /// Deliver an event; now and then somebody else writes between its decision and its change set, or it comes twice.
@@ -351,6 +354,8 @@ impl Simulation {
                 } else if self.broken > 0 {
                     self.broken -= 1;
                     RunEnd::SpawnFailed { reason: "no such program".to_owned() }
+                } else if self.steps < STEPS && kind == StageKind::Judge && self.whim.percent(50) {
+                    self.red_review(&mut delivered)
                 } else if careless {
                     self.bad_end(kind, &mut delivered)
                 } else {
@@ -438,6 +443,7 @@ impl Simulation {
                 delivered.changed.push("src/other.rs".to_owned());
                 RunEnd::Completed
             }
+            _ if kind == StageKind::Judge => self.red_review(delivered),
             _ => {
                 for document in &mut delivered.documents {
                     let bad = [("verdict", "REJECTED"), ("staging_status", "FAILED"), ("deploy_status", "FAILED")];
@@ -447,11 +453,6 @@ impl Simulation {
             }
         }
     }
-}
-
-fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
-    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
-    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
 }
 
 /// Names of everything that a long enough run has to see.

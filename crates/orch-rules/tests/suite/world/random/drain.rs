@@ -77,6 +77,7 @@ impl Simulation {
     }
 
     fn count_ends(&mut self) {
+        self.count_judgements();
         for task in self.world.tasks.values() {
             let end = if task.position == Position::Done { "done" } else { "cancelled" };
             *self.seen.ends.entry(end).or_default() += 1;
