@@ -3,6 +3,7 @@
 mod board;
 mod log;
 mod orders;
+mod outages;
 mod standing;
 
 use std::sync::Arc;
@@ -84,6 +85,11 @@ pub enum Command {
     SetPriority {
         /// Higher goes first.
         priority: i32,
+    },
+    /// Add to the budget that keeps it waiting.
+    RaiseBudget {
+        /// Millionths of a US dollar.
+        by_micros: u64,
     },
     /// Wait for another task.
     Depend {

@@ -88,7 +88,9 @@ impl Engine {
         limits: Limits,
         owner: String,
     ) -> Self {
-        let houses = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
+        let houses: BTreeMap<_, _> = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
+        let workers = houses.iter().map(|(id, house)| (id.clone(), house.workers())).collect();
+        let policy = Policy { workers, ..policy };
         Self {
             store,
             runner,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::Utf8PathBuf;
 use orch_ports::agent::Agent;
 use orch_ports::forge::{Forge, ForgeResult, Identity};
+use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::{self, RepositoryFile};
@@ -76,6 +77,12 @@ impl House {
         let settings = Arc::new(parsed);
         *self.settings.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((base.clone(), settings.clone()));
         Ok(settings)
+    }
+
+    /// Who acts in which role, as far as outages go.
+    pub fn workers(&self) -> BTreeMap<Role, Worker> {
+        let worker = |agent: &Arc<dyn Agent>| Worker { agent: agent.name().to_owned(), credential: agent.credential() };
+        self.agents.iter().map(|(role, agent)| (*role, worker(agent))).collect()
     }
 
     /// Everything a run of this name has on disk besides its run directory.

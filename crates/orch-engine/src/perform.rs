@@ -12,6 +12,7 @@ use std::sync::Arc;
 use orch_ports::forge::ForgeError;
 use orch_ports::store::{Finished, StoreError, Work};
 use orch_rules::attempt::{RunEnd, Usage};
+use orch_rules::change::{Change, ChangeSet};
 use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
@@ -126,6 +127,13 @@ impl Engine {
             Effect::CleanUp { task, branch, head, archive } => {
                 self.clean_up(task, branch, head.as_ref(), *archive).await
             }
+            Effect::WakeWaiters { key, .. } => {
+                let changes = vec![Change::WakeSlotWaiters { key: key.clone() }];
+                if self.store.apply(ChangeSet { guards: Vec::new(), changes }, None).await?.queued {
+                    self.nudge();
+                }
+                Ok(Performed::nothing())
+            }
         }
     }
 
@@ -189,7 +197,10 @@ impl Engine {
                 repository: repository.clone(),
                 event: LaneEvent::EffectFailed { task: task.clone(), effect: kind, error },
             },
-            Effect::StopRun { task, .. } | Effect::PublishBranch { task, .. } | Effect::CleanUp { task, .. } => {
+            Effect::StopRun { task, .. }
+            | Effect::PublishBranch { task, .. }
+            | Effect::CleanUp { task, .. }
+            | Effect::WakeWaiters { task, .. } => {
                 Event::Task { task: task.clone(), event: TaskEvent::EffectFailed { effect: kind, error } }
             }
         };

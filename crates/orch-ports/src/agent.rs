@@ -117,6 +117,11 @@ pub struct AgentReport {
 pub trait Agent: Send + Sync {
     /// Name in settings and records, for example `command`.
     fn name(&self) -> &str;
+    /// Name of the credential its model access is paid with; runs that share it wait together when the vendor does not
+    /// serve it. `None` if it brings its own key, which nobody here knows.
+    fn credential(&self) -> Option<String> {
+        None
+    }
     /// How to start it for this assignment.
     fn launch(&self, assignment: &Assignment) -> Launch;
     /// What its output and its result file say. `output` is the raw output, one buffered reader over all of it;

@@ -10,6 +10,7 @@ use orch_rules::event::Event;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{AttemptNumber, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Repository};
+use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
@@ -286,6 +287,25 @@ pub struct QueueView {
     pub rows: Vec<WorkRow>,
     /// Slot rows: `(key, used)`.
     pub slots: Vec<(String, i64)>,
+    /// What failed on this host, over or not.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
+    /// Budgets that pay a run now or keep a task waiting, at most 50.
+    #[serde(default)]
+    pub budgets: Vec<BudgetRow>,
+}
+
+/// A budget row, in millionths of a US dollar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRow {
+    /// See [`orch_rules::budget`].
+    pub key: String,
+    /// By the settings, and what people added.
+    pub most: i64,
+    /// Booked.
+    pub spent: i64,
+    /// Set aside for runs that have not ended.
+    pub reserved: i64,
 }
 
 /// Which tasks to list.

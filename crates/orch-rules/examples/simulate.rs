@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use world::random::{Seen, Simulation, everything};
+use world::reviewing::BECOMES;
 
 const USAGE: &str = "simulate [--seconds N] [--seed S] [--json]";
 
@@ -67,13 +68,14 @@ fn main() -> ExitCode {
         rules.into_iter().filter(|r| !seen.rules.contains_key(r)).collect::<Vec<_>>(),
         kinds.into_iter().filter(|k| !seen.kinds.contains_key(k)).collect(),
         guards.into_iter().filter(|g| !seen.guards.contains_key(g)).collect(),
+        BECOMES.into_iter().filter(|b| !seen.findings.contains_key(b)).collect(),
     ]
     .concat();
     if wishes.json {
         let answer = serde_json::json!({
             "seed": wishes.seed, "worlds": seen.worlds, "steps": seen.steps, "decisions": seen.decisions,
             "decisions_per_minute": per_minute, "rules": seen.rules, "stage_kinds": seen.kinds,
-            "guard_failures": seen.guards, "ends": seen.ends, "never_seen": missing, "violations": violations,
+            "guard_failures": seen.guards, "ends": seen.ends, "judgement": seen.findings, "never_seen": missing, "violations": violations,
         });
         println!("{answer}");
     } else {
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         println!("stage kinds: {:?}", seen.kinds);
         println!("guards that failed: {:?}", seen.guards);
         println!("ends: {:?}", seen.ends);
+        println!("findings and verdicts: {:?}", seen.findings);
         println!("never seen: {missing:?}");
         violations.iter().for_each(|v| println!("VIOLATED {v}"));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AttemptNumber, CodeId, CommitId, PatchId, StageId, TaskId, Timestamp};
 use crate::path_pattern::any_matches;
 use crate::pipeline::Role;
+use crate::verdict::findings::Finding;
 
 /// One try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +214,7 @@ impl Evidence {
     }
 }
 
-/// What the rules know of one document: its front matter and the text a rollback hands on. Made from git objects
+/// What the rules know of one document: its front matter, its findings and the text a rollback hands on. Made from git objects
 /// by [`crate::verdict::read_document`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentFact {
@@ -225,6 +226,23 @@ pub struct DocumentFact {
     pub questions: Vec<String>,
     /// The must-fix part, verbatim, cut to a limit (B5); empty if the document has none.
     pub must_fix: String,
+    /// What stands under `## Findings`; `None` if the document has no such section, and in rows from before it was
+    /// read.
+    #[serde(default)]
+    pub findings: Option<Vec<Finding>>,
+}
+
+impl DocumentFact {
+    /// A document of which nothing could be read, and why.
+    pub fn unreadable(path: &str, reason: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            fields: Err(reason.into()),
+            questions: Vec::new(),
+            must_fix: String::new(),
+            findings: None,
+        }
+    }
 }
 
 /// Tokens and money of one run. Append-only: a stale attempt's money was spent. `None` is unknown and never looks

@@ -8,6 +8,7 @@ use crate::effect::Effect;
 use crate::episode::Episode;
 use crate::ids::{AttemptNumber, RepositoryId, StageId, TaskId, Timestamp};
 use crate::lane::{LaneEntry, Line, Repository};
+use crate::outage::Outage;
 use crate::task::Task;
 
 /// Key of the slot row that counts running agents of this host.
@@ -70,14 +71,23 @@ pub enum Guard {
         /// The task.
         owner: TaskId,
     },
-    /// Sets `amount` aside in a budget if it still fits: spent + reserved + amount ≤ max.
+    /// Sets `amount` aside in a budget if it still fits: spent + reserved + amount ≤ ceiling + what people added.
     Reserve {
-        /// Budget row; a row that does not exist fails the guard.
+        /// Budget row, see [`crate::budget`]; made if it does not exist.
         budget: String,
+        /// How much there is by the settings, in millionths of a US dollar; holds from now on.
+        ceiling_micros: u64,
         /// Millionths of a US dollar.
         amount_micros: u64,
         /// Who holds the reservation.
         holder: String,
+    },
+    /// The outage row still has this version (0: there is none); adds one to it.
+    OutageVersion {
+        /// See [`crate::outage::Source::key`].
+        key: String,
+        /// As read.
+        version: i64,
     },
 }
 
@@ -93,6 +103,7 @@ impl Guard {
             Self::NotFrozen { .. } => "not_frozen",
             Self::Unique { .. } => "unique",
             Self::Reserve { .. } => "reserve",
+            Self::OutageVersion { .. } => "outage_version",
         }
     }
 }
@@ -130,6 +141,11 @@ pub enum Change {
     PutCheck {
         /// The row.
         check: Check,
+    },
+    /// The outage row as a whole; needs [`Guard::OutageVersion`] in the same change set, which also sets the new version.
+    PutOutage {
+        /// The row; its `version` is ignored.
+        outage: Outage,
     },
     /// Insert or replace a place in a line.
     PutLaneEntry {
@@ -183,14 +199,19 @@ pub enum Change {
         /// Whose.
         owner: TaskId,
     },
-    /// Ends a reservation and books what was really spent.
+    /// Ends every reservation of a holder and books what was really spent in each of those budgets.
     Settle {
+        /// Who held them.
+        holder: String,
+        /// Millionths of a US dollar; `None` if unknown: then what was set aside counts as spent.
+        spent_micros: Option<u64>,
+    },
+    /// Adds to what a budget may spend.
+    RaiseBudget {
         /// Budget row.
         budget: String,
-        /// Who held it.
-        holder: String,
         /// Millionths of a US dollar.
-        spent_micros: u64,
+        by_micros: u64,
     },
     /// Append a usage row.
     AddUsage {
@@ -230,9 +251,9 @@ pub enum Change {
         /// Which.
         repository: RepositoryId,
     },
-    /// Decide every task again that waits for a slot or a budget of this key, the most urgent first.
+    /// Decide every task again that waits for a slot, a budget or an outage of this key, the most urgent first.
     WakeSlotWaiters {
-        /// Slot or budget row.
+        /// Slot, budget or outage row.
         key: String,
     },
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId};
+use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId, Timestamp};
 
 /// One wish of the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,16 @@ pub enum Effect {
         /// Keep the head under the archive ref (a stopped task); a landed one needs none.
         archive: bool,
     },
+    /// When it is due, decide every task again that waits for this key. Belongs to no one task: it outlives the one
+    /// that asked.
+    WakeWaiters {
+        /// Who asked.
+        task: TaskId,
+        /// Slot, budget or outage row.
+        key: String,
+        /// When it is due; two alarms of one key do not wait for each other.
+        at: Timestamp,
+    },
 }
 
 impl Effect {
@@ -95,6 +105,7 @@ impl Effect {
             Self::Land { .. } => "land",
             Self::PublishBranch { .. } => "publish_branch",
             Self::CleanUp { .. } => "clean_up",
+            Self::WakeWaiters { .. } => "wake_waiters",
         }
     }
     /// Effects with the same ordering key are performed one after the other, in the order of their rows.
@@ -107,6 +118,7 @@ impl Effect {
             Self::PublishBranch { branch, task, .. } | Self::CleanUp { branch, task, .. } => {
                 format!("branch:{task}:{branch}")
             }
+            Self::WakeWaiters { key, at, .. } => format!("wake:{key}:{}", at.0),
         }
     }
     /// The task it is for.
@@ -118,7 +130,8 @@ impl Effect {
             | Self::BuildCandidate { task, .. }
             | Self::Land { task, .. }
             | Self::PublishBranch { task, .. }
-            | Self::CleanUp { task, .. } => task,
+            | Self::CleanUp { task, .. }
+            | Self::WakeWaiters { task, .. } => task,
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum EpisodeKind {
     ConfirmDeploy,
     /// Grant a change to protected paths: exactly these paths in exactly this patch (X13).
     ProtectedPaths,
+    /// Add to a budget that does not cover another run, or stop the task (X6).
+    Budget,
 }
 
 /// How an episode ended. One answer closes it.

@@ -55,6 +55,11 @@ pub enum TaskEvent {
         /// The new one.
         priority: i32,
     },
+    /// A human adds to the budget that keeps it waiting (X6).
+    BudgetRaised {
+        /// Millionths of a US dollar.
+        by_micros: u64,
+    },
     /// Waits for another task from now on (J).
     DependencyAdded {
         /// The other one.

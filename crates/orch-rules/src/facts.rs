@@ -1,15 +1,18 @@
 //! Facts: everything a decision sees. No clock, no network, no database behind them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
+use crate::budget::Budgets;
 use crate::check::Check;
 use crate::episode::Episode;
-use crate::ids::{TaskId, Timestamp, WorkItemId};
+use crate::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::{LaneEntry, Repository};
-use crate::pipeline::Pipeline;
+use crate::outage::{Outage, Source};
+use crate::pipeline::{Pipeline, Role};
 use crate::task::Task;
 
 /// What a task's decision sees.
@@ -38,6 +41,8 @@ pub struct TaskFacts {
     pub ahead: Vec<WorkItemId>,
     /// Everybody before it in the entry line, queued or admitted, front first; at most 50.
     pub entry_ahead: Vec<WorkItemId>,
+    /// What failed on this host, over or not.
+    pub outages: Vec<Outage>,
     /// The host's limits.
     pub policy: Policy,
 }
@@ -118,10 +123,29 @@ pub struct Policy {
     pub serial: bool,
     /// STOP is heeded (L2).
     pub stop: bool,
-    /// Budget row every run reserves from, with the amount per run in millionths of a US dollar.
-    pub budget: Option<(String, u64)>,
+    /// What runs may cost.
+    pub budgets: Budgets,
     /// Runs of one visit that may be lost before a human is asked.
     pub lost_cap: u32,
+    /// Who acts in which role, by repository.
+    pub workers: BTreeMap<RepositoryId, BTreeMap<Role, Worker>>,
+}
+
+/// Who acts in a role, as far as outages go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// The agent's name.
+    pub agent: String,
+    /// The log-in at its vendor; `None` if the agent brings its own.
+    pub credential: Option<String>,
+}
+
+impl Worker {
+    /// What a run of it needs.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        let credential = self.credential.clone().map(|name| Source::Credential { name });
+        std::iter::once(Source::Agent { name: self.agent.clone() }).chain(credential)
+    }
 }
 
 impl Default for Policy {
@@ -134,8 +158,9 @@ impl Default for Policy {
             dependencies: true,
             serial: true,
             stop: true,
-            budget: None,
+            budgets: Budgets::default(),
             lost_cap: 2,
+            workers: BTreeMap::new(),
         }
     }
 }

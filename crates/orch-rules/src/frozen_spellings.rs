@@ -28,10 +28,13 @@ fn frozen() {
     }
     frozen! {
         crate::attempt::RunEnd, Some("end");
+        crate::attempt::ConfinementLevel, None::<&str>;
+        crate::budget::Scope, None::<&str>;
         crate::change::Guard, Some("guard");
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");
         crate::check::CheckOutcome, Some("outcome");
+        crate::convergence::FindingState, None::<&str>;
         crate::effect::Effect, Some("effect");
         crate::episode::EpisodeKind, None::<&str>;
         crate::episode::Answer, Some("answer");
@@ -45,6 +48,7 @@ fn frozen() {
         crate::lane::Line, None::<&str>;
         crate::lane::LaneState, Some("state");
         crate::lane::Ejection, Some("cause");
+        crate::outage::Source, Some("source");
         crate::pipeline::StageKind, None::<&str>;
         crate::pipeline::Role, None::<&str>;
         crate::pipeline::Target, Some("to");
@@ -63,8 +67,10 @@ fn frozen() {
 fn no_persisted_enum_is_forgotten() {
     let sources = [
         include_str!("attempt.rs"),
+        include_str!("budget.rs"),
         include_str!("change.rs"),
         include_str!("check.rs"),
+        include_str!("convergence.rs"),
         include_str!("effect.rs"),
         include_str!("episode.rs"),
         include_str!("event.rs"),
@@ -72,6 +78,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("gate/mod.rs"),
         include_str!("ids.rs"),
         include_str!("lane.rs"),
+        include_str!("outage.rs"),
         include_str!("pipeline/mod.rs"),
         include_str!("task.rs"),
     ];

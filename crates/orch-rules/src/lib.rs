@@ -4,8 +4,10 @@
 //! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
 
 pub mod attempt;
+pub mod budget;
 pub mod change;
 pub mod check;
+pub mod convergence;
 pub mod decide;
 pub mod effect;
 pub mod episode;
@@ -13,7 +15,9 @@ pub mod event;
 pub mod facts;
 pub mod gate;
 pub mod ids;
+pub mod judgement;
 pub mod lane;
+pub mod outage;
 pub mod path_pattern;
 pub mod pipeline;
 pub mod problem;

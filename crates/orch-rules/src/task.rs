@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::convergence::Convergence;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
@@ -142,6 +143,9 @@ pub struct Task {
     pub retries: u32,
     /// What the next attempt is told of the failure that sent it back, verbatim (B5).
     pub rework: Option<String>,
+    /// Findings of its reviews, and whether its reworks get anywhere (X14).
+    #[serde(default)]
+    pub convergence: Convergence,
     /// Rests until a human acts.
     pub hold: Option<Hold>,
     /// Paused by a person: nothing new starts for it.
@@ -220,6 +224,20 @@ pub enum Wait {
     Budget {
         /// The budget row's key.
         key: String,
+    },
+    /// What its next run needs is out, see [`crate::outage`].
+    Outage {
+        /// What.
+        #[serde(rename = "of")]
+        source: crate::outage::Source,
+        /// Why, in the words of the last failure.
+        reason: String,
+        /// Nothing that needs it starts before.
+        until: Option<Timestamp>,
+        /// The vendor named that moment; otherwise one run tries then.
+        named: bool,
+        /// The task whose run finds out right now whether it is over.
+        probed_by: Option<WorkItemId>,
     },
     /// A human is asked.
     Human {

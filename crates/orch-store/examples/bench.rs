@@ -94,6 +94,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         attempt,
         retries: 0,
         rework: None,
+        convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
         stop: None,

@@ -28,20 +28,6 @@ pub struct Database<E> {
 }
 
 impl<E: Engine> Database<E> {
-    /// Makes a budget row, or sets its ceiling; what was spent and reserved stays.
-    ///
-    /// # Errors
-    /// When the database cannot write.
-    pub async fn set_budget(&self, budget: &str, ceiling_micros: u64) -> StoreResult<()> {
-        let ceiling = i64::try_from(ceiling_micros).unwrap_or(i64::MAX);
-        let step = Step::run(
-            "INSERT INTO budgets (name, ceiling, spent, reserved) VALUES (?1, ?2, 0, 0)
-             ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling",
-            [budget.into(), ceiling.into()],
-        );
-        self.engine.write(vec![step]).await.map(drop)
-    }
-
     /// A budget row: ceiling, spent and reserved in millionths of a US dollar; `None` if there is none.
     ///
     /// # Errors

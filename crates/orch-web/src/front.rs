@@ -9,6 +9,7 @@ use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::lane::Repository;
+use orch_rules::outage::Source;
 use orch_rules::task::Task;
 
 /// The desk as the web sees it. `by` is the person who asks; the same `key` is the same request.
@@ -26,6 +27,8 @@ pub trait Front: Send + Sync {
         by: &str,
         key: String,
     ) -> Result<Answer, DeskError>;
+    /// Lift an outage by hand.
+    async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError>;
     /// Tasks for a list.
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError>;
     /// Everything known of one task.
@@ -62,6 +65,9 @@ impl Front for orch_engine::desk::Desk {
         key: String,
     ) -> Result<Answer, DeskError> {
         self.lane_command(repository, command, by, key).await
+    }
+    async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
+        self.lift(source, by).await
     }
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
         self.board(filter).await

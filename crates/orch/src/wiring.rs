@@ -14,6 +14,7 @@ use orch_engine::{Engine, House, Limits, Program};
 use orch_git::{BranchName, Forge as GitForge, Git, Origin};
 use orch_ports::agent::Agent;
 use orch_ports::store::{Store, StoreError};
+use orch_rules::budget::Budgets;
 use orch_rules::facts::Policy;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
@@ -185,7 +186,19 @@ fn policy(host: &Host) -> Policy {
         dependencies: host.switches.dependencies,
         serial: host.switches.serial,
         stop: host.switches.stop,
+        budgets: budgets(&host.budgets),
         ..Policy::default()
+    }
+}
+
+fn budgets(set: &crate::settings::Budgets) -> Budgets {
+    let micros = |usd: u32| u64::from(usd) * 1_000_000;
+    let limit = |usd: u32| (usd > 0).then(|| micros(usd));
+    Budgets {
+        run_micros: micros(set.run_usd),
+        task_micros: limit(set.task_usd),
+        repository_day_micros: limit(set.repository_day_usd),
+        day_micros: limit(set.day_usd),
     }
 }
 

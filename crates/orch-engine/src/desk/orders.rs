@@ -128,6 +128,7 @@ impl Desk {
             Command::Pause => TaskEvent::Paused,
             Command::Resume => TaskEvent::Resumed,
             Command::SetPriority { priority } => TaskEvent::PrioritySet { priority },
+            Command::RaiseBudget { by_micros } => TaskEvent::BudgetRaised { by_micros },
             Command::Depend { on } => TaskEvent::DependencyAdded { on: self.task_of(&on).await?.id },
             Command::Undepend { on } => TaskEvent::DependencyRemoved { on: self.task_of(&on).await?.id },
         };
@@ -171,7 +172,7 @@ impl Desk {
     }
 
     /// Something was queued: tell the loop, or be the loop.
-    async fn moved(&self) -> Result<(), DeskError> {
+    pub(super) async fn moved(&self) -> Result<(), DeskError> {
         if self.alone {
             self.engine.settle().await?;
         } else {

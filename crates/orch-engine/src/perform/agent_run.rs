@@ -83,8 +83,9 @@ fn run_to_its_end(
     let report = runner.wait(&name)?;
     let words = words_of(house, runner, attempt, &folder, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
+    let credential = house.agents.get(&attempt.role).and_then(|agent| agent.credential());
     let end = words.end.unwrap_or_else(|| report.end.clone());
-    let report = RunReport { end: with_moment(end, report.metered.as_ref()), ..report };
+    let report = RunReport { end: with_outage(end, report.metered.as_ref(), credential), ..report };
     match collect(house, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
@@ -269,11 +270,16 @@ fn words_of(
     Ok(words)
 }
 
-/// The proxy of the run reads when a vendor will serve again; what the agent makes of it is often only words.
-fn with_moment(end: RunEnd, metered: Option<&Metered>) -> RunEnd {
-    match (end, metered.and_then(|metered| metered.unavailable.as_ref())) {
-        (RunEnd::Unavailable { credential, until: None, reason }, Some((until, _))) => {
-            RunEnd::Unavailable { credential, until: *until, reason }
+/// How the run ended, with what its proxy saw: a run that failed while the vendor refused to serve is no failure of the
+/// work, and the proxy reads when it will serve again, of which an agent often has only words.
+fn with_outage(end: RunEnd, metered: Option<&Metered>, credential: Option<String>) -> RunEnd {
+    let Some((moment, why)) = metered.and_then(|metered| metered.unavailable.clone()) else { return end };
+    match (end, credential) {
+        (RunEnd::Unavailable { credential, until: None, reason }, _) => {
+            RunEnd::Unavailable { credential, until: moment, reason }
+        }
+        (RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled, Some(credential)) => {
+            RunEnd::Unavailable { credential, until: moment, reason: why }
         }
         (end, _) => end,
     }

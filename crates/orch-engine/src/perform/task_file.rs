@@ -5,6 +5,7 @@ use std::fmt::Write;
 use orch_rules::attempt::Attempt;
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::CommitId;
+use orch_rules::pipeline::StageKind;
 use orch_rules::work_item;
 
 /// Markdown with a YAML front matter of scalars.
@@ -35,6 +36,11 @@ pub fn render(facts: &TaskFacts, attempt: &Attempt, start: &CommitId, documents:
     if let Some(rework) = &attempt.rework {
         text.push_str("\n## Rework\n\nThis was sent back. Mend exactly this:\n\n");
         fenced(&mut text, rework);
+    }
+    let judges = facts.pipeline.stage(&attempt.stage).is_some_and(|stage| stage.kind == StageKind::Judge);
+    if let Some(earlier) = task.convergence.earlier().filter(|_| judges) {
+        text.push_str("\n## Findings of earlier reviews\n\nKeep the name of each one that is still open.\n\n");
+        fenced(&mut text, &earlier);
     }
     text.push_str("\n## Documents so far\n\n");
     if documents.is_empty() {

@@ -2,6 +2,8 @@
 //! is recorded and changes nothing else.
 
 mod commands;
+mod money;
+mod outages;
 mod outcomes;
 
 use crate::event::{Refusal, TaskEvent};
@@ -20,6 +22,7 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::Paused => commands::set_paused(draft, by, true),
         TaskEvent::Resumed => commands::set_paused(draft, by, false),
         TaskEvent::PrioritySet { priority } => commands::set_priority(draft, by, *priority),
+        TaskEvent::BudgetRaised { by_micros } => money::raise(draft, by, *by_micros),
         TaskEvent::DependencyAdded { on } => commands::add_dependency(draft, by, on),
         TaskEvent::DependencyRemoved { on } => commands::remove_dependency(draft, by, on),
         TaskEvent::CommentSeen => Ok(commands::record(draft, by, "comment_seen", "comment: no pipeline action")),

@@ -5,10 +5,11 @@ use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::check::{Check, CheckKey};
 use crate::effect::Effect;
 use crate::episode::{Answer, Answered, Episode, EpisodeKind};
-use crate::facts::{Dependencies, TaskFacts};
+use crate::facts::{Dependencies, TaskFacts, Worker};
 use crate::ids::{CheckId, CommitId, EpisodeId, Timestamp};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
-use crate::pipeline::{Stage, Target};
+use crate::outage::{Outage, Source};
+use crate::pipeline::{Role, Stage, Target};
 use crate::task::{Hold, Position, Task, Wait};
 
 use super::Denied;
@@ -22,13 +23,15 @@ pub struct Draft {
     pub facts: TaskFacts,
     pub now: Timestamp,
     pub denied: Denied,
+    /// This decision adds to the budget that keeps the task waiting.
+    pub raised: bool,
     guards: Vec<Guard>,
     changes: Vec<Change>,
 }
 
 impl Draft {
     pub fn new(facts: TaskFacts, now: Timestamp, denied: Denied) -> Self {
-        Self { before: facts.task.clone(), facts, now, denied, guards: Vec::new(), changes: Vec::new() }
+        Self { before: facts.task.clone(), facts, now, denied, raised: false, guards: Vec::new(), changes: Vec::new() }
     }
 
     /// Guards, then the task row, then everything else in the order it was wanted.
@@ -79,6 +82,34 @@ impl Draft {
         });
     }
 
+    /// Who acts in this role in the task's repository.
+    pub fn worker(&self, role: Role) -> Option<&Worker> {
+        self.facts.policy.workers.get(&self.facts.task.repository)?.get(&role)
+    }
+
+    /// What is known of a source.
+    pub fn outage(&self, source: &Source) -> Outage {
+        let known = self.facts.outages.iter().find(|outage| outage.source == *source);
+        known.cloned().unwrap_or_else(|| Outage::none(source.clone()))
+    }
+
+    /// Write an outage, tell those who wait for it, and have them looked at when its pause is over.
+    pub fn put_outage(&mut self, outage: Outage) {
+        let (key, version) = (outage.source.key(), outage.version);
+        let guarded = self.guards.iter().any(|g| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key));
+        if !guarded {
+            self.guard(Guard::OutageVersion { key: key.clone(), version });
+        }
+        if let Some(at) = outage.until.filter(|at| *at > self.now && outage.probe.is_none()) {
+            let effect = Effect::WakeWaiters { task: self.facts.task.id.clone(), key: key.clone(), at };
+            self.change(Change::Perform { effect, due: at });
+        }
+        self.facts.outages.retain(|known| known.source != outage.source);
+        self.facts.outages.push(outage.clone());
+        self.change(Change::PutOutage { outage });
+        self.change(Change::WakeSlotWaiters { key });
+    }
+
     /// The stage the task is in, by its pinned pipeline.
     pub fn stage(&self) -> Option<Stage> {
         self.facts.task.position.stage().and_then(|id| self.facts.pipeline.stage(id)).cloned()
@@ -121,6 +152,7 @@ impl Draft {
 
     /// Leave a green stage.
     pub fn advance(&mut self, stage: &Stage, rule: &str) {
+        self.facts.task.convergence.passed(&stage.id);
         match &stage.next {
             Target::Stage(next) => {
                 self.audit(ORCH, rule, format!("{} is green → {next}", stage.id));
@@ -189,9 +221,13 @@ impl Draft {
         let text = if must_fix.trim().is_empty() { reason.to_owned() } else { format!("{reason}\n\n{must_fix}") };
         task.rework = Some(text);
         let from = task.position.name().to_owned();
-        let escalates = task.retries >= cap;
+        let stage = task.position.stage().cloned();
+        // More of the same is not tried to the cap (X14).
+        let stalled = stage.and_then(|stage| task.convergence.stalled(&stage)).filter(|_| task.retries < cap);
+        let escalates = task.retries >= cap || stalled.is_some();
         if escalates {
-            task.hold = Some(Hold::Escalated { reason: format!("{reason} (after {} retries)", task.retries) });
+            let after = stalled.clone().unwrap_or_else(|| format!("after {} retries", task.retries));
+            task.hold = Some(Hold::Escalated { reason: format!("{reason} ({after})") });
         } else {
             task.retries += 1;
         }
@@ -200,7 +236,8 @@ impl Draft {
         self.leave(Line::Landing);
         self.enter(to);
         if escalates {
-            self.audit(ORCH, "escalated", format!("the cap of {cap} retries is reached: a person has to look"));
+            let why = stalled.unwrap_or_else(|| format!("the cap of {cap} retries is reached"));
+            self.audit(ORCH, "escalated", format!("{why}: a person has to look"));
         }
     }
 
@@ -269,6 +306,11 @@ impl Draft {
     fn put_episode(&mut self, episode: Episode) {
         self.facts.episodes.retain(|e| e.id != episode.id);
         self.facts.episodes.push(episode.clone());
+        // The lane passes over a task that asks; about money it may ask in any stage of the lane, at any time.
+        if episode.kind == EpisodeKind::Budget && self.landing_entry().is_some() {
+            let repository = self.facts.task.repository.clone();
+            self.change(Change::WakeLane { repository });
+        }
         self.change(Change::PutEpisode { episode });
     }
 

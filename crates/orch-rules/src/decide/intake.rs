@@ -86,6 +86,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         attempt: 0,
         retries: 0,
         rework: None,
+        convergence: crate::convergence::Convergence::default(),
         hold,
         paused: false,
         stop: None,

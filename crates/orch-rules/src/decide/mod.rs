@@ -12,6 +12,7 @@ mod lane_draft;
 mod lane_rules;
 mod task_rules;
 
+use crate::budget::Scope;
 use crate::change::{ChangeSet, Guard};
 use crate::event::{LaneEvent, Refusal, TaskEvent};
 use crate::facts::{Moment, RepositoryFacts, TaskFacts};
@@ -34,8 +35,8 @@ pub struct Decision {
 pub struct Denied {
     /// No slot was free.
     pub slot: bool,
-    /// The budget did not cover another run.
-    pub budget: bool,
+    /// This budget did not cover another run.
+    pub budget: Option<Scope>,
 }
 
 impl Denied {
@@ -43,7 +44,7 @@ impl Denied {
     pub fn learn(self, guard: &Guard) -> Option<Self> {
         match guard {
             Guard::SlotBelow { .. } => Some(Self { slot: true, ..self }),
-            Guard::Reserve { .. } => Some(Self { budget: true, ..self }),
+            Guard::Reserve { budget, .. } => Scope::of(budget).map(|scope| Self { budget: Some(scope), ..self }),
             _ => None,
         }
     }

@@ -1,9 +1,11 @@
 //! The rules of a task, in order. Each looks at the facts and either has no opinion, changes something, or rests.
 
+mod budget;
 mod entry;
 mod gates;
 mod landing;
 mod launch;
+mod outage;
 mod protected;
 mod run;
 mod stop;
@@ -30,6 +32,7 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("agent_runs", run::running),
     ("run_quarantined", run::quarantined),
     ("run_lost", run::lost),
+    ("run_excused", outage::excused),
     ("run_failed", run::failed),
     ("lane_joins", landing::joins),
     ("lane_sent_back", landing::sent_back),
@@ -51,7 +54,8 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("advance", gates::advance),
     ("paused", launch::paused),
     ("dependency", launch::dependency),
+    ("outage", outage::waits),
     ("no_slot", launch::no_slot),
-    ("no_budget", launch::no_budget),
+    ("no_budget", budget::no_budget),
     ("launch", launch::launch),
 ];

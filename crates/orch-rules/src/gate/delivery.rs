@@ -114,7 +114,7 @@ pub(super) fn judge(
 }
 
 /// Red because of a document: hands on its must-fix part verbatim, or the reason, with a link to the whole (B5).
-fn red(facts: &TaskFacts, document: &DocumentFact, reason: String) -> Conclusion {
+pub(super) fn red(facts: &TaskFacts, document: &DocumentFact, reason: String) -> Conclusion {
     let part = if document.must_fix.trim().is_empty() { &reason } else { &document.must_fix };
     let text =
         format!("{}\n\nThe whole: {}/{}", must_fix::cut(part), documents_folder(&facts.task.work_item), document.path);

@@ -28,6 +28,7 @@ mod write_scope;
 mod gate_tests;
 
 pub(crate) use protected_paths::grant_key;
+pub(crate) use reviewer_verdict::{listed_findings, review_told};
 pub use write_scope::{TEST_FOLDERS, TEST_WORDS, is_test_file};
 
 /// What a gate concludes. Only [`Outcome::Pass`] lets a task on; unknown never passes.

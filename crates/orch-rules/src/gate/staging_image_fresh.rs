@@ -5,7 +5,7 @@
 
 use super::Conclusion;
 use super::branch_mergeable::landing;
-use super::delivery::{delivery, readable};
+use super::delivery::{delivery, readable, red};
 use crate::facts::TaskFacts;
 
 pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
@@ -28,5 +28,6 @@ fn fresh(facts: &TaskFacts) -> Result<Conclusion, Conclusion> {
         Some(revision) => format!("{path}: staging ran {revision}, the candidate is {wanted}"),
         None => format!("{path}: the field `revision` is missing; it must name the candidate {wanted}"),
     };
-    Err(Conclusion::fail(reason.clone(), reason))
+    // A staging run that failed early names no revision: what failed is what has to be told (B5).
+    Err(red(facts, document, reason))
 }

@@ -2,16 +2,20 @@
 //!
 //! [`read_document`] turns a document's bytes into a [`DocumentFact`]; [`review`], [`tests`], [`staging`] and
 //! [`deploy`] turn its fields into a [`Verdict`]. Which spellings count is in [`tokens`]; [`must_fix`] finds what a
-//! rollback hands on.
+//! rollback hands on, [`findings`] what a review lists item by item.
 
 use std::collections::BTreeMap;
 
 use crate::attempt::DocumentFact;
+use findings::Finding;
 
+pub mod findings;
 mod front_matter;
 pub mod must_fix;
 pub mod tokens;
 
+#[cfg(test)]
+mod findings_tests;
 #[cfg(test)]
 mod verdict_tests;
 
@@ -35,18 +39,13 @@ impl Verdict {
     }
 }
 
-/// Reads one document: front matter, questions and must-fix part. Never fails: what cannot be read is in
+/// Reads one document: front matter, questions, must-fix part and findings. Never fails: what cannot be read is in
 /// [`DocumentFact::fields`] as a reason. A byte order mark and CRLF line ends are tolerated.
 ///
 /// `path` is relative to the work item's documents folder; it is kept, not looked at.
 pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return DocumentFact {
-            path: path.to_owned(),
-            fields: Err("the document is not UTF-8 text".to_owned()),
-            questions: Vec::new(),
-            must_fix: String::new(),
-        };
+        return DocumentFact::unreadable(path, "the document is not UTF-8 text");
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let parts = front_matter::split(&text);
@@ -54,7 +53,13 @@ pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
         Ok(front) => (Ok(front.fields), front.questions),
         Err(reason) => (Err(reason), Vec::new()),
     };
-    DocumentFact { path: path.to_owned(), fields, questions, must_fix: must_fix::extract(parts.body) }
+    DocumentFact {
+        path: path.to_owned(),
+        fields,
+        questions,
+        must_fix: must_fix::extract(parts.body),
+        findings: findings::extract(parts.body),
+    }
 }
 
 /// Fields of a test report that count, of equal rank.
@@ -70,6 +75,36 @@ pub fn review(fields: &BTreeMap<String, String>) -> Verdict {
         Verdict::green(format!("`verdict` says {shown}"))
     } else {
         Verdict::red(format!("`verdict` says {shown}; only APPROVED is green"))
+    }
+}
+
+/// Most findings that a reason lists.
+const LISTED: usize = 5;
+
+/// A review as a whole: its field `verdict`, and its findings. APPROVED beside an open P0 or P1 is red (X14), and so is
+/// anything that is not APPROVED (B3), even if none of its findings blocks.
+pub fn whole_review(document: &DocumentFact) -> Verdict {
+    let Verdict { passes, reason } = read_by(document, review);
+    let findings = document.findings.as_deref().unwrap_or_default();
+    let open: Vec<String> = findings.iter().filter(|finding| finding.blocks()).map(Finding::sentence).collect();
+    match (passes, open.is_empty()) {
+        (true, true) => Verdict::green(reason),
+        (true, false) => {
+            let more = open.len().saturating_sub(LISTED);
+            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            let listed = open.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
+            Verdict::red(format!("{reason}, but blocking findings are open: {listed}{more}"))
+        }
+        (false, true) if !findings.is_empty() => Verdict::red(format!("{reason}; none of its findings is P0 or P1")),
+        (false, _) => Verdict::red(reason),
+    }
+}
+
+/// What one of the rules here says of a document; red if its front matter cannot be read.
+pub fn read_by(document: &DocumentFact, rule: fn(&BTreeMap<String, String>) -> Verdict) -> Verdict {
+    match &document.fields {
+        Ok(fields) => rule(fields),
+        Err(reason) => Verdict::red(reason.clone()),
     }
 }
 

@@ -45,15 +45,15 @@ pub fn cut(text: &str) -> String {
 
 /// One line with what Markdown makes of it.
 #[derive(Debug, Clone, Copy)]
-struct Line<'t> {
-    text: &'t str,
+pub(super) struct Line<'t> {
+    pub text: &'t str,
     /// Level and title, outside of code fences.
-    heading: Option<(usize, &'t str)>,
+    pub heading: Option<(usize, &'t str)>,
     /// Part of a code fence, its two fence lines included: the number of the fence.
-    fence: Option<usize>,
+    pub fence: Option<usize>,
 }
 
-fn scan(body: &str) -> Vec<Line<'_>> {
+pub(super) fn scan(body: &str) -> Vec<Line<'_>> {
     let mut open: Option<&str> = None;
     let mut fences = 0;
     body.lines()
@@ -89,7 +89,7 @@ fn scan(body: &str) -> Vec<Line<'_>> {
 
 /// The lines under the first second-level heading whose title starts with one of these words, up to the next heading
 /// of that level or above.
-fn section(lines: &[Line<'_>], titles: &[&str]) -> Option<Range<usize>> {
+pub(super) fn section(lines: &[Line<'_>], titles: &[&str]) -> Option<Range<usize>> {
     let opens = |(level, title): (usize, &str)| {
         let title = title.to_lowercase();
         let first = title.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
@@ -142,7 +142,7 @@ fn blocking(section: &[Line<'_>]) -> String {
     kept.join("\n")
 }
 
-fn item_indent(section: &[Line<'_>]) -> usize {
+pub(super) fn item_indent(section: &[Line<'_>]) -> usize {
     let items = section.iter().filter(|line| line.fence.is_none() && is_item(line.text, usize::MAX));
     items.map(|line| indent(line.text)).min().unwrap_or(0)
 }
@@ -152,7 +152,7 @@ fn indent(text: &str) -> usize {
 }
 
 /// A list item or table row that is indented by at most `deepest` bytes.
-fn is_item(text: &str, deepest: usize) -> bool {
+pub(super) fn is_item(text: &str, deepest: usize) -> bool {
     let trimmed = text.trim_start();
     let numbered = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_numbered = numbered.len() < trimmed.len() && (numbered.starts_with(". ") || numbered.starts_with(") "));

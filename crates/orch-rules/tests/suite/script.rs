@@ -3,14 +3,17 @@
 //! | step | means |
 //! |---|---|
 //! | `repository shop [serial] [line NAME]` | `plain`, `confirm`, `deploy`, `deploy-confirm`, `turned` |
-//! | `policy runs 1`, `policy budget 100 per 60`, `policy title 20`, `policy lost 1`, `policy off stop` | the host |
+//! | `policy runs 1`, `policy budget 100 per 60` (a day), `policy task-budget 100 per 60`, `policy title 20`, `policy lost 1`, `policy off stop` | the host |
+//! | `agent shop claude [credential main]` | who acts there, in every role |
+//! | `later 60`, `lift credential:main` | minutes pass; a person lifts an outage |
 //! | `new SHOP-1 "title" [start] [priority 5] [needs SHOP-2] [issue KEY]` | an issue arrives |
 //! | `start`, `approve`, `confirm`, `stop`, `retry`, `pause`, `resume`, `comment`, `look` + task `[by ann]` | people |
-//! | `reject SHOP-1 "why"`, `status SHOP-1 "In Review"`, `priority SHOP-1 5`, `merged SHOP-1 COMMIT` | people |
+//! | `reject SHOP-1 "why"`, `status SHOP-1 "In Review"`, `priority SHOP-1 5`, `raise SHOP-1 50`, `merged SHOP-1 COMMIT` | people |
 //! | `depend SHOP-1 on SHOP-2`, `undepend SHOP-1 on SHOP-2` | edges |
 //! | `run ends SHOP-1 [attempt 1] well` | the agent satisfies every gate of its stage |
 //! | `run ends SHOP-1 completed writes 12-review.md verdict=APPROVED body "…" changes a.rs` | or does this |
 //! | `run ends SHOP-1 failed "why"`, `timed-out`, `stalled`, `stopped`, `lost`, `quarantined`, `spawn-failed "why"` | |
+//! | `run ends SHOP-1 unavailable "why" credential main [until 30]` | the vendor names a moment, in minutes |
 //! | `walk SHOP-1 to STAGE` | everything goes well until the task stands there |
 //! | `check passes SHOP-1`, `check fails SHOP-1 "output"`, `check unknown SHOP-1 "why"` | the test command |
 //! | `candidate made SHOP-1`, `candidate conflicts SHOP-1 a.rs`, `candidate empty SHOP-1` `[fence 1]` | git |
@@ -33,11 +36,13 @@ use orch_rules::decide::intake::Intake;
 use orch_rules::effect::Effect;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::Event;
+use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::lane::Line;
+use orch_rules::pipeline::Role;
 
 use crate::world::showing::show_guards;
-use crate::world::{Absorbed, Budget, World};
+use crate::world::{Absorbed, World};
 
 /// Plays one story.
 pub struct Script {
@@ -100,7 +105,7 @@ impl Script {
     }
 
     fn step(&mut self, line: &str, words: Words) -> Result<(), String> {
-        self.world.now.0 += 10;
+        self.world.pass(10);
         self.world.log = Default::default();
         self.before = self.world.clone();
         self.refused = None;
@@ -173,6 +178,16 @@ impl Script {
             }
             ["policy", rest @ ..] => self.policy(rest)?,
             ["new", id, title, rest @ ..] => return self.new_issue(id, title, rest).map(Some),
+            ["agent", repository, name, rest @ ..] => self.agent(repository, name, rest),
+            ["later", minutes] => {
+                let minutes: i64 = minutes.parse().map_err(|e| format!("{minutes}: {e}"))?;
+                self.world.pass(minutes * 60_000);
+            }
+            ["lift", key] => {
+                let outage = self.world.outages.get(*key).ok_or("no such outage")?;
+                let set = orch_rules::outage::lift(outage, "ann", &[], self.world.moment());
+                self.world.apply(&set).map_err(|failed| format!("{failed:?}"))?;
+            }
             ["push", id] => self.world.push(&RepositoryId::from(*id)),
             ["walk", id, "to", stage] => self.walk(id, stage)?,
             ["workers", "rest"] => self.workers_rest = true,
@@ -199,6 +214,7 @@ impl Script {
             let asked = kinds.iter().find(|kind| self.world.find_work(&task, kind).is_some());
             let words: &[&str] = match (open, asked) {
                 (Some(EpisodeKind::ConfirmDeploy), _) => &["confirm", id],
+                (Some(EpisodeKind::Budget), _) => &["raise", id, "1000"],
                 (Some(EpisodeKind::Questions), _) => &["start", id],
                 (Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths), _) => &["approve", id],
                 (None, Some(&"run_agent")) => &["run", "ends", id, "well"],
@@ -215,6 +231,14 @@ impl Script {
         Err("it never gets there".to_owned())
     }
 
+    /// Who acts in every role of a repository.
+    fn agent(&mut self, repository: &str, name: &str, rest: Words) {
+        let credential = option(rest, "credential").map(str::to_owned);
+        let worker = Worker { agent: name.to_owned(), credential };
+        let roles = Role::ALL.into_iter().map(|role| (role, worker.clone())).collect();
+        self.world.policy.workers.insert(repository.into(), roles);
+    }
+
     fn policy(&mut self, words: Words) -> Result<(), String> {
         let number = |text: &str| text.parse::<u32>().map_err(|e| format!("{text}: {e}"));
         let policy = &mut self.world.policy;
@@ -223,9 +247,12 @@ impl Script {
             ["lost", n] => policy.lost_cap = number(n)?,
             ["title", n] => policy.title_max = number(n)?,
             ["budget", max, "per", each] => {
-                policy.budget = Some(("host".to_owned(), number(each)?.into()));
-                let budget = Budget { max: number(max)?.into(), ..Budget::default() };
-                self.world.budgets.insert("host".to_owned(), budget);
+                policy.budgets.run_micros = number(each)?.into();
+                policy.budgets.day_micros = Some(number(max)?.into());
+            }
+            ["task-budget", max, "per", each] => {
+                policy.budgets.run_micros = number(each)?.into();
+                policy.budgets.task_micros = Some(number(max)?.into());
             }
             ["off", "stop"] => policy.stop = false,
             ["off", "serial"] => policy.serial = false,

@@ -13,6 +13,9 @@ fn random_histories_keep_every_promise_and_come_to_an_end() {
     }
     assert!(seen.decisions > 5_000, "{seen:?}");
     assert!(seen.ends.get("done").copied().unwrap_or(0) > 20, "{seen:?}");
+    for name in ["new", "still open", "resolved", "holds", "new_patch", "new_code", "sent_back", "new_candidate"] {
+        assert!(seen.findings.contains_key(name), "nothing was {name}: {:?}", seen.findings);
+    }
 }
 
 #[test]

@@ -7,6 +7,9 @@ use super::work::{perform, wake_dependents, wake_lane, wake_repository, wake_slo
 use super::{amount, body, guard, put};
 use crate::step::{Step, Value};
 
+/// Most that is added to a budget at once: a million US dollars in millionths. Many of them still make no sum overflow.
+const MOST_RAISED_MICROS: u64 = 1_000_000_000_000;
+
 pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> StoreResult<()> {
     match change {
         Change::InsertTask { task } => steps.push(put::insert_task(task)?),
@@ -26,6 +29,14 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
                 return Err(unguarded("repository", repository.id.as_str()));
             }
             steps.push(put::put_repository(repository)?);
+        }
+        Change::PutOutage { outage } => {
+            let key = outage.source.key();
+            let guarded = all.guards.iter().any(|g| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key));
+            if !guarded {
+                return Err(unguarded("outage", &key));
+            }
+            steps.push(put::put_outage(&key, outage)?);
         }
         Change::PutAttempt { attempt } => steps.push(put::put_attempt(attempt)?),
         Change::PutEpisode { episode } => steps.push(put::put_episode(episode)?),
@@ -49,7 +60,7 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
         }
         Change::CancelQueuedWork { task } => steps.push(Step::run(
             "UPDATE work SET state = 'cancelled' WHERE task = ?1 AND state <> 'done' AND state = 'queued'
-                 AND kind NOT IN ('inbox', 'decide_task', 'decide_lane')",
+                 AND kind NOT IN ('inbox', 'decide_task', 'decide_lane', 'wake_waiters')",
             [task.as_str().into()],
         )),
         Change::ReleaseSlot { key, holder } => {
@@ -67,26 +78,31 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
         }
         Change::ReleaseKeys { owner } => steps
             .push(Step::run("UPDATE natural_keys SET held = 0 WHERE owner = ?1 AND held = 1", [owner.as_str().into()])),
-        Change::Settle { budget, holder, spent_micros } => {
-            let name: Value = budget.as_str().into();
-            steps.push(guard::lock_budget(budget));
+        Change::Settle { holder, spent_micros } => {
+            let holder: Value = holder.as_str().into();
+            // In one order, so that two that share two budgets do not wait for each other crosswise.
+            steps.push(Step::rows(
+                "SELECT b.name FROM budgets b WHERE b.name IN (SELECT r.budget FROM reservations r WHERE r.holder = ?1)
+                 ORDER BY b.name /*pg FOR NO KEY UPDATE */",
+                [holder.clone()],
+            ));
             // Only a reservation that is still there is settled, so that a repeated settlement books nothing.
             steps.push(Step::run(
-                "UPDATE budgets SET spent = spent + ?3
-                 WHERE name = ?1 AND EXISTS (SELECT 1 FROM reservations r WHERE r.budget = ?1 AND r.holder = ?2)",
-                [name.clone(), holder.as_str().into(), amount(*spent_micros)],
+                "UPDATE budgets SET
+                     spent = spent + COALESCE(CAST(?2 AS INTEGER),
+                         (SELECT r.amount FROM reservations r WHERE r.budget = budgets.name AND r.holder = ?1)),
+                     reserved = reserved -
+                         (SELECT r.amount FROM reservations r WHERE r.budget = budgets.name AND r.holder = ?1)
+                 WHERE name IN (SELECT r.budget FROM reservations r WHERE r.holder = ?1)",
+                [holder.clone(), spent_micros.map(amount).into()],
             ));
-            steps.push(Step::run(
-                "DELETE FROM reservations WHERE budget = ?1 AND holder = ?2",
-                [name.clone(), holder.as_str().into()],
-            ));
-            steps.push(Step::run(
-                "UPDATE budgets SET reserved =
-                     COALESCE((SELECT SUM(r.amount) FROM reservations r WHERE r.budget = budgets.name), 0)
-                 WHERE name = ?1",
-                [name],
-            ));
+            steps.push(Step::run("DELETE FROM reservations WHERE holder = ?1", [holder]));
         }
+        Change::RaiseBudget { budget, by_micros } => steps.push(Step::run(
+            "INSERT INTO budgets (name, ceiling, spent, reserved, raised) VALUES (?1, 0, 0, 0, ?2)
+             ON CONFLICT (name) DO UPDATE SET raised = budgets.raised + excluded.raised",
+            [budget.as_str().into(), amount((*by_micros).min(MOST_RAISED_MICROS))],
+        )),
         Change::AddUsage { task, attempt, stage, usage, at } => {
             let row = UsageRow { attempt: *attempt, stage: stage.clone(), usage: usage.clone(), at: *at };
             steps.push(Step::run(

@@ -18,6 +18,7 @@ pub(super) fn lock_order(guard: &Guard) -> (u8, String) {
         Guard::Unique { key, .. } => (5, key.clone()),
         Guard::Reserve { budget, .. } => (6, budget.clone()),
         Guard::SlotBelow { key, .. } => (7, key.clone()),
+        Guard::OutageVersion { key, .. } => (8, key.clone()),
     }
 }
 
@@ -87,12 +88,31 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
             )
             .or(broken()),
         ),
-        Guard::Reserve { budget, amount_micros, holder } => {
+        Guard::OutageVersion { key, version: 0 } => steps.push(
+            Step::run(
+                "INSERT INTO outages (name, version) VALUES (?1, 1) ON CONFLICT (name) DO NOTHING",
+                [key.as_str().into()],
+            )
+            .or(broken()),
+        ),
+        Guard::OutageVersion { key, version } => steps.push(
+            Step::run(
+                "UPDATE outages SET version = version + 1 WHERE name = ?1 AND version = ?2",
+                [key.as_str().into(), (*version).into()],
+            )
+            .or(broken()),
+        ),
+        Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
             let (name, holder): (Value, Value) = (budget.as_str().into(), holder.as_str().into());
-            steps.push(lock_budget(budget).or(broken()));
+            // Makes the row if needed and holds it to the end of the transaction.
+            steps.push(Step::run(
+                "INSERT INTO budgets (name, ceiling, spent, reserved) VALUES (?1, ?2, 0, 0)
+                 ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling",
+                [name.clone(), amount(*ceiling_micros)],
+            ));
             steps.push(Step::run(
                 "INSERT INTO reservations (budget, holder, amount)
-                 SELECT name, ?2, ?3 FROM budgets WHERE name = ?1 AND ?3 <= ceiling - spent - reserved
+                 SELECT name, ?2, ?3 FROM budgets WHERE name = ?1 AND ?3 <= ceiling - spent - reserved + raised
                  ON CONFLICT DO NOTHING",
                 [name.clone(), holder.clone(), amount(*amount_micros)],
             ));
@@ -116,9 +136,4 @@ pub(super) fn lock_slot(key: &str) -> Step {
         "INSERT INTO slots (name, used) VALUES (?1, 0) ON CONFLICT (name) DO UPDATE SET used = slots.used",
         [key.into()],
     )
-}
-
-/// Holds the budget row to the end of the transaction.
-pub(super) fn lock_budget(budget: &str) -> Step {
-    Step::rows("SELECT name FROM budgets WHERE name = ?1 /*pg FOR NO KEY UPDATE */", [budget.into()])
 }

@@ -7,6 +7,7 @@ use orch_rules::check::{Check, CheckKey};
 use orch_rules::episode::Episode;
 use orch_rules::ids::WorkItemId;
 use orch_rules::lane::{LaneEntry, Line, Repository};
+use orch_rules::outage::Outage;
 use orch_rules::task::{Task, Wait};
 
 use super::body;
@@ -56,7 +57,8 @@ fn run_end(end: &RunEnd) -> &'static str {
 fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
     let (prefix, number) = split_work_item(&task.work_item);
     let slot = task.waits.iter().find_map(|wait| match wait {
-        Wait::Slot { key, .. } | Wait::Budget { key } => Some(key.as_str()),
+        Wait::Slot { key, .. } | Wait::Budget { key } => Some(key.clone()),
+        Wait::Outage { source, .. } => Some(source.key()),
         _ => None,
     });
     let resting = task.hold.is_some() || task.paused || task.stop.is_some();
@@ -124,6 +126,11 @@ pub(super) fn put_repository(repository: &Repository) -> StoreResult<Step> {
         ],
     )
     .or(Broken::Missing(format!("repository {}", repository.id))))
+}
+
+pub(super) fn put_outage(key: &str, outage: &Outage) -> StoreResult<Step> {
+    Ok(Step::run("UPDATE outages SET body = ?2 WHERE name = ?1", [key.into(), body(outage)?])
+        .or(Broken::Missing(key.to_owned())))
 }
 
 pub(super) fn put_attempt(attempt: &Attempt) -> StoreResult<Step> {

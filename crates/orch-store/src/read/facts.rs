@@ -7,7 +7,7 @@ use orch_ports::store::{StoreError, StoreResult};
 use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
 
-use super::{repository, repository_columns, task};
+use super::{OUTAGES, outage, repository, repository_columns, task};
 use crate::row::{all, count, int, json, text};
 use crate::step::{Answer, Step};
 
@@ -57,7 +57,8 @@ pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
              (o.place < m.place OR (o.place = m.place AND o.task < m.task))))
          ORDER BY o.priority DESC, o.place, o.task LIMIT 50",
     ];
-    QUERIES.into_iter().map(|sql| Step::rows(sql, [id.as_str().into()])).collect()
+    let of_task = QUERIES.into_iter().map(|sql| Step::rows(sql, [id.as_str().into()]));
+    of_task.chain([Step::rows(OUTAGES, [])]).collect()
 }
 
 /// The facts in the answers to [`task_steps`].
@@ -75,6 +76,7 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         lane,
         ahead,
         entry_ahead,
+        outages,
     ] = answers
     else {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
@@ -113,6 +115,7 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         lane: all("a place in a line", lane)?,
         ahead: work_items(ahead)?,
         entry_ahead: work_items(entry_ahead)?,
+        outages: outages.rows.iter().map(outage).collect::<StoreResult<_>>()?,
         policy: policy.clone(),
         task,
     };

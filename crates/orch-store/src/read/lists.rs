@@ -1,10 +1,12 @@
 //! What people look at, and small look-ups.
 
 use orch_ports::store::{
-    Accepted, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkId, WorkRow,
+    Accepted, BudgetRow, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkId,
+    WorkRow,
 };
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
+use super::{OUTAGES, outage};
 use crate::row::{count, int, json, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
 
@@ -158,11 +160,18 @@ pub(crate) fn queue_steps() -> Vec<Step> {
             [],
         ),
         Step::rows("SELECT name, used FROM slots ORDER BY name", []),
+        Step::rows(OUTAGES, []),
+        Step::rows(
+            "SELECT b.name, b.ceiling + b.raised, b.spent, b.reserved FROM budgets b
+             WHERE b.reserved > 0 OR EXISTS (SELECT 1 FROM tasks t WHERE t.wait_slot = b.name AND t.terminal = 0)
+             ORDER BY b.name LIMIT 50",
+            [],
+        ),
     ]
 }
 
 pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
-    let [counts, rows, slots] = answers else {
+    let [counts, rows, slots, outages, budgets] = answers else {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
     };
     let what = "the queue";
@@ -172,5 +181,14 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
         }),
         rows: readable(rows, work_row),
         slots: readable(slots, |row| Ok((text(what, row, 0)?.to_owned(), int(what, row, 1)?))),
+        outages: readable(outages, outage),
+        budgets: readable(budgets, |row| {
+            Ok(BudgetRow {
+                key: text(what, row, 0)?.to_owned(),
+                most: int(what, row, 1)?,
+                spent: int(what, row, 2)?,
+                reserved: int(what, row, 3)?,
+            })
+        }),
     })
 }

@@ -6,6 +6,7 @@ pub(crate) mod lists;
 use orch_ports::store::StoreResult;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
+use orch_rules::outage::Outage;
 use orch_rules::task::Task;
 
 use crate::row::{int, json, optional_text, text};
@@ -25,6 +26,15 @@ macro_rules! repository_columns {
     };
 }
 pub(crate) use repository_columns;
+
+/// Every outage, over or not, by its key.
+pub(crate) const OUTAGES: &str = "SELECT body, version FROM outages WHERE body IS NOT NULL ORDER BY name";
+
+/// A row of [`OUTAGES`].
+pub(crate) fn outage(row: &Row) -> StoreResult<Outage> {
+    let what = "an outage";
+    Ok(Outage { version: int(what, row, 1)?, ..json(what, row, 0)? })
+}
 
 /// A repository from [`repository_columns`].
 pub(crate) fn repository(row: &Row) -> StoreResult<Repository> {

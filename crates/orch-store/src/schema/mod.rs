@@ -19,6 +19,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, min_reader: 1, sql: include_str!("0001.sql") },
     // Only indexes: a release that knows the first one still reads it.
     Migration { number: 2, min_reader: 1, sql: include_str!("0002.sql") },
+    // A table and a column that earlier releases do not ask for.
+    Migration { number: 3, min_reader: 1, sql: include_str!("0003.sql") },
 ];
 
 /// The schema number this build reads and writes.

@@ -7,6 +7,7 @@ use orch_rules::attempt::RunEnd;
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::ids::Timestamp;
 use orch_rules::lane::{Freeze, Repository};
+use orch_rules::outage::{Outage, Source};
 use tokio::sync::Barrier;
 
 use crate::harness::{World, on_both};
@@ -24,16 +25,18 @@ on_both!(
     unique_key_can_be_given_back_and_is_retaken_by_its_owner,
     reserve_never_overdraws_a_budget,
     reserve_and_settle_are_idempotent_by_holder,
+    a_run_is_settled_in_every_budget_that_pays_it,
     write_skew_a_landing_never_commits_after_a_freeze,
     write_skew_two_tasks_never_both_take_the_lane,
     a_task_is_inserted_once,
+    outage_version_lets_exactly_one_of_many_through,
     a_failing_guard_writes_nothing_at_all,
     a_whole_row_needs_its_version_guard,
     crosswise_locks_are_resolved,
 );
 
 fn reserve(amount_micros: u64, holder: &str) -> Guard {
-    Guard::Reserve { budget: "month".into(), amount_micros, holder: holder.into() }
+    Guard::Reserve { budget: "month".into(), ceiling_micros: 100, amount_micros, holder: holder.into() }
 }
 fn slot(max: u32, holder: &str) -> Guard {
     Guard::SlotBelow { key: "runs".into(), max, holder: holder.into() }
@@ -46,6 +49,9 @@ fn repository_version(version: i64) -> Guard {
 }
 fn not_frozen(epoch: i64) -> Guard {
     Guard::NotFrozen { repository: "shop".into(), epoch }
+}
+fn outage_version(version: i64) -> Guard {
+    Guard::OutageVersion { key: "credential:main".into(), version }
 }
 fn lane_held(fence: i64) -> Guard {
     Guard::LaneHeld { repository: "shop".into(), fence }
@@ -90,7 +96,6 @@ async fn every_guard_sees_what_a_racing_transaction_commits(world: World) {
     second.attempt = 1;
     let changes = vec![Change::PutTask { task: second }, Change::PutAttempt { attempt: attempt("b", 1) }];
     world.store.apply(set(vec![version("b", 0)], changes), None).await.unwrap();
-    world.store.set_budget("month", 100).await;
     world.store.apply(set(vec![slot(1, "x"), reserve(1, "x"), unique("k0", "a")], vec![]), None).await.unwrap();
     let release = Change::ReleaseSlot { key: "runs".into(), holder: "x".into() };
     write(&*world.store, vec![release]).await.unwrap();
@@ -101,6 +106,8 @@ async fn every_guard_sees_what_a_racing_transaction_commits(world: World) {
         (slot(1, "y"), "INSERT INTO slot_holders VALUES ('runs', 'z'); UPDATE slots SET used = 1 WHERE name = 'runs'"),
         (lane_held(0), "UPDATE repositories SET lane_fence = 1 WHERE id = 'shop'"),
         (not_frozen(0), "UPDATE repositories SET frozen = '{}' WHERE id = 'shop'"),
+        (outage_version(0), "INSERT INTO outages VALUES ('credential:main', 1, NULL)"),
+        (outage_version(1), "UPDATE outages SET version = 2 WHERE name = 'credential:main'"),
         (unique("k1", "a"), "INSERT INTO natural_keys VALUES ('k1', 'b', 1)"),
         (reserve(60, "y"), "UPDATE budgets SET spent = 50 WHERE name = 'month'"),
     ];
@@ -238,9 +245,9 @@ async fn unique_key_can_be_given_back_and_is_retaken_by_its_owner(world: World) 
 
 async fn reserve_never_overdraws_a_budget(world: World) {
     shop(&*world.store, &[]).await;
-    let one = vec![set(vec![reserve(1, "x")], vec![])];
-    assert_eq!(race(&world, "reserve", one).await, 0, "a budget that does not exist");
-    world.store.set_budget("month", 100).await;
+    let one = vec![set(vec![reserve(101, "x")], vec![])];
+    assert_eq!(race(&world, "reserve", one).await, 0);
+    assert_eq!(world.store.budget("month").await, None, "a guard that fails makes no row");
     let takers = (0..8).map(|racer| set(vec![reserve(30, &format!("h{racer}"))], vec![line("took")]));
     assert_eq!(race(&world, "reserve", takers.collect()).await, 3);
     assert_eq!(world.store.budget("month").await, Some((100, 0, 90)));
@@ -249,8 +256,7 @@ async fn reserve_never_overdraws_a_budget(world: World) {
 }
 
 async fn reserve_and_settle_are_idempotent_by_holder(world: World) {
-    world.store.set_budget("month", 100).await;
-    let settle = |spent_micros| vec![Change::Settle { budget: "month".into(), holder: "x".into(), spent_micros }];
+    let settle = |spent_micros| vec![Change::Settle { holder: "x".into(), spent_micros: Some(spent_micros) }];
     for _ in 0..2 {
         world.store.apply(set(vec![reserve(80, "x")], vec![]), None).await.unwrap();
         assert_eq!(world.store.budget("month").await, Some((100, 0, 80)));
@@ -261,6 +267,41 @@ async fn reserve_and_settle_are_idempotent_by_holder(world: World) {
     }
     assert_eq!(race(&world, "reserve", vec![set(vec![reserve(31, "y")], vec![])]).await, 0);
     world.store.apply(set(vec![reserve(30, "y")], vec![]), None).await.unwrap();
+}
+
+/// A run is paid from several budgets: all of them set aside, or none; all of them settled.
+async fn a_run_is_settled_in_every_budget_that_pays_it(world: World) {
+    let of = |name: &str, ceiling_micros| Guard::Reserve {
+        budget: name.into(),
+        ceiling_micros,
+        amount_micros: 60,
+        holder: "x".into(),
+    };
+    let both = |ceiling| vec![set(vec![of("task", 100), of("day", ceiling)], vec![])];
+    assert_eq!(race(&world, "reserve", both(59)).await, 0);
+    assert_eq!(world.store.budget("task").await, None, "none was set aside in the other one");
+    assert_eq!(race(&world, "reserve", both(70)).await, 1);
+    for _ in 0..2 {
+        // Unknown is never zero: what was set aside counts.
+        write(&*world.store, vec![Change::Settle { holder: "x".into(), spent_micros: None }]).await.unwrap();
+        assert_eq!(world.store.budget("task").await, Some((100, 60, 0)));
+        assert_eq!(world.store.budget("day").await, Some((70, 60, 0)));
+    }
+    let again = || vec![set(vec![of("day", 70)], vec![])];
+    assert_eq!(race(&world, "reserve", again()).await, 0);
+    assert_eq!(world.store.queue().await.unwrap().budgets, [], "nothing is set aside and nobody waits");
+    let raise = |by_micros| vec![Change::RaiseBudget { budget: "day".into(), by_micros }];
+    write(&*world.store, raise(49)).await.unwrap();
+    assert_eq!(race(&world, "reserve", again()).await, 0);
+    write(&*world.store, raise(1)).await.unwrap();
+    assert_eq!(race(&world, "reserve", again()).await, 1, "what people add is kept apart from the settings");
+    let shown = world.store.queue().await.unwrap().budgets;
+    assert_eq!(shown.len(), 1);
+    assert_eq!((shown[0].key.as_str(), shown[0].most, shown[0].spent, shown[0].reserved), ("day", 120, 60, 60));
+    for _ in 0..9 {
+        write(&*world.store, raise(u64::MAX)).await.unwrap();
+    }
+    write(&*world.store, raise(1)).await.unwrap();
 }
 
 /// Each looks at what the other writes: the landing at the freeze, the freeze at the landings so far. Whichever commits
@@ -327,9 +368,28 @@ async fn a_task_is_inserted_once(world: World) {
     assert_eq!(lines(&world).await, 1);
 }
 
+async fn outage_version_lets_exactly_one_of_many_through(world: World) {
+    shop(&*world.store, &["a"]).await;
+    for round in 0..4 {
+        let sets = (0..8).map(|racer| {
+            let reason = format!("racer {racer}");
+            let row = Outage { reason, failures: 1, ..Outage::none(Source::Credential { name: "main".into() }) };
+            set(vec![outage_version(round)], vec![Change::PutOutage { outage: row }, line("out")])
+        });
+        assert_eq!(race(&world, "outage_version", sets.collect()).await, 1);
+        assert_eq!(lines(&world).await, round + 1, "losers wrote nothing");
+        let known = world.store.queue().await.unwrap().outages;
+        assert_eq!((known.len(), known[0].version), (1, round + 1));
+        let (facts, _) = world.store.task_facts(&"a".into(), &Default::default()).await.unwrap();
+        assert_eq!(facts.outages, known, "a decision sees what people see");
+    }
+    let row = Change::PutOutage { outage: Outage::none(Source::Credential { name: "main".into() }) };
+    let unguarded = world.store.apply(set(vec![], vec![row]), None).await;
+    assert!(matches!(unguarded, Err(StoreError::Failed { detail }) if detail.contains("credential:main")));
+}
+
 async fn a_failing_guard_writes_nothing_at_all(world: World) {
     shop(&*world.store, &["a"]).await;
-    world.store.set_budget("month", 100).await;
     // Everything that a guard or change can write stands beside one guard that fails.
     let guards = vec![version("a", 0), slot(5, "x"), unique("k", "a"), reserve(1, "x"), repository_version(9)];
     let changes = vec![line("x"), wake("a"), publish("a", "b"), Change::PutAttempt { attempt: attempt("a", 1) }];
@@ -341,7 +401,7 @@ async fn a_failing_guard_writes_nothing_at_all(world: World) {
     assert_eq!(world.store.task(&"a".into()).await.unwrap().unwrap().version, 0);
     assert_eq!(world.store.queue().await.unwrap().slots, vec![]);
     assert_eq!(world.store.key_owner("k").await.unwrap(), None);
-    assert_eq!(world.store.budget("month").await, Some((100, 0, 0)));
+    assert_eq!(world.store.budget("month").await, None);
     assert_eq!(world.number("SELECT COUNT(*) FROM attempts").await, 0);
     assert_eq!(world.number("SELECT COUNT(*) FROM work").await, 1);
     // The row is still ours and can be finished.

@@ -53,12 +53,6 @@ impl Under {
             Self::Postgres(store) => store,
         }
     }
-    pub async fn set_budget(&self, name: &str, ceiling: u64) {
-        match self {
-            Self::Sqlite(store) => store.set_budget(name, ceiling).await.unwrap(),
-            Self::Postgres(store) => store.set_budget(name, ceiling).await.unwrap(),
-        }
-    }
     pub async fn budget(&self, name: &str) -> Option<(i64, i64, i64)> {
         match self {
             Self::Sqlite(store) => store.budget(name).await.unwrap(),

@@ -52,6 +52,7 @@ pub fn task(id: &str, number: u32) -> Task {
         attempt: 0,
         retries: 0,
         rework: None,
+        convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
         stop: None,

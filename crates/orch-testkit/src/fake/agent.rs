@@ -17,6 +17,10 @@ impl Agent for FakeAgent {
         "fake"
     }
 
+    fn credential(&self) -> Option<String> {
+        Some("main".to_owned())
+    }
+
     fn launch(&self, assignment: &Assignment) -> Launch {
         let role = assignment.role.name().to_owned();
         let variables = [

@@ -6,8 +6,9 @@ use std::io::BufRead;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use orch_ports::runner::{RunOrder, RunReport, RunState, Runner, RunnerError};
+use orch_ports::runner::{Metered, RunOrder, RunReport, RunState, Runner, RunnerError};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
+use orch_rules::ids::Timestamp;
 use serde_json::Value;
 
 use super::faults::{Fault, Faults, PATIENCE};
@@ -36,6 +37,16 @@ impl Step {
     /// Another exit code.
     pub fn fails(code: i32) -> Self {
         Self::over(RunEnd::Failed { reason: format!("exit code {code}") }, Some(code))
+    }
+    /// It could not be started.
+    pub fn spawn_fails(reason: &str) -> Self {
+        Self::over(RunEnd::SpawnFailed { reason: reason.to_owned() }, None)
+    }
+    /// Exit 1, and its proxy saw the vendor refuse to serve.
+    pub fn refused(until: Option<Timestamp>, reason: &str) -> Self {
+        let report = RunReport::of(RunEnd::Failed { reason: "exit code 1".to_owned() }, None, Some(1));
+        let metered = Metered { unavailable: Some((until, reason.to_owned())), ..Metered::default() };
+        Self::Ends(RunReport { metered: Some(metered), ..report })
     }
     /// Its supervisor died; its processes are dead.
     pub fn lost() -> Self {

@@ -236,12 +236,7 @@ fn fact(folder: &str, document: &orch_git::Document) -> DocumentFact {
     let name = document.path.strip_prefix(folder).unwrap_or(&document.path).trim_start_matches('/');
     match &document.content {
         DocumentContent::Read { bytes, .. } => read_document(name, bytes),
-        DocumentContent::Refused(refusal) => DocumentFact {
-            path: name.to_owned(),
-            fields: Err(format!("not read: {refusal:?}")),
-            questions: Vec::new(),
-            must_fix: String::new(),
-        },
+        DocumentContent::Refused(refusal) => DocumentFact::unreadable(name, format!("not read: {refusal:?}")),
     }
 }
 

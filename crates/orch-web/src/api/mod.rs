@@ -40,6 +40,7 @@ fn table() -> Vec<Route> {
         reads("/readyz", get(health::readyz)),
         reads("/queue", get(queue::queue)),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
+        writes("/api/v1/outages/lift", post(queue::lift)),
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),

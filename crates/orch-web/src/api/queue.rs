@@ -9,8 +9,8 @@ use orch_rules::ids::RepositoryId;
 use super::Api;
 use super::tasks::Answered;
 use crate::Problem;
-use crate::ask::{Asker, MaybeJson};
-use crate::view::{AnswerView, QueueReport, QueueSources, UnfreezeRequest};
+use crate::ask::{Asker, Json as Body, MaybeJson};
+use crate::view::{AnswerView, LiftRequest, QueueReport, QueueSources, UnfreezeRequest};
 
 /// Most unfinished tasks that are looked at for `/queue`.
 const MOST_TASKS: u32 = 10_000;
@@ -53,6 +53,16 @@ pub async fn unfreeze(
     };
     let answer = api.front.lane_command(&repository, LaneCommand::Unfreeze, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
+}
+
+/// Lift an outage by hand: what waits for it starts at once.
+#[utoipa::path(post, path = "/api/v1/outages/lift", tag = "queue", request_body = LiftRequest, responses(
+    (status = 200, body = AnswerView),
+    (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "Nothing is out under this name", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn lift(State(api): State<Api>, asker: Asker, Body(request): Body<LiftRequest>) -> Result<Answered, Problem> {
+    Ok(Answered(api.front.lift(&request.into(), &asker.by).await?.into()))
 }
 
 async fn only_repository(api: &Api) -> Result<RepositoryId, Problem> {

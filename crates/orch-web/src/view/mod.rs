@@ -3,7 +3,9 @@
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
 mod answer;
+mod judgement;
 mod lane;
+mod outage;
 mod queue;
 mod request;
 mod run;
@@ -13,13 +15,15 @@ mod usage;
 mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
+pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use outage::{LiftRequest, OutageView};
 pub use queue::{
-    AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,
-    RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
+    Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
-pub use run::{AttemptView, CheckView};
+pub use run::{AttemptView, CheckView, WeakenedView};
 pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
     TimelineView, WorkView,

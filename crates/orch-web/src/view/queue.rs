@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use orch_engine::Reconciler;
-use orch_ports::store::QueueView;
+use orch_ports::store::{BudgetRow, QueueView};
+use orch_rules::budget::dollars;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::lane::LaneState;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::lane::{FreezeView, PlaceView, RepositoryView};
+use super::outage::OutageView;
 use super::task::WorkView;
 use super::time::rfc3339;
 
@@ -28,6 +30,12 @@ pub struct QueueReport {
     pub agent_slots: AgentSlots,
     /// Rows that failed for good: parked, and shown until somebody acts.
     pub failed: Vec<WorkView>,
+    /// What is out on this host.
+    #[serde(default)]
+    pub outages: Vec<OutageView>,
+    /// Budgets that pay a run now or keep a task waiting.
+    #[serde(default)]
+    pub budgets: Vec<BudgetView>,
     /// The sweep for lost events.
     pub reconcile: Reconcile,
     /// The lines to start.
@@ -77,6 +85,36 @@ pub struct AgentSlots {
     pub used: i64,
     /// How many there are; absent as long as no repository is known.
     pub max: Option<u32>,
+}
+
+/// A budget, in US dollars.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetView {
+    /// For people: whose.
+    pub of: String,
+    /// There is so much, with what people added, for example `$20.00`.
+    pub most: String,
+    /// Booked.
+    pub spent: String,
+    /// Set aside for runs that have not ended.
+    pub reserved: String,
+}
+
+impl BudgetView {
+    fn of(row: &BudgetRow, tasks: &[Task]) -> Self {
+        let mut parts = row.key.splitn(4, ':').skip(1);
+        let of = match (parts.next(), parts.next()) {
+            (Some("task"), Some(id)) => {
+                let task = tasks.iter().find(|task| task.id.as_str() == id);
+                format!("the task {}", task.map_or(id, |task| task.work_item.as_str()))
+            }
+            (Some("repository"), Some(id)) => format!("the repository {id} today"),
+            (Some("day"), _) => "this host today".to_owned(),
+            _ => row.key.clone(),
+        };
+        let usd = |micros: i64| dollars(u64::try_from(micros).unwrap_or(0));
+        Self { of, most: usd(row.most), spent: usd(row.spent), reserved: usd(row.reserved) }
+    }
 }
 
 /// The sweep for lost events.
@@ -233,6 +271,8 @@ impl From<QueueSources<'_>> for QueueReport {
                 max: policy.map(|policy| policy.max_runs),
             },
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
+            outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
+            budgets: queue.budgets.iter().map(|row| BudgetView::of(row, tasks)).collect(),
             reconcile: Reconcile {
                 enabled: true,
                 every_seconds: reconciler.every.as_secs(),

@@ -77,6 +77,11 @@ pub enum CommandRequest {
         /// Higher goes first.
         priority: i32,
     },
+    /// Add to the budget that keeps it waiting.
+    RaiseBudget {
+        /// Millionths of a US dollar; more than 0.
+        by_micros: u64,
+    },
     /// Wait for another task.
     Depend {
         /// Its id.
@@ -103,6 +108,7 @@ impl TryFrom<CommandRequest> for Command {
             CommandRequest::Pause => Self::Pause,
             CommandRequest::Resume => Self::Resume,
             CommandRequest::SetPriority { priority } => Self::SetPriority { priority },
+            CommandRequest::RaiseBudget { by_micros } => Self::RaiseBudget { by_micros },
             CommandRequest::Depend { on } => Self::Depend { on: WorkItemId(on) },
             CommandRequest::Undepend { on } => Self::Undepend { on: WorkItemId(on) },
         })

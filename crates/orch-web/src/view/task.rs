@@ -13,6 +13,7 @@ use orch_rules::task::{Task, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::judgement::{FindingView, VerdictView, verdicts};
 use super::lane::cause;
 use super::run::{AttemptView, CheckView};
 use super::time::rfc3339;
@@ -123,6 +124,12 @@ pub struct TaskDetailView {
     pub attempt_list: Vec<AttemptView>,
     /// Runs of the test command, oldest first.
     pub checks: Vec<CheckView>,
+    /// Every verdict with its key, oldest first.
+    #[serde(default)]
+    pub verdicts: Vec<VerdictView>,
+    /// Findings of its reviews, through their rounds.
+    #[serde(default)]
+    pub findings: Vec<FindingView>,
     /// Tasks it waits for.
     pub dependencies: Vec<DependencyView>,
     /// What is queued, running or failed for it.
@@ -161,6 +168,8 @@ impl From<&TaskDetail> for TaskDetailView {
                 .map(|attempt| AttemptView::of(attempt, by_attempt.get(&attempt.number), run.as_ref()))
                 .collect(),
             checks: history.checks.iter().map(CheckView::from).collect(),
+            verdicts: verdicts(detail),
+            findings: task.convergence.findings.iter().map(FindingView::from).collect(),
             dependencies: history
                 .dependencies
                 .iter()
@@ -302,6 +311,7 @@ impl EpisodeView {
             EpisodeKind::Questions => "questions",
             EpisodeKind::ConfirmDeploy => "confirm_deploy",
             EpisodeKind::ProtectedPaths => "protected_paths",
+            EpisodeKind::Budget => "budget",
         };
         let answer = episode.answer.as_ref().map(|answered| {
             let (answer, reason) = match &answered.answer {

@@ -1,5 +1,6 @@
 //! Why a task waits, in words.
 
+use orch_rules::budget::Scope;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::ids::WorkItemId;
@@ -7,20 +8,29 @@ use orch_rules::task::{PauseScope, Task, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::time::rfc3339;
+
 /// One reason for waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
-    /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
+    /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
     /// `paused`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
     pub text: String,
+    /// When it ends or is tried again, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 impl WaitView {
     /// As `task` waits for it.
     pub fn of(wait: &Wait, task: &Task) -> Self {
-        Self { kind: kind(wait).to_owned(), text: wait_text(wait, task) }
+        let until = match wait {
+            Wait::Outage { until, probed_by: None, .. } => until.map(rfc3339),
+            _ => None,
+        };
+        Self { kind: kind(wait).to_owned(), text: wait_text(wait, task), until }
     }
 }
 
@@ -34,6 +44,7 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Check { .. } => "check",
         Wait::Slot { .. } => "slot",
         Wait::Budget { .. } => "budget",
+        Wait::Outage { .. } => "outage",
         Wait::Human { .. } => "human",
         Wait::Lane { .. } => "lane",
         Wait::Paused { .. } => "paused",
@@ -66,7 +77,16 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
             format!("every slot for {what} is taken ({max}); starts by itself when one is free")
         }
         Wait::Budget { key } => {
-            format!("the budget {key} does not cover another run; raise it in the settings of the host")
+            let what = Scope::of(key).map_or("the budget", Scope::words);
+            format!("{what} does not cover another run")
+        }
+        Wait::Outage { source, reason, probed_by: Some(other), .. } => {
+            format!("{} ({reason}); {other} tries right now whether it is over", source.words())
+        }
+        Wait::Outage { source, reason, until, named, .. } => {
+            let then = if *named { "the vendor serves again" } else { "one run tries again" };
+            let at = until.map(|until| format!(" at {}", rfc3339(until))).unwrap_or_default();
+            format!("{} ({reason}); {then}{at}, or lift it: {}", source.words(), source.lift())
         }
         Wait::Human { asked } => human_text(*asked, id),
         Wait::Lane { place, behind: None, doing } => format!("number {place} in the line to land: {doing}"),
@@ -103,6 +123,9 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
                 "changes protected paths (orch show {id}); let exactly this change pass: orch approve {id}, or send it \
                  back: orch reject {id} --reason \"…\""
             )
+        }
+        EpisodeKind::Budget => {
+            format!("wants money; add some US dollars: orch budget {id} --raise 5, or call it off: orch stop {id}")
         }
         EpisodeKind::ConfirmDeploy => {
             format!("wants your word before production; give it: orch confirm {id}, or call it off: orch stop {id}")

@@ -9,10 +9,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
 use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail};
-use orch_ports::store::{History, QueueView, StoreError, TaskFilter, WorkRow};
+use orch_ports::store::{BudgetRow, History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
 use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
 use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
+use orch_rules::outage::{Outage, Source};
 use orch_rules::pipeline::{OnRed, Pipeline, Role, Stage, StageKind, Target};
 use orch_rules::task::{Position, StopRequest, Task, Wait};
 use orch_web::{Front, Guard, router};
@@ -59,6 +60,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         attempt: 1,
         retries: 0,
         rework: None,
+        convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
         stop: None,
@@ -155,6 +157,15 @@ impl Front for FakeFront {
         self.note(format!("{repository} {command:?} by {by} key {key}"));
         Ok(self.answer())
     }
+    async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
+        self.note(format!("lift {} by {by}", source.key()));
+        if source.key() == "credential:other" {
+            return Err(DeskError::NotFound {
+                what: "nothing is known to be wrong with it; nothing is out".to_owned(),
+            });
+        }
+        Ok(self.answer())
+    }
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
         self.note(format!("board {filter:?}"));
         let mut stopped = task(3, Position::Stage("check".into()), vec![Wait::Stopping]);
@@ -202,6 +213,18 @@ impl Front for FakeFront {
                 attempt: 5,
                 due: Timestamp(0),
                 error: Some("gone".to_owned()),
+            }],
+            budgets: vec![
+                BudgetRow { key: "budget:day:20778".to_owned(), most: 20_000_000, spent: 19_500_000, reserved: 0 },
+                BudgetRow { key: "budget:task:task-1".to_owned(), most: 5_000_000, spent: 0, reserved: 2_000_000 },
+            ],
+            outages: vec![Outage {
+                reason: "usage limit".to_owned(),
+                since: Timestamp(1_000),
+                failures: 1,
+                until: Some(Timestamp(61_000)),
+                named: true,
+                ..Outage::none(Source::Credential { name: "main".to_owned() })
             }],
             slots: vec![("runs".to_owned(), 1)],
         })

@@ -2,7 +2,7 @@
 
 use orch_rules::facts::Policy;
 
-use crate::fake_front::{FakeFront, get, served};
+use crate::fake_front::{FakeFront, get, post, served};
 
 #[tokio::test]
 async fn the_queue_has_every_key_with_real_figures() {
@@ -12,6 +12,19 @@ async fn the_queue_has_every_key_with_real_figures() {
     insta::assert_json_snapshot!(reply.json);
     let read: orch_web::view::QueueReport = serde_json::from_value(reply.json.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), reply.json);
+}
+
+#[tokio::test]
+async fn an_outage_is_lifted_by_its_name() {
+    let (router, calls) = served(FakeFront::default());
+    let path = "/api/v1/outages/lift";
+    let reply = post(&router, path, r#"{"credential": "main"}"#).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json["text"], "done");
+    assert_eq!(post(&router, path, r#"{"credential": "other"}"#).await.status, 404);
+    assert_eq!(post(&router, path, r#"{"wallet": "main"}"#).await.status, 400);
+    let calls = calls.lock().unwrap();
+    assert!(calls[0].starts_with("lift credential:main by"), "{calls:?}");
 }
 
 #[tokio::test]

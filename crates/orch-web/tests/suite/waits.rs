@@ -3,10 +3,18 @@
 use std::fmt::Write;
 
 use orch_rules::episode::EpisodeKind;
+use orch_rules::ids::Timestamp;
+use orch_rules::outage::Source;
 use orch_rules::task::{PauseScope, Position, Wait};
 use orch_web::view::WaitView;
 
 use crate::fake_front::task;
+
+fn outage(named: bool, probed_by: Option<orch_rules::ids::WorkItemId>) -> Wait {
+    let source = Source::Credential { name: "main".to_owned() };
+    let until = Some(Timestamp(1_795_217_182_000));
+    Wait::Outage { source, reason: "usage limit".to_owned(), until, named, probed_by }
+}
 
 #[test]
 fn every_wait_is_one_sentence_with_what_to_do() {
@@ -20,7 +28,12 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Agent { attempt: 3 },
         Wait::Check { commit: "0123456789abcdef".into() },
         Wait::Slot { key: "runs".to_owned(), max: 2 },
-        Wait::Budget { key: "day".to_owned() },
+        Wait::Budget { key: "budget:day:20778".to_owned() },
+        Wait::Budget { key: "budget:task:0190".to_owned() },
+        Wait::Human { asked: EpisodeKind::Budget },
+        outage(false, None),
+        outage(true, None),
+        outage(true, Some("SHOP-002".into())),
         Wait::Human { asked: EpisodeKind::Approval },
         Wait::Human { asked: EpisodeKind::Questions },
         Wait::Human { asked: EpisodeKind::ConfirmDeploy },

@@ -3,11 +3,13 @@
 
 pub mod approve;
 pub mod board;
+pub mod budget;
 pub mod completions;
 pub mod confirm;
 pub mod depend;
 pub mod freeze;
 mod ids;
+mod judged;
 pub mod logs;
 pub mod new;
 pub mod pause;
@@ -23,5 +25,7 @@ pub mod stop;
 pub mod text;
 pub mod unfreeze;
 
+#[cfg(test)]
+mod judged_tests;
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{LandingLine, QueueReport, Reconcile, SerialLine};
+use orch_web::view::{LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
 
-use super::text::{clean, fit, pad, short, since, wrap};
+use super::text::{clean, fit, pad, short, since, until, wrap};
 use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::{Screen, Style};
@@ -58,6 +58,17 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         let landing = report.merge_gate.repositories.iter().find(|other| other.repository == line.repository);
         lines.push(String::new());
         lines.extend(repository(line, landing, screen, now));
+    }
+    lines.extend(report.outages.iter().flat_map(|outage| out(outage, screen, now)));
+    for (index, budget) in report.budgets.iter().enumerate() {
+        let text = format!(
+            "{}: {} of {} spent, {} set aside",
+            clean(&budget.of),
+            clean(&budget.spent),
+            clean(&budget.most),
+            clean(&budget.reserved)
+        );
+        lines.push(row(if index == 0 { "budgets" } else { "" }, &text, screen));
     }
     lines.push(String::new());
     lines.extend(held_back(report, screen, now));
@@ -132,6 +143,24 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         lines.push(row("", &screen.styled(Style::Faint, "nobody in line"), screen));
     }
     lines
+}
+
+/// What is out, until when, and who waits for it.
+fn out(outage: &OutageView, screen: &Screen, now: Timestamp) -> Vec<String> {
+    let then = match &outage.tried_by {
+        Some(task) => format!("{} tries now", clean(task)),
+        None if outage.named => format!("served again in {}", until(&outage.until, now)),
+        None => format!("tried again in {}", until(&outage.until, now)),
+    };
+    let waiting = outage.waiting.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", ");
+    let waiting = if waiting.is_empty() { String::new() } else { format!("; waiting: {waiting}") };
+    let what = format!("{} {}: {}", clean(&outage.kind), clean(&outage.name), clean(&outage.reason));
+    let lift = format!("lift it: {}", clean(&outage.lift));
+    vec![
+        row("out", &screen.styled(Style::Attention, &what), screen),
+        row("", &format!("since {}, {then}{waiting}", since(&outage.since, now)), screen),
+        row("", &screen.styled(Style::Faint, &lift), screen),
+    ]
 }
 
 fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<String> {

@@ -1,26 +1,32 @@
 //! `orch resume`.
 
 use clap::Args;
-use orch_web::view::{CommandRequest, LaneCommandRequest};
+use orch_web::view::{CommandRequest, LaneCommandRequest, LiftRequest};
 
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
 
-/// End a pause.
+/// End a pause, or lift an outage.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>",
-    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop"
+    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>",
+    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --credential anthropic"
 )]
 pub struct ResumeArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required_unless_present = "repo", conflicts_with = "repo")]
+    #[arg(required_unless_present_any = ["repo", "credential", "agent"], conflicts_with_all = ["repo", "credential", "agent"])]
     pub id: Option<String>,
     /// The whole repository instead of one task
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
+    /// A credential that its vendor did not serve (orch queue names it): what waits for it starts at once
+    #[arg(long, value_name = "NAME", conflicts_with = "repo")]
+    pub credential: Option<String>,
+    /// An agent that could not be started
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["repo", "credential"])]
+    pub agent: Option<String>,
 }
 
 /// Runs it.
@@ -28,6 +34,10 @@ pub struct ResumeArgs {
 /// # Errors
 /// If the service does not answer, knows no such task or repository, or refuses.
 pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let lifted = args.credential.clone().map(LiftRequest::Credential);
+    if let Some(request) = lifted.or_else(|| args.agent.clone().map(LiftRequest::Agent)) {
+        return send::lift(&request, caller, screen);
+    }
     match &args.id {
         Some(id) => send::to_task(id, &CommandRequest::Resume, caller, screen),
         None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Resume, caller, screen),

@@ -1,6 +1,6 @@
 //! Sending a command to a task or a lane, and telling the answer.
 
-use orch_web::view::{AnswerView, CommandRequest, LaneCommandRequest};
+use orch_web::view::{AnswerView, CommandRequest, LaneCommandRequest, LiftRequest};
 
 use super::ids;
 use crate::client::{Caller, encoded};
@@ -24,6 +24,13 @@ pub fn to_lane(
 ) -> Result<(), Failure> {
     let repository = ids::repository(named, caller)?;
     let answer = caller.send(&format!("/api/v1/repositories/{}/lane/commands", encoded(&repository)), command);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
+    Ok(())
+}
+
+/// Lifts an outage.
+pub fn lift(request: &LiftRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let answer = caller.send("/api/v1/outages/lift", request);
     tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
     Ok(())
 }

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use orch_web::view::{AttemptView, CheckView, TaskDetailView};
 
 use super::ids;
+use super::judged;
 use super::text::{
-    Mark, between, clean, fit, models, pad, short, since, usage, usage_short, utc, width, with_short_commits, wrap,
+    Mark, between, clean, fit, models, pad, short, since, until, usage, usage_short, utc, width, with_short_commits,
+    wrap,
 };
 use crate::client::{Caller, encoded};
 use crate::exit::Failure;
@@ -48,6 +50,8 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         ("Asked of you", questions(detail, screen)),
         ("Attempts", attempts(detail, screen, now)),
         ("Weakened tests", weakened(detail, screen)),
+        ("Findings", judged::findings(detail, screen)),
+        ("Verdicts", judged::verdicts(detail, screen)),
         ("Checks", checks(detail, screen, now)),
         ("Queued or failed work", work(detail, screen)),
         ("Timeline (UTC)", timeline(detail, screen)),
@@ -96,7 +100,8 @@ fn head(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String>
     for (index, wait) in task.waiting_on.iter().enumerate() {
         let name = if index == 0 { "waits" } else { "" };
         let style = matches!(mark, Mark::Asks | Mark::Stuck).then_some(Style::Attention);
-        lines.extend(rows(name, &clean(&wait.text), style, screen));
+        let left = wait.until.as_ref().map(|at| format!(" (in {})", until(at, now))).unwrap_or_default();
+        lines.extend(rows(name, &format!("{}{left}", clean(&wait.text)), style, screen));
     }
     if !task.rule.is_empty() {
         lines.extend(rows("rule", &clean(&task.rule), Some(Style::Faint), screen));

@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 use orch_web::view::{
-    AgentSlots, AttemptView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
-    LandingLine, MergeGate, NotBuilt, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent, SerialGate,
-    SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView, TimelineView,
-    UsageView, WaitView, WaitingOnTasks, WorkView,
+    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
+    LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent,
+    SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView,
+    TimelineView, UsageView, WaitView, WaitingOnTasks, WorkView,
 };
 
 use super::{board, queue, show, text};
 use crate::screen::Screen;
 
-fn plain(columns: &str) -> Screen {
+pub(super) fn plain(columns: &str) -> Screen {
     Screen::of_process(false, &|name| match name {
         "NO_COLOR" => Some("1".to_owned()),
         "COLUMNS" => Some(columns.to_owned()),
@@ -19,11 +19,11 @@ fn plain(columns: &str) -> Screen {
     })
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-11-20T23:30:00Z".parse().unwrap()
 }
 
-fn drawn(lines: &[String], columns: usize) -> String {
+pub(super) fn drawn(lines: &[String], columns: usize) -> String {
     for line in lines.iter().flat_map(|line| line.lines()) {
         assert!(text::width(line) <= columns, "{} columns: {line}", text::width(line));
     }
@@ -40,7 +40,7 @@ fn task(id: &str, title: &str, stage: &str, waits: &[(&str, &str)]) -> TaskView 
         priority: 0,
         waiting_on: waits
             .iter()
-            .map(|(kind, text)| WaitView { kind: (*kind).to_owned(), text: (*text).to_owned() })
+            .map(|(kind, text)| WaitView { kind: (*kind).to_owned(), text: (*text).to_owned(), until: None })
             .collect(),
         rule: "approval_open".to_owned(),
         attempts: 3,
@@ -198,7 +198,7 @@ fn check(of: &str, outcome: &str, excerpt: &str) -> CheckView {
     }
 }
 
-fn detail() -> TaskDetailView {
+pub(super) fn detail() -> TaskDetailView {
     let stage = |id: &str| StageView {
         id: id.to_owned(),
         kind: "build".to_owned(),
@@ -257,6 +257,8 @@ fn detail() -> TaskDetailView {
                 "running 2 tests\n\ttest totals::mixed ... \u{1b}[31mFAILED\u{1b}[0m\nassertion `left == right` failed: a very long line that goes on and on beyond the edge\n",
             ),
         ],
+        verdicts: Vec::new(),
+        findings: Vec::new(),
         dependencies: vec![
             DependencyView { id: "SHOP-001".to_owned(), ended: true },
             DependencyView { id: "SHOP-002".to_owned(), ended: false },
@@ -362,6 +364,24 @@ fn report() -> QueueReport {
         }],
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
+        budgets: vec![BudgetView {
+            of: "this host today".to_owned(),
+            most: "$20.00".to_owned(),
+            spent: "$19.50".to_owned(),
+            reserved: "$0.00".to_owned(),
+        }],
+        outages: vec![OutageView {
+            kind: "credential".to_owned(),
+            name: "anthropic".to_owned(),
+            reason: "usage limit reached".to_owned(),
+            since: "2026-11-20T23:00:00Z".to_owned(),
+            failures: 2,
+            until: "2026-11-21T04:00:00Z".to_owned(),
+            named: true,
+            tried_by: None,
+            waiting: vec!["SHOP-005".to_owned(), "SHOP-006".to_owned()],
+            lift: "orch resume --credential anthropic".to_owned(),
+        }],
         reconcile: Reconcile {
             enabled: true,
             every_seconds: 60,

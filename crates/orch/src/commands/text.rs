@@ -124,6 +124,18 @@ pub fn since(from: &str, now: Timestamp) -> String {
     }
 }
 
+/// How long until a moment of the API, as [`between`]; rounded up, so that it is never over too early.
+pub fn until(at: &str, now: Timestamp) -> String {
+    let Some(at) = moment(at) else { return String::new() };
+    let seconds = at.as_second().saturating_sub(now.as_second()).max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", (seconds + 59) / 60),
+        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
 /// A moment of the API as `2026-11-20 23:26:22`, still in UTC.
 pub fn utc(at: &str) -> String {
     match moment(at) {

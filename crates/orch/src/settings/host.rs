@@ -25,6 +25,8 @@ pub struct Host {
     pub limits: Limits,
     /// `[confinement]`
     pub confinement: Confine,
+    /// `[budgets]`
+    pub budgets: Budgets,
     /// `[switches]`
     pub switches: Switches,
     /// `[models.<name>]`
@@ -48,6 +50,7 @@ impl Host {
             store: Store::default(),
             limits: Limits::default(),
             confinement: Confine::default(),
+            budgets: Budgets::default(),
             switches: Switches::default(),
             models: BTreeMap::new(),
             egress: Egress::default(),
@@ -129,6 +132,25 @@ impl Default for Limits {
             run_stall_minutes: 15,
             free_disk_floor_mb: 512,
         }
+    }
+}
+
+/// `[budgets]`: what runs may cost, in whole US dollars; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budgets {
+    /// Set aside for each run while any budget is set.
+    pub run_usd: u32,
+    /// All runs of one task.
+    pub task_usd: u32,
+    /// All runs of one repository on one day.
+    pub repository_day_usd: u32,
+    /// All runs on one day.
+    pub day_usd: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { run_usd: 2, task_usd: 0, repository_day_usd: 0, day_usd: 0 }
     }
 }
 

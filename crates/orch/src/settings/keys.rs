@@ -85,12 +85,16 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("service", "Where `orch up` listens."),
     ("store", "Where everything durable is kept. With nothing set: SQLite in the state folder."),
     ("limits", "Tuning."),
+    (
+        "budgets",
+        "What runs may cost, in whole US dollars. 0 is no limit. What is not covered waits and asks: orch budget.",
+    ),
     ("confinement", "How runs are kept from the rest of this host."),
     ("egress", "What runs reach besides their models: hosts on port 443, through the proxy of each run."),
     ("switches", "Kill switches. What \"off\" means is spelled out for each."),
 ];
 
-/// `[service]`, `[store]`, `[limits]`, `[confinement]`, `[egress]`, `[switches]`.
+/// `[service]`, `[store]`, `[limits]`, `[budgets]`, `[confinement]`, `[egress]`, `[switches]`.
 pub const HOST: &[Key<Host>] = &[
     Key {
         section: "service",
@@ -206,6 +210,46 @@ pub const HOST: &[Key<Host>] = &[
     super::confinement::DISK,
     super::model::ALLOW,
     super::model::DENY,
+    Key {
+        section: "budgets",
+        name: "run_usd",
+        variable: None,
+        kind: Kind::Number(1, 1_000_000),
+        required: false,
+        doc: "Set aside for each run when it starts, while any budget is set; what it really cost is booked when it ends. The whole amount counts if that stays unknown.",
+        set: |h, v| h.budgets.run_usd = narrow(v),
+        get: |h| Some(h.budgets.run_usd.to_string()),
+    },
+    Key {
+        section: "budgets",
+        name: "task_usd",
+        variable: None,
+        kind: Kind::Number(0, 1_000_000),
+        required: false,
+        doc: "All runs of one task; less than `run_usd` covers none.",
+        set: |h, v| h.budgets.task_usd = narrow(v),
+        get: |h| Some(h.budgets.task_usd.to_string()),
+    },
+    Key {
+        section: "budgets",
+        name: "repository_day_usd",
+        variable: None,
+        kind: Kind::Number(0, 1_000_000),
+        required: false,
+        doc: "All runs of one repository on one day (UTC).",
+        set: |h, v| h.budgets.repository_day_usd = narrow(v),
+        get: |h| Some(h.budgets.repository_day_usd.to_string()),
+    },
+    Key {
+        section: "budgets",
+        name: "day_usd",
+        variable: None,
+        kind: Kind::Number(0, 1_000_000),
+        required: false,
+        doc: "All runs of this host on one day (UTC).",
+        set: |h, v| h.budgets.day_usd = narrow(v),
+        get: |h| Some(h.budgets.day_usd.to_string()),
+    },
     Key {
         section: "switches",
         name: "dependencies",

@@ -31,7 +31,7 @@ pub mod tests;
 mod variables;
 
 pub use agent::{AgentKind, AgentProgram};
-pub use host::{Host, RepositoryEntry};
+pub use host::{Budgets, Host, RepositoryEntry};
 pub use paths::Paths;
 
 use crate::exit::{Exit, Failure, Point};

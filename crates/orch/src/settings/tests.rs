@@ -85,6 +85,11 @@ fn everything_can_be_set() {
         run_deadline_minutes = 5
         run_stall_minutes = 4
         free_disk_floor_mb = 0
+        [budgets]
+        run_usd = 3
+        task_usd = 20
+        repository_day_usd = 50
+        day_usd = 100
         [switches]
         dependencies = false
         serial = false
@@ -126,6 +131,8 @@ fn everything_can_be_set() {
         (host.limits.run_deadline_minutes, host.limits.run_stall_minutes, host.limits.free_disk_floor_mb),
         (5, 4, 0)
     );
+    let budgets = &host.budgets;
+    assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
     assert!(!host.switches.dependencies && !host.switches.serial && !host.switches.stop);
     assert!(host.egress.deny_default_registries && host.egress.allow == ["docs.rs", "*.example.com"]);
     let (anthropic, gateway) = (&host.models["anthropic"], &host.models["gateway"]);

@@ -46,15 +46,7 @@ impl Carried {
     fn of_files(script: &Script, test: Option<&str>) -> Self {
         let world = world();
         let repository = world.path("small");
-        std::fs::create_dir(&repository).unwrap();
-        std::fs::write(repository.join("README"), "A repository.\n").unwrap();
-        std::fs::write(repository.join("test.sh"), "test -s README\n").unwrap();
-        git(&repository, &["init", "--quiet", "--template=", "--initial-branch", "main"]).unwrap();
-        for (key, value) in IDENTITY {
-            git(&repository, &["config", key, value]).unwrap();
-        }
-        git(&repository, &["add", "--all"]).unwrap();
-        git(&repository, &["commit", "--quiet", "--message", "First"]).unwrap();
+        create_small(&repository);
         Self::set_up(world, repository, script, test)
     }
 
@@ -140,6 +132,19 @@ impl Carried {
             .filter_map(|process| process.file_name().to_str()?.parse().ok())
             .collect()
     }
+}
+
+/// A repository of two files with the test command `sh test.sh`.
+pub fn create_small(repository: &Path) {
+    std::fs::create_dir(repository).unwrap();
+    std::fs::write(repository.join("README"), "A repository.\n").unwrap();
+    std::fs::write(repository.join("test.sh"), "test -s README\n").unwrap();
+    git(repository, &["init", "--quiet", "--template=", "--initial-branch", "main"]).unwrap();
+    for (key, value) in IDENTITY {
+        git(repository, &["config", key, value]).unwrap();
+    }
+    git(repository, &["add", "--all"]).unwrap();
+    git(repository, &["commit", "--quiet", "--message", "First"]).unwrap();
 }
 
 /// Runs `command` on an empty checkout of `commit` of `repository` and gives its exit code.

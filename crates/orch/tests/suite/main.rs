@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a helper of tests, too, a panic is how a test fails")]
 
+#[cfg(feature = "demo")]
+mod agents;
 mod bad_input;
 #[cfg(feature = "demo")]
 mod carried;
@@ -10,6 +12,8 @@ mod crash;
 #[cfg(feature = "demo")]
 mod demo;
 mod egress;
+#[cfg(feature = "demo")]
+mod hostile;
 #[cfg(feature = "demo")]
 mod hosting;
 #[cfg(feature = "demo")]

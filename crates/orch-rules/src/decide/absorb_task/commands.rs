@@ -134,6 +134,7 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
     }
     draft.audit(by, "retry", "fresh attempts");
     draft.facts.task.retries = 0;
+    draft.facts.task.convergence.start_over();
     draft.facts.task.hold = None;
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by),

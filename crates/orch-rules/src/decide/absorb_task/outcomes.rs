@@ -1,6 +1,6 @@
 //! What came back from the world: runs, checks, merges by hand.
 
-use crate::attempt::{Ended, Evidence, RunEnd, Usage};
+use crate::attempt::{Attempt, Ended, Evidence, RunEnd, Usage};
 use crate::change::{Change, Guard, SLOT_RUNS};
 use crate::check::CheckOutcome;
 use crate::decide::draft::{Draft, ORCH};
@@ -33,6 +33,7 @@ pub fn run_ended(
     if matches!(end, RunEnd::Lost) && attempt.visit == draft.facts.task.visit {
         draft.facts.lost_in_visit += 1;
     }
+    super::outages::run_ended(draft, &attempt, end);
     let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(end, evidence));
     draft.audit(attempt.role.name(), "run_ended", text);
     if let Some(cut) = cut_from
@@ -40,7 +41,7 @@ pub fn run_ended(
     {
         draft.facts.task.base = Some(cut.clone());
     }
-    settle(draft, number, usage);
+    settle(draft, &attempt, end, usage);
     draft.change(Change::PutAttempt { attempt: attempt.clone() });
     if let Some(usage) = usage {
         let (stage, at) = (attempt.stage.clone(), draft.now);
@@ -54,19 +55,24 @@ pub fn run_ended(
         && moves_head(draft, end)
     {
         move_head(draft, evidence);
+        take_in_review(draft);
     }
     "recorded".to_owned()
 }
 
 /// Gives back what the run held, and wakes whoever waits for it.
-fn settle(draft: &mut Draft, number: AttemptNumber, usage: Option<&Usage>) {
-    let holder = holder(&draft.facts.task.id, number);
-    if let Some((budget, reserved)) = draft.facts.policy.budget.clone() {
-        // Unknown usage never looks like zero: then the whole reservation counts as spent.
-        let spent_micros = usage.and_then(|u| u.cost_micros).unwrap_or(reserved);
-        draft.change(Change::Settle { budget: budget.clone(), holder: holder.clone(), spent_micros });
-        // What was set aside and not spent may be enough for whoever waits for money.
-        draft.change(Change::WakeSlotWaiters { key: budget });
+fn settle(draft: &mut Draft, attempt: &Attempt, end: &RunEnd, usage: Option<&Usage>) {
+    let holder = holder(&draft.facts.task.id, attempt.number);
+    let spent_micros = match (end, usage) {
+        // Nothing of it ran.
+        (RunEnd::SpawnFailed { .. }, _) | (RunEnd::Stopped, None) => Some(0),
+        // Unknown usage never looks like zero: then all that was set aside counts as spent.
+        (_, usage) => usage.and_then(|usage| usage.cost_micros),
+    };
+    draft.change(Change::Settle { holder: holder.clone(), spent_micros });
+    // What was set aside and not spent may be enough for whoever waits for money.
+    for budget in draft.facts.policy.budgets.of(&draft.facts.task, attempt.requested_at) {
+        draft.change(Change::WakeSlotWaiters { key: budget.key });
     }
     draft.change(Change::ReleaseSlot { key: SLOT_RUNS.to_owned(), holder });
     draft.change(Change::WakeSlotWaiters { key: SLOT_RUNS.to_owned() });
@@ -96,6 +102,18 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
     }
     if moved && Some(&head) != draft.facts.task.base.as_ref() {
         draft.perform(Effect::PublishBranch { task: id, branch, was, head });
+    }
+}
+
+/// The findings of a judge that kept to its write scope, and whose patch is the one on the branch, are remembered.
+fn take_in_review(draft: &mut Draft) {
+    let Some(attempt) = draft.facts.attempt.as_ref().map(|attempt| attempt.number) else { return };
+    let Some((approved, findings)) = gate::review_told(&draft.facts) else { return };
+    let findings = findings.map(<[_]>::to_vec);
+    let convergence = &mut draft.facts.task.convergence;
+    convergence.review(attempt, approved, findings.as_deref());
+    if let Some(text) = convergence.told(attempt) {
+        draft.audit(ORCH, "findings", text);
     }
 }
 

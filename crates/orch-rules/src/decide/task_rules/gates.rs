@@ -98,7 +98,8 @@ pub fn red_stays(draft: &mut Draft) -> Option<Step> {
     if draft.stage()?.on_red != OnRed::Stay {
         return None;
     }
-    draft.facts.task.rework = Some(result.reason.clone());
+    let text = [result.reason.as_str(), result.must_fix.trim()].join("\n\n");
+    draft.facts.task.rework = Some(text.trim_end().to_owned());
     draft.hold(Hold::Stuck { reason: format!("{}: {}", result.gate.name(), result.reason) }, "gate_red_stays");
     Some(Step::Again)
 }
@@ -109,6 +110,13 @@ pub fn red(draft: &mut Draft) -> Option<Step> {
     let stage = draft.stage()?;
     let OnRed::Back(to) = stage.on_red else { return None };
     let reason = format!("{}: {}", result.gate.name(), result.reason);
+    // Findings were taken in when the review came back; they tell more than its words.
+    let told = result.gate == GateName::CheckReviewerVerdict && gate::listed_findings(&draft.facts).is_some();
+    if !told {
+        let rework = draft.visit_attempt().is_some_and(|attempt| attempt.rework.is_some());
+        let idle = rework && result.gate == GateName::CheckCodeChanged;
+        draft.facts.task.convergence.failed(&stage.id, &format!("{reason}\n{}", result.must_fix), idle);
+    }
     draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", &reason, &result.must_fix);
     Some(Step::Again)
 }

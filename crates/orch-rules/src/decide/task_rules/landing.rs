@@ -8,6 +8,7 @@ use crate::gate::{self, Outcome};
 use crate::lane::{Candidate, Ejection, LaneState, Line};
 use crate::pipeline::{OnRed, Stage, StageKind};
 use crate::task::{Hold, Position, Wait};
+use crate::verdict::must_fix::cut;
 
 use super::run::completed;
 
@@ -43,21 +44,33 @@ pub fn joins(draft: &mut Draft) -> Option<Step> {
 pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
     let LaneState::Ejected { cause } = draft.landing_entry()?.state.clone() else { return None };
+    let main = draft.facts.repository.base_branch.clone();
+    let red = match &cause {
+        Ejection::Red { excerpt, .. } => Some(excerpt.clone()),
+        Ejection::Conflict { .. } | Ejection::Unknown { .. } => None,
+    };
     let (reason, must_fix) = match cause {
         Ejection::Conflict { paths, onto } => {
-            let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
+            let list = cut(&paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n"));
             (
-                format!("conflict with main at {onto}"),
+                format!("conflict with {main} at {onto}"),
                 format!(
-                    "Main moved to {onto} and changed the same lines. Merge main into the branch (main is fetched as \
-                     `orch-base`), keep both intentions, and resolve:\n{list}"
+                    "{main} moved to {onto} and changed the same lines. Merge it into the branch (it is fetched as \
+                     `orch-base`), keep both intentions, and resolve:\n{list}\n\nThe whole: git diff --name-only \
+                     {onto}...HEAD"
                 ),
             )
         }
-        Ejection::Red { excerpt, onto } => (
-            format!("the tests fail on main at {onto} combined with this change"),
-            format!("Merge main (fetched as `orch-base`) into the branch and make the tests pass:\n\n{excerpt}"),
-        ),
+        Ejection::Red { excerpt, onto } => {
+            let excerpt = cut(excerpt.trim_end());
+            (
+                format!("the tests fail on {main} at {onto} combined with this change"),
+                format!(
+                    "Merge {main} (fetched as `orch-base`) into the branch and make the tests pass:\n\n{excerpt}\n\nThe \
+                     whole: run the test command on the merge of both."
+                ),
+            )
+        }
         Ejection::Unknown { reason } => {
             draft.leave(Line::Landing);
             draft
@@ -67,6 +80,10 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     };
     match stage.on_red {
         OnRed::Back(to) => {
+            // Another main conflicts anew: only the same red is a repetition.
+            if let Some(excerpt) = red {
+                draft.facts.task.convergence.failed(&stage.id, &excerpt, false);
+            }
             draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", &reason, &must_fix);
         }
         OnRed::Stay => {

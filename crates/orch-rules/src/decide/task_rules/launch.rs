@@ -43,12 +43,6 @@ pub fn no_slot(draft: &mut Draft) -> Option<Step> {
     draft.denied.slot.then(|| Step::Rest(vec![Wait::Slot { key: SLOT_RUNS.to_owned(), max }]))
 }
 
-/// The budget does not cover another run: pause and ask (X6).
-pub fn no_budget(draft: &mut Draft) -> Option<Step> {
-    let (key, _) = draft.facts.policy.budget.clone()?;
-    draft.denied.budget.then(|| Step::Rest(vec![Wait::Budget { key }]))
-}
-
 /// Launch the agent of the stage the task is in (B2), as a new attempt with its own fence.
 pub fn launch(draft: &mut Draft) -> Option<Step> {
     let stage = draft.stage()?;
@@ -79,10 +73,10 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     };
     let holder = holder(&attempt.task, attempt.number);
     let max = draft.facts.policy.max_runs;
-    draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder: holder.clone() });
-    if let Some((budget, amount_micros)) = draft.facts.policy.budget.clone() {
-        draft.guard(Guard::Reserve { budget, amount_micros, holder });
-    }
+    // Money first, as a store checks it: whoever lacks both asks a human.
+    super::budget::reserve(draft, &attempt, &holder);
+    draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder });
+    super::outage::go_first(draft, &attempt);
     draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
     draft.perform(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number });
     draft.facts.attempt = Some(attempt.clone());

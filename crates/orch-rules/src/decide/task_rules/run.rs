@@ -51,7 +51,6 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         RunEnd::TimedOut => format!("the {} ran into its deadline", attempt.role.name()),
         RunEnd::Stalled => format!("the {} went silent and was ended", attempt.role.name()),
         RunEnd::SpawnFailed { reason } => format!("the {} could not be started: {reason}", attempt.role.name()),
-        RunEnd::Unavailable { reason, .. } => format!("the {} had no model: {reason}", attempt.role.name()),
         _ => return None,
     };
     let rework = draft.facts.attempt.as_ref().and_then(|a| a.rework.clone()).unwrap_or_default();

@@ -41,6 +41,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         attempt: 7,
         retries: 0,
         rework: None,
+        convergence: crate::convergence::Convergence::default(),
         hold: None,
         paused: false,
         stop: None,
@@ -105,6 +106,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
             lane: Vec::new(),
             ahead: Vec::new(),
             entry_ahead: Vec::new(),
+            outages: Vec::new(),
             policy: Policy::default(),
         },
     }

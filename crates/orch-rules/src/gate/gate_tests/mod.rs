@@ -406,17 +406,12 @@ fn every_gate_concludes_at_every_stage() {
 
 #[test]
 fn unreadable_fields_are_red_with_the_reason() {
-    let fact = DocumentFact {
-        path: "12-review.md".to_owned(),
-        fields: Err("larger than 64 KiB".to_owned()),
-        questions: Vec::new(),
-        must_fix: "- P0 verbatim".to_owned(),
-    };
+    let unread = DocumentFact::unreadable("12-review.md", "larger than 64 KiB");
+    let fact = DocumentFact { must_fix: "- P0 verbatim".to_owned(), ..unread.clone() };
     let case = at("review").evidence(|evidence| evidence.documents.push(fact));
     let result = case.says(GateName::CheckReviewerVerdict, Fail, "12-review.md: larger than 64 KiB");
     assert_eq!(result.must_fix, "- P0 verbatim\n\nThe whole: docs/work-items/SHOP-001/12-review.md");
-    let fields = Ok(BTreeMap::new());
-    let fact = DocumentFact { fields, path: "12-review.md".to_owned(), questions: Vec::new(), must_fix: String::new() };
+    let fact = DocumentFact { fields: Ok(BTreeMap::new()), ..unread };
     let case = at("review").evidence(|evidence| evidence.documents.push(fact));
     let result = case.says(GateName::CheckReviewerVerdict, Fail, "`verdict` is missing");
     assert!(

@@ -73,6 +73,7 @@ impl Script {
                     "status" => TaskEvent::StatusSeen { status: first },
                     "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
+                    "raise" => TaskEvent::BudgetRaised { by_micros: first.parse().map_err(|e| format!("{e}"))? },
                     "look" => TaskEvent::Looked,
                     _ => return Err("no such step".to_owned()),
                 };
@@ -100,6 +101,12 @@ impl Script {
             "stopped" => (RunEnd::Stopped, true),
             "lost" => (RunEnd::Lost, false),
             "quarantined" => (RunEnd::Quarantined, false),
+            "unavailable" => {
+                let credential = option(words, "credential").unwrap_or("main").to_owned();
+                let minutes = option(words, "until").map(str::parse::<i64>).transpose().map_err(|e| format!("{e}"))?;
+                let until = minutes.map(|m| self.world.moment().plus_ms(m * 60_000));
+                (RunEnd::Unavailable { credential, until, reason }, true)
+            }
             "spawn-failed" => (RunEnd::SpawnFailed { reason }, false),
             other => return Err(format!("no run ends {other}")),
         };

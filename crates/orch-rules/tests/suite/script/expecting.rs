@@ -13,8 +13,9 @@ impl Script {
     /// `expect nothing changed`, `expect refused TEXT`, `expect accepted`, `expect effect TEXT`,
     /// `expect no effect [TEXT]`, `expect cancelled TEXT`, `expect guard NAME failed`, `expect rework SHOP-1 TEXT`,
     /// `expect no rework SHOP-1`, `expect head SHOP-1 COMMIT`, `expect main shop COMMIT`, `expect slots N`,
-    /// `expect usage SHOP-1 N`, `expect audit TEXT`, `expect asked SHOP-1 N` (open episodes). TEXT is a part of what
-    /// is there.
+    /// `expect usage SHOP-1 N`, `expect audit TEXT`, `expect no audit TEXT`, `expect asked SHOP-1 N` (open episodes),
+    /// `expect finding SHOP-1 TEXT STATE`, `expect blocking SHOP-1 N` (open findings that block),
+    /// `expect verdict SHOP-1 TEXT TEXT` (which one, and what it is). TEXT is a part of what is there.
     pub(super) fn expect(&mut self, words: Words) -> Result<(), String> {
         let log = &self.world.log;
         let holds = |yes: bool, what: String| if yes { Ok(()) } else { Err(what) };
@@ -42,6 +43,25 @@ impl Script {
                 holds(log.failed.iter().any(|g| g.name() == *name), format!("failed: {}", show_guards(&log.failed)))
             }
             ["audit", text] => holds(log.audit.iter().any(|l| l.text.contains(text)), format!("told: {:?}", log.audit)),
+            ["no", "audit", text] => {
+                holds(!log.audit.iter().any(|l| l.text.contains(text)), format!("told: {:?}", log.audit))
+            }
+            ["finding", id, text, state] => {
+                let tracked = &self.world.tasks[&self.task(id)?].convergence.findings;
+                let told: Vec<_> =
+                    tracked.iter().map(|t| format!("{}: {}", t.finding.sentence(), t.state.name())).collect();
+                let found = told.iter().any(|line| line.contains(text) && line.ends_with(&format!(": {state}")));
+                holds(found, format!("there is: {told:#?}"))
+            }
+            ["blocking", id, n] => {
+                let open = self.world.tasks[&self.task(id)?].convergence.open_blocking().count();
+                holds(open.to_string() == *n, format!("{open} block"))
+            }
+            ["verdict", id, which, what] => {
+                let told = self.world.show_judgements(&self.task(id)?);
+                let found = told.iter().rev().find(|line| line.contains(which));
+                holds(found.is_some_and(|line| line.contains(what)), format!("there is: {told:#?}"))
+            }
             ["main", id, commit] => {
                 let main = &self.world.main[&RepositoryId::from(*id)];
                 holds(main.as_str() == *commit, format!("main is {main}"))
@@ -144,6 +164,7 @@ fn changed(before: &World, after: &World) -> Vec<&'static str> {
         ("work", before.work == after.work),
         ("slots", before.slots == after.slots),
         ("budgets", before.budgets == after.budgets),
+        ("outages", before.outages == after.outages),
         ("keys", before.keys == after.keys),
         ("usage", before.usage == after.usage),
     ];

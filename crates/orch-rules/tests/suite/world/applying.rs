@@ -2,7 +2,9 @@
 
 use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::change::{Change, ChangeSet, Guard};
+use orch_rules::effect::Effect;
 use orch_rules::lane::{LaneState, Line};
+use orch_rules::outage::{Outage, Source};
 use orch_rules::pipeline::StageKind;
 use orch_rules::task::{Task, Wait};
 
@@ -49,10 +51,13 @@ impl World {
             Guard::NotFrozen { repository: id, epoch } => {
                 repository(id).is_some_and(|r| r.frozen.is_none() && r.freeze_epoch == *epoch)
             }
+            Guard::OutageVersion { key, version } => self.outages.get(key).map_or(0, |o| o.version) == *version,
             Guard::Unique { key, owner } => self.keys.get(key).is_none_or(|held| held == owner),
-            Guard::Reserve { budget, amount_micros, holder } => self.budgets.get(budget).is_some_and(|b| {
-                b.reserved.contains_key(holder) || b.spent + b.reserved.values().sum::<u64>() + amount_micros <= b.max
-            }),
+            Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
+                let row = self.budgets.get(budget).cloned().unwrap_or_default();
+                let reserved: u64 = row.reserved.values().sum();
+                row.reserved.contains_key(holder) || row.spent + reserved + amount_micros <= ceiling_micros + row.raised
+            }
         }
     }
 
@@ -75,9 +80,19 @@ impl World {
             Guard::Unique { key, owner } => {
                 self.keys.insert(key.clone(), owner.clone());
             }
-            Guard::Reserve { budget, amount_micros, holder } => {
-                if let Some(budget) = self.budgets.get_mut(budget) {
-                    budget.reserved.entry(holder.clone()).or_insert(*amount_micros);
+            Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
+                let row = self.budgets.entry(budget.clone()).or_default();
+                row.ceiling = *ceiling_micros;
+                row.reserved.entry(holder.clone()).or_insert(*amount_micros);
+            }
+            Guard::OutageVersion { key, version } => {
+                let version = version + 1;
+                match self.outages.get_mut(key) {
+                    Some(outage) => outage.version = version,
+                    None => {
+                        let source = Source::Agent { name: "not told yet".to_owned() };
+                        self.outages.insert(key.clone(), Outage { version, ..Outage::none(source) });
+                    }
                 }
             }
             Guard::Fence { .. } | Guard::LaneHeld { .. } | Guard::NotFrozen { .. } => {}
@@ -107,6 +122,15 @@ impl World {
                 let mut repository = repository.clone();
                 repository.version = version;
                 self.repositories.insert(repository.id.clone(), repository);
+            }
+            Change::PutOutage { outage } => {
+                let key = outage.source.key();
+                let guarded = |g: &Guard| matches!(g, Guard::OutageVersion { key: k, .. } if *k == key);
+                if !set.guards.iter().any(guarded) {
+                    self.broken(format!("{key} was written without its version guard"));
+                }
+                let version = self.outages.get(&key).map_or(0, |o| o.version);
+                self.outages.insert(key, Outage { version, ..outage.clone() });
             }
             Change::PutAttempt { attempt } => {
                 let all = self.attempts.entry(attempt.task.clone()).or_default();
@@ -140,6 +164,9 @@ impl World {
             Change::RemoveDependency { task, on } => {
                 self.edges.remove(&(task.clone(), on.clone()));
             }
+            Change::Perform { effect: Effect::WakeWaiters { key, at, .. }, .. } => {
+                self.alarms.insert((*at, key.clone()));
+            }
             Change::Perform { effect, .. } => {
                 let shown = self.show_effect(effect);
                 self.log.effects.push(shown);
@@ -159,12 +186,15 @@ impl World {
                 self.slots.entry(key.clone()).or_default().remove(holder);
             }
             Change::ReleaseKeys { owner } => self.keys.retain(|_, held| held != owner),
-            Change::Settle { budget, holder, spent_micros } => {
-                if let Some(budget) = self.budgets.get_mut(budget)
-                    && budget.reserved.remove(holder).is_some()
-                {
-                    budget.spent += spent_micros;
+            Change::Settle { holder, spent_micros } => {
+                for budget in self.budgets.values_mut() {
+                    if let Some(reserved) = budget.reserved.remove(holder) {
+                        budget.spent += spent_micros.unwrap_or(reserved);
+                    }
                 }
+            }
+            Change::RaiseBudget { budget, by_micros } => {
+                self.budgets.entry(budget.clone()).or_default().raised += by_micros;
             }
             Change::AddUsage { task, attempt, usage, .. } => self.usage.push((task.clone(), *attempt, usage.clone())),
             Change::Audit { line } => self.log.audit.push(line.clone()),
@@ -179,16 +209,28 @@ impl World {
                 let all: Vec<_> = all.map(|t| t.id.clone()).collect();
                 all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
             }
-            Change::WakeSlotWaiters { key } => {
-                let waits = |wait: &Wait| match wait {
-                    Wait::Slot { key: waited, .. } | Wait::Budget { key: waited } => waited == key,
-                    _ => false,
-                };
-                let mut all: Vec<&Task> = self.tasks.values().filter(|t| t.waits.iter().any(waits)).collect();
-                all.sort_by_key(|t| (std::cmp::Reverse(t.priority), t.started_at, t.id.clone()));
-                let all: Vec<_> = all.into_iter().map(|t| t.id.clone()).collect();
-                all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
-            }
+            Change::WakeSlotWaiters { key } => self.wake_waiters(key),
+        }
+    }
+
+    fn wake_waiters(&mut self, key: &str) {
+        let waits = |wait: &Wait| match wait {
+            Wait::Slot { key: waited, .. } | Wait::Budget { key: waited } => waited == key,
+            Wait::Outage { source, .. } => source.key() == key,
+            _ => false,
+        };
+        let mut all: Vec<&Task> = self.tasks.values().filter(|t| t.waits.iter().any(waits)).collect();
+        all.sort_by_key(|t| (std::cmp::Reverse(t.priority), t.started_at, t.id.clone()));
+        let all: Vec<_> = all.into_iter().map(|t| t.id.clone()).collect();
+        all.into_iter().for_each(|task| self.wake(Wake::Task(task)));
+    }
+
+    /// Time passes; whoever is due is woken.
+    pub fn pass(&mut self, ms: i64) {
+        self.now.0 += ms;
+        while let Some((at, key)) = self.alarms.first().cloned().filter(|(at, _)| at.0 <= self.now.0) {
+            self.alarms.remove(&(at, key.clone()));
+            self.wake_waiters(&key);
         }
     }
 
@@ -281,7 +323,7 @@ fn watch_attempt(name: &str, attempt: &Attempt, newest: Option<&Attempt>, found:
             return;
         };
         // In one visit an agent runs again only if its run was no fault of the work, or on another commit.
-        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped);
+        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped | RunEnd::Unavailable { .. });
         if attempt.visit == newest.visit && !blameless && attempt.start == newest.start {
             found.push(format!("{name}: attempt {} repeats {} for nothing", attempt.number, newest.number));
         }

@@ -89,6 +89,7 @@ impl World {
             lane: entry.into_iter().chain(landing).cloned().collect(),
             ahead: landing.map(|e| self.before(e, usize::MAX)).unwrap_or_default(),
             entry_ahead: entry.map(|e| self.before(e, 50)).unwrap_or_default(),
+            outages: self.outages.values().cloned().collect(),
             policy: self.policy.clone(),
             repository,
             task,
@@ -280,6 +281,19 @@ impl World {
     fn matters(&self, decision: &Decision) -> bool {
         use orch_rules::change::Change;
         use orch_rules::task::Wait;
+        // Who waits for money is not woken to be told that something else is short as well: it could not start anyway,
+        // and the next decision that could start it asks about what is short then.
+        let short = matches!(decision.trace.last(), Some(&("no_budget" | "no_slot" | "outage")));
+        let money = |change: &Change| match change {
+            Change::PutTask { task } => self.tasks.get(&task.id).is_some_and(|old| {
+                let waits = old.waits.iter().any(|w| matches!(w, Wait::Budget { .. }));
+                waits && decision.trace.len() == 1
+            }),
+            _ => false,
+        };
+        if short && decision.changes.changes.iter().any(money) {
+            return false;
+        }
         decision.changes.changes.iter().any(|change| match change {
             Change::PutTask { task } => {
                 let told = |waits: &[Wait]| -> Vec<Wait> {

@@ -14,6 +14,7 @@ impl World {
     pub fn check(&mut self) -> Vec<String> {
         let mut found = std::mem::take(&mut self.violations);
         self.check_attempts(&mut found);
+        self.check_outages(&mut found);
         self.check_lanes(&mut found);
         for task in self.tasks.values() {
             if task.position.is_terminal() {
@@ -50,6 +51,22 @@ impl World {
         for (name, budget) in &self.budgets {
             if !budget.reserved.keys().all(|holder| running.contains(holder)) {
                 found.push(format!("budget {name} keeps reservations of ended runs: {:?}", budget.reserved));
+            }
+        }
+    }
+
+    /// One run at most goes first, it runs, and a pause that nobody tries to end has its alarm.
+    fn check_outages(&self, found: &mut Vec<String>) {
+        for (key, outage) in &self.outages {
+            if let Some(probe) = &outage.probe {
+                let attempt = self.newest_attempt(&probe.task);
+                if !attempt.is_some_and(|a| a.number == probe.attempt && a.ended.is_none()) {
+                    found.push(format!("{key} waits for a run that is over: {probe:?}"));
+                }
+            } else if let Some(until) = outage.until.filter(|until| until.0 > self.now.0)
+                && !self.alarms.contains(&(until, key.clone()))
+            {
+                found.push(format!("{key} is out and nobody looks when its pause is over"));
             }
         }
     }
@@ -130,6 +147,9 @@ impl World {
                 Wait::Agent { .. } | Wait::Stopping => runs,
                 Wait::Check { .. } => self.find_work(&task.id, "run_check").is_some(),
                 Wait::Slot { .. } | Wait::Budget { .. } => true,
+                Wait::Outage { source, until, .. } => {
+                    self.outages.get(&source.key()).is_some_and(|o| o.is_closed() && o.until == *until)
+                }
                 Wait::Human { asked } => {
                     self.episodes.get(&task.id).is_some_and(|all| all.iter().any(|e| e.is_open() && e.kind == *asked))
                 }

@@ -8,6 +8,7 @@ mod deciding;
 mod invariants;
 mod outside;
 pub mod random;
+pub mod reviewing;
 pub mod showing;
 pub mod whim;
 
@@ -22,6 +23,7 @@ use orch_rules::episode::Episode;
 use orch_rules::facts::Policy;
 use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line, Repository};
+use orch_rules::outage::Outage;
 use orch_rules::pipeline::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, Pipeline, parse};
 use orch_rules::task::Task;
 
@@ -47,7 +49,9 @@ pub struct Work {
 /// A budget row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Budget {
-    pub max: u64,
+    pub ceiling: u64,
+    /// What people added.
+    pub raised: u64,
     pub spent: u64,
     pub reserved: BTreeMap<String, u64>,
 }
@@ -88,6 +92,9 @@ pub struct World {
     pub edges_unreadable: bool,
     pub slots: BTreeMap<String, BTreeSet<String>>,
     pub budgets: BTreeMap<String, Budget>,
+    pub outages: BTreeMap<String, Outage>,
+    /// Waiters that are woken when the time comes: the moment and their key.
+    pub alarms: BTreeSet<(Timestamp, String)>,
     pub keys: BTreeMap<String, TaskId>,
     pub work: Vec<Work>,
     pub wakes: VecDeque<Wake>,

@@ -234,6 +234,7 @@ impl World {
             missing.push(format!("{candidate} of {} landed without its confirmation", task.work_item));
         }
         missing.extend(self.ungranted(task));
+        missing.extend(self.unreviewed(task, candidate));
         missing
     }
 
@@ -308,4 +309,10 @@ impl World {
         }
         Absorbed::Refused("no number is free".to_owned())
     }
+}
+
+/// A lane effect that kept failing.
+pub fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
+    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
+    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
 }

@@ -1,9 +1,12 @@
 //! Random histories: several repositories, whims of people, agents, git and hosts, events that come twice, late, or
 //! while somebody else writes. The same seed gives the same history.
 
+mod drain;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use orch_rules::attempt::RunEnd;
+use orch_rules::budget::Budgets;
 use orch_rules::change::Guard;
 use orch_rules::check::CheckOutcome;
 use orch_rules::decide::Denied;
@@ -11,12 +14,13 @@ use orch_rules::decide::intake::Intake;
 use orch_rules::effect::Effect;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
-use orch_rules::pipeline::StageKind;
-use orch_rules::task::{Hold, Position};
+use orch_rules::pipeline::{Role, StageKind};
 
+use super::outside::lane_failed;
 use super::whim::Whim;
-use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
+use super::{Absorbed, Delivered, WorkState, World, with_front_matter};
 
 /// What was seen in all worlds so far.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +32,7 @@ pub struct Seen {
     pub kinds: BTreeMap<&'static str, u64>,
     pub guards: BTreeMap<&'static str, u64>,
     pub ends: BTreeMap<&'static str, u64>,
+    pub findings: BTreeMap<&'static str, u64>,
 }
 
 /// One world with its whims.
@@ -38,6 +43,8 @@ pub struct Simulation {
     recent: VecDeque<(Event, String)>,
     issues: u32,
     steps: u64,
+    /// So many more runs cannot be started: a program is broken for a while.
+    broken: usize,
 }
 
 /// So many steps are random; then everything is led to its end.
@@ -57,11 +64,17 @@ impl Simulation {
         world.policy.dependencies = !whim.percent(5);
         world.policy.serial = !whim.percent(5);
         if whim.percent(40) {
-            world.policy.budget = Some(("host".to_owned(), 10));
-            world.budgets.insert("host".to_owned(), Budget { max: 15 + whim.below(60) as u64, ..Budget::default() });
+            let mut some = |most: usize| whim.percent(60).then(|| 15 + whim.below(most) as u64);
+            let (task_micros, repository_day_micros, day_micros) = (some(40), some(60), some(90));
+            world.policy.budgets = Budgets { run_micros: 10, task_micros, repository_day_micros, day_micros };
+        }
+        for (id, credential) in [("shop", Some("main")), ("bank", Some("other")), ("farm", None)] {
+            let worker = Worker { agent: "claude".to_owned(), credential: credential.map(str::to_owned) };
+            let roles = Role::ALL.into_iter().map(|role| (role, worker.clone())).collect();
+            world.policy.workers.insert(id.into(), roles);
         }
         let seen = Seen { worlds: seen.worlds + 1, ..seen };
-        Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0 }
+        Self { world, whim, seen, recent: VecDeque::new(), issues: 0, steps: 0, broken: 0 }
     }
 
     /// One world from its beginning to its end.
@@ -93,6 +106,14 @@ impl Simulation {
         if found.is_empty() { Ok(()) } else { Err(format!("step {}: {}", self.steps, found.join("; "))) }
     }
 
+    /// Nothing happens until the next alarm.
+    fn next_alarm(&mut self) {
+        if let Some((at, _)) = self.world.alarms.first() {
+            let passes = at.0 - self.world.now.0;
+            self.world.pass(passes.max(0));
+        }
+    }
+
     fn settle(&mut self) {
         while let Some(wake) = self.world.wakes.pop_front() {
             self.absorb(&wake.event(), "orch");
@@ -102,7 +123,14 @@ impl Simulation {
     fn step(&mut self) {
         self.steps += 1;
         self.seen.steps += 1;
-        self.world.now.0 += self.whim.below(3) as i64;
+        let passes = self.whim.below(3) as i64;
+        self.world.pass(passes);
+        if self.whim.percent(6) {
+            self.next_alarm();
+        }
+        if self.whim.below(400) == 0 {
+            self.broken = 4 + self.whim.below(8);
+        }
         self.world.log = Default::default();
         match self.whim.below(100) {
             0..36 => {
@@ -126,6 +154,7 @@ impl Simulation {
             _ => self.person(),
         }
         self.world.perform_silent();
+        self.count_findings();
     }
 
     /// Deliver an event; now and then somebody else writes between its decision and its change set, or it comes twice.
@@ -249,6 +278,7 @@ impl Simulation {
             (Some(EpisodeKind::ProtectedPaths), 0..60) => TaskEvent::Approved,
             (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
+            (Some(EpisodeKind::Budget), 0..50) => TaskEvent::BudgetRaised { by_micros: self.whim.below(30) as u64 },
             (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
             (_, 0..30) if held => TaskEvent::RetryRequested,
@@ -321,6 +351,11 @@ impl Simulation {
                 let mut delivered = self.world.good_work(&attempt);
                 let end = if attempt.stop_requested {
                     RunEnd::Stopped
+                } else if self.broken > 0 {
+                    self.broken -= 1;
+                    RunEnd::SpawnFailed { reason: "no such program".to_owned() }
+                } else if self.steps < STEPS && kind == StageKind::Judge && self.whim.percent(50) {
+                    self.red_review(&mut delivered)
                 } else if careless {
                     self.bad_end(kind, &mut delivered)
                 } else {
@@ -357,7 +392,10 @@ impl Simulation {
                 }
                 self.world.land(effect)
             }
-            Effect::StopRun { .. } | Effect::PublishBranch { .. } | Effect::CleanUp { .. } => None,
+            Effect::StopRun { .. }
+            | Effect::PublishBranch { .. }
+            | Effect::CleanUp { .. }
+            | Effect::WakeWaiters { .. } => None,
         }
     }
 
@@ -368,7 +406,12 @@ impl Simulation {
             2 => RunEnd::Stalled,
             3..6 => RunEnd::Lost,
             6 => RunEnd::Quarantined,
-            7 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
+            7 | 15 if self.whim.percent(40) => {
+                let credential = ["main", "other"][self.whim.below(2)].to_owned();
+                let until = self.whim.percent(50).then(|| self.world.moment().plus_ms(self.whim.below(600_000) as i64));
+                RunEnd::Unavailable { credential, until, reason: "usage limit".to_owned() }
+            }
+            7 | 15 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
             8 => RunEnd::Stopped,
             9 => {
                 *delivered = Delivered::default();
@@ -400,6 +443,7 @@ impl Simulation {
                 delivered.changed.push("src/other.rs".to_owned());
                 RunEnd::Completed
             }
+            _ if kind == StageKind::Judge => self.red_review(delivered),
             _ => {
                 for document in &mut delivered.documents {
                     let bad = [("verdict", "REJECTED"), ("staging_status", "FAILED"), ("deploy_status", "FAILED")];
@@ -409,90 +453,22 @@ impl Simulation {
             }
         }
     }
-
-    /// Nobody does anything foolish any more: everything comes to its end.
-    fn drain(&mut self) -> Result<(), String> {
-        let bound = 400 * (self.world.tasks.len() as u64 + 5);
-        for _ in 0..bound {
-            self.steps += 1;
-            self.world.now.0 += 1;
-            self.world.log = Default::default();
-            self.settle();
-            self.check()?;
-            if self.world.tasks.values().all(|t| t.position.is_terminal()) && self.world.work.is_empty() {
-                self.count_ends();
-                return Ok(());
-            }
-            let repositories: Vec<_> = self.world.repositories.values().cloned().collect();
-            for row in repositories {
-                let repository = row.id;
-                if row.frozen.is_some() {
-                    self.absorb(
-                        &Event::Lane { repository: repository.clone(), event: LaneEvent::UnfreezeRequested },
-                        "ann",
-                    );
-                }
-                if row.paused {
-                    self.absorb(&Event::Lane { repository, event: LaneEvent::Resumed }, "ann");
-                }
-            }
-            self.world.budgets.values_mut().for_each(|b| b.max = u64::MAX / 2);
-            self.people_help();
-            let effects: Vec<_> = self.world.work.iter().map(|w| w.effect.clone()).collect();
-            if let Some(effect) = self.whim.pick(&effects).cloned() {
-                self.world.take_all();
-                let event = self.outcome(&effect, false);
-                self.world.answered(&effect);
-                event.iter().for_each(|event| self.absorb(event, "orch"));
-            }
-        }
-        let rest: Vec<_> = self.world.tasks.values().filter(|t| !t.position.is_terminal()).collect();
-        let rest: Vec<_> = rest.iter().map(|t| self.world.show_task(t)).collect();
-        Err(format!("after {bound} steps without faults there is still: {}", rest.join("; ")))
-    }
-
-    /// Every person answers what is asked of them.
-    fn people_help(&mut self) {
-        let rows: Vec<_> = self.world.tasks.values().filter(|t| !t.position.is_terminal()).cloned().collect();
-        for row in rows {
-            let open =
-                self.world.episodes.get(&row.id).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
-            let money = row.waits.iter().any(|w| matches!(w, orch_rules::task::Wait::Budget { .. }));
-            let event = match (&row.hold, open) {
-                (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
-                (Some(_), _) => TaskEvent::RetryRequested,
-                (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
-                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
-                (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
-                (None, None) if row.paused => TaskEvent::Resumed,
-                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested,
-                (None, None) if money => TaskEvent::Looked,
-                (None, None) => continue,
-            };
-            if row.stop.is_none() {
-                self.absorb(&Event::Task { task: row.id, event }, "ann");
-            }
-        }
-    }
-
-    fn count_ends(&mut self) {
-        for task in self.world.tasks.values() {
-            let end = if task.position == Position::Done { "done" } else { "cancelled" };
-            *self.seen.ends.entry(end).or_default() += 1;
-        }
-    }
-}
-
-fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
-    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
-    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
 }
 
 /// Names of everything that a long enough run has to see.
 pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
     let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
     let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
-    let guards =
-        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve"];
+    let guards = vec![
+        "version",
+        "repository_version",
+        "fence",
+        "slot_below",
+        "lane_held",
+        "not_frozen",
+        "unique",
+        "reserve",
+        "outage_version",
+    ];
     (rules, kinds, guards)
 }

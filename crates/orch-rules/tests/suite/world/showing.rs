@@ -2,6 +2,9 @@
 
 use orch_rules::change::Guard;
 use orch_rules::effect::Effect;
+use orch_rules::ids::TaskId;
+use orch_rules::judgement::{Judge, Judgement, Standing, Trail, judgements};
+use orch_rules::lane::LaneEntry;
 use orch_rules::task::{Task, Wait};
 
 use super::World;
@@ -18,8 +21,42 @@ impl World {
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
+            Effect::WakeWaiters { key, .. } => format!("wake_waiters {key}"),
             Effect::CleanUp { archive, .. } => format!("clean_up {name}{}", if *archive { " archive" } else { "" }),
         }
+    }
+
+    /// One line per verdict: who judged, what, with which key, and what it is now.
+    pub fn show_judgements(&self, task: &TaskId) -> Vec<String> {
+        self.judgements(task)
+            .iter()
+            .map(|j| {
+                let judge = match &j.judge {
+                    Judge::Attempt { number, role, .. } => format!("{role} attempt {number}"),
+                    Judge::Check { .. } => format!("test command on {}", j.commit),
+                };
+                let standing = match &j.standing {
+                    Standing::Holds => "holds".to_owned(),
+                    Standing::Void(by) => format!("void: {}", by.sentence()),
+                };
+                let outcome = format!("{:?}", j.outcome).to_lowercase();
+                format!("{judge} {outcome} ({}) {} {}: {standing}", j.reason, j.key.kind(), j.key.value())
+            })
+            .collect()
+    }
+
+    pub fn judgements(&self, task: &TaskId) -> Vec<Judgement> {
+        let row = &self.tasks[task];
+        let Some(pipeline) = self.pipeline_of(row) else { return Vec::new() };
+        let lane: Vec<LaneEntry> = self.lane.values().filter(|e| &e.task == task).cloned().collect();
+        judgements(&Trail {
+            task: row,
+            pipeline,
+            attempts: self.attempts.get(task).map(Vec::as_slice).unwrap_or_default(),
+            checks: self.checks.get(task).map(Vec::as_slice).unwrap_or_default(),
+            episodes: self.episodes.get(task).map(Vec::as_slice).unwrap_or_default(),
+            lane: &lane,
+        })
     }
 
     /// One line: where a task stands and why.
@@ -54,6 +91,10 @@ pub fn show_wait(wait: &Wait) -> String {
         Wait::Check { commit } => format!("check {commit}"),
         Wait::Slot { .. } => "slot".to_owned(),
         Wait::Budget { .. } => "budget".to_owned(),
+        Wait::Outage { source, probed_by, .. } => match probed_by {
+            Some(task) => format!("outage {} tried by {task}", source.key()),
+            None => format!("outage {}", source.key()),
+        },
         Wait::Human { asked } => format!("human {asked:?}"),
         Wait::Lane { place, behind, doing } => match behind {
             Some(behind) => format!("lane {place} behind {behind} ({doing})"),

@@ -76,6 +76,10 @@ impl Agent for ClaudeCode {
         "claude_code"
     }
 
+    fn credential(&self) -> Option<String> {
+        Some(self.credential.clone())
+    }
+
     fn launch(&self, assignment: &Assignment) -> Launch {
         let home = &assignment.home;
         let resume = assignment.resume.clone().filter(|id| told::is_session(id));

@@ -65,6 +65,10 @@ impl Agent for Codex {
         "codex"
     }
 
+    fn credential(&self) -> Option<String> {
+        Some(self.credential.clone())
+    }
+
     fn launch(&self, assignment: &Assignment) -> Launch {
         let home = &assignment.home;
         let session = assignment.resume.as_deref().and_then(Session::parse);

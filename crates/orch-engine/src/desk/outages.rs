@@ -1,0 +1,41 @@
+//! What a person does about an outage.
+
+use orch_ports::store::StoreError;
+use orch_rules::outage::{Outage, Source, lift};
+
+use super::{Answer, Desk, DeskError};
+
+/// So often it is tried again because a run wrote about the same source first.
+const MOST_RELOADS: u32 = 20;
+
+impl Desk {
+    /// Lift an outage by hand: what waits for it starts at once.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] if nothing is out under this name; or the store's.
+    pub async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
+        let store = &self.engine.store;
+        for _ in 0..MOST_RELOADS {
+            let known: Vec<Outage> = store.queue().await?.outages.into_iter().filter(Outage::is_closed).collect();
+            let Some(outage) = known.iter().find(|outage| outage.source == *source) else {
+                return Err(DeskError::NotFound { what: nothing(source, &known) });
+            };
+            let repositories: Vec<_> = store.repositories().await?.into_iter().map(|row| row.id).collect();
+            match store.apply(lift(outage, by, &repositories, store.now().await?), None).await {
+                Ok(_) => {
+                    self.moved().await?;
+                    return Ok(Answer { text: "lifted: what waited for it starts".to_owned(), pending: false });
+                }
+                Err(StoreError::Guard(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DeskError::Refused { why: "it changes all the time; try again".to_owned() })
+    }
+}
+
+fn nothing(source: &Source, known: &[Outage]) -> String {
+    let names: Vec<_> = known.iter().map(|outage| outage.source.key()).collect();
+    let rest = if names.is_empty() { "nothing is out".to_owned() } else { format!("out: {}", names.join(", ")) };
+    format!("nothing is known to be wrong with {}; {rest} (orch queue)", source.key())
+}

@@ -1,0 +1,147 @@
+//! A vendor that does not serve, an agent that does not start: everybody who needs them waits, one run goes first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use orch_engine::desk::{Command, DeskError};
+use orch_ports::Store;
+use orch_rules::budget::Budgets;
+use orch_rules::change::{Change, ChangeSet, Guard};
+use orch_rules::effect::Effect;
+use orch_rules::episode::EpisodeKind;
+use orch_rules::ids::Timestamp;
+use orch_rules::outage::{Outage, Source};
+use orch_rules::task::{Task, Wait};
+use orch_testkit::fake::Step;
+
+use crate::world::World;
+
+fn main_credential() -> Source {
+    Source::Credential { name: "main".to_owned() }
+}
+
+fn waits_for(task: &Task, source: &Source) -> bool {
+    task.waits.iter().any(|wait| matches!(wait, Wait::Outage { source: of, .. } if of == source))
+}
+
+/// Developers are refused as long as it is on.
+fn limit(world: &World, until: Option<Timestamp>) -> Arc<AtomicBool> {
+    let limit = Arc::new(AtomicBool::new(true));
+    let on = Arc::clone(&limit);
+    world.when(move |act| {
+        (act.is("developer") && on.load(Ordering::SeqCst)).then(|| (String::new(), Step::refused(until, "usage limit")))
+    });
+    limit
+}
+
+async fn closed(world: &World) -> Outage {
+    let outages = world.store.queue().await.unwrap().outages;
+    outages.into_iter().find(Outage::is_closed).expect("something is out")
+}
+
+/// The pause is over: its row and its alarm are moved to this moment.
+async fn the_pause_is_over(world: &World, task: &Task) {
+    let mut outage = closed(world).await;
+    let now = world.store.now().await.unwrap();
+    let (key, version) = (outage.source.key(), outage.version);
+    outage.until = Some(now);
+    let effect = Effect::WakeWaiters { task: task.id.clone(), key: key.clone(), at: now };
+    let changes = vec![Change::PutOutage { outage }, Change::Perform { effect, due: now }];
+    world.store.apply(ChangeSet { guards: vec![Guard::OutageVersion { key, version }], changes }, None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_usage_limit_pauses_everybody_across_a_restart_and_counts_nothing() {
+    let world = World::new().await;
+    let until = world.store.now().await.unwrap().plus_ms(3_600_000);
+    let limit = limit(&world, Some(until));
+    let first = world.start("p1");
+    let one = first.issue("Add up").await;
+    world.until("it waits for the vendor", &one.id, |task| waits_for(task, &main_credential())).await;
+    let two = first.issue("Subtract").await;
+    let waiting = world.until("so does the next", &two.id, |task| waits_for(task, &main_credential())).await;
+    assert_eq!(waiting.attempt, 0, "it was not even tried");
+    first.kill().await;
+
+    let second = world.start("p2");
+    second.swept().await;
+    let alarms = world.store.queue().await.unwrap().counts;
+    assert!(alarms.contains(&("wake_waiters".to_owned(), "queued".to_owned(), 1)), "{alarms:?}");
+    assert_eq!(world.runner.launched().len(), 1, "nothing more was started");
+
+    limit.store(false, Ordering::SeqCst);
+    the_pause_is_over(&world, &one).await;
+    // The test wrote behind the engine's back, which sleeps until the old alarm; any command makes it look.
+    let order = Command::SetPriority { priority: 1 };
+    second.desk.command(&one.work_item, order, "Uma", "k".to_owned()).await.unwrap();
+    for task in [&one, &two] {
+        let done = world.until_done(task).await;
+        assert_eq!(done.retries, 0);
+    }
+    let audit = world.history(&one).await.audit;
+    let told: Vec<_> =
+        audit.iter().filter(|line| line.rule.starts_with("outage")).map(|line| line.rule.as_str()).collect();
+    assert_eq!(told.iter().filter(|rule| **rule == "outage").count(), 1, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_lifted_by_hand_once() {
+    let world = World::new().await;
+    let limit = limit(&world, None);
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until("it waits for the vendor", &task.id, |task| waits_for(task, &main_credential())).await;
+    limit.store(false, Ordering::SeqCst);
+    process.desk.lift(&main_credential(), "Uma").await.unwrap();
+    assert_eq!(world.until_done(&task).await.retries, 0);
+    let again = process.desk.lift(&main_credential(), "Uma").await;
+    assert!(matches!(&again, Err(DeskError::NotFound { what }) if what.contains("nothing is out")), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_does_not_start_is_not_started_again_and_again() {
+    let world = World::new().await;
+    let broken = Arc::new(AtomicBool::new(true));
+    let on = Arc::clone(&broken);
+    world.when(move |act| {
+        let fails = !act.is("check") && on.load(Ordering::SeqCst);
+        let first = if act.attempt == 1 { Step::Hangs } else { Step::spawn_fails("no such program") };
+        fails.then(|| (String::new(), first))
+    });
+    let process = world.start("p1");
+    let (one, two) = (process.issue("Add up").await, process.issue("Subtract").await);
+    let agent = Source::Agent { name: "fake".to_owned() };
+    let runner = process.runner.clone();
+    tokio::task::block_in_place(|| {
+        let names = [&one, &two].map(|task| runner.until_hanging(|name| name.starts_with(task.id.as_str())));
+        names.iter().for_each(|name| assert!(runner.end(name, Step::spawn_fails("no such program"))));
+    });
+    for task in [&one, &two] {
+        world.until("it waits for the agent", &task.id, |task| waits_for(task, &agent)).await;
+    }
+    assert!(world.runner.launched().len() <= 6, "{:?}", world.runner.launched());
+    broken.store(false, Ordering::SeqCst);
+    process.desk.lift(&agent, "Uma").await.unwrap();
+    for task in [&one, &two] {
+        world.until_done(task).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_used_up_asks_and_goes_on_with_what_is_added() {
+    let mut world = World::new().await;
+    // Every run of the usual script costs half a dollar.
+    world.policy.budgets = Budgets { run_micros: 500_000, task_micros: Some(600_000), ..Budgets::default() };
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let asked = Wait::Human { asked: EpisodeKind::Budget };
+    let waiting = world.until("a human is asked for money", &task.id, |task| task.waits.contains(&asked)).await;
+    assert_eq!((waiting.attempt, waiting.retries), (1, 0), "the developer was paid, the reviewer is not");
+    let key = format!("budget:task:{}", task.id);
+    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 500_000, 0)));
+    let order = Command::RaiseBudget { by_micros: 400_000 };
+    let answer = process.desk.command(&task.work_item, order, "Uma", "k".to_owned()).await.unwrap();
+    assert_eq!(answer.text, "the budget of this task is raised by $0.40");
+    world.until_done(&task).await;
+    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 1_000_000, 0)));
+}

@@ -1,0 +1,184 @@
+//! Secrets and other people's work in files.
+
+use super::{PLAIN, Row};
+
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "the service's settings, keys, token and database are read",
+        attack: r#"try $_, sub { get("$P/$_") } for
+            'home/.config/orch/host.toml', 'state/keys/anthropic', 'state/token', 'state/orch.db';"#,
+        tries: 4,
+        l3: "ENOENT",
+        l2: "EACCES",
+        open: Some("READ"),
+        ..PLAIN
+    },
+    Row {
+        name: "the user's keys and credentials are read",
+        attack: r#"try $_, sub { get("$P/home/$_") } for
+            '.ssh/id_ed25519', '.cargo/credentials.toml', '.git-credentials', '.netrc';
+            try 'a cache beside them', sub { get("$P/home/.cargo/registry/cache") };"#,
+        tries: 5,
+        l3: "ENOENT, ENOENT, ENOENT, ENOENT, READ",
+        l2: "EACCES, EACCES, EACCES, EACCES, READ",
+        open: Some("READ"),
+        ..PLAIN
+    },
+    Row {
+        name: "the machine's own secrets are read",
+        attack: r#"try $_, sub { get($_) } for '/etc/shadow', '/etc/sudoers', '/root/.bashrc', '/var/log/dpkg.log';
+            try '/etc/passwd', sub { get('/etc/passwd') };"#,
+        tries: 5,
+        l3: "ENOENT, ENOENT, ENOENT|EACCES, ENOENT, OTHER",
+        l2: "EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, OTHER",
+        ..PLAIN
+    },
+    Row {
+        name: "secrets are read through a link in the clone, through .. and through /proc",
+        attack: r#"symlink "$P/state/token", 'link'; symlink "$P/state", 'folder';
+            try 'link', sub { get('link') };
+            try 'folder', sub { get('folder/token') };
+            try 'dots', sub { get('../../../token') };
+            try 'cwd', sub { get('/proc/self/cwd/../../../token') };
+            try 'root', sub { get("/proc/self/root$P/state/token") };"#,
+        tries: 5,
+        l3: "ENOENT",
+        l2: "EACCES",
+        open: Some("READ"),
+        ..PLAIN
+    },
+    Row {
+        name: "secrets are linked into the clone and renamed into it",
+        attack: r#"try 'link', sub { link("$P/state/token", 'mine') && get('mine') };
+            try 'rename', sub { rename("$P/state/token", 'mine') && 'RENAMED' };
+            try 'unlink', sub { unlink("$P/state/token") && 'GONE' };"#,
+        tries: 3,
+        l3: "ENOENT",
+        l2: "EACCES|EXDEV|EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "settings, keys and database are written",
+        attack: r#"try $_, sub { put("$P/$_") } for
+            'home/.config/orch/host.toml', 'home/.ssh/authorized_keys', 'state/orch.db', 'state/keys/mine';"#,
+        tries: 4,
+        l3: "ENOENT",
+        l2: "EACCES",
+        ..PLAIN
+    },
+    Row {
+        name: "its own run directory is read and forged",
+        attack: r#"my $run = "$P/state/runs/$ENV{ATTACK_RUN}";
+            try $_, sub { get("$run/$_") } for 'spec.json', 'egress.json', 'started.json', 'supervisor.log';
+            try "forged $_", sub { put("$run/$_") } for 'result.json', 'started.json', 'metered.json', 'output.log';
+            try 'listed', sub { list($run) };"#,
+        tries: 9,
+        l3: "ENOENT",
+        l2: "EACCES",
+        open: Some("OTHER, OTHER, OTHER, OTHER|EISDIR|ENOENT, WROTE, WROTE, WROTE, WROTE, LISTED"),
+        ..PLAIN
+    },
+    Row {
+        name: "another run's directory is read",
+        attack: r#"my $run = "$P/state/runs/neighbour";
+            try $_, sub { get("$run/$_") } for 'spec.json', 'egress.json', 'output.log';
+            try 'all runs', sub { list("$P/state/runs") };"#,
+        tries: 4,
+        l3: "ENOENT",
+        l2: "EACCES",
+        open: Some("OTHER, OTHER, OTHER, LISTED"),
+        ..PLAIN
+    },
+    Row {
+        name: "another run's clone, home and result are read and written",
+        attack: r#"my $other = "$P/state/places/other";
+            try 'clone', sub { get("$other/code/work.rs") };
+            try 'result', sub { get("$other/own/result.json") };
+            try 'home', sub { get("$P/state/scratch/other/home/session") };
+            try 'places', sub { list("$P/state/places") };
+            try "forged $_", sub { put("$other/$_") } for 'code/work.rs', 'code/new.rs', 'own/result.json';"#,
+        tries: 7,
+        l3: "ENOENT, ENOENT, ENOENT, LISTED, ENOENT, ENOENT, ENOENT",
+        l2: "EACCES",
+        ..PLAIN
+    },
+    Row {
+        name: "the forge's branches are read and moved, its objects forged",
+        attack: r#"my $forge = "$P/state/forge/code.git";
+            try 'branches', sub { list("$forge/refs/heads") };
+            try 'main', sub { get("$forge/refs/heads/main") };
+            try "write $_", sub { put("$forge/$_") } for 'refs/heads/main', 'refs/heads/new', 'config', 'hooks/update';
+            try "write $_", sub { put("$forge/objects/$_") } for 'pack/pack-1.pack', 'pack/pack-2.pack', 'info/alternates';
+            try 'remove', sub { unlink("$forge/objects/pack/pack-1.pack") && 'GONE' };"#,
+        tries: 10,
+        l3: "ENOENT, ENOENT, ENOENT|EROFS, ENOENT|EROFS, EROFS|EACCES, ENOENT|EROFS, EROFS, EROFS, ENOENT|EROFS, EROFS",
+        l2: "EACCES, EACCES, EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES",
+        ..PLAIN
+    },
+    Row {
+        // What no level gives: a clone borrows the forge's objects, and other tasks' work is among them.
+        name: "objects of other branches are read in the shared store",
+        attack: r#"try 'pack', sub { get("$P/state/forge/code.git/objects/pack/pack-1.pack") };"#,
+        l3: "READ",
+        l2: "READ",
+        open: Some("READ"),
+        ..PLAIN
+    },
+    Row {
+        name: "the system is changed",
+        attack: r#"try $_, sub { put($_) } for '/usr/bin/git', '/usr/bin/new', '/etc/passwd', '/etc/ld.so.preload', '/new';"#,
+        tries: 5,
+        l3: "EROFS|EACCES",
+        l2: "EACCES",
+        ..PLAIN
+    },
+    Row {
+        name: "a temporary file of somebody else is read, and one is left for them",
+        attack: r#"my $name = $P; $name =~ s{.*/}{}; my $tmp = $P =~ m{^(.*)/} ? $1 : '/tmp';
+            try 'listed', sub { list($tmp) };
+            try 'left', sub { put("$tmp/$name.left") };
+            try 'shared memory', sub { put("/dev/shm/$name") };"#,
+        tries: 3,
+        l3: "LISTED|ENOENT, WROTE|ENOENT|EROFS, WROTE",
+        l2: "EACCES",
+        after: |place, _| {
+            let folder = place.folder.path();
+            let left = format!("{}.left", folder.display());
+            let shared = format!("/dev/shm/{}", folder.file_name().unwrap().display());
+            assert!(!std::path::Path::new(&left).exists() && !std::path::Path::new(&shared).exists());
+        },
+        ..PLAIN
+    },
+    Row {
+        name: "descriptors of the supervisor are inherited",
+        attack: r#"opendir(my $folder, '/proc/self/fd'); my $own = fileno($folder) // -1;
+            my @open = grep { /\d/ && readlink("/proc/self/fd/$_") !~ m{/proc/|attack\.pl} } readdir $folder;
+            try 'open', sub { join(' ', sort @open) };"#,
+        l3: "0 1 2",
+        l2: "0 1 2",
+        open: Some("0 1 2"),
+        ..PLAIN
+    },
+    Row {
+        name: "devices are made and opened",
+        attack: r#"try 'disk', sub { POSIX::mkfifo('pipe', 0600); syscall(133, 'disk', 0060666, 0x0800) == 0 && 'MADE' } ;
+            try $_, sub { sysopen(my $f, $_, O_RDONLY) && 'OPENED' } for '/dev/mem', '/dev/kmsg', '/dev/sda', '/dev/fuse';
+            try '/dev/null', sub { sysopen(my $f, '/dev/null', O_RDWR) && 'OPENED' };"#,
+        tries: 6,
+        l3: "EPERM, ENOENT, ENOENT, ENOENT, ENOENT, OPENED",
+        l2: "EPERM|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, OPENED",
+        ..PLAIN
+    },
+    Row {
+        name: "its own place is moved away, so that another folder stands there",
+        attack: r#"my $own = $ENV{ATTACK_PLACE} . "/state/places/$ENV{ATTACK_RUN}";
+            try 'own', sub { rename("$own/own", "$own/away") && 'RENAMED' };
+            try 'clone', sub { rename("$own/code", "$own/away") && 'RENAMED' };
+            try 'link', sub { symlink('/etc', "$own/link") && 'LINKED' };
+            try 'remove', sub { rmdir("$own/own") && 'GONE' };"#,
+        tries: 4,
+        l3: "EACCES|EBUSY|EROFS|EXDEV|EPERM",
+        l2: "EACCES",
+        ..PLAIN
+    },
+];

@@ -1,0 +1,2 @@
+//! To come.
+pub const COUNT: usize = 0;
