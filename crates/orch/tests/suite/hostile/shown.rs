@@ -1,1 +1,1 @@
-//! To come.
+//! What people and programs are shown of what an agent printed.
