@@ -122,6 +122,9 @@ pub struct Policy {
     pub budget: Option<(String, u64)>,
     /// Runs of one visit that may be lost before a human is asked.
     pub lost_cap: u32,
+    /// Milliseconds after which a question that nobody answered is asked again, once; 0 is never.
+    #[serde(default)]
+    pub episode_expires_ms: i64,
 }
 
 impl Default for Policy {
@@ -136,6 +139,7 @@ impl Default for Policy {
             stop: true,
             budget: None,
             lost_cap: 2,
+            episode_expires_ms: 0,
         }
     }
 }

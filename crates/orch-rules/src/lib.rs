@@ -15,6 +15,7 @@ pub mod gate;
 pub mod ids;
 pub mod lane;
 pub mod path_pattern;
+pub mod people;
 pub mod pipeline;
 pub mod problem;
 pub mod repository_file;

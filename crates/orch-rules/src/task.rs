@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::people::Hands;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
@@ -148,6 +149,12 @@ pub struct Task {
     pub paused: bool,
     /// A stop asked for and not yet carried out.
     pub stop: Option<StopRequest>,
+    /// A person has the branch: nothing runs.
+    #[serde(default)]
+    pub hands: Option<Hands>,
+    /// Where the branch on the forge was when a person's push was last dealt with.
+    #[serde(default)]
+    pub branch_seen: Option<CommitId>,
     /// The commit on main that carries it, once landed.
     pub landed: Option<CommitId>,
     /// Why it waits, as decided last; empty for a terminal task.
@@ -239,6 +246,11 @@ pub enum Wait {
     Paused {
         /// The task or its whole repository.
         scope: PauseScope,
+    },
+    /// A person has taken the branch.
+    Hands {
+        /// Who.
+        by: String,
     },
     /// Rests until a human acts.
     Held {

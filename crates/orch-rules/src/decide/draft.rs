@@ -261,12 +261,22 @@ impl Draft {
             questions,
             status_at_opening: None,
             opened_at: self.now,
+            asked_again: false,
             answer: None,
         };
         self.put_episode(episode);
     }
 
-    fn put_episode(&mut self, episode: Episode) {
+    /// The same question as a new episode.
+    pub fn ask_again(&mut self, old: Episode) {
+        self.ask(old.kind, old.about, old.questions);
+        if let Some(mut episode) = self.facts.episodes.last().cloned() {
+            episode.asked_again = true;
+            self.put_episode(episode);
+        }
+    }
+
+    pub fn put_episode(&mut self, episode: Episode) {
         self.facts.episodes.retain(|e| e.id != episode.id);
         self.facts.episodes.push(episode.clone());
         self.change(Change::PutEpisode { episode });
@@ -282,13 +292,21 @@ impl Draft {
     }
 
     pub fn answer(&mut self, mut episode: Episode, answer: Answer, by: &str) {
-        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now });
+        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now, text: None });
         self.put_episode(episode);
     }
 
     pub fn withdraw_episodes(&mut self) {
         let open: Vec<_> = self.facts.episodes.iter().filter(|e| e.is_open()).cloned().collect();
         for episode in open {
+            self.answer(episode, Answer::Withdrawn, ORCH);
+        }
+    }
+
+    /// What was asked about a commit that is no longer the head.
+    pub fn withdraw_episodes_but_questions(&mut self) {
+        let open = self.facts.episodes.iter().filter(|e| e.is_open() && e.kind != EpisodeKind::Questions);
+        for episode in open.cloned().collect::<Vec<_>>() {
             self.answer(episode, Answer::Withdrawn, ORCH);
         }
     }

@@ -88,6 +88,8 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         rework: None,
         hold,
         paused: false,
+        hands: None,
+        branch_seen: None,
         stop: None,
         landed: None,
         waits,

@@ -4,6 +4,7 @@ mod entry;
 mod gates;
 mod landing;
 mod launch;
+mod people;
 mod protected;
 mod run;
 mod stop;
@@ -25,9 +26,11 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),
     ("backlog", entry::backlog),
+    ("in_hands", people::in_hands),
     ("held", entry::held),
     ("entering", entry::entering),
     ("agent_runs", run::running),
+    ("episode_expired", people::expired),
     ("run_quarantined", run::quarantined),
     ("run_lost", run::lost),
     ("run_failed", run::failed),

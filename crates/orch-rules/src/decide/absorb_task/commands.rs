@@ -10,13 +10,13 @@ use crate::lane::Line;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
 
-type Answered = Result<String, Refusal>;
+pub(super) type Answered = Result<String, Refusal>;
 
-fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
+pub(super) fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
     Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.into() })
 }
 
-fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
+pub(super) fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
     let position = &draft.facts.task.position;
     if position.is_terminal() {
         return refuse(draft, format!("it is {}; nothing moves it any more", position.name())).map(|_| ());

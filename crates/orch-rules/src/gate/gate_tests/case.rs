@@ -43,6 +43,8 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         rework: None,
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
         stop: None,
         landed: None,
         waits: Vec::new(),
@@ -78,6 +80,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         rework: None,
         requested_at: Timestamp(0),
         stop_requested: false,
+        by_hand: None,
         ended: Some(Ended { how: RunEnd::Completed, at: Timestamp(1), evidence: Some(evidence) }),
     };
     let repository = Repository {

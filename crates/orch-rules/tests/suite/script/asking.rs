@@ -58,6 +58,11 @@ impl Script {
             ["undepend", id, "on", other, ..] => {
                 on_task(self.task(id)?, TaskEvent::DependencyRemoved { on: self.task(other)? })
             }
+            ["reply", how, id, rest @ ..] => on_task(self.task(id)?, self.reply(how, id, rest)?),
+            ["branch", how, id, rest @ ..] => {
+                let task = self.task(id)?;
+                self.branch_seen(&task, how, &by, rest)?
+            }
             [verb, id, rest @ ..] => {
                 let first = rest.first().map(|w| (*w).to_owned()).unwrap_or_default();
                 let event = match *verb {
@@ -74,6 +79,9 @@ impl Script {
                     "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
                     "look" => TaskEvent::Looked,
+                    "edit" | "send-back" | "skip" | "hands-off" | "give-back" | "words" | "push-seen" | "reviewed" => {
+                        super::people::event(verb, rest)?
+                    }
                     _ => return Err("no such step".to_owned()),
                 };
                 on_task(self.task(id)?, event)
@@ -152,7 +160,7 @@ impl Script {
 }
 
 /// `writes PATH key=value … [body TEXT] [plain]`, `changes PATH …`, `weakens PATH`, `unprotected`, `unreadable`.
-fn read_delivery(words: Words, delivered: &mut Delivered) {
+pub(super) fn read_delivery(words: Words, delivered: &mut Delivered) {
     let mut at = 0;
     while at < words.len() {
         match words[at] {

@@ -15,6 +15,7 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::StageKind;
 use orch_rules::task::{Hold, Position};
 
+use super::random_people;
 use super::whim::Whim;
 use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
 
@@ -56,6 +57,9 @@ impl Simulation {
         world.policy.lost_cap = whim.below(3) as u32;
         world.policy.dependencies = !whim.percent(5);
         world.policy.serial = !whim.percent(5);
+        if whim.percent(30) {
+            world.policy.episode_expires_ms = 100;
+        }
         if whim.percent(40) {
             world.policy.budget = Some(("host".to_owned(), 10));
             world.budgets.insert("host".to_owned(), Budget { max: 15 + whim.below(60) as u64, ..Budget::default() });
@@ -87,8 +91,10 @@ impl Simulation {
             self.settle();
             found = self.world.check();
             // News of a cycle goes from one to the next; who was not told yet when it opened again is left to the sweep.
+            // Nothing ends the time a question may stand but the sweep.
+            let left = ["would still do [\"cycle\"", "would still do [\"episode_expired\""];
             let looks = self.world.unfinished_looks();
-            found.extend(looks.into_iter().filter(|look| !look.contains("would still do [\"cycle\"")));
+            found.extend(looks.into_iter().filter(|look| !left.iter().any(|left| look.contains(left))));
         }
         if found.is_empty() { Ok(()) } else { Err(format!("step {}: {}", self.steps, found.join("; "))) }
     }
@@ -274,7 +280,11 @@ impl Simulation {
             (_, 76..84) => TaskEvent::StartRequested,
             (_, 84..86) => TaskEvent::DeployConfirmed,
             (_, 86..88) => TaskEvent::RetryRequested,
-            (_, 88..90) => TaskEvent::EffectFailed { effect: "clean_up".to_owned(), error: "no disk".to_owned() },
+            (_, 88..90) => {
+                let effect = ["clean_up", "publish_branch", "observe_branch"][self.whim.below(3)];
+                TaskEvent::EffectFailed { effect: effect.to_owned(), error: "no disk".to_owned() }
+            }
+            (_, 90..96) => random_people::careful(self, &task),
             _ => TaskEvent::Looked,
         };
         self.deliver(Event::Task { task, event }, "ann");
@@ -356,6 +366,10 @@ impl Simulation {
                     self.world.push(repository);
                 }
                 self.world.land(effect)
+            }
+            Effect::ObserveBranch { .. } => {
+                let chance = self.whim.below(60);
+                random_people::found(&self.world, effect, chance, careless)
             }
             Effect::StopRun { .. } | Effect::PublishBranch { .. } | Effect::CleanUp { .. } => None,
         }
@@ -459,6 +473,7 @@ impl Simulation {
                 self.world.episodes.get(&row.id).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
             let money = row.waits.iter().any(|w| matches!(w, orch_rules::task::Wait::Budget { .. }));
             let event = match (&row.hold, open) {
+                _ if row.hands.is_some() => TaskEvent::GivenBack,
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,

@@ -18,6 +18,9 @@ impl World {
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
+            Effect::ObserveBranch { head, replay, .. } => {
+                format!("observe_branch {name} against {head}{}", if *replay { " replay" } else { "" })
+            }
             Effect::CleanUp { archive, .. } => format!("clean_up {name}{}", if *archive { " archive" } else { "" }),
         }
     }
@@ -60,6 +63,7 @@ pub fn show_wait(wait: &Wait) -> String {
             None => format!("lane {place} ({doing})"),
         },
         Wait::Paused { scope } => format!("paused {scope:?}"),
+        Wait::Hands { by } => format!("hands of {by}"),
         Wait::Held { .. } => "held".to_owned(),
         Wait::Stopping => "stopping".to_owned(),
         Wait::StopAfterStep { step } => format!("stop after {step}"),
