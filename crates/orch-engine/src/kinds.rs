@@ -5,7 +5,7 @@ use crate::engine::Limits;
 
 /// Every kind of work that touches the world; a desk without a service leaves them queued.
 pub const EFFECTS: &[&str] =
-    &["run_agent", "stop_run", "run_check", "build_candidate", "land", "publish_branch", "clean_up"];
+    &["run_agent", "stop_run", "run_check", "build_candidate", "land", "publish_branch", "observe_branch", "clean_up"];
 
 /// Every kind that only decides.
 const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];

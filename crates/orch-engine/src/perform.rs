@@ -4,6 +4,7 @@ mod agent_run;
 mod branch;
 mod check_run;
 mod lane;
+mod said;
 mod task_file;
 
 use std::sync::Arc;
@@ -112,6 +113,9 @@ impl Engine {
             Effect::PublishBranch { task, branch, was, head } => {
                 self.publish_branch(task, branch, was.as_ref(), head).await
             }
+            Effect::ObserveBranch { task, branch, head, since, replay } => {
+                self.observe_branch(task, branch, head, since, *replay).await
+            }
             Effect::CleanUp { task, branch, head, archive } => {
                 self.clean_up(task, branch, head.as_ref(), *archive).await
             }
@@ -178,7 +182,10 @@ impl Engine {
                 repository: repository.clone(),
                 event: LaneEvent::EffectFailed { task: task.clone(), effect: kind, error },
             },
-            Effect::StopRun { task, .. } | Effect::PublishBranch { task, .. } | Effect::CleanUp { task, .. } => {
+            Effect::StopRun { task, .. }
+            | Effect::PublishBranch { task, .. }
+            | Effect::ObserveBranch { task, .. }
+            | Effect::CleanUp { task, .. } => {
                 Event::Task { task: task.clone(), event: TaskEvent::EffectFailed { effect: kind, error } }
             }
         };

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::people::Hands;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
+use crate::people::Hands;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

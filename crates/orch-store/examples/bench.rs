@@ -96,6 +96,8 @@ fn task(producer: u32, attempt: u32) -> Task {
         rework: None,
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
         stop: None,
         landed: None,
         waits: vec![Wait::Agent { attempt }],
@@ -120,6 +122,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
         rework: None,
         requested_at: Timestamp(1_763_000_000_000),
         stop_requested: false,
+        by_hand: None,
         ended: ended.then(|| Ended {
             how: RunEnd::Completed,
             at: Timestamp(1_763_000_000_000),

@@ -253,7 +253,7 @@ impl Draft {
     pub fn ask(&mut self, kind: EpisodeKind, about: String, questions: Vec<String>) {
         let task = &self.facts.task;
         let episode = Episode {
-            id: EpisodeId(format!("{}-{}-{}", task.id, task.visit, self.facts.episodes.len() + 1)),
+            id: self.next_episode(),
             task: task.id.clone(),
             kind,
             visit: task.visit,
@@ -269,11 +269,13 @@ impl Draft {
 
     /// The same question as a new episode.
     pub fn ask_again(&mut self, old: Episode) {
-        self.ask(old.kind, old.about, old.questions);
-        if let Some(mut episode) = self.facts.episodes.last().cloned() {
-            episode.asked_again = true;
-            self.put_episode(episode);
-        }
+        let (id, opened_at) = (self.next_episode(), self.now);
+        self.put_episode(Episode { id, opened_at, asked_again: true, answer: None, ..old });
+    }
+
+    fn next_episode(&self) -> EpisodeId {
+        let task = &self.facts.task;
+        EpisodeId(format!("{}-{}-{}", task.id, task.visit, self.facts.episodes.len() + 1))
     }
 
     pub fn put_episode(&mut self, episode: Episode) {

@@ -54,6 +54,8 @@ pub fn task(id: &str, number: u32) -> Task {
         rework: None,
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
         stop: None,
         landed: None,
         waits: vec![],
@@ -77,6 +79,7 @@ pub fn attempt(task: &str, number: u32) -> Attempt {
         rework: None,
         requested_at: Timestamp(1),
         stop_requested: false,
+        by_hand: None,
         ended: None,
     }
 }
@@ -109,6 +112,7 @@ pub fn episode(id: &str, task: &str, visit: u32) -> Episode {
         questions: vec![],
         status_at_opening: None,
         opened_at: Timestamp(visit.into()),
+        asked_again: false,
         answer: None,
     }
 }

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
 mod answer;
+mod answer_request;
 mod lane;
 mod queue;
 mod request;
@@ -13,6 +14,7 @@ mod usage;
 mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
+pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
 pub use queue::{
     AgentSlots, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources, Reconcile,

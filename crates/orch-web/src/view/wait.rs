@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
     /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
-    /// `paused`, `held`, `stopping`, `stop_after_step`.
+    /// `paused`, `hands`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
     pub text: String,
@@ -37,6 +37,7 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Human { .. } => "human",
         Wait::Lane { .. } => "lane",
         Wait::Paused { .. } => "paused",
+        Wait::Hands { .. } => "hands",
         Wait::Held { .. } => "held",
         Wait::Stopping => "stopping",
         Wait::StopAfterStep { .. } => "stop_after_step",
@@ -77,9 +78,15 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
         Wait::Paused { scope: PauseScope::Repository } => {
             format!("{repository} is paused; go on: orch resume --repo {repository}")
         }
+        Wait::Hands { by } => {
+            let branch = &task.branch;
+            format!("in {by}'s hands, on the branch {branch}; when it is pushed there: orch give-back {id}")
+        }
         // The same text is checked again and again: only another one helps.
         Wait::Held { reason } if reason.starts_with("entry check failed") => {
-            format!("{reason}; open it anew in other words: orch stop {id}, then orch new")
+            format!(
+                "{reason}; say it in other words: orch edit {id} --title \"…\" --description \"…\", then orch start {id}"
+            )
         }
         // The rules end most reasons with the way out already.
         Wait::Held { reason } if reason.contains("orch ") => reason.clone(),
@@ -96,7 +103,7 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
             format!("wants your approval; approve it: orch approve {id}, or: orch reject {id} --reason \"…\"")
         }
         EpisodeKind::Questions => {
-            format!("has questions for you (orch show {id}); when they are answered: orch start {id}")
+            format!("has questions for you (orch show {id}); answer them: orch answer {id} \"…\"")
         }
         EpisodeKind::ProtectedPaths => {
             format!(

@@ -60,6 +60,8 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         rework: None,
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
         stop: None,
         landed: None,
         waits,

@@ -28,7 +28,10 @@ pub fn hands_off(draft: &mut Draft, by: &str) -> Answered {
         return refuse(draft, format!("it is in no stage yet, so there is no branch; orch pause {id} holds it"));
     }
     if task.head.is_none() || task.head == task.base {
-        return refuse(draft, format!("nothing has been committed yet, so there is no branch; orch pause {id} holds it"));
+        return refuse(
+            draft,
+            format!("nothing has been committed yet, so there is no branch; orch pause {id} holds it"),
+        );
     }
     draft.audit(by, "hands_off", format!("takes the branch {branch}"));
     draft.facts.task.hands = Some(Hands { by: by.to_owned(), since: draft.now, returning: false });
@@ -104,7 +107,8 @@ pub fn branch_seen(draft: &mut Draft, head: &CommitId, seen: &BranchSeen) -> Str
     let returning = task.hands.as_ref().is_some_and(|hands| hands.returning);
     let bound = task.position.stage().is_none() || task.stop.is_some() || task.landed.is_some();
     let taken = task.hands.is_some() && !returning;
-    let lands = draft.landing_entry().is_some_and(|e| matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. }));
+    let lands =
+        draft.landing_entry().is_some_and(|e| matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. }));
     if task.head.as_ref() != Some(head) || bound || taken || lands || running(draft) {
         return "nothing changes now".to_owned();
     }
@@ -225,7 +229,11 @@ fn conflict(draft: &mut Draft, by: &str, evidence: &Evidence, paths: &[String]) 
     let here = draft.stage().map(|s| s.id);
     let Some(to) = build_stage(draft).map(|s| s.id).or(here) else { return };
     let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
-    draft.audit(by, "push_conflict", format!("pushed {} while an attempt worked; both changed the same lines", evidence.head));
+    draft.audit(
+        by,
+        "push_conflict",
+        format!("pushed {} while an attempt worked; both changed the same lines", evidence.head),
+    );
     move_head(draft, evidence);
     draft.facts.task.rework = Some(format!(
         "{by} pushed {} to the branch while you worked, and changed the same lines. The branch holds those commits; \

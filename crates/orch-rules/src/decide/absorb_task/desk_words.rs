@@ -23,7 +23,10 @@ pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
         "it is being stopped".to_owned()
     } else if let Some(landed) = &task.landed {
         format!("it is on {} already, as {landed}; open a new task", draft.facts.repository.base_branch)
-    } else if matches!(draft.landing_entry().map(|e| &e.state), Some(LaneState::Landing { .. } | LaneState::Landed { .. })) {
+    } else if matches!(
+        draft.landing_entry().map(|e| &e.state),
+        Some(LaneState::Landing { .. } | LaneState::Landed { .. })
+    ) {
         "it is landing; that ends by itself".to_owned()
     } else {
         return Ok(());
@@ -158,7 +161,9 @@ pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Ans
     let fact = match stage.kind {
         StageKind::Author | StageKind::Judge | StageKind::Check => None,
         StageKind::Build => Some(format!("makes the change; to make it yourself: orch hands-off {id}")),
-        StageKind::Stage | StageKind::Land => Some("tests and lands the candidate: nobody's word replaces that".to_owned()),
+        StageKind::Stage | StageKind::Land => {
+            Some("tests and lands the candidate: nobody's word replaces that".to_owned())
+        }
         StageKind::Deploy => Some("is production: nobody's word replaces a deploy".to_owned()),
     };
     if let Some(fact) = fact {
@@ -172,7 +177,8 @@ pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Ans
         return refuse(draft, format!("{} cannot be skipped: there is nothing to land yet", stage.id));
     }
     let granted = gate::evaluate(GateName::CheckProtectedPaths, &draft.facts).outcome;
-    if stage.gates.contains(&GateName::CheckProtectedPaths) && matches!(granted, Outcome::NeedsHuman | Outcome::Unknown) {
+    if stage.gates.contains(&GateName::CheckProtectedPaths) && matches!(granted, Outcome::NeedsHuman | Outcome::Unknown)
+    {
         return refuse(draft, "it changes protected paths; grant or reject that first: orch approve, orch reject");
     }
     draft.audit(by, "skip", format!("skipped {}: {reason}", stage.id));

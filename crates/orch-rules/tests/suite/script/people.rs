@@ -26,8 +26,7 @@ pub(super) fn event(verb: &str, words: Words) -> Result<TaskEvent, String> {
         "push-seen" => TaskEvent::PushSeen { tip: (first != "nowhere").then(|| first.into()) },
         "reviewed" => {
             let findings = option(words, "asks").map(str::to_owned);
-            let word =
-                findings.map_or(ReviewWord::Approved, |findings| ReviewWord::ChangesRequested { findings });
+            let word = findings.map_or(ReviewWord::Approved, |findings| ReviewWord::ChangesRequested { findings });
             TaskEvent::ForgeReviewed { commit: first.into(), word, people: people(words) }
         }
         other => return Err(format!("no such step: {other}")),
