@@ -182,10 +182,10 @@ impl Engine {
                 repository: repository.clone(),
                 event: LaneEvent::EffectFailed { task: task.clone(), effect: kind, error },
             },
-            Effect::StopRun { task, .. }
-            | Effect::PublishBranch { task, .. }
-            | Effect::ObserveBranch { task, .. }
-            | Effect::CleanUp { task, .. } => {
+            Effect::PublishBranch { task, was, .. } => {
+                Event::Task { task: task.clone(), event: TaskEvent::NotPublished { was: was.clone(), error } }
+            }
+            Effect::StopRun { task, .. } | Effect::ObserveBranch { task, .. } | Effect::CleanUp { task, .. } => {
                 Event::Task { task: task.clone(), event: TaskEvent::EffectFailed { effect: kind, error } }
             }
         };

@@ -120,6 +120,13 @@ pub enum TaskEvent {
         /// Where it was seen; `None`: it is not there.
         tip: Option<CommitId>,
     },
+    /// The head could not be published: the branch is elsewhere.
+    NotPublished {
+        /// Where the branch was expected; `None`: nowhere.
+        was: Option<CommitId>,
+        /// For people.
+        error: String,
+    },
     /// Somebody looked at the branch.
     BranchSeen {
         /// The task's head it was compared with.

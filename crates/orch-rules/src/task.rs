@@ -155,6 +155,10 @@ pub struct Task {
     /// Where the branch on the forge was when a person's push was last dealt with.
     #[serde(default)]
     pub branch_seen: Option<CommitId>,
+    /// The head could not be published, because somebody had pushed: what was published last. Nothing goes on before
+    /// the branch has been looked at.
+    #[serde(default)]
+    pub replay_since: Option<CommitId>,
     /// The commit on main that carries it, once landed.
     pub landed: Option<CommitId>,
     /// Why it waits, as decided last; empty for a terminal task.
@@ -247,6 +251,8 @@ pub enum Wait {
         /// The task or its whole repository.
         scope: PauseScope,
     },
+    /// Somebody pushed: the branch is being looked at.
+    Branch,
     /// A person has taken the branch.
     Hands {
         /// Who.

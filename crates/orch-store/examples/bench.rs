@@ -98,6 +98,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         paused: false,
         hands: None,
         branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: vec![Wait::Agent { attempt }],

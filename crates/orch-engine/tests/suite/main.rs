@@ -7,6 +7,7 @@ mod faults;
 mod killed;
 mod line;
 mod many;
+mod people;
 mod protected;
 mod store;
 mod sweep;

@@ -40,6 +40,7 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::HandsOff => branch::hands_off(draft, by),
         TaskEvent::GivenBack => branch::give_back(draft, by),
         TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref())),
+        TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
         TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
         TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, by, commit, word, people)),
         TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from } => {

@@ -90,6 +90,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         paused: false,
         hands: None,
         branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits,

@@ -30,6 +30,7 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("held", entry::held),
     ("entering", entry::entering),
     ("agent_runs", run::running),
+    ("push_waits", people::push_waits),
     ("episode_expired", people::expired),
     ("run_quarantined", run::quarantined),
     ("run_lost", run::lost),

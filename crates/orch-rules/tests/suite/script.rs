@@ -10,7 +10,7 @@
 //! | `reply approve SHOP-1`, `reply reject`/`text SHOP-1 "words"`, `reply confirm` + `[to open\|first] [since N] [people ann]` | an answer |
 //! | `edit SHOP-1 [title T] [description T] [priority N]`, `send-back SHOP-1 STAGE "why"`, `skip SHOP-1 "why" [people ann]` | people |
 //! | `hands-off SHOP-1`, `give-back SHOP-1`, `words SHOP-1 "text"`, `reviewed SHOP-1 COMMIT [asks "findings"]` | people |
-//! | `push-seen SHOP-1 COMMIT`, `branch same\|gone\|pushed\|rewritten\|replayed\|conflicts SHOP-1 [changes a.rs]` | the forge |
+//! | `push-seen SHOP-1 COMMIT`, `not-published SHOP-1 COMMIT`, `branch same\|gone\|pushed\|rewritten\|replayed\|conflicts SHOP-1 [changes a.rs]` | the forge |
 //! | `policy expire N` | milliseconds until a question is asked again |
 //! | `depend SHOP-1 on SHOP-2`, `undepend SHOP-1 on SHOP-2` | edges |
 //! | `run ends SHOP-1 [attempt 1] well` | the agent satisfies every gate of its stage |

@@ -56,6 +56,7 @@ pub fn task(id: &str, number: u32) -> Task {
         paused: false,
         hands: None,
         branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: vec![],

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
     /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
-    /// `paused`, `hands`, `held`, `stopping`, `stop_after_step`.
+    /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
     pub text: String,
@@ -37,6 +37,7 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Human { .. } => "human",
         Wait::Lane { .. } => "lane",
         Wait::Paused { .. } => "paused",
+        Wait::Branch => "branch",
         Wait::Hands { .. } => "hands",
         Wait::Held { .. } => "held",
         Wait::Stopping => "stopping",
@@ -78,6 +79,7 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
         Wait::Paused { scope: PauseScope::Repository } => {
             format!("{repository} is paused; go on: orch resume --repo {repository}")
         }
+        Wait::Branch => format!("somebody pushed to {}: it is being looked at", task.branch),
         Wait::Hands { by } => {
             let branch = &task.branch;
             format!("in {by}'s hands, on the branch {branch}; when it is pushed there: orch give-back {id}")

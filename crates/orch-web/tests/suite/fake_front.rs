@@ -62,6 +62,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         paused: false,
         hands: None,
         branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits,

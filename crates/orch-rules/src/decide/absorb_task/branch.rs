@@ -58,7 +58,7 @@ pub fn give_back(draft: &mut Draft, by: &str) -> Answered {
     draft.audit(by, "give_back", "gives it back");
     hands.returning = true;
     draft.facts.task.hands = Some(hands);
-    observe(draft, false);
+    observe(draft);
     Ok("given back: the branch is looked at, and the line goes on from what is there".to_owned())
 }
 
@@ -67,10 +67,10 @@ pub fn push_seen(draft: &mut Draft, tip: Option<&CommitId>) -> String {
     let task = &draft.facts.task;
     let known = task.head.as_ref() == tip || (tip.is_some() && task.branch_seen.as_ref() == tip);
     let placed = task.position.stage().is_some() && task.head.is_some();
-    if known || !placed || running(draft) || refuse_if_bound(draft).is_err() {
+    if known || !placed || running(draft) || task.replay_since.is_some() || refuse_if_bound(draft).is_err() {
         return "nothing to look at now".to_owned();
     }
-    observe(draft, false);
+    observe(draft);
     "looked at".to_owned()
 }
 
@@ -78,26 +78,54 @@ fn running(draft: &Draft) -> bool {
     draft.facts.attempt.as_ref().is_some_and(|a| a.ended.is_none())
 }
 
-fn observe(draft: &mut Draft, replay: bool) {
+/// Asks for a look at the branch; if the head could not be published, what it adds is to be put on top of that.
+fn observe(draft: &mut Draft) {
     let task = &draft.facts.task;
     let Some(head) = task.head.clone() else { return };
-    let began = draft.facts.attempt.as_ref().and_then(|a| a.start.clone()).filter(|_| replay);
-    let (task, branch, since) = (task.id.clone(), task.branch.clone(), began.unwrap_or_else(|| head.clone()));
+    let (replay, since) = (task.replay_since.is_some(), task.replay_since.clone().unwrap_or_else(|| head.clone()));
+    let (task, branch) = (task.id.clone(), task.branch.clone());
     draft.perform(Effect::ObserveBranch { task, branch, head, since, replay });
 }
 
-/// An effect on the branch failed for good. A head that could not be published stands against a person's push.
-pub fn effect_failed(draft: &mut Draft, effect: &str) {
-    let placed = draft.facts.task.position.stage().is_some();
-    match effect {
-        "publish_branch" if placed => observe(draft, true),
-        "observe_branch" => {
-            if let Some(hands) = &mut draft.facts.task.hands {
-                hands.returning = false;
-            }
-        }
-        _ => {}
+/// A look that was put off: an agent worked, or the look failed for good.
+pub fn look_again(draft: &mut Draft) {
+    if draft.facts.task.replay_since.is_some() && !running(draft) && !draft.facts.task.position.is_terminal() {
+        observe(draft);
     }
+}
+
+/// A head that could not be published stands against a person's push. The lane gives it up, unless it lands already.
+pub fn not_published(draft: &mut Draft, was: Option<&CommitId>, error: &str) -> String {
+    draft.audit(ORCH, "not_published", format!("the branch could not be moved: {error}"));
+    let task = &draft.facts.task;
+    if task.position.stage().is_none() || task.landed.is_some() || task.head.is_none() || lands(draft) {
+        return "recorded".to_owned();
+    }
+    let task = &mut draft.facts.task;
+    if task.replay_since.is_none() {
+        task.replay_since = was.or(task.base.as_ref()).cloned();
+        draft.leave(Line::Landing);
+        look_again(draft);
+    }
+    "recorded".to_owned()
+}
+
+/// A look at the branch failed for good.
+pub fn effect_failed(draft: &mut Draft, effect: &str) {
+    if effect != "observe_branch" || draft.facts.task.position.is_terminal() {
+        return;
+    }
+    if let Some(hands) = &mut draft.facts.task.hands {
+        hands.returning = false;
+    } else if draft.facts.task.replay_since.is_some() && draft.facts.task.hold.is_none() {
+        let id = &draft.facts.task.work_item;
+        let reason = format!("somebody pushed to the branch, and it could not be looked at; then: orch retry {id}");
+        draft.hold(Hold::Stuck { reason }, "push_unknown");
+    }
+}
+
+fn lands(draft: &Draft) -> bool {
+    draft.landing_entry().is_some_and(|e| matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. }))
 }
 
 /// What the branch is. An answer about a head that has moved meanwhile, or while an agent works, changes nothing: the
@@ -107,11 +135,14 @@ pub fn branch_seen(draft: &mut Draft, head: &CommitId, seen: &BranchSeen) -> Str
     let returning = task.hands.as_ref().is_some_and(|hands| hands.returning);
     let bound = task.position.stage().is_none() || task.stop.is_some() || task.landed.is_some();
     let taken = task.hands.is_some() && !returning;
-    let lands =
-        draft.landing_entry().is_some_and(|e| matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. }));
-    if task.head.as_ref() != Some(head) || bound || taken || lands || running(draft) {
+    let stale = task.head.as_ref() != Some(head);
+    if stale || bound || taken || lands(draft) || running(draft) {
+        if stale && !bound && !taken {
+            look_again(draft);
+        }
         return "nothing changes now".to_owned();
     }
+    draft.facts.task.replay_since = None;
     match seen {
         BranchSeen::Same => {}
         BranchSeen::Gone => {

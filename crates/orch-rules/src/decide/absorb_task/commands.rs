@@ -135,6 +135,10 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
     draft.audit(by, "retry", "fresh attempts");
     draft.facts.task.retries = 0;
     draft.facts.task.hold = None;
+    if draft.facts.task.replay_since.is_some() {
+        super::branch::look_again(draft);
+        return Ok("the branch is looked at again".to_owned());
+    }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by),
         Hold::Stuck { .. } => retry_stuck(draft),

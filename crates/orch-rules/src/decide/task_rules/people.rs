@@ -16,6 +16,11 @@ pub fn in_hands(draft: &mut Draft) -> Option<Step> {
     Some(Step::Rest(waits))
 }
 
+/// A person pushed before the head was published: what both are together has to be known first.
+pub fn push_waits(draft: &mut Draft) -> Option<Step> {
+    draft.facts.task.replay_since.is_some().then(|| Step::Rest(vec![Wait::Branch]))
+}
+
 /// Nobody answered in time: the same question is asked once more, as a new one, so that no old button answers it. Time
 /// never approves anything.
 pub fn expired(draft: &mut Draft) -> Option<Step> {

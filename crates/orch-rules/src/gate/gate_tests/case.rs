@@ -45,6 +45,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         paused: false,
         hands: None,
         branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: Vec::new(),

@@ -48,6 +48,9 @@ impl Script {
                         let repository = self.world.tasks[&task].repository.clone();
                         Event::Lane { repository, event: LaneEvent::EffectFailed { task, effect, error } }
                     }
+                    Some(Effect::PublishBranch { ref was, .. }) => {
+                        Event::Task { task, event: TaskEvent::NotPublished { was: was.clone(), error } }
+                    }
                     _ => Event::Task { task, event: TaskEvent::EffectFailed { effect, error } },
                 };
                 Asked { event, by: "orch".to_owned(), answers }
@@ -79,9 +82,8 @@ impl Script {
                     "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
                     "look" => TaskEvent::Looked,
-                    "edit" | "send-back" | "skip" | "hands-off" | "give-back" | "words" | "push-seen" | "reviewed" => {
-                        super::people::event(verb, rest)?
-                    }
+                    "edit" | "send-back" | "skip" | "hands-off" | "give-back" | "words" | "push-seen" | "reviewed"
+                    | "not-published" => super::people::event(verb, rest)?,
                     _ => return Err("no such step".to_owned()),
                 };
                 on_task(self.task(id)?, event)

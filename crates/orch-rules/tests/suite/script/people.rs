@@ -23,6 +23,7 @@ pub(super) fn event(verb: &str, words: Words) -> Result<TaskEvent, String> {
         "hands-off" => TaskEvent::HandsOff,
         "give-back" => TaskEvent::GivenBack,
         "words" => TaskEvent::Commented { text: first },
+        "not-published" => TaskEvent::NotPublished { was: Some(first.into()), error: "a person pushed".to_owned() },
         "push-seen" => TaskEvent::PushSeen { tip: (first != "nowhere").then(|| first.into()) },
         "reviewed" => {
             let findings = option(words, "asks").map(str::to_owned);

@@ -151,6 +151,7 @@ impl World {
                     orch_rules::task::PauseScope::Task => task.paused,
                     orch_rules::task::PauseScope::Repository => repository.paused,
                 },
+                Wait::Branch => self.find_work(&task.id, "observe_branch").is_some(),
                 Wait::Hands { by } => task.hands.as_ref().is_some_and(|hands| &hands.by == by),
                 Wait::Held { .. } => task.hold.is_some(),
                 Wait::StopAfterStep { .. } => task.stop.is_some(),

@@ -279,8 +279,11 @@ impl Simulation {
             (_, 84..86) => TaskEvent::DeployConfirmed,
             (_, 86..88) => TaskEvent::RetryRequested,
             (_, 88..90) => {
-                let effect = ["clean_up", "publish_branch", "observe_branch"][self.whim.below(3)];
-                TaskEvent::EffectFailed { effect: effect.to_owned(), error: "no disk".to_owned() }
+                let (effect, error) = ("clean_up".to_owned(), "no disk".to_owned());
+                match self.whim.below(3) {
+                    0 => TaskEvent::NotPublished { was: None, error },
+                    _ => TaskEvent::EffectFailed { effect, error },
+                }
             }
             (_, 90..96) => random_people::careful(self, &task),
             _ => TaskEvent::Looked,

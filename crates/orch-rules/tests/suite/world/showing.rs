@@ -63,6 +63,7 @@ pub fn show_wait(wait: &Wait) -> String {
             None => format!("lane {place} ({doing})"),
         },
         Wait::Paused { scope } => format!("paused {scope:?}"),
+        Wait::Branch => "branch".to_owned(),
         Wait::Hands { by } => format!("hands of {by}"),
         Wait::Held { .. } => "held".to_owned(),
         Wait::Stopping => "stopping".to_owned(),
