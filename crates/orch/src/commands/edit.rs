@@ -14,7 +14,6 @@ use crate::screen::Screen;
 #[command(after_help = r#"Examples:
   orch edit SHOP-003 --title "Say hello in Dutch and Frisian"
   orch edit SHOP-003 --description-file brief.md --priority 5"#)]
-#[group(id = "what", required = true, multiple = true, args = ["title", "description", "description_file", "priority"])]
 pub struct EditArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,

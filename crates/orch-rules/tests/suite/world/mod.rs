@@ -8,7 +8,7 @@ mod deciding;
 mod invariants;
 mod outside;
 pub mod random;
-mod random_people;
+pub mod random_people;
 pub mod showing;
 pub mod whim;
 

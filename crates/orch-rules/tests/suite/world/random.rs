@@ -353,7 +353,7 @@ impl Simulation {
             Effect::BuildCandidate { repository, task, .. } => {
                 *self.seen.kinds.entry(StageKind::Land.name()).or_default() += 1;
                 if careless && self.whim.percent(20) {
-                    return Some(lane_failed(repository, task, "build_candidate"));
+                    return Some(random_people::lane_failed(repository, task, "build_candidate"));
                 }
                 let conflict = (careless && self.whim.percent(70)).then(|| vec!["src/lib.rs".to_owned()]);
                 let empty = careless && self.whim.percent(20);
@@ -361,7 +361,7 @@ impl Simulation {
             }
             Effect::Land { repository, task, .. } => {
                 if careless && self.whim.percent(20) {
-                    return Some(lane_failed(repository, task, "land"));
+                    return Some(random_people::lane_failed(repository, task, "land"));
                 }
                 if careless {
                     self.world.push(repository);
@@ -497,18 +497,4 @@ impl Simulation {
             *self.seen.ends.entry(end).or_default() += 1;
         }
     }
-}
-
-fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
-    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
-    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
-}
-
-/// Names of everything that a long enough run has to see.
-pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
-    let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
-    let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
-    let guards =
-        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve"];
-    (rules, kinds, guards)
 }

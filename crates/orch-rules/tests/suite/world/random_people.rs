@@ -1,9 +1,10 @@
 //! Whims of people beyond the usual orders.
 
 use orch_rules::effect::Effect;
-use orch_rules::event::{Event, TaskEvent};
-use orch_rules::ids::{StageId, TaskId};
+use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::ids::{RepositoryId, StageId, TaskId};
 use orch_rules::people::{BranchSeen, HumanAnswer, Reply, ReviewWord};
+use orch_rules::pipeline::StageKind;
 
 use super::random::Simulation;
 use super::{Delivered, World};
@@ -75,4 +76,19 @@ pub fn found(world: &World, effect: &Effect, chance: usize, careless: bool) -> O
         (Some(evidence), _) => BranchSeen::Pushed { by, evidence },
     };
     Some(Event::Task { task: task.clone(), event: TaskEvent::BranchSeen { head: head.clone(), seen } })
+}
+
+/// An effect of the lane failed for good.
+pub fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
+    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
+    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
+}
+
+/// Names of everything that a long enough run has to see.
+pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
+    let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
+    let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
+    let guards =
+        vec!["version", "repository_version", "fence", "slot_below", "lane_held", "not_frozen", "unique", "reserve"];
+    (rules, kinds, guards)
 }
