@@ -11,6 +11,7 @@ mod house;
 mod kinds;
 mod perform;
 mod places;
+mod pushes;
 mod sweep;
 mod work_loop;
 

@@ -12,7 +12,7 @@ use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
-use super::{PerformError, PerformResult, Performed, blocking, task_file};
+use super::{PerformError, PerformResult, Performed, blocking, said, task_file};
 use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
@@ -31,7 +31,8 @@ impl Engine {
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
         let runner = self.runner.clone();
-        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt)).await
+        let said = said::section(&self.store.history(task).await?);
+        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &said)).await
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -52,7 +53,13 @@ impl Engine {
     }
 }
 
-fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt: &Attempt) -> PerformResult {
+fn run_to_its_end(
+    house: &House,
+    runner: &dyn Runner,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    said: &str,
+) -> PerformResult {
     let name = House::run_name(&attempt.task, attempt.number);
     let folder = house.place(&name);
     let ended = |end, evidence, usage, cut_from| {
@@ -67,7 +74,7 @@ fn run_to_its_end(house: &House, runner: &dyn Runner, facts: &TaskFacts, attempt
             });
         }
         runner.room().map_err(PerformError::NoRoom)?;
-        runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
+        runner.ensure(&prepare(house, facts, attempt, &folder, &name, said)?)?;
     }
     let report = runner.wait(&name)?;
     let words = words_of(house, runner, attempt, &name, &report)?;
@@ -114,6 +121,7 @@ fn prepare(
     attempt: &Attempt,
     folder: &Utf8Path,
     name: &str,
+    said: &str,
 ) -> Result<RunOrder, PerformError> {
     let agent = house.agents.get(&attempt.role).ok_or_else(|| {
         PerformError::Lasting(format!(
@@ -151,7 +159,7 @@ fn prepare(
         resume: None,
     };
     std::fs::create_dir_all(&assignment.home)?;
-    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written))?;
+    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + said)?;
     std::fs::write(folder.join(START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
     for (path, text) in &launch.files {

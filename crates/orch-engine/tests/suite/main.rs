@@ -8,6 +8,7 @@ mod killed;
 mod line;
 mod many;
 mod outage;
+mod people;
 mod protected;
 mod reviews;
 mod store;

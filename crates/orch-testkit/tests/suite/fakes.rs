@@ -80,10 +80,9 @@ impl ForgeBench for Code {
 
 #[test]
 fn the_fake_forge_keeps_the_contract() {
-    contract::run(contract::forge::suite(), |_| Code {
-        folder: tempfile::tempdir().unwrap(),
-        forge: FakeForge::new(contract::forge::FIRST),
-    });
+    let code = || Code { folder: tempfile::tempdir().unwrap(), forge: FakeForge::new(contract::forge::FIRST) };
+    contract::run(contract::forge::suite(), |_| code());
+    contract::run(contract::branches::suite(), |_| code());
 }
 
 type Names = Arc<Mutex<Vec<String>>>;
