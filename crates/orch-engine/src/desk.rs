@@ -4,13 +4,15 @@ mod board;
 mod log;
 mod orders;
 mod outages;
+mod people;
 mod standing;
 
 use std::sync::Arc;
 
 use orch_ports::store::{History, StoreError};
 use orch_rules::attempt::{ConfinementLevel, Usage};
-use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::ids::{EpisodeId, RepositoryId, StageId, WorkItemId};
+use orch_rules::people::Reply;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,43 @@ pub enum Command {
     },
     /// Confirm the production deploy.
     ConfirmDeploy,
+    /// Answer the question that was seen.
+    Answer {
+        /// Which; `None`: whichever is open.
+        episode: Option<EpisodeId>,
+        /// What.
+        reply: Reply,
+    },
+    /// Change what the task says; `None` leaves a part as it is.
+    Edit {
+        /// One line.
+        title: Option<String>,
+        /// Markdown.
+        description: Option<String>,
+        /// Higher goes first.
+        priority: Option<i32>,
+    },
+    /// Back to an earlier stage.
+    SendBack {
+        /// Which.
+        to: StageId,
+        /// Never empty; the next attempt is told.
+        reason: String,
+    },
+    /// Skip the present stage.
+    Skip {
+        /// Never empty.
+        reason: String,
+    },
+    /// Take the branch: nothing runs.
+    HandsOff,
+    /// Give the branch back.
+    GiveBack,
+    /// Leave a comment: the next agent is told, nothing else happens.
+    Comment {
+        /// Never empty.
+        text: String,
+    },
     /// Cancel.
     Stop,
     /// Lift a hold, with fresh attempts.

@@ -4,8 +4,17 @@
 use crate::engine::Limits;
 
 /// Every kind of work that touches the world; a desk without a service leaves them queued.
-pub const EFFECTS: &[&str] =
-    &["run_agent", "stop_run", "run_check", "build_candidate", "land", "publish_branch", "clean_up", "wake_waiters"];
+pub const EFFECTS: &[&str] = &[
+    "run_agent",
+    "stop_run",
+    "run_check",
+    "build_candidate",
+    "land",
+    "publish_branch",
+    "observe_branch",
+    "clean_up",
+    "wake_waiters",
+];
 
 /// Every kind that only decides.
 const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];

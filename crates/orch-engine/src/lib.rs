@@ -13,6 +13,7 @@ mod kinds;
 mod perform;
 mod places;
 pub mod prompt;
+mod pushes;
 mod sweep;
 mod work_loop;
 

@@ -5,6 +5,7 @@ mod branch;
 mod check_run;
 mod kept;
 mod lane;
+mod said;
 mod task_file;
 
 use std::sync::Arc;
@@ -124,6 +125,9 @@ impl Engine {
             Effect::PublishBranch { task, branch, was, head } => {
                 self.publish_branch(task, branch, was.as_ref(), head).await
             }
+            Effect::ObserveBranch { task, branch, head, since, replay } => {
+                self.observe_branch(task, branch, head, since, *replay).await
+            }
             Effect::CleanUp { task, branch, head, archive } => {
                 self.clean_up(task, branch, head.as_ref(), *archive).await
             }
@@ -197,8 +201,11 @@ impl Engine {
                 repository: repository.clone(),
                 event: LaneEvent::EffectFailed { task: task.clone(), effect: kind, error },
             },
+            Effect::PublishBranch { task, was, .. } => {
+                Event::Task { task: task.clone(), event: TaskEvent::NotPublished { was: was.clone(), error } }
+            }
             Effect::StopRun { task, .. }
-            | Effect::PublishBranch { task, .. }
+            | Effect::ObserveBranch { task, .. }
             | Effect::CleanUp { task, .. }
             | Effect::WakeWaiters { task, .. } => {
                 Event::Task { task: task.clone(), event: TaskEvent::EffectFailed { effect: kind, error } }

@@ -78,6 +78,7 @@ impl Engine {
             }
             after = Some(last);
         }
+        self.look_at_branches().await;
         for repository in self.houses.keys() {
             if let Err(error) = self.look_at_lane(repository).await {
                 tracing::warn!(%error, %repository, "the sweep passed over a lane");
@@ -98,7 +99,8 @@ impl Engine {
             let Ok(decision) = decide_task(facts, &TaskEvent::Looked, "orch", Moment { now }, denied) else {
                 return Ok(());
             };
-            let missed = acts(&decision.changes);
+            // Time alone does this: nobody could have been woken.
+            let missed = acts(&decision.changes) && !decision.trace.contains(&"episode_expired");
             // It is about to be decided anyway.
             if missed && self.decision_queued(task).await? {
                 return Ok(());

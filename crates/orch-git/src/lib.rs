@@ -36,6 +36,7 @@
 
 #![deny(missing_docs)]
 
+mod branches;
 mod candidate;
 mod clone;
 mod collect;

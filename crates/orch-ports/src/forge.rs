@@ -1,5 +1,7 @@
 //! Where the code lives: one [`Forge`] per repository. All calls block; the engine keeps them off its own thread.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use orch_rules::attempt::Evidence;
 use orch_rules::event::CandidateResult;
@@ -87,6 +89,68 @@ pub struct Collected {
     pub patch_paths: Vec<String>,
 }
 
+/// A task branch that is compared with the task's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchOrder {
+    /// Its name.
+    pub branch: String,
+    /// The task's head.
+    pub head: CommitId,
+    /// What the person's commits count from: the head, or, for a replay, where the attempt started.
+    pub since: CommitId,
+    /// `head` could not be published: what it adds to `since` is put on top of the branch.
+    pub replay: bool,
+    /// For the documents folder.
+    pub work_item: WorkItemId,
+    /// Message of the commit that a replay makes.
+    pub message: String,
+    /// Its author and committer.
+    pub identity: Identity,
+    /// Its date: the same order on the same branch makes the same commit.
+    pub at: Timestamp,
+}
+
+/// What a task branch is, beside the task's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BranchState {
+    /// The head, or an older one that is about to follow.
+    Same,
+    /// There is no such branch.
+    Gone,
+    /// Commits on top of the head.
+    Pushed {
+        /// The newest one's author, as the commit says.
+        by: String,
+        /// What they do since `since`.
+        work: Collected,
+    },
+    /// It does not contain `since`, or, without a replay, not the head.
+    Rewritten {
+        /// The newest commit's author.
+        by: String,
+        /// What it does since `since`.
+        work: Collected,
+    },
+    /// The head's work on top of the branch; its commit is not published.
+    Replayed {
+        /// The newest commit's author.
+        by: String,
+        /// Where the branch is.
+        tip: CommitId,
+        /// What both do since `since`.
+        work: Collected,
+    },
+    /// The head's work does not fit on top of the branch.
+    Conflict {
+        /// The newest commit's author.
+        by: String,
+        /// What the branch does since `since`.
+        work: Collected,
+        /// Where they conflict.
+        paths: Vec<String>,
+    },
+}
+
 /// Files that a checkout takes from another commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
@@ -118,6 +182,10 @@ pub trait Forge: Send + Sync {
     /// Move a task branch from `was` (`None`: it is not there) to `head`. Never main. A branch that is elsewhere was
     /// pushed by a person: a lasting error, and nothing is moved.
     fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()>;
+    /// Every branch with its tip, main included.
+    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>>;
+    /// Compare a task branch with the task's head. Moves nothing.
+    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState>;
     /// Remove a task branch (never main) if `head` contains it, keeping the head under the archive if asked, and the
     /// task's other refs. A branch that is elsewhere holds a person's push and stays.
     fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()>;

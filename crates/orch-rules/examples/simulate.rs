@@ -11,7 +11,8 @@ mod world;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use world::random::{Seen, Simulation, everything};
+use world::random::{Seen, Simulation};
+use world::random_people::everything;
 use world::reviewing::BECOMES;
 
 const USAGE: &str = "simulate [--seconds N] [--seed S] [--json]";

@@ -30,6 +30,9 @@ pub struct Attempt {
     pub requested_at: Timestamp,
     /// A stop was sent to the run.
     pub stop_requested: bool,
+    /// The person whose own commits this is; no agent ran. `None` for an agent's run.
+    #[serde(default)]
+    pub by_hand: Option<String>,
     /// How it ended; `None` while it runs.
     pub ended: Option<Ended>,
 }

@@ -71,6 +71,19 @@ pub enum Effect {
         /// The head.
         head: CommitId,
     },
+    /// Compare the task's branch on the forge with its head. Answered by [`crate::event::TaskEvent::BranchSeen`].
+    ObserveBranch {
+        /// Whose.
+        task: TaskId,
+        /// Branch name.
+        branch: String,
+        /// The task's head.
+        head: CommitId,
+        /// What a person's commits count from.
+        since: CommitId,
+        /// `head` was not published, because somebody had pushed: put what it adds on top of that.
+        replay: bool,
+    },
     /// After a stop: archive the branch's documents, remove the feature branch (never main) and the clones.
     CleanUp {
         /// Whose.
@@ -104,6 +117,7 @@ impl Effect {
             Self::BuildCandidate { .. } => "build_candidate",
             Self::Land { .. } => "land",
             Self::PublishBranch { .. } => "publish_branch",
+            Self::ObserveBranch { .. } => "observe_branch",
             Self::CleanUp { .. } => "clean_up",
             Self::WakeWaiters { .. } => "wake_waiters",
         }
@@ -115,7 +129,9 @@ impl Effect {
             Self::StopRun { task, attempt } => format!("stop:{task}:{attempt}"),
             Self::RunCheck { check, .. } => format!("check:{check}"),
             Self::BuildCandidate { repository, .. } | Self::Land { repository, .. } => format!("lane:{repository}"),
-            Self::PublishBranch { branch, task, .. } | Self::CleanUp { branch, task, .. } => {
+            Self::PublishBranch { branch, task, .. }
+            | Self::ObserveBranch { branch, task, .. }
+            | Self::CleanUp { branch, task, .. } => {
                 format!("branch:{task}:{branch}")
             }
             Self::WakeWaiters { key, at, .. } => format!("wake:{key}:{}", at.0),
@@ -130,6 +146,7 @@ impl Effect {
             | Self::BuildCandidate { task, .. }
             | Self::Land { task, .. }
             | Self::PublishBranch { task, .. }
+            | Self::ObserveBranch { task, .. }
             | Self::CleanUp { task, .. }
             | Self::WakeWaiters { task, .. } => task,
         }

@@ -55,6 +55,9 @@ pub struct Episode {
     pub status_at_opening: Option<String>,
     /// Opened.
     pub opened_at: Timestamp,
+    /// It stands for one that nobody answered in time; it is not asked a third time.
+    #[serde(default)]
+    pub asked_again: bool,
     /// The answer, who gave it, and when; `None` while open.
     pub answer: Option<Answered>,
 }
@@ -69,6 +72,9 @@ pub struct Answered {
     pub by: String,
     /// When it was given; always after the episode opened.
     pub at: Timestamp,
+    /// The person's own words, for [`EpisodeKind::Questions`]; the next attempt is told them verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 impl Episode {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Evidence, RunEnd, Usage};
 use crate::check::CheckOutcome;
-use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId, WorkItemId};
+use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, StageId, TaskId, WorkItemId};
 use crate::lane::Candidate;
+use crate::people::{BranchSeen, HumanAnswer, ReviewWord};
 
 /// Something that happened, with the aggregate it concerns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,71 @@ pub enum TaskEvent {
     PullRequestMerged {
         /// The commit main got.
         commit: CommitId,
+    },
+    /// A person answered a question.
+    HumanAnswered {
+        /// Which, and what.
+        answer: HumanAnswer,
+    },
+    /// A person changed what the task says.
+    Edited {
+        /// One line, cleaned; `None` leaves it.
+        title: Option<String>,
+        /// Markdown; `None` leaves it.
+        description: Option<String>,
+        /// `None` leaves it.
+        priority: Option<i32>,
+    },
+    /// A person sends it back to an earlier stage.
+    SentBack {
+        /// Which.
+        to: StageId,
+        /// What the next attempt is told; never empty.
+        reason: String,
+    },
+    /// A person skips the present stage.
+    Skipped {
+        /// Why; never empty.
+        reason: String,
+        /// Who may, see [`HumanAnswer::people`].
+        people: Vec<String>,
+    },
+    /// A person takes the branch: nothing runs.
+    HandsOff,
+    /// The person gives it back.
+    GivenBack,
+    /// A comment: kept and told to the next agent, never acted on (A8).
+    Commented {
+        /// Verbatim.
+        text: String,
+    },
+    /// The branch on the forge is not where the task's head is; a hint to look.
+    PushSeen {
+        /// Where it was seen; `None`: it is not there.
+        tip: Option<CommitId>,
+    },
+    /// The head could not be published: the branch is elsewhere.
+    NotPublished {
+        /// Where the branch was expected; `None`: nowhere.
+        was: Option<CommitId>,
+        /// For people.
+        error: String,
+    },
+    /// Somebody looked at the branch.
+    BranchSeen {
+        /// The task's head it was compared with.
+        head: CommitId,
+        /// What it is.
+        seen: BranchSeen,
+    },
+    /// A person reviewed the change on the forge (Y6).
+    ForgeReviewed {
+        /// The commit they looked at.
+        commit: CommitId,
+        /// What they said.
+        word: ReviewWord,
+        /// Who may, see [`HumanAnswer::people`].
+        people: Vec<String>,
     },
     /// A run ended.
     RunEnded {

@@ -129,6 +129,9 @@ pub struct Policy {
     pub lost_cap: u32,
     /// Who acts in which role, by repository.
     pub workers: BTreeMap<RepositoryId, BTreeMap<Role, Worker>>,
+    /// Milliseconds after which a question that nobody answered is asked again, once; 0 is never.
+    #[serde(default)]
+    pub episode_expires_ms: i64,
 }
 
 /// Who acts in a role, as far as outages go.
@@ -161,6 +164,7 @@ impl Default for Policy {
             budgets: Budgets::default(),
             lost_cap: 2,
             workers: BTreeMap::new(),
+            episode_expires_ms: 0,
         }
     }
 }

@@ -49,6 +49,9 @@ fn frozen() {
         crate::lane::LaneState, Some("state");
         crate::lane::Ejection, Some("cause");
         crate::outage::Source, Some("source");
+        crate::people::Reply, Some("reply");
+        crate::people::BranchSeen, Some("branch");
+        crate::people::ReviewWord, Some("word");
         crate::pipeline::StageKind, None::<&str>;
         crate::pipeline::Role, None::<&str>;
         crate::pipeline::Target, Some("to");
@@ -79,6 +82,7 @@ fn no_persisted_enum_is_forgotten() {
         include_str!("ids.rs"),
         include_str!("lane.rs"),
         include_str!("outage.rs"),
+        include_str!("people.rs"),
         include_str!("pipeline/mod.rs"),
         include_str!("task.rs"),
     ];

@@ -19,6 +19,7 @@ pub mod judgement;
 pub mod lane;
 pub mod outage;
 pub mod path_pattern;
+pub mod people;
 pub mod pipeline;
 pub mod problem;
 pub mod repository_file;

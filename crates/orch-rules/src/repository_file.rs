@@ -18,12 +18,13 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
 /// Every key of the file as `section.key`.
-pub const KEYS: [&str; 9] = [
+pub const KEYS: [&str; 10] = [
     "repository.base_branch",
     "check.command",
     "check.timeout_seconds",
     "check.from_base",
     "protect.paths",
+    "people.approve",
     "line.serial",
     "line.pipeline",
     "commit.name",
@@ -46,6 +47,9 @@ pub struct RepositoryFile {
     /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13). Default
     /// `.orch/**`.
     pub protect_paths: Vec<String>,
+    /// `[people] approve`: names of those whose approval, rejection, confirmation, answer or skip counts. Default none:
+    /// everybody's. A name is what its sender says; it guards against mistakes.
+    pub people_approve: Vec<String>,
     /// `[line] serial`: one task at a time, first in, first out (K). Default false.
     pub serial: bool,
     /// `[line] pipeline`: path of the pipeline file in the repository. Default `.orch/pipeline.toml`; the built-in
@@ -65,6 +69,7 @@ impl Default for RepositoryFile {
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
             protect_paths: vec![".orch/**".to_owned()],
+            people_approve: Vec::new(),
             serial: false,
             pipeline: ".orch/pipeline.toml".to_owned(),
             commit_name: "Orchestrion".to_owned(),
@@ -96,6 +101,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let protect_paths = patterns(&mut problems, &mut table, "paths");
     table.finish(&mut problems);
 
+    let mut table = root.table(&mut problems, "people");
+    let people_approve = names(&mut problems, &mut table, "approve");
+    table.finish(&mut problems);
+
     let mut table = root.table(&mut problems, "line");
     let serial = table.truth(&mut problems, "serial").map(Spanned::into_inner);
     let pipeline = value(&mut problems, &mut table, "pipeline", path_fault);
@@ -116,6 +125,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
         protect_paths: protect_paths.unwrap_or(default.protect_paths),
+        people_approve: people_approve.unwrap_or(default.people_approve),
         serial: serial.unwrap_or(default.serial),
         pipeline: pipeline.unwrap_or(default.pipeline),
         commit_name: commit_name.unwrap_or(default.commit_name),
@@ -164,6 +174,19 @@ fn patterns(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static st
         }
     }
     Some(usable)
+}
+
+/// A list of people's names.
+fn names(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let path = table.key_path(key);
+    let listed = table.texts(problems, key)?;
+    for spelled in &listed {
+        if let Some((what, fix)) = empty_fault(spelled.get_ref().trim()).or_else(|| control_fault(spelled.get_ref())) {
+            let what = format!("{} {what}", toml_file::quoted(spelled.get_ref()));
+            problems.report("unusable_value", Some(spelled.span()), &path, what, fix.to_owned());
+        }
+    }
+    Some(listed.into_iter().map(|name| name.into_inner().trim().to_owned()).collect())
 }
 
 fn empty_fault(text: &str) -> Fault {
@@ -242,6 +265,10 @@ pub fn example(command: Option<&str>) -> String {
 # text within one name, `**` for any number of folders; the name of a folder means everything in it.
 # paths = {protect_paths}
 
+[people]
+# Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
+# approve = {people}
+
 [line]
 # true: one task at a time, first in, first out.
 # serial = {serial}
@@ -260,6 +287,7 @@ pub fn example(command: Option<&str>) -> String {
         timeout = default.check_timeout_seconds,
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
+        people = toml_texts(&default.people_approve),
         serial = default.serial,
         pipeline = toml_text(&default.pipeline),
         name = toml_text(&default.commit_name),
@@ -305,6 +333,9 @@ pub fn repository_schema() -> Value {
             })),
             "protect": section("What a change may touch only with a person's grant.", json!({
                 "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
+            })),
+            "people": section("Who may say yes and no.", json!({
+                "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),
             })),
             "line": section("The line.", json!({
                 "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
@@ -368,6 +399,8 @@ mod tests {
             from_base = ["tests/golden/", "ci/*.sh"]
             [protect]
             paths = [".orch/**", ".ci/**"]
+            [people]
+            approve = ["ann", " Bob B. "]
             [line]
             serial = true
             pipeline = "ci/line.toml"
@@ -381,6 +414,7 @@ mod tests {
             check_timeout_seconds: 60,
             check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
             protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
+            people_approve: vec!["ann".to_owned(), "Bob B.".to_owned()],
             serial: true,
             pipeline: "ci/line.toml".to_owned(),
             commit_name: "Bot".to_owned(),

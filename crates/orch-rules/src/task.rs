@@ -6,6 +6,7 @@ use crate::convergence::Convergence;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
+use crate::people::Hands;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +153,16 @@ pub struct Task {
     pub paused: bool,
     /// A stop asked for and not yet carried out.
     pub stop: Option<StopRequest>,
+    /// A person has the branch: nothing runs.
+    #[serde(default)]
+    pub hands: Option<Hands>,
+    /// Where the branch on the forge was when a person's push was last dealt with.
+    #[serde(default)]
+    pub branch_seen: Option<CommitId>,
+    /// The head could not be published, because somebody had pushed: what was published last. Nothing goes on before
+    /// the branch has been looked at.
+    #[serde(default)]
+    pub replay_since: Option<CommitId>,
     /// The commit on main that carries it, once landed.
     pub landed: Option<CommitId>,
     /// Why it waits, as decided last; empty for a terminal task.
@@ -257,6 +268,13 @@ pub enum Wait {
     Paused {
         /// The task or its whole repository.
         scope: PauseScope,
+    },
+    /// Somebody pushed: the branch is being looked at.
+    Branch,
+    /// A person has taken the branch.
+    Hands {
+        /// Who.
+        by: String,
     },
     /// Rests until a human acts.
     Held {

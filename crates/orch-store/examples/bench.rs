@@ -97,6 +97,9 @@ fn task(producer: u32, attempt: u32) -> Task {
         convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: vec![Wait::Agent { attempt }],
@@ -121,6 +124,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
         rework: None,
         requested_at: Timestamp(1_763_000_000_000),
         stop_requested: false,
+        by_hand: None,
         ended: ended.then(|| Ended {
             how: RunEnd::Completed,
             at: Timestamp(1_763_000_000_000),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a case fails")]
 
 pub mod agent;
+pub mod branches;
 pub mod forge;
 pub mod runner;
 

@@ -183,6 +183,7 @@ fn policy(host: &Host) -> Policy {
     Policy {
         max_runs: host.limits.max_runs,
         title_max: host.limits.title_max,
+        episode_expires_ms: i64::from(host.limits.episode_expire_hours) * 3_600_000,
         dependencies: host.switches.dependencies,
         serial: host.switches.serial,
         stop: host.switches.stop,

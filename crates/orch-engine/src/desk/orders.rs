@@ -6,17 +6,19 @@ use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
 use orch_rules::lane::Repository;
+use orch_rules::people::Reply;
 use orch_rules::pipeline::{Pipeline, default_pipeline};
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
+use super::people;
 use super::{Answer, Command, Desk, DeskError, LaneCommand, NewIssue};
 use crate::perform::{PerformError, blocking};
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
-const DESCRIPTION_CAP: usize = 256 * 1024;
+pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
 /// Longest title that is stored at all, in bytes; the entry check has its own, shorter limit.
-const TITLE_CAP: usize = 8 * 1024;
+pub(super) const TITLE_CAP: usize = 8 * 1024;
 /// Longest reason, in bytes.
 const REASON_CAP: usize = 16 * 1024;
 /// So many numbers are tried beyond the highest before giving up.
@@ -120,9 +122,19 @@ impl Desk {
         let task = self.task_of(work_item).await?;
         let event = match command {
             Command::Start => TaskEvent::StartRequested,
-            Command::Approve => TaskEvent::Approved,
-            Command::Reject { reason } => TaskEvent::Rejected { reason: reason_of(&reason)? },
-            Command::ConfirmDeploy => TaskEvent::DeployConfirmed,
+            Command::Approve => self.answer(&task, None, Reply::Approve).await?,
+            Command::Reject { reason } => self.answer(&task, None, Reply::Reject { reason }).await?,
+            Command::ConfirmDeploy => self.answer(&task, None, Reply::Confirm).await?,
+            Command::Answer { episode, reply } => self.answer(&task, episode, reply).await?,
+            Command::Edit { title, description, priority } => people::edited(title, description, priority)?,
+            Command::SendBack { to, reason } => TaskEvent::SentBack { to, reason: words_of("reason", &reason)? },
+            Command::Skip { reason } => {
+                let reason = words_of("reason", &reason)?;
+                TaskEvent::Skipped { reason, people: self.people(&task.repository).await? }
+            }
+            Command::HandsOff => TaskEvent::HandsOff,
+            Command::GiveBack => TaskEvent::GivenBack,
+            Command::Comment { text } => TaskEvent::Commented { text: words_of("comment", &text)? },
             Command::Stop => TaskEvent::StopRequested,
             Command::Retry => TaskEvent::RetryRequested,
             Command::Pause => TaskEvent::Paused,
@@ -148,7 +160,7 @@ impl Desk {
     ) -> Result<Answer, DeskError> {
         let repository = self.pick(Some(repository)).await?.id;
         let event = match command {
-            LaneCommand::Freeze { reason } => LaneEvent::FreezeRequested { reason: reason_of(&reason)? },
+            LaneCommand::Freeze { reason } => LaneEvent::FreezeRequested { reason: words_of("reason", &reason)? },
             LaneCommand::Unfreeze => LaneEvent::UnfreezeRequested,
             LaneCommand::Pause => LaneEvent::Paused,
             LaneCommand::Resume => LaneEvent::Resumed,
@@ -189,14 +201,15 @@ fn said(answer: InboxAnswer) -> Result<Answer, DeskError> {
     }
 }
 
-fn reason_of(reason: &str) -> Result<String, DeskError> {
-    let reason = reason.trim();
-    let problem = if reason.is_empty() {
-        "the reason is empty: say what has to change".to_owned()
-    } else if reason.len() > REASON_CAP {
-        format!("the reason has {} bytes, at most {REASON_CAP} are kept", reason.len())
+/// What a person said, without blanks around it.
+pub(super) fn words_of(what: &str, text: &str) -> Result<String, DeskError> {
+    let text = text.trim();
+    let problem = if text.is_empty() {
+        format!("the {what} is empty: say it in a sentence")
+    } else if text.len() > REASON_CAP {
+        format!("the {what} has {} bytes, at most {REASON_CAP} are kept", text.len())
     } else {
-        return Ok(reason.to_owned());
+        return Ok(text.to_owned());
     };
     Err(DeskError::Invalid { problems: vec![problem] })
 }

@@ -13,7 +13,7 @@ use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking, task_file};
+use super::{PerformError, PerformResult, Performed, blocking, said, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::house::House;
@@ -34,7 +34,8 @@ impl Engine {
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
-        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &changes)).await
+        let said = said::section(&self.store.history(task).await?);
+        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &said, &changes)).await
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -60,6 +61,7 @@ fn run_to_its_end(
     runner: &dyn Runner,
     facts: &TaskFacts,
     attempt: &Attempt,
+    said: &str,
     changes: &Changes,
 ) -> PerformResult {
     let name = House::run_name(&attempt.task, attempt.number);
@@ -76,7 +78,7 @@ fn run_to_its_end(
             });
         }
         runner.room().map_err(PerformError::NoRoom)?;
-        runner.ensure(&prepare(house, facts, attempt, &folder, &name)?)?;
+        runner.ensure(&prepare(house, facts, attempt, &folder, &name, said)?)?;
         // Whoever waits for its output has a log to watch from now on.
         changes.happened();
     }
@@ -125,6 +127,7 @@ fn prepare(
     attempt: &Attempt,
     folder: &Utf8Path,
     name: &str,
+    said: &str,
 ) -> Result<RunOrder, PerformError> {
     let agent = house.agents.get(&attempt.role).ok_or_else(|| {
         PerformError::Lasting(format!(
@@ -166,7 +169,7 @@ fn prepare(
     };
     std::fs::create_dir_all(&own)?;
     std::fs::create_dir_all(&assignment.home)?;
-    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written))?;
+    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);

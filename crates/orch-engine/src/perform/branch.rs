@@ -1,10 +1,16 @@
-//! The task's branch on the forge: it publishes the head column and goes when the task has ended.
+//! The task's branch on the forge: it publishes the head column, is looked at when a person pushed, and goes when the
+//! task has ended.
 
+use orch_ports::forge::{BranchOrder, BranchState, Collected};
+use orch_rules::attempt::{Evidence, ProtectedPaths};
+use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, TaskId};
+use orch_rules::people::BranchSeen;
 use orch_rules::pipeline::Role;
+use orch_rules::task::Task;
 
 use super::kept::Kept;
-use super::{PerformResult, Performed, blocking};
+use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
@@ -28,6 +34,26 @@ impl Engine {
         Ok(Performed::nothing())
     }
 
+    /// What the branch is, as an event; nothing is moved.
+    pub(super) async fn observe_branch(
+        &self,
+        task: &TaskId,
+        branch: &str,
+        head: &CommitId,
+        since: &CommitId,
+        replay: bool,
+    ) -> PerformResult {
+        let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
+        let house = self.house(&row.repository)?;
+        let (branch, head, since) = (branch.to_owned(), head.clone(), since.clone());
+        let seen = blocking(move || {
+            let order = order(&house, &row, branch, &head, since, replay)?;
+            Ok(TaskEvent::BranchSeen { seen: seen(&house, &order)?, head })
+        });
+        let event = seen.await?;
+        Ok(Performed::event(Event::Task { task: task.clone(), event }))
+    }
+
     pub(super) async fn clean_up(
         &self,
         task: &TaskId,
@@ -47,4 +73,47 @@ impl Engine {
         blocking(move || Ok(house.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
         Ok(Performed::nothing())
     }
+}
+
+fn order(
+    house: &House,
+    row: &Task,
+    branch: String,
+    head: &CommitId,
+    since: CommitId,
+    replay: bool,
+) -> Result<BranchOrder, PerformError> {
+    let id = &row.work_item;
+    let message = format!("{id}: an attempt's work on top of a person's push\n\nRefs: {id}\n");
+    let base = row.base.clone().unwrap_or_else(|| since.clone());
+    Ok(BranchOrder {
+        branch,
+        head: head.clone(),
+        since,
+        replay,
+        work_item: id.clone(),
+        message,
+        identity: House::identity(&*house.settings_at(&base)?),
+        at: row.entered_at,
+    })
+}
+
+fn seen(house: &House, order: &BranchOrder) -> Result<BranchSeen, PerformError> {
+    Ok(match house.forge.branch_state(order)? {
+        BranchState::Same => BranchSeen::Same,
+        BranchState::Gone => BranchSeen::Gone,
+        BranchState::Pushed { by, work } => BranchSeen::Pushed { by, evidence: judged(house, work)? },
+        BranchState::Rewritten { by, work } => BranchSeen::Rewritten { by, evidence: judged(house, work)? },
+        BranchState::Replayed { by, tip, work } => BranchSeen::Replayed { by, tip, evidence: judged(house, work)? },
+        BranchState::Conflict { by, work, paths } => BranchSeen::Conflict { by, evidence: judged(house, work)?, paths },
+    })
+}
+
+/// The patterns are the base branch's, for a person's push as for an agent's work.
+fn judged(house: &House, work: Collected) -> Result<Evidence, PerformError> {
+    let Collected { mut evidence, patch_paths } = work;
+    if let Ok(file) = &*house.settings_at(&evidence.base)? {
+        evidence.protected = Some(ProtectedPaths::touched(&patch_paths, &file.protect_paths));
+    }
+    Ok(evidence)
 }

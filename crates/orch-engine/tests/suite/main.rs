@@ -9,6 +9,7 @@ mod killed;
 mod line;
 mod many;
 mod outage;
+mod people;
 mod protected;
 mod reviews;
 mod store;

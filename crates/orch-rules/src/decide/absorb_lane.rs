@@ -4,7 +4,7 @@
 use crate::change::Change;
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::event::{CandidateResult, LaneEvent, Refusal};
-use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
+use crate::ids::{CheckId, CommitId, TaskId};
 use crate::lane::{Ejection, Freeze, LaneState};
 
 use super::draft::ORCH;
@@ -14,8 +14,8 @@ use super::lane_rules;
 /// Fold an event into the draft; answers in one sentence for the person who asked.
 pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, by: &str) -> Result<String, Refusal> {
     match event {
-        LaneEvent::FreezeRequested { reason } => freeze(draft, by, reason),
-        LaneEvent::UnfreezeRequested => unfreeze(draft, by),
+        LaneEvent::FreezeRequested { reason } => Ok(freeze(draft, by, reason)),
+        LaneEvent::UnfreezeRequested => Ok(unfreeze(draft, by)),
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
         LaneEvent::CandidateMade { task, fence, main, result } => Ok(candidate_made(draft, task, *fence, main, result)),
@@ -28,13 +28,9 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, by: &str) -> Result<Stri
     }
 }
 
-fn refuse(draft: &LaneDraft, why: &str) -> Refusal {
-    Refusal { work_item: WorkItemId(draft.facts.repository.id.0.clone()), why: why.to_owned() }
-}
-
-fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> Result<String, Refusal> {
+fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> String {
     if let Some(freeze) = &draft.facts.repository.frozen {
-        return Err(refuse(draft, &format!("it is frozen already: {}", freeze.reason)));
+        return format!("it is frozen already: {}", freeze.reason);
     }
     draft.audit(None, by, "freeze", format!("frozen: {reason}"));
     let at = draft.now;
@@ -42,18 +38,18 @@ fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> Result<String, Refus
     repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.to_owned(), at });
     repository.freeze_epoch += 1;
     wake_everybody(draft);
-    Ok("frozen: nothing enters and nothing lands".to_owned())
+    "frozen: nothing enters and nothing lands".to_owned()
 }
 
-fn unfreeze(draft: &mut LaneDraft, by: &str) -> Result<String, Refusal> {
+fn unfreeze(draft: &mut LaneDraft, by: &str) -> String {
     if draft.facts.repository.frozen.is_none() {
-        return Err(refuse(draft, "it is not frozen"));
+        return "it is not frozen".to_owned();
     }
     draft.audit(None, by, "unfreeze", "the freeze is lifted");
     draft.facts.repository.frozen = None;
     draft.facts.repository.freeze_epoch += 1;
     wake_everybody(draft);
-    Ok("the freeze is lifted".to_owned())
+    "the freeze is lifted".to_owned()
 }
 
 fn set_paused(draft: &mut LaneDraft, by: &str, paused: bool) -> String {

@@ -1,7 +1,10 @@
 //! What an event makes of a task's facts. A person's event may be refused; an outcome never is: what came too late
 //! is recorded and changes nothing else.
 
+mod answers;
+mod branch;
 mod commands;
+mod desk_words;
 mod money;
 mod outages;
 mod outcomes;
@@ -30,12 +33,26 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
             Ok(commands::record(draft, by, "status_seen", &format!("status {status}: no pipeline action")))
         }
         TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
+        TaskEvent::HumanAnswered { answer } => answers::answered(draft, by, answer),
+        TaskEvent::Edited { title, description, priority } => {
+            desk_words::edit(draft, by, title.as_deref(), description.as_deref(), *priority)
+        }
+        TaskEvent::SentBack { to, reason } => desk_words::send_back(draft, by, to, reason),
+        TaskEvent::Skipped { reason, people } => desk_words::skip(draft, by, reason, people),
+        TaskEvent::Commented { text } => Ok(desk_words::comment(draft, by, text)),
+        TaskEvent::HandsOff => branch::hands_off(draft, by),
+        TaskEvent::GivenBack => branch::give_back(draft, by),
+        TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref())),
+        TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
+        TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
+        TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, by, commit, word, people)),
         TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from } => {
             Ok(outcomes::run_ended(draft, *attempt, end, evidence.as_ref(), usage.as_ref(), cut_from.as_ref()))
         }
         TaskEvent::CheckEnded { check, outcome, excerpt } => Ok(outcomes::check_ended(draft, check, outcome, excerpt)),
         TaskEvent::EffectFailed { effect, error } => {
             draft.audit(super::draft::ORCH, "effect_failed", format!("{effect} failed for good: {error}"));
+            branch::effect_failed(draft, effect);
             Ok("recorded".to_owned())
         }
         TaskEvent::Looked => Ok("looked".to_owned()),

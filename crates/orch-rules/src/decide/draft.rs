@@ -290,7 +290,7 @@ impl Draft {
     pub fn ask(&mut self, kind: EpisodeKind, about: String, questions: Vec<String>) {
         let task = &self.facts.task;
         let episode = Episode {
-            id: EpisodeId(format!("{}-{}-{}", task.id, task.visit, self.facts.episodes.len() + 1)),
+            id: self.next_episode(),
             task: task.id.clone(),
             kind,
             visit: task.visit,
@@ -298,14 +298,33 @@ impl Draft {
             questions,
             status_at_opening: None,
             opened_at: self.now,
+            asked_again: false,
             answer: None,
         };
         self.put_episode(episode);
     }
 
-    fn put_episode(&mut self, episode: Episode) {
-        self.facts.episodes.retain(|e| e.id != episode.id);
-        self.facts.episodes.push(episode.clone());
+    /// The same question as a new episode.
+    pub fn ask_again(&mut self, old: Episode) {
+        let (id, opened_at) = (self.next_episode(), self.now);
+        self.put_episode(Episode { id, opened_at, asked_again: true, answer: None, ..old });
+    }
+
+    fn next_episode(&self) -> EpisodeId {
+        let task = &self.facts.task;
+        // Not their count: an older visit's question that was open is among the facts until it is answered.
+        let number = |e: &Episode| e.id.as_str().rsplit('-').next().and_then(|last| last.parse::<u32>().ok());
+        let of_visit = self.facts.episodes.iter().filter(|e| e.visit == task.visit);
+        let next = of_visit.filter_map(number).max().unwrap_or(0) + 1;
+        EpisodeId(format!("{}-{}-{next}", task.id, task.visit))
+    }
+
+    pub fn put_episode(&mut self, episode: Episode) {
+        // In its place: the newest of a kind is the last that was asked, not the last that was answered.
+        match self.facts.episodes.iter_mut().find(|e| e.id == episode.id) {
+            Some(known) => *known = episode.clone(),
+            None => self.facts.episodes.push(episode.clone()),
+        }
         // The lane passes over a task that asks; about money it may ask in any stage of the lane, at any time.
         if episode.kind == EpisodeKind::Budget && self.landing_entry().is_some() {
             let repository = self.facts.task.repository.clone();
@@ -324,13 +343,21 @@ impl Draft {
     }
 
     pub fn answer(&mut self, mut episode: Episode, answer: Answer, by: &str) {
-        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now });
+        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now, text: None });
         self.put_episode(episode);
     }
 
     pub fn withdraw_episodes(&mut self) {
         let open: Vec<_> = self.facts.episodes.iter().filter(|e| e.is_open()).cloned().collect();
         for episode in open {
+            self.answer(episode, Answer::Withdrawn, ORCH);
+        }
+    }
+
+    /// What was asked about a commit that is no longer the head.
+    pub fn withdraw_episodes_but_questions(&mut self) {
+        let open = self.facts.episodes.iter().filter(|e| e.is_open() && e.kind != EpisodeKind::Questions);
+        for episode in open.cloned().collect::<Vec<_>>() {
             self.answer(episode, Answer::Withdrawn, ORCH);
         }
     }

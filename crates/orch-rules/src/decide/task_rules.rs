@@ -6,6 +6,7 @@ mod gates;
 mod landing;
 mod launch;
 mod outage;
+mod people;
 mod protected;
 mod run;
 mod stop;
@@ -27,9 +28,12 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),
     ("backlog", entry::backlog),
+    ("in_hands", people::in_hands),
     ("held", entry::held),
     ("entering", entry::entering),
     ("agent_runs", run::running),
+    ("push_waits", people::push_waits),
+    ("episode_expired", people::expired),
     ("run_quarantined", run::quarantined),
     ("run_lost", run::lost),
     ("run_excused", outage::excused),

@@ -52,6 +52,7 @@ impl Case {
         let at = i64::from(number) * 10;
         let ended = Ended { how: RunEnd::Completed, at: Timestamp(at + 5), evidence: Some(evidence) };
         self.attempts.push(Attempt {
+            by_hand: None,
             task: "t1".into(),
             number,
             visit: number,

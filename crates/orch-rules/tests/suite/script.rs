@@ -9,6 +9,11 @@
 //! | `new SHOP-1 "title" [start] [priority 5] [needs SHOP-2] [issue KEY]` | an issue arrives |
 //! | `start`, `approve`, `confirm`, `stop`, `retry`, `pause`, `resume`, `comment`, `look` + task `[by ann]` | people |
 //! | `reject SHOP-1 "why"`, `status SHOP-1 "In Review"`, `priority SHOP-1 5`, `raise SHOP-1 50`, `merged SHOP-1 COMMIT` | people |
+//! | `reply approve SHOP-1`, `reply reject`/`text SHOP-1 "words"`, `reply confirm` + `[to open\|first] [since N] [people ann]` | an answer |
+//! | `edit SHOP-1 [title T] [description T] [priority N]`, `send-back SHOP-1 STAGE "why"`, `skip SHOP-1 "why" [people ann]` | people |
+//! | `hands-off SHOP-1`, `give-back SHOP-1`, `words SHOP-1 "text"`, `reviewed SHOP-1 COMMIT [asks "findings"]` | people |
+//! | `push-seen SHOP-1 COMMIT`, `not-published SHOP-1 COMMIT`, `branch same\|gone\|pushed\|rewritten\|replayed\|conflicts SHOP-1 [changes a.rs]` | the forge |
+//! | `policy expire N` | milliseconds until a question is asked again |
 //! | `depend SHOP-1 on SHOP-2`, `undepend SHOP-1 on SHOP-2` | edges |
 //! | `run ends SHOP-1 [attempt 1] well` | the agent satisfies every gate of its stage |
 //! | `run ends SHOP-1 completed writes 12-review.md verdict=APPROVED body "…" changes a.rs` | or does this |
@@ -27,6 +32,7 @@
 
 mod asking;
 mod expecting;
+mod people;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -245,6 +251,7 @@ impl Script {
         match words {
             ["runs", n] => policy.max_runs = number(n)?,
             ["lost", n] => policy.lost_cap = number(n)?,
+            ["expire", n] => policy.episode_expires_ms = number(n)?.into(),
             ["title", n] => policy.title_max = number(n)?,
             ["budget", max, "per", each] => {
                 policy.budgets.run_micros = number(each)?.into();

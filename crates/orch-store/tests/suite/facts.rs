@@ -113,7 +113,7 @@ async fn checks_of_the_present_keys_and_unfinished_ones(world: World) {
 async fn episodes_of_this_visit_and_open_ones(world: World) {
     shop(&*world.store, &["a", "b"]).await;
     let answered = |row: Episode| {
-        let answer = Answered { answer: Answer::Approved, by: "ann".into(), at: Timestamp(9) };
+        let answer = Answered { answer: Answer::Approved, by: "ann".into(), at: Timestamp(9), text: None };
         Episode { answer: Some(answer), ..row }
     };
     let rows = [

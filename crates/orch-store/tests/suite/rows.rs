@@ -55,6 +55,9 @@ pub fn task(id: &str, number: u32) -> Task {
         convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: vec![],
@@ -78,6 +81,7 @@ pub fn attempt(task: &str, number: u32) -> Attempt {
         rework: None,
         requested_at: Timestamp(1),
         stop_requested: false,
+        by_hand: None,
         ended: None,
     }
 }
@@ -110,6 +114,7 @@ pub fn episode(id: &str, task: &str, visit: u32) -> Episode {
         questions: vec![],
         status_at_opening: None,
         opened_at: Timestamp(visit.into()),
+        asked_again: false,
         answer: None,
     }
 }

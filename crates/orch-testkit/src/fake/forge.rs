@@ -1,19 +1,21 @@
 //! A forge in memory: commits are maps from paths to texts. Clones and checkouts are also written to disk, because
 //! whoever asks for them looks there; what an agent does in a clone is told by [`FakeForge::work`].
 
+mod branch_state;
+mod evidence;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_ports::forge::{Base, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Landing, Overlay, Workplace};
-use orch_rules::attempt::{Evidence, WeakenedTest};
+use orch_ports::forge::{
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Landing, Overlay,
+    Workplace,
+};
 use orch_rules::event::CandidateResult;
-use orch_rules::gate::is_test_file;
-use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId};
+use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
-use orch_rules::verdict::read_document;
-use orch_rules::work_item::documents_folder;
 
 use super::faults::{Fault, Faults};
 use super::merge::{Tree, merge};
@@ -311,50 +313,12 @@ impl Forge for FakeForge {
 
     fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected> {
         self.call("collect", |code| {
-            let before = code.known(start)?.files.clone();
+            code.known(start)?;
             // No clone, or rewritten history: nothing of it counts.
             let head = code.clones.get(&place.directory).map_or(start, |copy| &copy.head).clone();
             let head = if code.contains(&head, start) { head } else { start.clone() };
             code.attempts.insert((place.task.clone(), place.attempt), head.clone());
-            let (main, files) = (code.tip()?, code.known(&head)?.files.clone());
-            let folder = format!("{}/", documents_folder(&place.work_item));
-            let paths: BTreeSet<&String> = before.keys().chain(files.keys()).collect();
-            let touched: Vec<&String> = paths.into_iter().filter(|p| before.get(*p) != files.get(*p)).collect();
-            let document = |path: &&&String| path.starts_with(&folder) && files.contains_key(**path);
-            let changed: Vec<String> = touched.iter().filter(|p| !document(p)).map(|p| (*p).clone()).collect();
-            let base = code.merge_base(&main, &head);
-            let different = |(path, text): &(&String, &String)| base.get(*path) != Some(*text);
-            let removed = base.iter().filter(|(path, _)| !files.contains_key(*path));
-            let since = code.ancestors(&head).difference(&code.ancestors(start)).count();
-            let whole = files.iter().filter(different).chain(removed.clone()).map(|(path, _)| path);
-            let mut patch_paths: Vec<String> = whole.filter(|path| !path.starts_with(&folder)).cloned().collect();
-            patch_paths.sort();
-            let tests = touched.iter().filter(|path| is_test_file(path) && !path.starts_with(&folder));
-            let mut weakened: Vec<WeakenedTest> = tests
-                .filter_map(|path| weakened(path, before.get(*path)?, files.get(*path).map(String::as_str)))
-                .collect();
-            weakened.sort_by_key(|test| !test.deleted);
-            let evidence = Evidence {
-                start: start.clone(),
-                base: main,
-                code: CodeId(tree_digest(files.iter().filter(|(path, _)| !path.starts_with(&folder)))),
-                patch: PatchId(tree_digest(files.iter().filter(different).chain(removed))),
-                commits: u32::try_from(since).unwrap_or(u32::MAX),
-                documents: touched
-                    .iter()
-                    .filter(document)
-                    .filter_map(|path| Some((path.strip_prefix(&folder)?, files.get(*path)?)))
-                    .map(|(name, text)| read_document(name, text.as_bytes()))
-                    .collect(),
-                changed_total: u32::try_from(changed.len()).unwrap_or(u32::MAX),
-                changed: changed.into_iter().take(Evidence::PATHS_KEPT).collect(),
-                protected: None,
-                weakened_total: u32::try_from(weakened.len()).unwrap_or(u32::MAX),
-                level: None,
-                weakened: weakened.into_iter().take(Evidence::WEAKENED_KEPT).collect(),
-                head,
-            };
-            Ok(Collected { evidence, patch_paths })
+            code.collected(&place.work_item, start, &head)
         })
     }
 
@@ -422,6 +386,14 @@ impl Forge for FakeForge {
         })
     }
 
+    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>> {
+        self.call("branches", |code| Ok(code.branches.clone()))
+    }
+
+    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState> {
+        self.call("branch_state", |code| code.branch_state(order))
+    }
+
     fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
         self.call("clean_up", |code| {
             not_main(branch)?;
@@ -446,25 +418,4 @@ impl Forge for FakeForge {
             found => Ok(found.cloned()),
         })
     }
-}
-
-/// A test that is gone, or that lacks lines it had, whatever their order.
-fn weakened(path: &str, before: &str, after: Option<&str>) -> Option<WeakenedTest> {
-    let mut left: Vec<&str> = after.unwrap_or_default().lines().collect();
-    let mut lost = Vec::new();
-    for line in before.lines() {
-        match left.iter().position(|other| *other == line) {
-            Some(at) => drop(left.swap_remove(at)),
-            None => lost.push(format!("-{line}\n")),
-        }
-    }
-    let removed_lines = u32::try_from(lost.len()).unwrap_or(u32::MAX);
-    let mut diff = lost.concat();
-    diff.truncate(diff.floor_char_boundary(Evidence::DIFF_BYTES));
-    (after.is_none() || removed_lines > 0).then(|| WeakenedTest {
-        path: path.to_owned(),
-        deleted: after.is_none(),
-        removed_lines,
-        diff,
-    })
 }

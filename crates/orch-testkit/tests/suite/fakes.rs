@@ -9,7 +9,9 @@ use orch_ports::forge::{Forge, Workplace};
 use orch_ports::runner::{RunOrder, RunReport};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::{CommitId, TaskId};
-use orch_testkit::contract::{self, agent::AgentBench, agent::Told, forge::ForgeBench, runner::Does, runner::RunnerBench};
+use orch_testkit::contract::{
+    self, agent::AgentBench, agent::Told, forge::ForgeBench, runner::Does, runner::RunnerBench,
+};
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
 
 struct Fake;
@@ -87,10 +89,9 @@ impl ForgeBench for Code {
 
 #[test]
 fn the_fake_forge_keeps_the_contract() {
-    contract::run(contract::forge::suite(), |_| Code {
-        folder: tempfile::tempdir().unwrap(),
-        forge: FakeForge::new(contract::forge::FIRST),
-    });
+    let code = || Code { folder: tempfile::tempdir().unwrap(), forge: FakeForge::new(contract::forge::FIRST) };
+    contract::run(contract::forge::suite(), |_| code());
+    contract::run(contract::branches::suite(), |_| code());
 }
 
 type Names = Arc<Mutex<Vec<String>>>;

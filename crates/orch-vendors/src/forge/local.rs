@@ -1,5 +1,9 @@
 //! The local forge: a bare repository in the state directory (`orch-git`), beside the user's own.
 
+mod branch_state;
+
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use orch_git::{
     BranchName, CandidateRequest, ChangeStatus, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest,
@@ -7,12 +11,13 @@ use orch_git::{
     Weakened,
 };
 use orch_ports::forge::{
-    Base, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, Landing, Overlay, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, Landing,
+    Overlay, Workplace,
 };
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
 use orch_rules::gate::is_test_file;
-use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp};
+use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
 use orch_rules::verdict::read_document;
@@ -39,6 +44,45 @@ impl LocalForge {
             .tip(base)
             .map_err(told)?
             .ok_or_else(|| ForgeError::Lasting(format!("the branch {base} is gone from the local forge")))
+    }
+
+    /// What git says of the commits from `start` to `head`.
+    fn collected(&self, work_item: &WorkItemId, start: &CommitId, head: &orch_git::CommitId) -> ForgeResult<Collected> {
+        let main = self.tip()?;
+        let folder = documents_folder(work_item);
+        let documents = path(&folder)?;
+        let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
+        let request = EvidenceRequest {
+            start: &theirs(start)?,
+            main: &main,
+            head,
+            documents: &documents,
+            limits,
+            is_test: is_test_file,
+        };
+        let found = self.repository.evidence(request).map_err(told)?;
+        let outside: Vec<_> = found
+            .changed
+            .iter()
+            .filter(|c| !documents.contains(&c.path) || c.status == ChangeStatus::Deleted)
+            .map(|c| c.path.clone())
+            .collect();
+        let evidence = Evidence {
+            start: start.clone(),
+            head: ours(head),
+            base: ours(&main),
+            code: CodeId::from(found.code_id.as_str()),
+            patch: PatchId::from(found.patch_id.as_str()),
+            commits: found.commits,
+            documents: found.documents.iter().map(|d| fact(&folder, d)).collect(),
+            changed_total: u32::try_from(outside.len()).unwrap_or(u32::MAX),
+            changed: outside.into_iter().take(Evidence::PATHS_KEPT).collect(),
+            protected: None,
+            weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
+            level: None,
+            weakened: weakened(found.weakened),
+        };
+        Ok(Collected { evidence, patch_paths: found.patch_paths })
     }
 }
 
@@ -108,41 +152,7 @@ impl Forge for LocalForge {
             Err(Error::NotDescendant { .. } | Error::BrokenClone { .. }) => begun.clone(),
             Err(error) => return Err(told(error)),
         };
-        let main = self.tip()?;
-        let folder = documents_folder(&place.work_item);
-        let documents = path(&folder)?;
-        let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
-        let request = EvidenceRequest {
-            start: &begun,
-            main: &main,
-            head: &head,
-            documents: &documents,
-            limits,
-            is_test: is_test_file,
-        };
-        let found = self.repository.evidence(request).map_err(told)?;
-        let outside: Vec<_> = found
-            .changed
-            .iter()
-            .filter(|c| !documents.contains(&c.path) || c.status == ChangeStatus::Deleted)
-            .map(|c| c.path.clone())
-            .collect();
-        let evidence = Evidence {
-            start: start.clone(),
-            head: ours(&head),
-            base: ours(&main),
-            code: CodeId::from(found.code_id.as_str()),
-            patch: PatchId::from(found.patch_id.as_str()),
-            commits: found.commits,
-            documents: found.documents.iter().map(|d| fact(&folder, d)).collect(),
-            changed_total: u32::try_from(outside.len()).unwrap_or(u32::MAX),
-            changed: outside.into_iter().take(Evidence::PATHS_KEPT).collect(),
-            protected: None,
-            weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
-            level: None,
-            weakened: weakened(found.weakened),
-        };
-        Ok(Collected { evidence, patch_paths: found.patch_paths })
+        self.collected(&place.work_item, start, &head)
     }
 
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
@@ -191,6 +201,15 @@ impl Forge for LocalForge {
     fn publish(&self, name: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()> {
         let was = was.map(theirs).transpose()?;
         self.repository.publish_branch(&branch(name)?, &theirs(head)?, was.as_ref()).map(drop).map_err(told)
+    }
+
+    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>> {
+        let all = self.repository.branches().map_err(told)?;
+        Ok(all.into_iter().map(|(name, tip)| (name, ours(&tip))).collect())
+    }
+
+    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState> {
+        self.compare(order)
     }
 
     fn clean_up(&self, task: &TaskId, name: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {

@@ -146,4 +146,5 @@ impl ForgeBench for Bench {
 #[test]
 fn it_keeps_the_contract() {
     contract::run(contract::forge::suite(), |_| Bench::new());
+    contract::run(contract::branches::suite(), |_| Bench::new());
 }

@@ -1,5 +1,6 @@
 //! The routes and their handlers.
 
+pub(crate) mod answers;
 pub(crate) mod health;
 pub(crate) mod queue;
 pub(crate) mod repositories;
@@ -46,6 +47,8 @@ fn table() -> Vec<Route> {
         writes("/api/v1/tasks", post(tasks::create)),
         reads("/api/v1/tasks/{id}", get(tasks::show)),
         reads("/api/v1/tasks/{id}/log", get(tasks::log)),
+        writes("/api/v1/tasks/{id}/answer", post(answers::answer)),
+        writes("/api/v1/commands", post(answers::everything)),
         writes("/api/v1/tasks/{id}/commands", post(tasks::command)),
         reads("/api/v1/repositories", get(repositories::list)),
         reads("/api/v1/repositories/{id}/lane", get(repositories::lane)),

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
 mod answer;
+mod answer_request;
 mod judgement;
 mod lane;
 mod outage;
@@ -15,6 +16,7 @@ mod usage;
 mod wait;
 
 pub use answer::{AnswerView, HealthView, LogView};
+pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
 pub use outage::{LiftRequest, OutageView};

@@ -1,7 +1,7 @@
 //! What may be sent.
 
 use orch_engine::desk::{Command, LaneCommand, NewIssue};
-use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::ids::{RepositoryId, StageId, WorkItemId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -82,6 +82,39 @@ pub enum CommandRequest {
         /// Millionths of a US dollar; more than 0.
         by_micros: u64,
     },
+    /// Change what it says; what is left out stays.
+    Edit {
+        /// One line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// Markdown; what was approved for the old one is asked again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// Higher goes first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priority: Option<i32>,
+    },
+    /// Back to an earlier stage, with fresh attempts.
+    SendBack {
+        /// The stage.
+        to: String,
+        /// What the next attempt is told; must not be empty.
+        reason: String,
+    },
+    /// Skip the present stage; refused for what makes, tests, lands or deploys the change.
+    Skip {
+        /// Must not be empty.
+        reason: String,
+    },
+    /// Take the branch: nothing runs until it is given back.
+    HandsOff,
+    /// Give the branch back: its new head goes through the gates.
+    GiveBack,
+    /// Keep words for the next agent; nothing in them acts.
+    Comment {
+        /// Must not be empty.
+        text: String,
+    },
     /// Wait for another task.
     Depend {
         /// Its id.
@@ -109,6 +142,12 @@ impl TryFrom<CommandRequest> for Command {
             CommandRequest::Resume => Self::Resume,
             CommandRequest::SetPriority { priority } => Self::SetPriority { priority },
             CommandRequest::RaiseBudget { by_micros } => Self::RaiseBudget { by_micros },
+            CommandRequest::Edit { title, description, priority } => Self::Edit { title, description, priority },
+            CommandRequest::SendBack { to, reason } => Self::SendBack { to: StageId(to), reason: not_empty(reason)? },
+            CommandRequest::Skip { reason } => Self::Skip { reason: not_empty(reason)? },
+            CommandRequest::HandsOff => Self::HandsOff,
+            CommandRequest::GiveBack => Self::GiveBack,
+            CommandRequest::Comment { text } => Self::Comment { text },
             CommandRequest::Depend { on } => Self::Depend { on: WorkItemId(on) },
             CommandRequest::Undepend { on } => Self::Undepend { on: WorkItemId(on) },
         })

@@ -149,7 +149,9 @@ impl From<&TaskDetail> for TaskDetailView {
         for row in &history.usage {
             by_attempt.entry(row.attempt).or_default().push(row);
         }
-        let silent = |attempt: &&Attempt| attempt.ended.is_some() && !by_attempt.contains_key(&attempt.number);
+        let silent = |attempt: &&Attempt| {
+            attempt.ended.is_some() && attempt.by_hand.is_none() && !by_attempt.contains_key(&attempt.number)
+        };
         let rows = history.usage.iter().map(|row| Some(&row.usage));
         let runs = rows.chain(history.attempts.iter().filter(silent).map(|_| None));
         let mut view = TaskView::from(task);
@@ -295,6 +297,9 @@ pub struct EpisodeView {
 pub struct EpisodeAnswerView {
     /// `approved`, `rejected` or `withdrawn`.
     pub answer: String,
+    /// The person's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Why it was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -319,7 +324,13 @@ impl EpisodeView {
                 episode::Answer::Rejected { reason } => ("rejected", Some(reason.clone())),
                 episode::Answer::Withdrawn => ("withdrawn", None),
             };
-            EpisodeAnswerView { answer: answer.to_owned(), reason, by: answered.by.clone(), at: rfc3339(answered.at) }
+            EpisodeAnswerView {
+                answer: answer.to_owned(),
+                text: answered.text.clone(),
+                reason,
+                by: answered.by.clone(),
+                at: rfc3339(answered.at),
+            }
         });
         Self {
             id: episode.id.to_string(),

@@ -14,7 +14,7 @@ use super::time::rfc3339;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
     /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
-    /// `paused`, `held`, `stopping`, `stop_after_step`.
+    /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
     pub text: String,
@@ -48,6 +48,8 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Human { .. } => "human",
         Wait::Lane { .. } => "lane",
         Wait::Paused { .. } => "paused",
+        Wait::Branch => "branch",
+        Wait::Hands { .. } => "hands",
         Wait::Held { .. } => "held",
         Wait::Stopping => "stopping",
         Wait::StopAfterStep { .. } => "stop_after_step",
@@ -97,9 +99,16 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
         Wait::Paused { scope: PauseScope::Repository } => {
             format!("{repository} is paused; go on: orch resume --repo {repository}")
         }
+        Wait::Branch => format!("somebody pushed to {}: it is being looked at", task.branch),
+        Wait::Hands { by } => {
+            let branch = &task.branch;
+            format!("in {by}'s hands, on the branch {branch}; when it is pushed there: orch give-back {id}")
+        }
         // The same text is checked again and again: only another one helps.
         Wait::Held { reason } if reason.starts_with("entry check failed") => {
-            format!("{reason}; open it anew in other words: orch stop {id}, then orch new")
+            format!(
+                "{reason}; say it in other words: orch edit {id} --title \"…\" --description \"…\", then orch start {id}"
+            )
         }
         // The rules end most reasons with the way out already.
         Wait::Held { reason } if reason.contains("orch ") => reason.clone(),
@@ -116,7 +125,7 @@ pub(super) fn human_text(asked: EpisodeKind, id: &WorkItemId) -> String {
             format!("wants your approval; approve it: orch approve {id}, or: orch reject {id} --reason \"…\"")
         }
         EpisodeKind::Questions => {
-            format!("has questions for you (orch show {id}); when they are answered: orch start {id}")
+            format!("has questions for you (orch show {id}); answer them: orch answer {id} \"…\"")
         }
         EpisodeKind::ProtectedPaths => {
             format!(

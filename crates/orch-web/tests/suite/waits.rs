@@ -45,6 +45,8 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Held { reason: "escalated: 3 of 3 attempts are red".to_owned() },
         Wait::Held { reason: "no test command: set one, then orch retry SHOP-001".to_owned() },
         Wait::Held { reason: "entry check failed: the title has 1 character; write at least 3".to_owned() },
+        Wait::Branch,
+        Wait::Hands { by: "Bob".to_owned() },
         Wait::Stopping,
         Wait::StopAfterStep { step: "landing".to_owned() },
     ];

@@ -1,7 +1,7 @@
 //! `orch confirm`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_web::view::ReplyRequest;
 
 use super::send;
 use crate::client::Caller;
@@ -14,6 +14,9 @@ use crate::screen::Screen;
 pub struct ConfirmArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
+    /// The question that you saw, from `orch show --json`; the open one if left out
+    #[arg(long, value_name = "EPISODE")]
+    pub episode: Option<String>,
 }
 
 /// Runs it.
@@ -21,5 +24,5 @@ pub struct ConfirmArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &ConfirmArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::ConfirmDeploy, caller, screen)
+    send::reply(&args.id, args.episode.as_deref(), ReplyRequest::Confirm, caller, screen)
 }

@@ -1,13 +1,18 @@
 //! What people type, apart from setting up and running: one file per command. Each asks the API and tells the answer,
 //! in words or (`--json`) as the service gave it.
 
+pub mod answer;
 pub mod approve;
 pub mod board;
 pub mod budget;
+pub mod comment;
 pub mod completions;
 pub mod confirm;
 pub mod depend;
+pub mod edit;
 pub mod freeze;
+pub mod give_back;
+pub mod hands_off;
 mod ids;
 mod judged;
 pub mod logs;
@@ -19,11 +24,14 @@ pub mod reject;
 pub mod resume;
 pub mod retry;
 mod send;
+pub mod send_back;
 pub mod show;
+pub mod skip;
 pub mod start;
 pub mod stop;
 pub mod text;
 pub mod unfreeze;
+mod words;
 
 #[cfg(test)]
 mod judged_tests;

@@ -1,18 +1,13 @@
 //! `orch new`.
 
-use std::io::Read;
-
 use camino::Utf8PathBuf;
 use clap::Args;
 use orch_web::view::{NewTaskRequest, TaskView};
 
-use super::{ids, text};
+use super::{ids, text, words};
 use crate::client::Caller;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
-
-/// Longest text that is read from a file or from stdin, in bytes; the service takes a little less.
-const MAX_TEXT: u64 = 1024 * 1024;
 
 /// Open a task and start it.
 #[derive(Debug, Args)]
@@ -48,16 +43,8 @@ pub struct NewArgs {
 /// # Errors
 /// If a text cannot be read, the service does not answer, or the task is not accepted.
 pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let description = match (&args.description, &args.description_file) {
-        (Some(text), _) if text == "-" => read("stdin", std::io::stdin().lock())?,
-        (Some(text), _) => text.clone(),
-        (None, Some(file)) if file == "-" => read("stdin", std::io::stdin().lock())?,
-        (None, Some(file)) => {
-            let opened = std::fs::File::open(file).map_err(|error| unreadable(file.as_str(), &error.to_string()))?;
-            read(file.as_str(), opened)?
-        }
-        (None, None) => String::new(),
-    };
+    let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
+    let description = description.unwrap_or_default();
     let depends_on = args.depends_on.iter().map(|id| ids::task(id, caller)).collect::<Result<_, _>>()?;
     let repository = ids::repository(args.repo.as_deref(), caller)?;
     let request = NewTaskRequest {
@@ -88,19 +75,4 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
     let word = if args.backlog { "start it:" } else { "follow it:" };
     screen.line(&format!("{} {}", screen.styled(Style::Faint, word), screen.styled(Style::Command, &next)));
     Ok(())
-}
-
-fn read(name: &str, from: impl Read) -> Result<String, Failure> {
-    let mut text = String::new();
-    from.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(|error| unreadable(name, &error.to_string()))?;
-    if text.len() as u64 > MAX_TEXT {
-        return Err(unreadable(name, &format!("it is longer than {MAX_TEXT} bytes")));
-    }
-    Ok(text)
-}
-
-fn unreadable(name: &str, why: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("the description cannot be read: {why}"))
-        .at(crate::screen::printable(name))
-        .fix("name a readable UTF-8 text file, or give the text with -d")
 }

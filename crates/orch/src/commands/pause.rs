@@ -1,7 +1,7 @@
 //! `orch pause`.
 
 use clap::Args;
-use orch_web::view::{CommandRequest, LaneCommandRequest};
+use orch_web::view::{CommandRequest, EverythingRequest, LaneCommandRequest};
 
 use super::send;
 use crate::client::Caller;
@@ -11,16 +11,19 @@ use crate::screen::Screen;
 /// Let nothing new start for a task or in a whole repository; what runs goes on.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "orch pause [OPTIONS] <ID>\n       orch pause [OPTIONS] --repo <REPO>",
-    after_help = "Examples:\n  orch pause SHOP-003\n  orch pause --repo shop"
+    override_usage = "orch pause [OPTIONS] <ID>\n       orch pause [OPTIONS] --repo <REPO>\n       orch pause [OPTIONS] --all",
+    after_help = "Examples:\n  orch pause SHOP-003\n  orch pause --repo shop\n  orch pause --all"
 )]
 pub struct PauseArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required_unless_present = "repo", conflicts_with = "repo")]
+    #[arg(required_unless_present_any = ["repo", "all"], conflicts_with_all = ["repo", "all"])]
     pub id: Option<String>,
     /// The whole repository instead of one task
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
+    /// Everything: every repository of the service
+    #[arg(long, conflicts_with = "repo")]
+    pub all: bool,
 }
 
 /// Runs it.
@@ -29,6 +32,7 @@ pub struct PauseArgs {
 /// If the service does not answer, knows no such task or repository, or refuses.
 pub fn run(args: &PauseArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     match &args.id {
+        None if args.all => send::to_everything(EverythingRequest::Pause, caller, screen),
         Some(id) => send::to_task(id, &CommandRequest::Pause, caller, screen),
         None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Pause, caller, screen),
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use orch_web::view::CommandRequest;
+use orch_web::view::ReplyRequest;
 
 use super::send;
 use crate::client::Caller;
@@ -16,6 +16,9 @@ use crate::screen::Screen;
 pub struct RejectArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
     pub id: String,
+    /// The question that you saw, from `orch show --json`; the open one if left out
+    #[arg(long, value_name = "EPISODE")]
+    pub episode: Option<String>,
     /// What has to be different
     #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub reason: String,
@@ -26,5 +29,6 @@ pub struct RejectArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &RejectArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::Reject { reason: args.reason.clone() }, caller, screen)
+    let reply = ReplyRequest::Reject { reason: args.reason.clone() };
+    send::reply(&args.id, args.episode.as_deref(), reply, caller, screen)
 }

@@ -1,7 +1,7 @@
 //! `orch resume`.
 
 use clap::Args;
-use orch_web::view::{CommandRequest, LaneCommandRequest, LiftRequest};
+use orch_web::view::{CommandRequest, EverythingRequest, LaneCommandRequest, LiftRequest};
 
 use super::send;
 use crate::client::Caller;
@@ -11,12 +11,12 @@ use crate::screen::Screen;
 /// End a pause, or lift an outage.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>",
-    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --credential anthropic"
+    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --all\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>",
+    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --all\n  orch resume --credential anthropic"
 )]
 pub struct ResumeArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required_unless_present_any = ["repo", "credential", "agent"], conflicts_with_all = ["repo", "credential", "agent"])]
+    #[arg(required_unless_present_any = ["repo", "all", "credential", "agent"], conflicts_with_all = ["repo", "all", "credential", "agent"])]
     pub id: Option<String>,
     /// The whole repository instead of one task
     #[arg(long, value_name = "REPO")]
@@ -27,6 +27,9 @@ pub struct ResumeArgs {
     /// An agent that could not be started
     #[arg(long, value_name = "NAME", conflicts_with_all = ["repo", "credential"])]
     pub agent: Option<String>,
+    /// Everything: every repository of the service
+    #[arg(long, conflicts_with_all = ["repo", "credential", "agent"])]
+    pub all: bool,
 }
 
 /// Runs it.
@@ -39,6 +42,7 @@ pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
         return send::lift(&request, caller, screen);
     }
     match &args.id {
+        None if args.all => send::to_everything(EverythingRequest::Resume, caller, screen),
         Some(id) => send::to_task(id, &CommandRequest::Resume, caller, screen),
         None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Resume, caller, screen),
     }

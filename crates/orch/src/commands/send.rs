@@ -1,6 +1,9 @@
 //! Sending a command to a task or a lane, and telling the answer.
 
-use orch_web::view::{AnswerView, CommandRequest, LaneCommandRequest, LiftRequest};
+use orch_web::view::{
+    AnswerRequest, AnswerView, CommandRequest, EverythingRequest, LaneCommandRequest, LiftRequest, ReplyRequest,
+    TaskDetailView,
+};
 
 use super::ids;
 use crate::client::{Caller, encoded};
@@ -12,6 +15,44 @@ pub fn to_task(typed: &str, command: &CommandRequest, caller: &Caller, screen: &
     let id = ids::task(typed, caller)?;
     let answer = caller.send(&format!("/api/v1/tasks/{}/commands", encoded(&id)), command);
     tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {id}")))?, screen);
+    Ok(())
+}
+
+/// Answers a question of the task that `typed` means: the one that is named, or the one that is open now. Naming it
+/// keeps an answer from reaching a question that was asked meanwhile.
+pub fn reply(
+    typed: &str,
+    named: Option<&str>,
+    reply: ReplyRequest,
+    caller: &Caller,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let id = ids::task(typed, caller)?;
+    let path = format!("/api/v1/tasks/{}", encoded(&id));
+    let episode = match named {
+        Some(named) => Some(named.to_owned()),
+        None => open(&caller.read(&path)?, &reply),
+    };
+    let answer = caller.send(&format!("{path}/answer"), &AnswerRequest { episode, reply });
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {id}")))?, screen);
+    Ok(())
+}
+
+/// The open question that such a reply answers; none leaves the refusal to the rules.
+fn open(detail: &TaskDetailView, reply: &ReplyRequest) -> Option<String> {
+    let kinds: &[&str] = match reply {
+        ReplyRequest::Approve | ReplyRequest::Reject { .. } => &["approval", "protected_paths"],
+        ReplyRequest::Confirm => &["confirm_deploy"],
+        ReplyRequest::Text { .. } => &["questions"],
+    };
+    let mut open = detail.episodes.iter().filter(|episode| episode.answer.is_none());
+    open.find(|episode| kinds.contains(&episode.kind.as_str())).map(|episode| episode.id.clone())
+}
+
+/// Sends a command to every repository.
+pub fn to_everything(command: EverythingRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let answer = caller.send("/api/v1/commands", &command);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
     Ok(())
 }
 
@@ -43,7 +84,9 @@ fn looked_up(failure: Failure, command: String) -> Failure {
 
 fn tell(answer: &AnswerView, screen: &Screen) {
     screen.json(answer);
-    screen.line(&printable(&answer.text));
+    for line in answer.text.lines() {
+        screen.line(&printable(line));
+    }
     if answer.pending {
         let hint = "It is stored and will be handled as soon as the service gets to it (start it: orch up).";
         screen.line(&screen.styled(Style::Faint, hint));

@@ -118,6 +118,8 @@ pub struct Limits {
     pub run_deadline_minutes: u32,
     /// Minutes without output after which a run is stopped.
     pub run_stall_minutes: u32,
+    /// Hours after which a question that nobody answered is asked once more; 0 is never.
+    pub episode_expire_hours: u32,
     /// Megabytes (10^6 bytes) of free disk below which nothing starts; 0 switches the floor off.
     pub free_disk_floor_mb: u64,
 }
@@ -130,6 +132,7 @@ impl Default for Limits {
             title_max: 200,
             run_deadline_minutes: 60,
             run_stall_minutes: 15,
+            episode_expire_hours: 0,
             free_disk_floor_mb: 512,
         }
     }

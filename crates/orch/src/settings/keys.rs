@@ -173,6 +173,16 @@ pub const HOST: &[Key<Host>] = &[
     },
     Key {
         section: "limits",
+        name: "episode_expire_hours",
+        variable: tuning("ORCH_EPISODE_EXPIRE_HOURS"),
+        kind: Kind::Number(0, 8_760),
+        required: false,
+        doc: "Hours after which a question that nobody answered is asked once more; 0 is never. Time never approves.",
+        set: |h, v| h.limits.episode_expire_hours = narrow(v),
+        get: |h| Some(h.limits.episode_expire_hours.to_string()),
+    },
+    Key {
+        section: "limits",
         name: "run_deadline_minutes",
         variable: tuning("ORCH_RUN_DEADLINE_MINUTES"),
         kind: Kind::Number(1, 10_080),
@@ -210,6 +220,7 @@ pub const HOST: &[Key<Host>] = &[
     super::confinement::DISK,
     super::model::ALLOW,
     super::model::DENY,
+    super::model::SILENCE,
     Key {
         section: "budgets",
         name: "run_usd",

@@ -29,12 +29,20 @@ pub struct ModelEntry {
 }
 
 /// `[egress]`: hosts that runs reach by CONNECT.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Egress {
     /// Names, or `*.` and a name.
     pub allow: Vec<String>,
     /// The built-in list of registries is not let out.
     pub deny_default_registries: bool,
+    /// Seconds a model may be silent within an answer.
+    pub silence_seconds: u64,
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self { allow: Vec::new(), deny_default_registries: false, silence_seconds: 120 }
+    }
 }
 
 /// Rows of `[egress]`; part of the host's rows.
@@ -60,6 +68,23 @@ pub const DENY: Key<Host> = Key {
     doc: "Only what `allow` names is reached: not the package registries either.",
     set: |h, v| h.egress.deny_default_registries = on(&v),
     get: |h| Some(h.egress.deny_default_registries.to_string()),
+};
+
+/// As [`ALLOW`].
+pub const SILENCE: Key<Host> = Key {
+    section: "egress",
+    name: "silence_seconds",
+    variable: None,
+    kind: Kind::Number(1, 3_600),
+    required: false,
+    doc: "Seconds that a model may be silent in the middle of an answer. Then the answer is cut off, and the agent asks \
+          again.",
+    set: |h, v| {
+        if let Value::Number(n) = v {
+            h.egress.silence_seconds = n;
+        }
+    },
+    get: |h| Some(h.egress.silence_seconds.to_string()),
 };
 
 /// `[models.<name>]`

@@ -24,7 +24,8 @@ pub fn access(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Result<Acces
     for (name, _) in BY_VARIABLE {
         entries.entry((*name).to_owned()).or_default();
     }
-    let mut access = Access { allow: host.egress.allow.clone(), limits: Limits::default(), ..Access::default() };
+    let limits = Limits { idle_ms: host.egress.silence_seconds.saturating_mul(1_000), ..Limits::default() };
+    let mut access = Access { allow: host.egress.allow.clone(), limits, ..Access::default() };
     if !host.egress.deny_default_registries {
         access.allow.extend(orch_egress::allow::REGISTRIES.iter().map(|name| (*name).to_owned()));
     }
@@ -121,7 +122,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut host = host(&folder);
         host.egress.allow = vec!["docs.rs".to_owned()];
-        assert!(access(&host, &|_| None).unwrap().allow.contains(&"index.crates.io".to_owned()));
+        host.egress.silence_seconds = 7;
+        let some = access(&host, &|_| None).unwrap();
+        assert!(some.allow.contains(&"index.crates.io".to_owned()));
+        assert_eq!(some.limits.idle_ms, 7_000);
         host.egress.deny_default_registries = true;
         assert_eq!(access(&host, &|_| None).unwrap().allow, ["docs.rs"]);
     }

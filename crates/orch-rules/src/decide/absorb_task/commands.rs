@@ -10,13 +10,13 @@ use crate::lane::Line;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
 
-type Answered = Result<String, Refusal>;
+pub(super) type Answered = Result<String, Refusal>;
 
-fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
+pub(super) fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
     Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.into() })
 }
 
-fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
+pub(super) fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
     let position = &draft.facts.task.position;
     if position.is_terminal() {
         return refuse(draft, format!("it is {}; nothing moves it any more", position.name())).map(|_| ());
@@ -136,6 +136,10 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
     draft.facts.task.retries = 0;
     draft.facts.task.convergence.start_over();
     draft.facts.task.hold = None;
+    if draft.facts.task.replay_since.is_some() {
+        super::branch::look_again(draft);
+        return Ok("the branch is looked at again".to_owned());
+    }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by),
         Hold::Stuck { .. } => retry_stuck(draft),

@@ -57,6 +57,7 @@ pub fn run_ended(
         move_head(draft, evidence);
         take_in_review(draft);
     }
+    super::branch::look_again(draft);
     "recorded".to_owned()
 }
 
@@ -100,7 +101,9 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
         let code = crate::check::CheckKey::Code(evidence.code.clone());
         draft.facts.checks.retain(|c| c.key == code);
     }
-    if moved && Some(&head) != draft.facts.task.base.as_ref() {
+    // What a person pushed meanwhile goes first: the look at that publishes both.
+    let free = draft.facts.task.replay_since.is_none();
+    if free && moved && Some(&head) != draft.facts.task.base.as_ref() {
         draft.perform(Effect::PublishBranch { task: id, branch, was, head });
     }
 }

@@ -69,6 +69,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
         rework: task.rework.take().or(told),
         requested_at: now,
         stop_requested: false,
+        by_hand: None,
         ended: None,
     };
     let holder = holder(&attempt.task, attempt.number);

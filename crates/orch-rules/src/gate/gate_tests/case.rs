@@ -44,6 +44,9 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         convergence: crate::convergence::Convergence::default(),
         hold: None,
         paused: false,
+        hands: None,
+        branch_seen: None,
+        replay_since: None,
         stop: None,
         landed: None,
         waits: Vec::new(),
@@ -79,6 +82,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         rework: None,
         requested_at: Timestamp(0),
         stop_requested: false,
+        by_hand: None,
         ended: Some(Ended { how: RunEnd::Completed, at: Timestamp(1), evidence: Some(evidence) }),
     };
     let repository = Repository {

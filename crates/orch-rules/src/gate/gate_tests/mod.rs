@@ -256,7 +256,13 @@ fn protected_paths_truth_table() {
                     questions: Vec::new(),
                     status_at_opening: None,
                     opened_at: Timestamp(0),
-                    answer: answer.map(|answer| Answered { answer, by: "ann".to_owned(), at: Timestamp(1) }),
+                    asked_again: false,
+                    answer: answer.map(|answer| Answered {
+                        answer,
+                        by: "ann".to_owned(),
+                        at: Timestamp(1),
+                        text: None,
+                    }),
                 });
             })
         };

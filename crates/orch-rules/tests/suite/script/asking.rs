@@ -48,6 +48,9 @@ impl Script {
                         let repository = self.world.tasks[&task].repository.clone();
                         Event::Lane { repository, event: LaneEvent::EffectFailed { task, effect, error } }
                     }
+                    Some(Effect::PublishBranch { ref was, .. }) => {
+                        Event::Task { task, event: TaskEvent::NotPublished { was: was.clone(), error } }
+                    }
                     _ => Event::Task { task, event: TaskEvent::EffectFailed { effect, error } },
                 };
                 Asked { event, by: "orch".to_owned(), answers }
@@ -57,6 +60,11 @@ impl Script {
             }
             ["undepend", id, "on", other, ..] => {
                 on_task(self.task(id)?, TaskEvent::DependencyRemoved { on: self.task(other)? })
+            }
+            ["reply", how, id, rest @ ..] => on_task(self.task(id)?, self.reply(how, id, rest)?),
+            ["branch", how, id, rest @ ..] => {
+                let task = self.task(id)?;
+                self.branch_seen(&task, how, &by, rest)?
             }
             [verb, id, rest @ ..] => {
                 let first = rest.first().map(|w| (*w).to_owned()).unwrap_or_default();
@@ -75,6 +83,8 @@ impl Script {
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
                     "raise" => TaskEvent::BudgetRaised { by_micros: first.parse().map_err(|e| format!("{e}"))? },
                     "look" => TaskEvent::Looked,
+                    "edit" | "send-back" | "skip" | "hands-off" | "give-back" | "words" | "push-seen" | "reviewed"
+                    | "not-published" => super::people::event(verb, rest)?,
                     _ => return Err("no such step".to_owned()),
                 };
                 on_task(self.task(id)?, event)
@@ -159,7 +169,7 @@ impl Script {
 }
 
 /// `writes PATH key=value … [body TEXT] [plain]`, `changes PATH …`, `weakens PATH`, `unprotected`, `unreadable`.
-fn read_delivery(words: Words, delivered: &mut Delivered) {
+pub(super) fn read_delivery(words: Words, delivered: &mut Delivered) {
     let mut at = 0;
     while at < words.len() {
         match words[at] {

@@ -87,6 +87,11 @@ impl Script {
                     self.world.usage.iter().filter(|(t, _, _)| t == &task).filter_map(|(_, _, u)| u.cost_micros).sum();
                 holds(spent.to_string() == *n, format!("{spent} was spent"))
             }
+            ["replied", id, text] => {
+                let all = self.world.episodes.get(&self.task(id)?).map(Vec::as_slice).unwrap_or_default();
+                let said: Vec<_> = all.iter().filter_map(|e| e.answer.as_ref()?.text.clone()).collect();
+                holds(said.iter().any(|s| s == &text.replace("\\n", "\n")), format!("replied: {said:?}"))
+            }
             ["asked", id, n] => {
                 let task = self.task(id)?;
                 let open = self.world.episodes.get(&task).map_or(0, |all| all.iter().filter(|e| e.is_open()).count());

@@ -197,7 +197,12 @@ impl World {
                 self.budgets.entry(budget.clone()).or_default().raised += by_micros;
             }
             Change::AddUsage { task, attempt, usage, .. } => self.usage.push((task.clone(), *attempt, usage.clone())),
-            Change::Audit { line } => self.log.audit.push(line.clone()),
+            Change::Audit { line } => {
+                if line.rule == "skip" {
+                    self.skipped.extend(line.task.clone());
+                }
+                self.log.audit.push(line.clone());
+            }
             Change::Wake { task } => self.wake(Wake::Task(task.clone())),
             Change::WakeLane { repository } => self.wake(Wake::Lane(repository.clone())),
             Change::WakeDependents { on } => {

@@ -269,7 +269,8 @@ impl World {
                     denied = learned;
                     continue;
                 }
-                if self.matters(&decision) {
+                // Nothing but the sweep ends the time a question may stand.
+                if self.matters(&decision) && !decision.trace.contains(&"episode_expired") {
                     found.push(format!("{wake:?} would still do {:?}: {:?}", decision.trace, decision.changes));
                 }
                 break;

@@ -45,6 +45,12 @@ impl World {
                 }
             }
         }
+        for (task, hands) in self.tasks.values().filter_map(|t| Some((t, t.hands.as_ref()?))) {
+            let working = self.newest_attempt(&task.id).filter(|a| a.ended.is_none());
+            if working.is_some_and(|a| !a.stop_requested) {
+                found.push(format!("an agent works on {} in the hands of {}", task.work_item, hands.by));
+            }
+        }
         if self.slots.get(SLOT_RUNS).is_some_and(|held| *held != running) {
             found.push(format!("slots are held by {:?}, running are {running:?}", self.slots[SLOT_RUNS]));
         }
@@ -113,8 +119,15 @@ impl World {
             found.push(format!("{name} is {} and asks a human", task.position.name()));
         }
         let ending = self.newest_attempt(&task.id).is_some_and(|a| a.ended.is_none());
-        let idle =
-            |e: &Effect| !matches!(e, Effect::PublishBranch { .. } | Effect::CleanUp { .. } | Effect::StopRun { .. });
+        let idle = |e: &Effect| {
+            !matches!(
+                e,
+                Effect::PublishBranch { .. }
+                    | Effect::ObserveBranch { .. }
+                    | Effect::CleanUp { .. }
+                    | Effect::StopRun { .. }
+            )
+        };
         let queued = self
             .work
             .iter()
@@ -158,6 +171,8 @@ impl World {
                     orch_rules::task::PauseScope::Task => task.paused,
                     orch_rules::task::PauseScope::Repository => repository.paused,
                 },
+                Wait::Branch => self.find_work(&task.id, "observe_branch").is_some(),
+                Wait::Hands { by } => task.hands.as_ref().is_some_and(|hands| &hands.by == by),
                 Wait::Held { .. } => task.hold.is_some(),
                 Wait::StopAfterStep { .. } => task.stop.is_some(),
             };

@@ -8,6 +8,7 @@ mod deciding;
 mod invariants;
 mod outside;
 pub mod random;
+pub mod random_people;
 pub mod reviewing;
 pub mod showing;
 pub mod whim;
@@ -104,6 +105,8 @@ pub struct World {
     pub violations: Vec<String>,
     /// Candidates whose re-test was green.
     tested: BTreeSet<CommitId>,
+    /// Tasks of which a person skipped a stage.
+    skipped: BTreeSet<TaskId>,
     /// Commits that landed, with their task.
     pub landed: Vec<(TaskId, CommitId)>,
     /// How often production failed and sent a task back: it may land once more each time.

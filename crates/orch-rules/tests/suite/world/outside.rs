@@ -110,6 +110,20 @@ impl World {
         ProtectedPaths::touched(&paths, &PROTECTED.map(str::to_owned))
     }
 
+    /// What git says of commits that a person pushed on top of a head; `name` is the newest.
+    pub fn pushed(&self, task: &TaskId, name: &str, delivered: &Delivered) -> Option<Evidence> {
+        let row = self.tasks.get(task)?;
+        let newest = self.newest_attempt(task)?;
+        let attempt = Attempt { start: row.head.clone(), ..newest.clone() };
+        let mut evidence = self.evidence(&attempt, delivered)?;
+        evidence.head = name.into();
+        if !delivered.changed.is_empty() {
+            evidence.code = CodeId(format!("code of {name}"));
+            evidence.patch = PatchId(format!("patch of {name}"));
+        }
+        Some(evidence)
+    }
+
     /// The end of a run, as its effect tells it.
     pub fn run_ended(&self, attempt: &Attempt, end: RunEnd, delivered: Option<&Delivered>, cost: Option<u64>) -> Event {
         let evidence = delivered.and_then(|d| self.evidence(attempt, d));
@@ -309,10 +323,4 @@ impl World {
         }
         Absorbed::Refused("no number is free".to_owned())
     }
-}
-
-/// A lane effect that kept failing.
-pub fn lane_failed(repository: &RepositoryId, task: &TaskId, effect: &str) -> Event {
-    let (task, effect, error) = (task.clone(), effect.to_owned(), "no disk".to_owned());
-    Event::Lane { repository: repository.clone(), event: LaneEvent::EffectFailed { task, effect, error } }
 }

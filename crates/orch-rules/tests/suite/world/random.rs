@@ -18,7 +18,7 @@ use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::{Role, StageKind};
 
-use super::outside::lane_failed;
+use super::random_people;
 use super::whim::Whim;
 use super::{Absorbed, Delivered, WorkState, World, with_front_matter};
 
@@ -63,6 +63,9 @@ impl Simulation {
         world.policy.lost_cap = whim.below(3) as u32;
         world.policy.dependencies = !whim.percent(5);
         world.policy.serial = !whim.percent(5);
+        if whim.percent(30) {
+            world.policy.episode_expires_ms = 100;
+        }
         if whim.percent(40) {
             let mut some = |most: usize| whim.percent(60).then(|| 15 + whim.below(most) as u64);
             let (task_micros, repository_day_micros, day_micros) = (some(40), some(60), some(90));
@@ -304,7 +307,14 @@ impl Simulation {
             (_, 76..84) => TaskEvent::StartRequested,
             (_, 84..86) => TaskEvent::DeployConfirmed,
             (_, 86..88) => TaskEvent::RetryRequested,
-            (_, 88..90) => TaskEvent::EffectFailed { effect: "clean_up".to_owned(), error: "no disk".to_owned() },
+            (_, 88..90) => {
+                let (effect, error) = ("clean_up".to_owned(), "no disk".to_owned());
+                match self.whim.below(3) {
+                    0 => TaskEvent::NotPublished { was: None, error },
+                    _ => TaskEvent::EffectFailed { effect, error },
+                }
+            }
+            (_, 90..96) => random_people::careful(self, &task),
             _ => TaskEvent::Looked,
         };
         self.deliver(Event::Task { task, event }, "ann");
@@ -377,7 +387,7 @@ impl Simulation {
             Effect::BuildCandidate { repository, task, .. } => {
                 *self.seen.kinds.entry(StageKind::Land.name()).or_default() += 1;
                 if careless && self.whim.percent(20) {
-                    return Some(lane_failed(repository, task, "build_candidate"));
+                    return Some(random_people::lane_failed(repository, task, "build_candidate"));
                 }
                 let conflict = (careless && self.whim.percent(70)).then(|| vec!["src/lib.rs".to_owned()]);
                 let empty = careless && self.whim.percent(20);
@@ -385,12 +395,16 @@ impl Simulation {
             }
             Effect::Land { repository, task, .. } => {
                 if careless && self.whim.percent(20) {
-                    return Some(lane_failed(repository, task, "land"));
+                    return Some(random_people::lane_failed(repository, task, "land"));
                 }
                 if careless {
                     self.world.push(repository);
                 }
                 self.world.land(effect)
+            }
+            Effect::ObserveBranch { .. } => {
+                let chance = self.whim.below(60);
+                random_people::found(&self.world, effect, chance, careless)
             }
             Effect::StopRun { .. }
             | Effect::PublishBranch { .. }
@@ -453,22 +467,4 @@ impl Simulation {
             }
         }
     }
-}
-
-/// Names of everything that a long enough run has to see.
-pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
-    let rules = orch_rules::decide::task_rule_names().chain(orch_rules::decide::lane_rule_names()).collect();
-    let kinds = StageKind::ALL.iter().map(|k| k.name()).collect();
-    let guards = vec![
-        "version",
-        "repository_version",
-        "fence",
-        "slot_below",
-        "lane_held",
-        "not_frozen",
-        "unique",
-        "reserve",
-        "outage_version",
-    ];
-    (rules, kinds, guards)
 }

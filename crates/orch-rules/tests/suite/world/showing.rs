@@ -22,6 +22,9 @@ impl World {
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
             Effect::WakeWaiters { key, .. } => format!("wake_waiters {key}"),
+            Effect::ObserveBranch { head, replay, .. } => {
+                format!("observe_branch {name} against {head}{}", if *replay { " replay" } else { "" })
+            }
             Effect::CleanUp { archive, .. } => format!("clean_up {name}{}", if *archive { " archive" } else { "" }),
         }
     }
@@ -101,6 +104,8 @@ pub fn show_wait(wait: &Wait) -> String {
             None => format!("lane {place} ({doing})"),
         },
         Wait::Paused { scope } => format!("paused {scope:?}"),
+        Wait::Branch => "branch".to_owned(),
+        Wait::Hands { by } => format!("hands of {by}"),
         Wait::Held { .. } => "held".to_owned(),
         Wait::Stopping => "stopping".to_owned(),
         Wait::StopAfterStep { step } => format!("stop after {step}"),

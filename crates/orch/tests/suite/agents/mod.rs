@@ -3,6 +3,8 @@
 //! loopback. `cargo xtask test` installs the pinned programs into `target/agents`; where they are missing these tests are
 //! not run.
 
+mod mishaps;
+mod outages;
 mod walk;
 
 use std::cell::RefCell;
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_testkit::git;
-use orch_testkit::model_server::{Deed, ModelServer, Request, Step, ToolCall, Turn, Usage};
+use orch_testkit::model_server::{Deed, ModelServer, Request, Step, Turn, Usage};
 use orch_testkit::sample::{self, TEST_COMMAND};
 use orch_testkit::world::not_run;
 use serde_json::Value;
@@ -72,7 +74,7 @@ impl Crew {
         Self::with(test, kind, project, "")
     }
 
-    /// With further lines in `[agents.default]`.
+    /// With further tables in the host's settings; `{program}` in them is the agent's.
     pub fn with(test: &str, kind: Kind, project: Project, more: &str) -> Option<Self> {
         // target/debug/deps/suite
         let own = std::env::current_exe().unwrap();
@@ -95,13 +97,14 @@ impl Crew {
         std::fs::write(&key, format!("{KEY}\n")).unwrap();
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let settings = format!(
-            "[agents.default]\n{}\nprogram = \"{}\"\n{more}\n[models.{}]\nbase_url = \"{}\"\nkey_file = \"{}\"\n\
-             [limits]\nmax_runs = 8\n",
+            "[agents.default]\n{}\nprogram = \"{}\"\n[models.{}]\nbase_url = \"{}\"\nkey_file = \"{}\"\n\
+             [limits]\nmax_runs = 8\n{}",
             kind.table(),
             program.display(),
             kind.credential(),
             server.address(),
             key.display(),
+            more.replace("{program}", program.to_str().unwrap()),
         );
         std::fs::create_dir_all(world.config().parent().unwrap()).unwrap();
         std::fs::write(world.config(), settings).unwrap();
@@ -123,13 +126,21 @@ impl Crew {
         let marker = who.marker();
         let mut steps: Vec<Step> = steps.into_iter().collect();
         let first = 1_000 + 10 * marker.bytes().map(u64::from).sum::<u64>();
-        let price = |at: usize| Usage { input: first + at as u64, cached: 300 + at as u64, written: 0, output: 7 + at as u64 };
+        let price =
+            |at: usize| Usage { input: first + at as u64, cached: 300 + at as u64, written: 0, output: 7 + at as u64 };
         for (at, step) in steps.iter_mut().enumerate() {
-            if let Deed::Turn(turn) | Deed::Cut(turn, _) | Deed::Silence(turn, _) | Deed::Incomplete(turn, _) = &mut step.deed {
+            if let Deed::Turn(turn) | Deed::Cut(turn, _) | Deed::Silence(turn, _) | Deed::Incomplete(turn, _) =
+                &mut step.deed
+            {
                 turn.usage = Some(price(at));
             }
         }
-        let prices = steps.iter().enumerate().map(|(at, _)| price(at)).collect();
+        // An answer that breaks off has told its input, and one token as the beginning of its output.
+        let of = |(at, step): (usize, &Step)| match step.deed {
+            Deed::Cut(..) | Deed::Silence(..) => Usage { output: 1, ..price(at) },
+            _ => price(at),
+        };
+        let prices = steps.iter().enumerate().map(of).collect();
         self.prices.borrow_mut().insert(marker.clone(), prices);
         self.server.play(&marker, steps);
     }
@@ -171,11 +182,19 @@ impl Crew {
     /// The file tool of the agent, or a shell where it has none.
     pub fn write(&self, path: &Path, text: &str) -> Step {
         match self.kind {
-            Kind::Claude => {
-                Step::tool("Write", serde_json::json!({"file_path": path, "content": text}))
-            }
+            Kind::Claude => Step::tool("Write", serde_json::json!({"file_path": path, "content": text})),
             Kind::Codex => Step::shell(&format!("cat > '{}' <<'END'\n{text}END\n", path.display())),
         }
+    }
+
+    /// The process of an agent that was started as `who`.
+    pub fn process(&self, who: Who<'_>) -> Option<u32> {
+        let marker = who.marker();
+        let name = self.kind.program();
+        processes().into_iter().find_map(|(id, words)| {
+            let is = words.first().is_some_and(|word| word.ends_with(name)) && words.join(" ").contains(&marker);
+            is.then_some(id)
+        })
     }
 
     /// The clone of an attempt, if there is but one task: what its analyst keeps is named after it.
@@ -277,6 +296,18 @@ pub fn booked(task: &Value, attempt: usize) -> [u64; 3] {
     })
 }
 
+/// Every process with its words.
+pub fn processes() -> Vec<(u32, Vec<String>)> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    entries
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+            Some((id, words.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()))
+        })
+        .collect()
+}
+
 /// Whether `text` stands in one of the texts of a body.
 pub fn tells(body: &Value, text: &str) -> bool {
     match body {
@@ -290,9 +321,4 @@ pub fn tells(body: &Value, text: &str) -> bool {
 /// A turn that says this.
 pub fn turn(text: &str) -> Turn {
     Turn { text: text.to_owned(), ..Turn::default() }
-}
-
-/// A turn that calls several tools.
-pub fn calls(tools: impl IntoIterator<Item = ToolCall>) -> Step {
-    Step::of(Deed::Turn(Turn { tools: tools.into_iter().collect(), ..Turn::default() }))
 }

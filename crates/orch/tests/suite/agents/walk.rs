@@ -37,8 +37,13 @@ fn walks(crew: &Crew) {
         Who::of("developer", id),
         [
             Step::shell("cat \"$ORCH_TASK_FILE\""),
-            crew.write(&code.join("src/echo.rs"), "//! Echo.\n\n/// The text again.\npub fn of(text: &str) -> &str {\n    text\n}\n"),
-            Step::shell("sed -i 's/^pub mod lines;/pub mod echo;\\npub mod lines;/' src/lib.rs && cargo test --offline --quiet"),
+            crew.write(
+                &code.join("src/echo.rs"),
+                "//! Echo.\n\n/// The text again.\npub fn of(text: &str) -> &str {\n    text\n}\n",
+            ),
+            Step::shell(
+                "sed -i 's/^pub mod lines;/pub mod echo;\\npub mod lines;/' src/lib.rs && cargo test --offline --quiet",
+            ),
             Step::shell("git add src && git commit -qm 'Echo a text'"),
             Step::says("The first round is done."),
         ],
@@ -50,14 +55,13 @@ fn walks(crew: &Crew) {
         developer,
         [
             Step::shell("cat \"$ORCH_TASK_FILE\""),
-            Step::shell("echo '// Empty texts are not.' >> src/echo.rs && git commit -qam 'Do not echo the empty text'"),
+            Step::shell(
+                "echo '// Empty texts are not.' >> src/echo.rs && git commit -qam 'Do not echo the empty text'",
+            ),
             Step::says("The second round is done."),
         ],
     );
-    crew.play(
-        Who::again("reviewer", id, 6),
-        [Crew::document("12-review.md", APPROVED), Step::says("Approved.")],
-    );
+    crew.play(Who::again("reviewer", id, 6), [Crew::document("12-review.md", APPROVED), Step::says("Approved.")]);
     crew.tester(id);
     service.approve(id);
     let task = service.done(id);

@@ -119,6 +119,19 @@ rows! {
     a_repository_that_is_unknown
     approval_of_what_asks_for_none
     confirmation_of_what_asks_for_none
+    an_answer_that_nobody_asked_for
+    an_answer_without_words
+    an_answer_to_a_question_of_before
+    an_edit_of_nothing
+    an_edit_to_no_title
+    a_stage_that_is_not_before
+    a_skip_without_a_reason
+    a_skip_in_the_backlog
+    hands_off_without_a_branch
+    giving_back_what_nobody_took
+    a_comment_without_words
+    a_second_freeze
+    everything_and_a_repository
     one_of_two_repositories
     the_repository_one_stands_in
     following_without_a_service

@@ -74,11 +74,7 @@ const ATTACKS: &[Attack] = &[
         script: r#"echo x > work; save work; echo "$forge" > .git/commondir; tried commondir"#,
         collected: "nothing",
     },
-    Attack {
-        name: "HEAD is a pipe",
-        script: r#"rm .git/HEAD; mkfifo .git/HEAD; tried pipe"#,
-        collected: "nothing",
-    },
+    Attack { name: "HEAD is a pipe", script: r#"rm .git/HEAD; mkfifo .git/HEAD; tried pipe"#, collected: "nothing" },
     Attack {
         name: "HEAD names another task's branch, which is in the forge",
         script: r#"git update-ref --no-deref HEAD "$ATTACK_OTHER"; tried branch"#,

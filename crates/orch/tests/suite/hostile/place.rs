@@ -129,7 +129,8 @@ impl Place {
         // The proxy takes no key that others may read.
         put(&at("state/keys/model"), &format!("sk-ant-api03-{CANARY}\n"));
         mode(&at("state/keys/model"), 0o600);
-        for open in ["state/places/other/code", "state/forge/code.git/refs/heads", "state/forge/code.git/objects/pack"] {
+        for open in ["state/places/other/code", "state/forge/code.git/refs/heads", "state/forge/code.git/objects/pack"]
+        {
             mode(&at(open), 0o777);
         }
         let service = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -143,11 +144,15 @@ impl Place {
             root: at("state/runs"),
             supervisor: env!("CARGO_BIN_EXE_orch").into(),
             host: None,
-            proxies: Some(Proxies { access: access(&at("state/keys/model")), program: env!("CARGO_BIN_EXE_orch").into() }),
+            proxies: Some(Proxies {
+                access: access(&at("state/keys/model")),
+                program: env!("CARGO_BIN_EXE_orch").into(),
+            }),
             confining: Confining::of(Some(level), level),
             free_disk_floor_bytes: 0,
         };
-        let place = Self { bystander: bystander(level), folder, level, runner, service, _named: named, _abstract: unnamed };
+        let place =
+            Self { bystander: bystander(level), folder, level, runner, service, _named: named, _abstract: unnamed };
         place.runner.ensure(&place.order("neighbour", &["-e", "sleep 100 while 1"])).unwrap();
         place
     }

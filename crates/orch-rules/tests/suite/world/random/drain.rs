@@ -59,6 +59,7 @@ impl Simulation {
                 self.world.episodes.get(&row.id).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
             let money = row.waits.iter().any(|w| matches!(w, orch_rules::task::Wait::Budget { .. }));
             let event = match (&row.hold, open) {
+                _ if row.hands.is_some() => TaskEvent::GivenBack,
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,

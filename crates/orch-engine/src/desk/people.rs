@@ -1,0 +1,74 @@
+//! What people answer and edit, as events.
+
+use orch_rules::event::TaskEvent;
+use orch_rules::ids::{EpisodeId, RepositoryId};
+use orch_rules::people::{HumanAnswer, Reply};
+use orch_rules::task::Task;
+use orch_rules::work_item::clean_title;
+
+use super::orders::{DESCRIPTION_CAP, TITLE_CAP, words_of};
+use super::{Desk, DeskError};
+use crate::perform::blocking;
+
+impl Desk {
+    /// Who may answer, as the repository file on the base branch says it now; empty is everybody.
+    ///
+    /// # Errors
+    /// [`DeskError::Refused`] if that cannot be read: then nobody's word counts.
+    pub(super) async fn people(&self, repository: &RepositoryId) -> Result<Vec<String>, DeskError> {
+        let house = self.engine.house(repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let read = blocking(move || {
+            let base = house.forge.base()?.tip;
+            Ok(house.settings_at(&base)?)
+        });
+        let settings = read.await.map_err(|e| DeskError::Refused { why: e.words() })?;
+        match &*settings {
+            Ok(file) => Ok(file.people_approve.clone()),
+            Err(words) => {
+                let why = format!("who may answer cannot be read from .orch/orch.toml on the base branch: {words}");
+                Err(DeskError::Refused { why })
+            }
+        }
+    }
+
+    pub(super) async fn answer(
+        &self,
+        task: &Task,
+        episode: Option<EpisodeId>,
+        reply: Reply,
+    ) -> Result<TaskEvent, DeskError> {
+        let reply = match reply {
+            Reply::Reject { reason } => Reply::Reject { reason: words_of("reason", &reason)? },
+            // Verbatim: only an empty one is refused.
+            Reply::Text { text } => words_of("answer", &text).map(|_| Reply::Text { text })?,
+            other => other,
+        };
+        let people = self.people(&task.repository).await?;
+        Ok(TaskEvent::HumanAnswered { answer: HumanAnswer { episode, since: None, people, reply } })
+    }
+}
+
+pub(super) fn edited(
+    title: Option<String>,
+    description: Option<String>,
+    priority: Option<i32>,
+) -> Result<TaskEvent, DeskError> {
+    let mut problems = Vec::new();
+    if title.is_none() && description.is_none() && priority.is_none() {
+        problems.push("nothing is to be changed: give a title, a description or a priority".to_owned());
+    }
+    let title = title.map(|title| clean_title(&title));
+    if title.as_ref().is_some_and(String::is_empty) {
+        problems.push("the title is empty: one line that says what is wanted".to_owned());
+    }
+    for (what, text, cap) in [("title", &title, TITLE_CAP), ("description", &description, DESCRIPTION_CAP)] {
+        let bytes = text.as_ref().map_or(0, String::len);
+        if bytes > cap {
+            problems.push(format!("the {what} has {bytes} bytes, at most {cap} are kept"));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(TaskEvent::Edited { title, description, priority });
+    }
+    Err(DeskError::Invalid { problems })
+}

@@ -1,0 +1,197 @@
+//! What people do to a task at the desk: edit it, send it back, skip a stage, leave a comment.
+
+use crate::decide::draft::Draft;
+use crate::event::Refusal;
+use crate::facts::Policy;
+use crate::gate::{self, Outcome};
+use crate::ids::StageId;
+use crate::lane::{LaneState, Line};
+use crate::people::HumanAnswer;
+use crate::pipeline::{GateName, Stage, StageKind, Target};
+use crate::task::{Hold, Position};
+use crate::work_item::entry_check;
+
+use super::commands::{self, Answered, refuse, refuse_if_terminal};
+
+/// Refuses what would tear a landing, undo one, or cross a stop or another person.
+pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
+    refuse_if_terminal(draft)?;
+    let task = &draft.facts.task;
+    let why = if let Some(hands) = &task.hands {
+        format!("it is in {}'s hands; orch give-back {} comes first", hands.by, task.work_item)
+    } else if task.stop.is_some() {
+        "it is being stopped".to_owned()
+    } else if let Some(landed) = &task.landed {
+        format!("it is on {} already, as {landed}; open a new task", draft.facts.repository.base_branch)
+    } else if matches!(
+        draft.landing_entry().map(|e| &e.state),
+        Some(LaneState::Landing { .. } | LaneState::Landed { .. })
+    ) {
+        "it is landing; that ends by itself".to_owned()
+    } else {
+        return Ok(());
+    };
+    refuse(draft, why).map(|_| ())
+}
+
+/// The task says something else. What was approved for the old words is asked again.
+pub fn edit(
+    draft: &mut Draft,
+    by: &str,
+    title: Option<&str>,
+    description: Option<&str>,
+    priority: Option<i32>,
+) -> Answered {
+    refuse_if_bound(draft)?;
+    let task = &draft.facts.task;
+    let title = title.filter(|new| *new != task.title).map(str::to_owned);
+    let description = description.filter(|new| *new != task.description).map(str::to_owned);
+    if draft.stage().is_some_and(|s| s.kind.in_lane()) && (title.is_some() || description.is_some()) {
+        let why = format!("it stands in the line to land; send it back first: orch send-back {} STAGE", task.work_item);
+        return refuse(draft, why);
+    }
+    let mut done = Vec::new();
+    if let Some(priority) = priority.filter(|new| *new != task.priority) {
+        done.push(commands::set_priority(draft, by, priority)?);
+    }
+    if let Some(title) = title {
+        draft.audit(by, "edit", format!("the title was: {}", draft.facts.task.title));
+        draft.facts.task.title = title;
+        done.push("title changed".to_owned());
+    }
+    if let Some(description) = description {
+        draft.audit(by, "edit", "changed the description");
+        draft.facts.task.description = description;
+        done.push(new_description(draft, by));
+    }
+    if done.is_empty() {
+        return Ok("it says that already".to_owned());
+    }
+    recheck_entry(draft);
+    Ok(done.join("; "))
+}
+
+/// Work on the old words is void from the last stage on in which a person approves.
+fn new_description(draft: &mut Draft, by: &str) -> String {
+    let begun = draft.visit_attempt().is_some() || draft.facts.task.head.is_some();
+    let here = draft.facts.task.position.stage().cloned();
+    let approving = here.filter(|_| begun).and_then(|here| {
+        let reached = until(&draft.facts.pipeline.stages, &here);
+        reached.iter().rev().find(|s| s.approval).cloned()
+    });
+    let Some(stage) = approving else { return "description changed".to_owned() };
+    back(draft, &stage.id, format!("{by} changed the description of the task. Bring the documents up to it."));
+    format!("description changed: {} runs again, and its approval is asked again", stage.id)
+}
+
+/// A task that the entry check refused may pass it now.
+fn recheck_entry(draft: &mut Draft) {
+    if !matches!(draft.facts.task.hold, Some(Hold::EntryRefused { .. })) {
+        return;
+    }
+    let policy: &Policy = &draft.facts.policy;
+    let reasons = entry_check(&draft.facts.task.title, &draft.facts.task.description, policy);
+    draft.facts.task.hold = (!reasons.is_empty()).then_some(Hold::EntryRefused { reasons });
+}
+
+/// The stages up to and with this one, in the order of the file.
+fn until<'s>(stages: &'s [Stage], here: &StageId) -> &'s [Stage] {
+    let at = stages.iter().position(|s| &s.id == here).map_or(0, |at| at + 1);
+    &stages[..at]
+}
+
+/// To an earlier stage, with fresh attempts; an agent that works is asked to end and delivers nothing.
+pub(super) fn back(draft: &mut Draft, to: &StageId, rework: String) {
+    draft.stop_run();
+    draft.leave(Line::Landing);
+    let task = &mut draft.facts.task;
+    task.retries = 0;
+    task.hold = None;
+    task.rework = Some(rework);
+    draft.enter(Position::Stage(to.clone()));
+}
+
+/// Back to an earlier stage, because a person says so. That is no retry.
+pub fn send_back(draft: &mut Draft, by: &str, to: &StageId, reason: &str) -> Answered {
+    refuse_if_bound(draft)?;
+    let Some(here) = draft.facts.task.position.stage().cloned() else {
+        return refuse(draft, "it has not entered its first stage yet");
+    };
+    let pipeline = draft.facts.pipeline.clone();
+    let reached = until(&pipeline.stages, &here);
+    let earlier = &reached[..reached.len().saturating_sub(1)];
+    if !earlier.iter().any(|s| &s.id == to) {
+        let names: Vec<_> = earlier.iter().map(|s| s.id.as_str()).collect();
+        let why = match (pipeline.stage(to).is_some(), names.is_empty()) {
+            (_, true) => format!("{here} is the first stage; there is none before it"),
+            (true, _) => format!("{to} is not before {here}; before it are {}", names.join(", ")),
+            (false, _) => format!("there is no stage {to}; before {here} are {}", names.join(", ")),
+        };
+        return refuse(draft, why);
+    }
+    draft.audit(by, "send_back", format!("{here} → {to}: {reason}"));
+    back(draft, to, format!("{by} sent it back from {here}: {reason}"));
+    Ok(format!("back at {to}, with fresh attempts; it gets your reason"))
+}
+
+/// The stage that makes the change, if the task has come that far.
+pub(super) fn build_stage(draft: &Draft) -> Option<Stage> {
+    let here = draft.facts.task.position.stage()?;
+    until(&draft.facts.pipeline.stages, here).iter().rev().find(|s| s.kind == StageKind::Build).cloned()
+}
+
+/// A reviewer on the forge wants changes: to the stage that makes them. False if nothing can be done now.
+pub(super) fn back_to_build(draft: &mut Draft, by: &str, findings: &str) -> bool {
+    let Some(stage) = build_stage(draft).filter(|_| refuse_if_bound(draft).is_ok()) else { return false };
+    draft.audit(by, "forge_review", format!("asks for changes on the forge → {}", stage.id));
+    back(draft, &stage.id, format!("{by} asks for changes, in a review on the forge:\n\n{findings}"));
+    true
+}
+
+/// On to the next stage without this one's verdict. A person may do without a judgement; a fact is replaced by nobody
+/// (X13): what makes the change, tests the candidate, lands or deploys is never skipped.
+pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Answered {
+    refuse_if_bound(draft)?;
+    if !HumanAnswer::may(people, by) {
+        let names = people.join(", ");
+        return refuse(draft, format!("{by} may not skip here: [people] approve in .orch/orch.toml names {names}"));
+    }
+    let Some(stage) = draft.stage() else { return refuse(draft, "it is in no stage yet, so there is none to skip") };
+    let id = &draft.facts.task.work_item;
+    let fact = match stage.kind {
+        StageKind::Author | StageKind::Judge | StageKind::Check => None,
+        StageKind::Build => Some(format!("makes the change; to make it yourself: orch hands-off {id}")),
+        StageKind::Stage | StageKind::Land => {
+            Some("tests and lands the candidate: nobody's word replaces that".to_owned())
+        }
+        StageKind::Deploy => Some("is production: nobody's word replaces a deploy".to_owned()),
+    };
+    if let Some(fact) = fact {
+        return refuse(draft, format!("{} cannot be skipped: it {fact}", stage.id));
+    }
+    let Target::Stage(next) = stage.next.clone() else {
+        return refuse(draft, format!("{} cannot be skipped: it is the last stage", stage.id));
+    };
+    let lands = draft.facts.pipeline.stage(&next).is_some_and(|s| s.kind.in_lane());
+    if lands && draft.facts.task.head.is_none() {
+        return refuse(draft, format!("{} cannot be skipped: there is nothing to land yet", stage.id));
+    }
+    let granted = gate::evaluate(GateName::CheckProtectedPaths, &draft.facts).outcome;
+    if stage.gates.contains(&GateName::CheckProtectedPaths) && matches!(granted, Outcome::NeedsHuman | Outcome::Unknown)
+    {
+        return refuse(draft, "it changes protected paths; grant or reject that first: orch approve, orch reject");
+    }
+    draft.audit(by, "skip", format!("skipped {}: {reason}", stage.id));
+    draft.stop_run();
+    let task = &mut draft.facts.task;
+    task.hold = None;
+    task.rework = None;
+    draft.enter(Position::Stage(next.clone()));
+    Ok(format!("{} is skipped → {next}", stage.id))
+}
+
+/// Kept, shown, told to the next agent; nothing in it acts (A8).
+pub fn comment(draft: &mut Draft, by: &str, text: &str) -> String {
+    draft.audit(by, "comment", text);
+    "kept; the next agent is told".to_owned()
+}

@@ -1,0 +1,25 @@
+//! `orch give-back`.
+
+use clap::Args;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Give a task back: what you pushed to its branch goes through the gates like a developer's work.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch give-back SHOP-003")]
+pub struct GiveBackArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    pub id: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &GiveBackArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_task(&args.id, &CommandRequest::GiveBack, caller, screen)
+}

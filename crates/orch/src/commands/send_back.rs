@@ -1,0 +1,34 @@
+//! `orch send-back`.
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Send a task back to an earlier stage, with fresh attempts; its agent is told the reason.
+#[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch send-back SHOP-003 development --reason "Use the old till.""#)]
+pub struct SendBackArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    pub id: String,
+    /// A stage before the present one, see `orch show`
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub stage: String,
+    /// What has to be different
+    #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &SendBackArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let command = CommandRequest::SendBack { to: args.stage.clone(), reason: args.reason.clone() };
+    send::to_task(&args.id, &command, caller, screen)
+}

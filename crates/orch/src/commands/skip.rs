@@ -1,0 +1,30 @@
+//! `orch skip`.
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use orch_web::view::CommandRequest;
+
+use super::send;
+use crate::client::Caller;
+use crate::exit::Failure;
+use crate::screen::Screen;
+
+/// Skip the present stage of a task. What makes, tests, lands or deploys the change is never skipped.
+#[derive(Debug, Args)]
+#[command(after_help = r#"Examples:
+  orch skip SHOP-003 --reason "Reviewed at my desk.""#)]
+pub struct SkipArgs {
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    pub id: String,
+    /// Why, for others
+    #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub reason: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer, knows no such task, or refuses.
+pub fn run(args: &SkipArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    send::to_task(&args.id, &CommandRequest::Skip { reason: args.reason.clone() }, caller, screen)
+}
