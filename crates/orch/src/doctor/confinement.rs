@@ -18,7 +18,9 @@ fn told(level: &str, min: &str, given: &[(Confinement, Result<(), String>)]) -> 
         Err(why) => return vec![(Fail, format!("no run can start: {why}"), None)],
     };
     let mut told = vec![(Good, format!("runs get level {} (at least {min} is wanted)", chosen.name()), None)];
-    for (higher, answer) in given.iter().filter(|(level, _)| *level > chosen) {
+    // Who names a level does not want a higher one.
+    let wanted = given.iter().filter(|(other, _)| named(level).is_none() && *other > chosen);
+    for (higher, answer) in wanted {
         if let Err(why) = answer {
             told.push((Warn, format!("{} is not to be had: {why}", higher.name()), None));
         }
