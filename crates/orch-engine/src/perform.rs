@@ -6,6 +6,7 @@ mod check_run;
 mod kept;
 mod lane;
 mod said;
+mod set_up;
 mod task_file;
 
 use std::sync::Arc;

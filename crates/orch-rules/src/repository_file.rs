@@ -5,21 +5,26 @@
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use toml::Spanned;
 
 use crate::problem::Problem;
 use crate::toml_file::{self, Problems, Table};
 
+mod shown;
+
+pub use shown::{example, repository_schema};
+
 /// Where the file lives in a repository.
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 
-/// Seconds the test command may take.
+/// Seconds the set-up command or the test command may take.
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
 /// Every key of the file as `section.key`.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 12] = [
     "repository.base_branch",
+    "setup.command",
+    "setup.timeout_seconds",
     "check.command",
     "check.timeout_seconds",
     "check.from_base",
@@ -36,6 +41,11 @@ pub const KEYS: [&str; 10] = [
 pub struct RepositoryFile {
     /// `[repository] base_branch`: the branch that is kept green. Default `main`.
     pub base_branch: String,
+    /// `[setup] command`: run by `sh -c` in every new clone, before the agent or the test command; `None` means that
+    /// clones are used as git makes them.
+    pub setup_command: Option<String>,
+    /// `[setup] timeout_seconds`, within [`TIMEOUT_SECONDS`]. Default 600.
+    pub setup_timeout_seconds: u32,
     /// `[check] command`: the test command, run by `sh -c` on a clean checkout; `None` means that every gate that
     /// needs it is unknown, never green.
     pub check_command: Option<String>,
@@ -65,6 +75,8 @@ impl Default for RepositoryFile {
     fn default() -> Self {
         Self {
             base_branch: "main".to_owned(),
+            setup_command: None,
+            setup_timeout_seconds: 600,
             check_command: None,
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
@@ -89,6 +101,11 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
     let mut table = root.table(&mut problems, "repository");
     let base_branch = value(&mut problems, &mut table, "base_branch", branch_fault);
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "setup");
+    let setup_command = value(&mut problems, &mut table, "command", set_up_fault);
+    let setup_timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "check");
@@ -121,6 +138,8 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     }
     Ok(RepositoryFile {
         base_branch: base_branch.unwrap_or(default.base_branch),
+        setup_command,
+        setup_timeout_seconds: setup_timeout.unwrap_or(default.setup_timeout_seconds),
         check_command,
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
@@ -227,126 +246,13 @@ fn command_fault(text: &str) -> Fault {
     text.is_empty().then_some(("is empty", "write the test command, such as \"cargo test\", or remove the key"))
 }
 
+fn set_up_fault(text: &str) -> Fault {
+    text.is_empty().then_some(("is empty", "write the set-up command, such as \"npm ci\", or remove the key"))
+}
+
 fn identity_fault(text: &str) -> Fault {
     let angled = || text.contains(['<', '>']).then_some(("has `<` or `>`, which git cannot keep", "leave them out"));
     empty_fault(text).or_else(|| control_fault(text)).or_else(angled)
-}
-
-/// The whole file with every key explained and commented out at its default. `command` fills in the test command;
-/// without one that key stays commented out, with what follows from it.
-pub fn example(command: Option<&str>) -> String {
-    let default = RepositoryFile::default();
-    let check = match command {
-        Some(command) => format!("command = {}", toml_text(command)),
-        None => "# No test command was found. Until there is one, every gate that needs it is unknown, never green.\n# command = \"make test\"".to_owned(),
-    };
-    format!(
-        "\
-# Settings of this repository for Orchestrion. Read from the base branch, so a change counts once it has landed.
-# What is commented out stands at its default.
-
-[repository]
-# The branch that is kept green: tasks start from it and land on it.
-# base_branch = {base_branch}
-
-[check]
-# The test command. Run by `sh -c` on a clean checkout of an exact commit; exit code 0 is green.
-{check}
-
-# Seconds until it counts as red, from {shortest} to {longest}.
-# timeout_seconds = {timeout}
-
-# Files that a check takes from the base branch instead of the commit it tests, as the base has them: what judges a
-# change is then not part of it. Patterns as under [protect]. A change to such a file is tested once it has landed.
-# from_base = {from_base}
-
-[protect]
-# Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
-# text within one name, `**` for any number of folders; the name of a folder means everything in it.
-# paths = {protect_paths}
-
-[people]
-# Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
-# approve = {people}
-
-[line]
-# true: one task at a time, first in, first out.
-# serial = {serial}
-
-# The pipeline file; if it does not exist, the built-in line is used (see `orch pipeline show`).
-# pipeline = {pipeline}
-
-[commit]
-# Author and committer of the commits that are made here.
-# name = {name}
-# email = {email}
-",
-        base_branch = toml_text(&default.base_branch),
-        shortest = TIMEOUT_SECONDS.start(),
-        longest = TIMEOUT_SECONDS.end(),
-        timeout = default.check_timeout_seconds,
-        from_base = toml_texts(&default.check_from_base),
-        protect_paths = toml_texts(&default.protect_paths),
-        people = toml_texts(&default.people_approve),
-        serial = default.serial,
-        pipeline = toml_text(&default.pipeline),
-        name = toml_text(&default.commit_name),
-        email = toml_text(&default.commit_email),
-    )
-}
-
-/// A text as TOML spells it.
-fn toml_text(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-fn toml_texts(texts: &[String]) -> String {
-    toml::Value::from(texts.to_vec()).to_string()
-}
-
-/// JSON Schema (2020-12) of the file, for editors.
-pub fn repository_schema() -> Value {
-    let default = RepositoryFile::default();
-    let text =
-        |what: &str, default: &str| json!({"type": "string", "minLength": 1, "description": what, "default": default});
-    let section = |what: &str, keys: Value| json!({"type": "object", "description": what, "additionalProperties": false, "properties": keys});
-    let patterns = |what: &str, default: &[String]| json!({"type": "array", "items": {"type": "string", "minLength": 1}, "description": what, "default": default});
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Settings of a repository (.orch/orch.toml)",
-        "type": "object",
-        "additionalProperties": false,
-        "properties": {
-            "repository": section("The repository.", json!({
-                "base_branch": text("The branch that is kept green.", &default.base_branch),
-            })),
-            "check": section("The test command.", json!({
-                "command": {
-                    "type": "string", "minLength": 1,
-                    "description": "Run by `sh -c` on a clean checkout; exit code 0 is green. Without it, every gate that needs it is unknown, never green.",
-                },
-                "timeout_seconds": {
-                    "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
-                    "description": "Seconds until it counts as red.", "default": default.check_timeout_seconds,
-                },
-                "from_base": patterns("Files that a check takes from the base branch instead of the commit it tests; patterns as under [protect].", &default.check_from_base),
-            })),
-            "protect": section("What a change may touch only with a person's grant.", json!({
-                "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
-            })),
-            "people": section("Who may say yes and no.", json!({
-                "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),
-            })),
-            "line": section("The line.", json!({
-                "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
-                "pipeline": text("The pipeline file; if it does not exist, the built-in line is used.", &default.pipeline),
-            })),
-            "commit": section("Author and committer of the commits that are made here.", json!({
-                "name": text("Name.", &default.commit_name),
-                "email": text("Mail address.", &default.commit_email),
-            })),
-        },
-    })
 }
 
 #[cfg(test)]
@@ -379,7 +285,9 @@ mod tests {
             assert!(table[section].get(key).is_some(), "{section}.{key} is missing in the example");
         }
         let file = parse(&text, REPOSITORY_FILE).unwrap();
-        assert_eq!(file, RepositoryFile { check_command: Some("true".to_owned()), ..RepositoryFile::default() });
+        let named = |command: &str| Some(command.to_owned());
+        let (check_command, setup_command) = (named("true"), named("npm ci"));
+        assert_eq!(file, RepositoryFile { check_command, setup_command, ..RepositoryFile::default() });
     }
 
     #[test]
@@ -393,6 +301,9 @@ mod tests {
         let text = r#"
             [repository]
             base_branch = "trunk"
+            [setup]
+            command = " npm ci "
+            timeout_seconds = 90
             [check]
             command = "make test"
             timeout_seconds = 60
@@ -410,6 +321,8 @@ mod tests {
         "#;
         let wanted = RepositoryFile {
             base_branch: "trunk".to_owned(),
+            setup_command: Some("npm ci".to_owned()),
+            setup_timeout_seconds: 90,
             check_command: Some("make test".to_owned()),
             check_timeout_seconds: 60,
             check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
@@ -432,6 +345,9 @@ pipelin = "x"
 command = 7
 timeout_seconds = 0
 from_base = "tests"
+[setup]
+command = " "
+timeout_seconds = 86401
 [protect]
 paths = ["../x", ".ci/**", 7]
 [line]

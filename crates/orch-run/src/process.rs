@@ -61,6 +61,12 @@ pub(crate) fn all() -> io::Result<Vec<Seen>> {
     Ok(seen)
 }
 
+/// The number given to the newest process of this pid namespace (proc_loadavg(5)): while it stays the same, none was
+/// made. `None` if `/proc` does not tell.
+pub(crate) fn last_made() -> Option<i32> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().nth(4)?.parse().ok()
+}
+
 /// Adds to `roots` every process of `all` that descends from one of them.
 pub(crate) fn with_descendants(all: &[Seen], roots: &mut Vec<Seen>) {
     let mut at = 0;

@@ -2,7 +2,7 @@
 
 /// Makes raw output fit to print: colour and title sequences are dropped, every other control
 /// character becomes a visible sign, invalid UTF-8 becomes `U+FFFD`, and characters that reorder
-/// text become their code in words. Newline and tab stay; `\r\n` becomes `\n`.
+/// text, or that nobody sees and no writing needs, become their code in words. Newline and tab stay; `\r\n` becomes `\n`.
 ///
 /// The result contains no C0 control but `\n` and `\t`, no DEL, no C1 control and no bidirectional
 /// control.
@@ -31,6 +31,10 @@ pub fn sanitize_for_terminal(raw: &[u8]) -> String {
             '\u{7f}' => shown.push('\u{2421}'),
             '\u{80}'..='\u{9f}' => shown.push('\u{fffd}'),
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(c.escape_unicode())
+            }
+            // A second text may hide in these (Unicode's tags spell all of ASCII). The joiners stay: scripts need them.
+            '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => {
                 shown.extend(c.escape_unicode())
             }
             _ => shown.push(c),
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!(sanitize_for_terminal(b"a\x08b\rc\x1bPq\x7f\xff"), "a\u{2408}b\u{240d}c\u{241b}Pq\u{2421}\u{fffd}");
         assert_eq!(sanitize_for_terminal("\u{9b}31m".as_bytes()), "\u{fffd}31m");
         assert_eq!(sanitize_for_terminal("x\u{202e}y".as_bytes()), "x\\u{202e}y");
+        assert_eq!(sanitize_for_terminal("x\u{200b}\u{e0041}y".as_bytes()), "x\\u{200b}\\u{e0041}y");
     }
 
     #[test]

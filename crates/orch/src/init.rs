@@ -24,7 +24,7 @@ pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, read as read_repository_
 /// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch init\n  orch init --yes --test \"make check\" --agent-command my-agent\n  \
-    orch init --base trunk --prefix SHOP ../shop\n\n\
+    orch init --agent claude_code\n  orch init --base trunk --prefix SHOP ../shop\n\n\
     Running it again changes nothing but what an argument names.")]
 pub struct InitArgs {
     /// The repository, or a folder in it
@@ -37,8 +37,11 @@ pub struct InitArgs {
     #[arg(long, value_name = "CMD")]
     pub test: Option<String>,
     /// The program that acts as the agent in this repository
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", conflicts_with = "agent")]
     pub agent_command: Option<String>,
+    /// Claude Code or Codex acts, in every repository and role that names nobody else
+    #[arg(long, value_name = "KIND", value_parser = ["claude_code", "codex"])]
+    pub agent: Option<String>,
     /// First part of the work item ids: SHOP makes SHOP-001
     #[arg(long)]
     pub prefix: Option<String>,
@@ -117,6 +120,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         ));
     }
     let agents_found = agents::on_path(env);
+    let wish = wish.agent(agents::wanted(args, &host, screen, &agents_found));
 
     // Everything that can be refused was; from here on it is written.
     let host_file_is_new = !host.paths.config_file.exists();
@@ -130,7 +134,8 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     }
     written.extend(repository.written.iter().cloned());
 
-    let has_agent = agents::is_set(&host, &repository);
+    let agent = agents::set(&host, &repository);
+    let steps = agents::steps(&host, &repository, &agents_found, env);
     let commit = settle_commit(args, screen, source, &look)?;
     let answer = Answer {
         base_branch: look.base.to_string(),
@@ -140,13 +145,13 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         test_commands_passed_over: file.passed_over,
         agents_found,
         written,
-        next: next(&commit, &look, has_agent, serving),
+        next: next(&commit, &look, &steps, serving),
         host_file_is_new,
         commit,
         warnings,
         repository,
     };
-    show_found(&answer, screen, top, has_agent);
+    show_found(&answer, screen, top, agent.as_deref());
     answer.warnings.iter().for_each(|warning| screen.warn(warning));
     show_done(&answer, screen, source, &host.paths);
     screen.json(&answer);
@@ -174,7 +179,7 @@ fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look:
     Ok(Commit::Made)
 }
 
-fn next(commit: &Commit, look: &look::Look, has_agent: bool, serving: bool) -> Vec<Next> {
+fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], serving: bool) -> Vec<Next> {
     let one = |command: String, why: &str| Next { command, why: why.to_owned() };
     let mut next = Vec::new();
     if matches!(commit, Commit::Open) {
@@ -187,9 +192,7 @@ fn next(commit: &Commit, look: &look::Look, has_agent: bool, serving: bool) -> V
         }
         next.push(one(commit::command(), "the line reads its settings from the base branch"));
     }
-    if !has_agent {
-        next.push(one("orch init --agent-command CMD".to_owned(), "name the program that acts as the agent"));
-    }
+    next.extend(agent.iter().map(|(command, why)| one(command.clone(), why)));
     let why = if serving {
         "the service runs, but learns of this only at its next start: stop it (Ctrl-C), then"
     } else {
@@ -200,7 +203,7 @@ fn next(commit: &Commit, look: &look::Look, has_agent: bool, serving: bool) -> V
     next
 }
 
-fn show_found(answer: &Answer, screen: &Screen, top: &Utf8Path, has_agent: bool) {
+fn show_found(answer: &Answer, screen: &Screen, top: &Utf8Path, agent: Option<&str>) {
     let strong = |text: &str| screen.styled(Style::Strong, text);
     let faint = |text: &str| screen.styled(Style::Faint, text);
     let two = |name: &str, value: String| vec![name.to_owned(), value];
@@ -220,13 +223,13 @@ fn show_found(answer: &Answer, screen: &Screen, top: &Utf8Path, has_agent: bool)
     if !answer.test_commands_passed_over.is_empty() {
         rows.push(two("", faint(&format!("also found: {}", answer.test_commands_passed_over.join(", ")))));
     }
-    let agent = match (has_agent, answer.agents_found.as_slice()) {
-        (true, _) => screen.styled(Style::Good, "a command, as set"),
-        (false, []) => screen.styled(Style::Attention, "none yet"),
-        (false, found) => format!(
+    let agent = match (agent, answer.agents_found.as_slice()) {
+        (Some(agent), _) => screen.styled(Style::Good, agent),
+        (None, []) => screen.styled(Style::Attention, "none yet"),
+        (None, found) => format!(
             "{}  {}",
             screen.styled(Style::Attention, "none yet"),
-            faint(&format!("{} found; this version drives an agent by a command of yours", found.join(", ")))
+            faint(&format!("found: {}", found.join(", ")))
         ),
     };
     rows.push(two("agent", agent));

@@ -251,7 +251,8 @@ fn house(
     }
     if agents.is_empty() {
         notes.push(format!(
-            "{}: no agent is configured, so every run will fail; name one: orch init --agent-command CMD",
+            "{}: no agent is configured, so every run will fail; name one: orch init --agent claude_code, or codex, or \
+             --agent-command CMD",
             entry.id
         ));
     }

@@ -8,8 +8,18 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// Names that must run in CI: a machine that cannot run them is not fit to judge a change.
-const REQUIRED_IN_CI: &[&str] =
-    &["tool/rustfmt", "tool/clippy", "tool/git", "tool/strace", "tool/bwrap", "tool/postgres", "store/postgres"];
+const REQUIRED_IN_CI: &[&str] = &[
+    "tool/rustfmt",
+    "tool/clippy",
+    "tool/git",
+    "tool/strace",
+    "tool/bwrap",
+    "tool/postgres",
+    "store/postgres",
+    "line",
+    "hostile/L3",
+    "hostile/L2",
+];
 
 /// Something that could not be run on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +89,8 @@ mod tests {
         assert!(named("store/postgres"));
         assert!(named("store/postgres::guards"));
         assert!(!named("store/postgresql_17"));
+        assert!(named("hostile/L3/hostile_files") && !named("hostile/L0/hostile_files"));
+        assert!(named("line/anthropic/walk") && !named("lines/anthropic"));
         assert!(!named("web/browser"));
     }
 }

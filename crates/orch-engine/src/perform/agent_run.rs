@@ -13,7 +13,7 @@ use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking, said, task_file};
+use super::{PerformError, PerformResult, Performed, blocking, said, set_up, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::house::House;
@@ -83,6 +83,7 @@ fn run_to_its_end(
         changes.happened();
     }
     let report = runner.wait(&name)?;
+    let report = RunReport { end: with_set_up(runner, &name, &report)?, ..report };
     let words = words_of(house, runner, attempt, &folder, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
     let credential = house.agents.get(&attempt.role).and_then(|agent| agent.credential());
@@ -176,18 +177,20 @@ fn prepare(
     for (path, text) in &launch.files {
         places::write_inside(&assignment.home, path, text)?;
     }
+    let settings = house.settings_at(base)?;
+    let (argv, set_up_ms) = set_up::before((*settings).as_ref().ok(), launch.argv);
     let message =
         format!("{}: what the {} left\n\nRefs: {}", facts.task.work_item, attempt.role.name(), facts.task.work_item);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
         check: false,
-        argv: launch.argv,
+        argv,
         directory: place.directory.clone(),
         environment: launch.environment,
         result_file: Some(assignment.result_file),
         finish: house.forge.leftover_commands(&place, &message),
-        deadline_ms: house.program.run_deadline_ms,
+        deadline_ms: house.program.run_deadline_ms.saturating_add(set_up_ms),
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,
@@ -271,6 +274,16 @@ fn words_of(
     let words = agent.report(&report.end, result, resumed.as_deref(), &mut *output);
     Kept::of(house, &attempt.task, attempt.role).leave(&**agent, words.session.as_deref())?;
     Ok(words)
+}
+
+/// How the run ended: one whose set-up failed never had an agent, unless its model was asked, which costs money.
+fn with_set_up(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<RunEnd, PerformError> {
+    let asked = report.metered.as_ref().is_some_and(|metered| metered.requests > 0);
+    Ok(match set_up::failed(runner, name, report)? {
+        Some(reason) if asked => RunEnd::Failed { reason },
+        Some(reason) => RunEnd::SpawnFailed { reason },
+        None => report.end.clone(),
+    })
 }
 
 /// How the run ended, with what its proxy saw: a run that failed while the vendor refused to serve is no failure of the

@@ -8,7 +8,7 @@ use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
-use super::{PerformError, PerformResult, Performed, blocking};
+use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
 use crate::house::{House, REPOSITORY_FILE};
 
@@ -33,7 +33,7 @@ impl Engine {
             let folder = house.place(&name);
             let base = house.forge.base()?.tip;
             let settings = house.settings_at(&base)?;
-            let (command, timeout, overlay) = match settings.as_ref() {
+            let (file, command) = match settings.as_ref() {
                 Err(problem) => {
                     return Ok((
                         unknown(&format!("the repository's settings are unusable: {problem}")),
@@ -43,21 +43,25 @@ impl Engine {
                 }
                 Ok(file) => match &file.check_command {
                     None => return Ok((unknown(&no_command()), String::new(), vec![])),
-                    Some(command) => (command.clone(), u64::from(file.check_timeout_seconds), overlay(&base, file)),
+                    Some(command) => (file, command),
                 },
             };
+            let timeout = u64::from(file.check_timeout_seconds);
             for round in 1..=MOST_LOST {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
-                    house.forge.checkout(&commit, &folder, overlay.as_ref())?;
-                    runner.ensure(&order(&house, &run, &command, &folder, timeout))?;
+                    house.forge.checkout(&commit, &folder, overlay(&base, file).as_ref())?;
+                    runner.ensure(&order(&house, &run, file, command, &folder))?;
                 }
                 let report = runner.wait(&run)?;
                 if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
                     continue;
                 }
-                let outcome = outcome(&report, timeout);
+                let outcome = match set_up::failed(&*runner, &run, &report)? {
+                    Some(reason) => unknown(&reason),
+                    None => outcome(&report, timeout),
+                };
                 let excerpt = match outcome {
                     CheckOutcome::Passed => String::new(),
                     _ => runner.output_tail(&run, EXCERPT_BYTES)?,
@@ -107,16 +111,18 @@ fn no_command() -> String {
     format!("no test command is configured; set [check] command in {REPOSITORY_FILE} on the base branch, then retry")
 }
 
-fn order(house: &House, run: &str, command: &str, folder: &camino::Utf8PathBuf, timeout_s: u64) -> RunOrder {
+fn order(house: &House, run: &str, file: &RepositoryFile, command: &str, folder: &camino::Utf8PathBuf) -> RunOrder {
+    let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()];
+    let (argv, set_up_ms) = set_up::before(Some(file), argv);
     RunOrder {
         name: run.to_owned(),
         check: true,
-        argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
+        argv,
         directory: folder.clone(),
         environment: house.program.check_environment.clone(),
         result_file: None,
         finish: Vec::new(),
-        deadline_ms: timeout_s.saturating_mul(1000),
+        deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000).saturating_add(set_up_ms),
         stall_ms: 0,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,

@@ -12,6 +12,7 @@ mod outage;
 mod people;
 mod protected;
 mod reviews;
+mod set_up;
 mod store;
 mod sweep;
 mod told;

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::store::FaultyStore;
 
 /// Build, review, land: short, so that stories can be many.
-const SHORT: &str = r#"
+pub const SHORT: &str = r#"
 [[stage]]
 id = "make"
 kind = "build"

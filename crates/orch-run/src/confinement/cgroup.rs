@@ -9,6 +9,8 @@ use super::Plan;
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     folders: Vec<PathBuf>,
+    /// Processes and threads they may have, if that is limited.
+    most: Option<u64>,
 }
 
 /// What came of the wishes of a plan.
@@ -30,7 +32,7 @@ impl Groups {
     /// Makes groups called `name` beside ours. What the host does not allow is missing in the answer.
     pub(crate) fn make(name: &str, plan: &Plan) -> (Self, Given) {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let mut groups = Self::default();
+        let mut groups = Self { most: plan.processes, ..Self::default() };
         let mut given = Given::default();
         for hierarchy in hierarchies(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup")) {
             let folder = hierarchy.here.join(name);
@@ -60,7 +62,7 @@ impl Groups {
 
     /// Groups made by somebody who is gone.
     pub(crate) fn of(folders: Vec<PathBuf>) -> Self {
-        Self { folders }
+        Self { folders, most: None }
     }
 
     pub(crate) fn folders(&self) -> &[PathBuf] {
@@ -73,12 +75,28 @@ impl Groups {
         self.folders.iter().filter_map(open).collect()
     }
 
-    /// Kills every process in them, as far as the kernel does that at once (`cgroup.kill`, Linux 5.14).
+    /// Kills every process in them, as far as the kernel does that at once (`cgroup.kill`, Linux 5.14). Where it does
+    /// not, none is made any more, so that who kills them one by one comes to an end.
     pub(crate) fn kill(&self) {
         for folder in &self.folders {
+            let most = folder.join("pids.max");
+            if most.exists() {
+                let _ = std::fs::write(most, "0");
+            }
             let file = folder.join("cgroup.kill");
             if file.exists() {
                 let _ = std::fs::write(file, "1");
+            }
+        }
+    }
+
+    /// After [`Self::kill`]: processes may be made again, as many as before.
+    pub(crate) fn reopen(&self) {
+        let most = self.most.map_or("max".to_owned(), |most| most.to_string());
+        for folder in &self.folders {
+            let file = folder.join("pids.max");
+            if file.exists() {
+                let _ = std::fs::write(file, &most);
             }
         }
     }

@@ -59,8 +59,13 @@ pub(crate) fn of(spec: &Spec, run_directory: &Path) -> Vec<(Access, PathBuf)> {
     for path in writable {
         found.insert(path.clone(), Access::Write);
     }
+    // A link in a folder that is there, such as ~/.local/bin/claude, is there with it, and nothing can be bound over it.
+    // What it leads to is in the list by its own name.
+    let comes_along =
+        |path: &Path| path.is_symlink() && path.ancestors().skip(1).any(|above| found.contains_key(above));
     // A path sorts behind its parents, so later binds lie in earlier ones.
-    found.into_iter().filter(|(path, _)| path.exists()).map(|(path, access)| (access, path)).collect()
+    let there = found.iter().filter(|(path, _)| path.exists() && !comes_along(path));
+    there.map(|(path, access)| (*access, path.clone())).collect()
 }
 
 /// What the environment and the commands name: folders of `PATH`, toolchains, the programs' own folders, files among
@@ -172,6 +177,8 @@ pub(crate) fn environment(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String
             env.remove(name);
         }
     }
+    // Git gives up where the system's settings are there and may not be read; they are none of the run's.
+    env.entry("GIT_CONFIG_NOSYSTEM".to_owned()).or_insert_with(|| "1".to_owned());
     if let Some(account) = &spec.plan.account {
         for name in ["USER", "LOGNAME"] {
             env.insert(name.to_owned(), account.name.clone());

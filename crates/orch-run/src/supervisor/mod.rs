@@ -145,7 +145,11 @@ pub fn supervise(directory: &Path) -> SupervisorEnd {
     }
     let mut supervisor = match Supervisor::prepare(run) {
         Ok(supervisor) => supervisor,
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            // Who hears of the refusal may look at once, and must not find it running.
+            drop(lock);
+            return refuse(&error);
+        }
     };
     greet(&Greeting::Started);
     let result = supervisor.carry_out();

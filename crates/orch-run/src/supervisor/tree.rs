@@ -246,6 +246,25 @@ impl Watch {
         }
     }
 
+    /// Whether no process of the run lives, though the companion does.
+    ///
+    /// A look at all processes takes time, and one that forks and dies meanwhile is seen neither as itself nor as its
+    /// child. If nobody forked since the look began, nobody got past it; on a machine where somebody always does,
+    /// several looks in a row have to agree.
+    fn nobody_is_left(&self) -> bool {
+        const LOOKS: u32 = 8;
+        for _ in 0..LOOKS {
+            let before = process::last_made();
+            if !self.tree().is_empty() {
+                return false;
+            }
+            if before.is_some() && before == process::last_made() {
+                return true;
+            }
+        }
+        true
+    }
+
     /// Sends `signal` to every process of the run but `spared`.
     fn signal_tree(&self, signal: Signal, spared: Option<i32>) {
         for target in self.tree() {
@@ -274,7 +293,7 @@ impl Watch {
                 // Somebody lives. As long as it is the process itself, nobody needs to know who else.
                 Ok(None) => {
                     let companion = self.companion.as_ref().and_then(Running::pid);
-                    return status.is_some() && companion.is_some() && self.tree().is_empty();
+                    return status.is_some() && companion.is_some() && self.nobody_is_left();
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return true, // ECHILD: the only other answer there is.
@@ -294,6 +313,8 @@ impl Watch {
         // The tree is dead, so what the pipe holds now is all there will be. Only a survivor, or
         // a stranger who was given the pipe, can still write; that is not waited for.
         const MOST_READS: u32 = 64;
+        // What comes next, a finish command, is not to suffer for it.
+        self.groups.reopen();
         let mut left = if output_open { MOST_READS } else { 0 };
         while left > 0 && matches!(self.take_output(child), Taken::Something) {
             left -= 1;

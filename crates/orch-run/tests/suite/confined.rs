@@ -313,6 +313,28 @@ fn nothing_of_a_confined_run_survives_its_supervisor() {
 }
 
 #[test]
+fn who_forks_faster_than_one_looks_ends_with_the_run_and_the_finish_command_may_fork() {
+    for level in STRONG {
+        if !here(level, "who_forks_faster_than_one_looks_ends_with_the_run_and_the_finish_command_may_fork") {
+            continue;
+        }
+        let bench = open_bench();
+        let script = "hop() { exec setsid sh -c 'trap \"\" TERM; i=$1; : > hopped; [ $i -gt 0 ] && sh hop $((i - 1)) &' sh $1; }; \
+                      hop $1";
+        std::fs::write(bench.clone_path().join("hop"), script).unwrap();
+        let mut spec =
+            confined(&bench, level, "sh hop 3000 </dev/null >/dev/null 2>&1 & while [ ! -e hopped ]; do :; done");
+        spec.plan.processes = Some(100);
+        spec.stop_grace_ms = 100;
+        spec.finish = vec![["sh", "-c", "(exit 3) & wait $!; rm hopped"].map(str::to_owned).to_vec()];
+        let (_, ended) = bench.finish(&spec);
+        assert_eq!(ended.finish[0].code, Some(0), "{level:?}: {:?}", ended.finish);
+        assert!(ended.survivors.is_empty());
+        assert!(!bench.clone_path().join("hopped").exists(), "{level:?}: somebody hops on");
+    }
+}
+
+#[test]
 fn a_finish_command_is_confined_like_the_agent() {
     for level in STRONG {
         if !here(level, "a_finish_command_is_confined_like_the_agent") {
@@ -391,5 +413,30 @@ fn the_supervisor_of_a_confined_run_stays_small() {
         assert!(kb <= 1024, "{level:?}: {anonymous}");
         request_stop(&run).unwrap();
         result(&run);
+    }
+}
+
+/// As npm and vendors' installers leave it: a link in a folder of the `PATH` to a program somewhere else.
+#[test]
+fn a_program_may_be_a_link_in_a_folder_of_the_path() {
+    for level in STRONG {
+        if !here(level, "a_program_may_be_a_link_in_a_folder_of_the_path") {
+            continue;
+        }
+        let bench = open_bench();
+        let root = bench.runs().parent().unwrap().to_owned();
+        for folder in ["bin", "versions"] {
+            std::fs::create_dir(root.join(folder)).unwrap();
+        }
+        let program = root.join("versions/mine-2.1");
+        std::fs::write(&program, "#!/bin/sh\necho it runs\n").unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&program, root.join("bin/mine")).unwrap();
+        let mut spec = confined(&bench, level, "");
+        spec.env.insert("PATH".into(), format!("{}:/usr/bin:/bin", root.join("bin").display()));
+        spec.argv = vec!["mine".to_owned()];
+        let (run, result) = bench.finish(&spec);
+        let text = String::from_utf8_lossy(&output(&run)).into_owned();
+        assert_eq!((result.end, text.as_str()), (End::Exited { code: 0 }, "it runs\n"), "{level:?}");
     }
 }

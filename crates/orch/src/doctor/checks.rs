@@ -89,10 +89,11 @@ fn git(look: &Look) -> Vec<Told> {
 fn agents(look: &Look) -> Vec<Told> {
     let mut programs = BTreeSet::new();
     for entry in &look.host.repositories {
-        programs.extend(Role::ALL.iter().filter_map(|role| look.host.agent(entry, *role)?.command.first().cloned()));
+        let agents = Role::ALL.iter().filter_map(|role| look.host.agent(entry, *role));
+        programs.extend(agents.filter_map(|agent| agent.starts().map(str::to_owned)));
     }
     if programs.is_empty() {
-        let fix = "in your repository: orch init --agent-command CMD";
+        let fix = "in your repository: orch init --agent claude_code, or codex, or --agent-command CMD";
         return vec![(Warn, "no agent is configured".into(), Some(fix.into()))];
     }
     let search = (look.env)("PATH").unwrap_or_default();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::InitArgs;
 use crate::exit::{Exit, Failure};
 use crate::settings::paths::create_private;
-use crate::settings::{Host, Paths, RepositoryEntry, example, file};
+use crate::settings::{AgentKind, Host, Paths, RepositoryEntry, example, file};
 
 /// What the person asked for, checked.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,7 @@ pub struct Wish {
     id: Option<String>,
     prefix: Option<String>,
     agent_command: Option<String>,
+    agent: Option<AgentKind>,
 }
 
 /// A repository as it is registered now.
@@ -32,6 +33,9 @@ pub struct Registered {
     pub prefix: String,
     /// Acts in every role.
     pub agent_command: Option<Vec<String>>,
+    /// The kind of `[agents.default]`, if it was asked for.
+    #[serde(skip)]
+    pub default_agent: Option<AgentKind>,
     /// Files that were written.
     #[serde(skip)]
     pub written: Vec<Utf8PathBuf>,
@@ -53,7 +57,17 @@ impl Wish {
         if !problems.is_empty() {
             return Err(crate::settings::wrong("argument", "arguments", problems));
         }
-        Ok(Self { id: args.id.clone(), prefix: args.prefix.clone(), agent_command: args.agent_command.clone() })
+        Ok(Self {
+            id: args.id.clone(),
+            prefix: args.prefix.clone(),
+            agent_command: args.agent_command.clone(),
+            agent: None,
+        })
+    }
+
+    /// With this kind in `[agents.default]`.
+    pub fn agent(self, agent: Option<AgentKind>) -> Self {
+        Self { agent, ..self }
     }
 }
 
@@ -92,9 +106,13 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
             (entry, new)
         }
     };
+    let new = with_agent(new, &host, wish, &config)?;
     // Whatever was written must read back as what is meant; a file in an unusual shape is left to its owner.
-    let reads_back = checked(&config, &new, paths).ok().and_then(|h| h.repository(&entry.id).cloned());
-    if reads_back.as_ref() != Some(&entry) {
+    let reads_back = checked(&config, &new, paths).ok();
+    let kind_reads_back = |host: &Host| host.default_agent.as_ref().map(|agent| agent.kind) == wish.agent;
+    let meant =
+        |host: &Host| host.repository(&entry.id) == Some(&entry) && (wish.agent.is_none() || kind_reads_back(host));
+    if !reads_back.as_ref().is_some_and(meant) {
         return Err(Failure::new(Exit::Settings, "the host file has a shape that cannot be extended safely")
             .at(config.as_str())
             .fix(format!("add this at its end yourself:\n{}", entry_text(&entry, wish))));
@@ -109,12 +127,30 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
         written.push(paths.config_file.clone());
     }
     let RepositoryEntry { id, path, prefix, agent_command } = entry;
-    Ok(Registered { id, path, prefix, agent_command, written })
+    Ok(Registered { id, path, prefix, agent_command, default_agent: wish.agent, written })
 }
 
 fn checked(config: &Utf8Path, text: &str, paths: &Paths) -> Result<Host, Failure> {
     let (host, problems) = file::read(config.as_str(), text, paths.clone());
     if problems.is_empty() { Ok(host) } else { Err(crate::settings::wrong("setting", "settings", problems)) }
+}
+
+/// The text with the wanted kind as `[agents.default]`; one that is there already stays its owner's.
+fn with_agent(mut text: String, host: &Host, wish: &Wish, config: &Utf8Path) -> Result<String, Failure> {
+    let Some(kind) = wish.agent else { return Ok(text) };
+    match &host.default_agent {
+        Some(present) if present.kind == kind => Ok(text),
+        Some(present) => {
+            let what = format!("[agents.default] is of kind \"{}\" already", present.kind.name());
+            Err(Failure::new(Exit::Refused, what)
+                .at(config.as_str())
+                .fix(format!("change it there: kind = \"{}\"", kind.name())))
+        }
+        None => {
+            text.push_str(&format!("\n[agents.default]\nkind = \"{}\"\n", kind.name()));
+            Ok(text)
+        }
+    }
 }
 
 /// The entry of a repository that is registered already.
@@ -306,6 +342,20 @@ mod tests {
         {
             assert!(amended.contains(kept), "{kept:?} is gone from\n{amended}");
         }
+    }
+
+    #[test]
+    fn a_kind_of_agent_is_set_once_and_never_taken_from_a_person() {
+        let place = place();
+        let shop = place.top.join("shop");
+        let claude = || Wish::default().agent(Some(AgentKind::ClaudeCode));
+        register(&place.paths, &shop, &claude()).unwrap();
+        let before = text(&place);
+        assert!(before.contains("\n[agents.default]\nkind = \"claude_code\"\n"), "{before}");
+        register(&place.paths, &shop, &claude()).unwrap();
+        let other = Wish::default().agent(Some(AgentKind::Codex));
+        let failure = register(&place.paths, &shop, &other).unwrap_err();
+        assert_eq!((failure.exit, text(&place)), (Exit::Refused, before));
     }
 
     #[test]

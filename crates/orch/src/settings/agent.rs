@@ -31,8 +31,23 @@ impl AgentKind {
         }
     }
 
-    fn named(name: &str) -> Self {
+    /// The kind of this spelling.
+    pub fn named(name: &str) -> Self {
         [Self::ClaudeCode, Self::Codex].into_iter().find(|kind| kind.name() == name).unwrap_or_default()
+    }
+
+    /// The name its program is installed under; `None` for a command, which has none of its own.
+    pub fn usual_program(self) -> Option<&'static str> {
+        match self {
+            Self::Command => None,
+            Self::ClaudeCode => Some("claude"),
+            Self::Codex => Some("codex"),
+        }
+    }
+
+    /// The kind that drives a program of this name.
+    pub fn of_program(name: &str) -> Option<Self> {
+        [Self::ClaudeCode, Self::Codex].into_iter().find(|kind| kind.usual_program() == Some(name))
     }
 
     /// Keys that say something to this kind, besides `kind` and `pass_environment`.
@@ -62,6 +77,16 @@ pub struct AgentProgram {
     pub only_edits: bool,
     /// Names of variables of the service that it gets; it gets no others.
     pub pass_environment: Vec<String>,
+}
+
+impl AgentProgram {
+    /// The program that is started: a path, or a name on the `PATH`.
+    pub fn starts(&self) -> Option<&str> {
+        match self.kind {
+            AgentKind::Command => self.command.first().map(String::as_str),
+            kind => self.program.as_deref().or(kind.usual_program()),
+        }
+    }
 }
 
 /// Rows of an agent.
@@ -167,6 +192,18 @@ mod tests {
     fn every_kind_reads_back() {
         let kinds = KINDS.iter().map(|name| AgentKind::named(name).name());
         assert!(kinds.eq(KINDS.iter().copied()));
+        assert_eq!(AgentKind::of_program("codex"), Some(AgentKind::Codex));
+        assert_eq!(AgentKind::of_program("command"), None);
+    }
+
+    #[test]
+    fn the_program_that_is_started_is_the_usual_one_unless_another_is_named() {
+        let mut agent = AgentProgram { kind: AgentKind::ClaudeCode, ..AgentProgram::default() };
+        assert_eq!(agent.starts(), Some("claude"));
+        agent.program = Some("/opt/claude".to_owned());
+        assert_eq!(agent.starts(), Some("/opt/claude"));
+        agent = AgentProgram { command: vec!["mine".to_owned(), "-x".to_owned()], ..AgentProgram::default() };
+        assert_eq!(agent.starts(), Some("mine"));
     }
 
     #[test]

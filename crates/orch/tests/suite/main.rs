@@ -23,4 +23,6 @@ mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;
 #[cfg(feature = "demo")]
+mod set_up;
+#[cfg(feature = "demo")]
 mod survive;

@@ -65,6 +65,12 @@ pub(super) fn of(heard: &Heard, end: &RunEnd, credential: &str) -> Outcome {
         None => return without_end(heard, end),
     };
     let says = format!("Codex says: {words}");
+    // Codex takes an answer that its model ended early (a content filter, a limit of length) for a broken connection
+    // and asks again; that is about this conversation and not about the vendor.
+    if words.to_lowercase().contains("incomplete response returned") {
+        let resumable = !words.contains("content_filter");
+        return Outcome { end: Some(RunEnd::Failed { reason: says }), resumable };
+    }
     if not_served(words) {
         let small = words.to_lowercase();
         let advice = LASTING.iter().find(|(sign, _)| small.contains(sign));

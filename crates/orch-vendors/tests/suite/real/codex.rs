@@ -145,3 +145,13 @@ fn silence_is_ended_by_an_interrupt_and_is_no_success() {
     running.signal(2);
     running.ended().failed("without finishing its turn");
 }
+
+#[test]
+fn a_refusal_fails_and_ends_the_thread() {
+    let Some((place, agent)) = bench("refusal") else { return };
+    let no = Turn { text: "No.".to_owned(), ..Turn::default() };
+    place.server.play("", [Step::of(Deed::Incomplete(no, "content_filter".to_owned()))]);
+    let ran = place.run(&agent);
+    ran.failed("content_filter");
+    assert_eq!(ran.report.session, None);
+}

@@ -4,12 +4,12 @@ use orch_testkit::model_server::{Deed, Step};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Crew, Kind, Project, Who, booked, processes, turn};
+use super::{Crew, Kind, Project, Who, booked, processes, tells, turn};
 use crate::carried::{Up, attempts_of, eventually, summary, waits};
 
 /// The architect may edit and nothing else; a vendor that is silent is given up soon.
 const CLAUDE: &str = "[egress]\nsilence_seconds = 2\n\
-    [agents.architect]\nkind = \"claude_code\"\nprogram = \"{program}\"\npermission_mode = \"accept_edits\"\n";
+    [agents.architect]\nkind = \"claude_code\"\npermission_mode = \"accept_edits\"\n";
 const CODEX: &str = "[egress]\nsilence_seconds = 2\n";
 
 #[test]
@@ -29,15 +29,16 @@ fn mishaps(crew: &Crew) {
     let brd = || Crew::document("01-brd.md", "---\nwork_item: IT\n---\n# What is wanted\n");
     crew.play(Who::of("analyst", cut), [Step::of(Deed::Cut(turn("half"), 4)), brd(), Step::says("Done.")]);
     crew.play(Who::of("analyst", silent), [Step::of(Deed::Silence(turn("…"), 4)), brd(), Step::says("Done.")]);
-    // Claude Code asks twice before it believes a refusal.
-    let no = || match crew.kind {
-        Kind::Claude => Step::of(Deed::Incomplete(turn("No."), "refusal".to_owned())),
-        Kind::Codex => Step::of(Deed::Incomplete(turn("No."), "content_filter".to_owned())),
+    // So often each of them asks before it believes a refusal.
+    let (reason, times) = match crew.kind {
+        Kind::Claude => ("refusal", 2),
+        Kind::Codex => ("content_filter", 3),
     };
-    match crew.kind {
-        Kind::Claude => crew.play(Who::of("analyst", refused), [no(), no(), brd(), Step::says("Done.")]),
-        Kind::Codex => crew.play(Who::of("analyst", refused), [no(), brd(), Step::says("Done.")]),
-    }
+    let no = Step::of(Deed::Incomplete(turn("No."), reason.to_owned()));
+    let mut steps = vec![no; times];
+    steps.extend([brd(), Step::says("Done.")]);
+    crew.play(Who::of("analyst", refused), steps);
+    crew.play(Who::again("analyst", refused, 2), [brd(), Step::says("Done.")]);
     crew.analyst(empty);
     crew.architect(empty);
     if crew.kind == Kind::Claude {
@@ -47,13 +48,24 @@ fn mishaps(crew: &Crew) {
         crew.play(Who::again("architect", empty, 3), [adr, Step::says("Decided.")]);
     }
     crew.play(Who::of("developer", empty), [Step::says("All done, committed and tested.")]);
+    let next = if crew.kind == Kind::Claude { 5 } else { 4 };
+    crew.play(
+        Who::again("developer", empty, next),
+        [
+            Step::shell("cat \"$ORCH_TASK_FILE\""),
+            Step::shell("echo hello > hello && git add hello && git commit -qm 'Say hello'"),
+            Step::says("Done."),
+        ],
+    );
     let tool = |id: &str| {
-        // One tool that waits, and one that has left its session behind.
-        let wait = "mkfifo never; touch up; read x < never";
-        Step::shell(&format!("setsid sh -c 'read x < far' far-tool-of-{id} & mkfifo far; sh -c '{wait}' tool-of-{id}"))
+        // One that waits, and one that has left its session behind.
+        let [near, far] = tools(crew, id);
+        Step::shell(&format!("mkfifo never; setsid sh -c 'read x < never' {far} & sh -c 'read x < never' {near}"))
     };
-    crew.play(Who::of("analyst", stopped), [tool(stopped), Step::says("Done.")]);
-    crew.play(Who::of("analyst", killed), [tool(killed), Step::says("Done.")]);
+    // Codex does not wait for a tool that takes its time, and asks.
+    let later = || Step::says("Done.").after("never");
+    crew.play(Who::of("analyst", stopped), [tool(stopped), later()]);
+    crew.play(Who::of("analyst", killed), [tool(killed), later()]);
 
     let service = crew.up();
     for id in [cut, silent, refused, empty, stopped, killed] {
@@ -91,36 +103,46 @@ fn mishaps(crew: &Crew) {
     crew.the_real_key_is_the_proxys();
 }
 
-/// Every tool of the task dies with its agent.
+/// Names of the two tools that a task's agent starts.
+fn tools(crew: &Crew, id: &str) -> [String; 2] {
+    let test = format!("{}-{}", crew.kind.credential(), std::process::id());
+    [format!("near-tool-of-{id}-{test}"), format!("far-tool-of-{id}-{test}")]
+}
+
+/// Which of them are at work.
+fn at_work(tools: &[String; 2]) -> Vec<&String> {
+    let processes = processes();
+    tools.iter().filter(|tool| processes.iter().any(|(_, words)| words.contains(tool))).collect()
+}
+
 #[track_caller]
-fn no_tool_is_left(id: &str) {
-    let name = format!("tool-of-{id}");
-    eventually("its tools are dead", || {
-        let left: Vec<_> = processes().into_iter().filter(|(_, words)| words.join(" ").contains(&name)).collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+fn tools_are_up(crew: &Crew, id: &str) {
+    let tools = tools(crew, id);
+    eventually("its tools are at work", || {
+        let up = at_work(&tools);
+        if up.len() == 2 { Ok(()) } else { Err(format!("{up:?}")) }
     });
 }
 
-fn tool_is_up(id: &str) {
-    for name in [format!("tool-of-{id}"), format!("far-tool-of-{id}")] {
-        eventually("the tool is at work", || {
-            let there = processes().into_iter().any(|(_, words)| words.contains(&name));
-            there.then_some(()).ok_or_else(String::new)
-        });
-    }
+/// Every tool of the task dies with its agent.
+#[track_caller]
+fn no_tool_is_left(crew: &Crew, id: &str) {
+    let tools = tools(crew, id);
+    let left = at_work(&tools);
+    assert!(left.is_empty(), "the run has ended, and these have not: {left:?}");
 }
 
 fn a_tool_is_stopped(crew: &Crew, service: &Up, id: &str) {
-    tool_is_up(id);
+    tools_are_up(crew, id);
     crew.carried.orch(&["stop", id]);
     let task = service.until(id, "ends", |task| task["ended"] == true);
-    no_tool_is_left(id);
+    no_tool_is_left(crew, id);
     assert_eq!((&task["stage"], &task["attempt_list"][0]["outcome"]), (&"cancelled".into(), &"stopped".into()));
     assert_eq!(booked(&task, 0), first_answer(crew, id), "what it used is kept");
 }
 
 fn an_agent_is_killed(crew: &Crew, service: &Up, id: &str, document: Step) {
-    tool_is_up(id);
+    tools_are_up(crew, id);
     let first = first_answer(crew, id);
     let steps = [document, Step::says("Done.")];
     // Whether its session is gone on with is the agent's.
@@ -128,8 +150,9 @@ fn an_agent_is_killed(crew: &Crew, service: &Up, id: &str, document: Step) {
     crew.play(Who::of("analyst", id), steps);
     let process = crew.process(Who::of("analyst", id)).unwrap();
     kill_process(Pid::from_raw(process.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    service.until(id, "is tried again", |task| task["attempts"] == 2);
+    no_tool_is_left(crew, id);
     let task = service.until(id, "asks for approval", |task| waits(task, "human"));
-    no_tool_is_left(id);
     let tries = attempts_of(&task, "analyst");
     assert_eq!(
         (tries.len(), &tries[0]["outcome"], &task["retries"]),
@@ -148,7 +171,9 @@ fn nothing_is_delivered(crew: &Crew, service: &Up, id: &str) {
     let tries = attempts_of(&task, "developer");
     assert_eq!(tries[0]["outcome"], "completed", "{}", summary(&task));
     let again = Who::again("developer", id, tries[0]["number"].as_u64().unwrap() + 1);
-    let _ = (crew, again);
+    let asked = crew.requests(again, 2);
+    assert!(tells(&asked[1].body, "delivered nothing: no commit since its start"), "it is told: {}", asked[1].body);
+    service.until(id, "is reviewed", |task| task["stage"] == "review");
 }
 
 /// What the first answer to the analyst cost: all that was given out.

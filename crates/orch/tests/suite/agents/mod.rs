@@ -41,12 +41,12 @@ impl Kind {
         }
     }
 
-    /// `[agents.default]`, without its program.
-    fn table(self) -> &'static str {
+    /// What its user calls it, and the settings the test needs besides; its kind is what `orch init` is told.
+    fn set_up(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Claude => "kind = \"claude_code\"",
+            Self::Claude => ("claude", "claude_code", ""),
             // A model that it does not know gets plain tools.
-            Self::Codex => "kind = \"codex\"\nmodel = \"mock-model\"",
+            Self::Codex => ("codex", "codex", "[agents.default]\nkind = \"codex\"\nmodel = \"mock-model\"\n"),
         }
     }
 
@@ -74,7 +74,7 @@ impl Crew {
         Self::with(test, kind, project, "")
     }
 
-    /// With further tables in the host's settings; `{program}` in them is the agent's.
+    /// With further tables in the host's settings.
     pub fn with(test: &str, kind: Kind, project: Project, more: &str) -> Option<Self> {
         // target/debug/deps/suite
         let own = std::env::current_exe().unwrap();
@@ -93,24 +93,37 @@ impl Crew {
         let server = ModelServer::start().unwrap();
         let mut world = world();
         world.confined();
-        let key = world.path("key");
-        std::fs::write(&key, format!("{KEY}\n")).unwrap();
-        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        // As its user installs it: a name on the search path that leads to the program.
+        let (called, agent, table) = kind.set_up();
+        let bin = world.path("bin");
+        std::fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink(&program, bin.join(called)).unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        world.set("PATH", &path);
+        // One gets its key by a variable of the service, the other by a file.
+        let key_file = match kind {
+            Kind::Claude => {
+                world.set("ANTHROPIC_API_KEY", KEY);
+                String::new()
+            }
+            Kind::Codex => {
+                let file = world.path("key");
+                std::fs::write(&file, format!("{KEY}\n")).unwrap();
+                std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+                format!("key_file = \"{}\"\n", file.display())
+            }
+        };
         let settings = format!(
-            "[agents.default]\n{}\nprogram = \"{}\"\n[models.{}]\nbase_url = \"{}\"\nkey_file = \"{}\"\n\
-             [limits]\nmax_runs = 8\n{}",
-            kind.table(),
-            program.display(),
+            "{table}[models.{}]\nbase_url = \"{}\"\n{key_file}[limits]\nmax_runs = 8\n{more}",
             kind.credential(),
             server.address(),
-            key.display(),
-            more.replace("{program}", program.to_str().unwrap()),
         );
         std::fs::create_dir_all(world.config().parent().unwrap()).unwrap();
         std::fs::write(world.config(), settings).unwrap();
         let repository = world.path("code");
         let test = project.create(&repository);
-        world.run(&repository, &["init", "--yes", "--id", "code", "--prefix", "IT", "--test", test]).unwrap().success();
+        let init = ["init", "--yes", "--agent", agent, "--id", "code", "--prefix", "IT", "--test", test];
+        world.run(&repository, &init).unwrap().success();
         let base = git(&repository, &["rev-parse", "main"]).unwrap();
         let carried = Carried { world, repository, base };
         Some(Self { kind, carried, server, prices: RefCell::default() })
@@ -190,9 +203,10 @@ impl Crew {
     /// The process of an agent that was started as `who`.
     pub fn process(&self, who: Who<'_>) -> Option<u32> {
         let marker = who.marker();
-        let name = self.kind.program();
+        let (called, ..) = self.kind.set_up();
         processes().into_iter().find_map(|(id, words)| {
-            let is = words.first().is_some_and(|word| word.ends_with(name)) && words.join(" ").contains(&marker);
+            let is = words.first().is_some_and(|word| Path::new(word).ends_with(called))
+                && words.join(" ").contains(&marker);
             is.then_some(id)
         })
     }

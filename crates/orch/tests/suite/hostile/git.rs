@@ -78,7 +78,8 @@ const ATTACKS: &[Attack] = &[
     Attack {
         name: "HEAD names another task's branch, which is in the forge",
         script: r#"git update-ref --no-deref HEAD "$ATTACK_OTHER"; tried branch"#,
-        collected: "nothing",
+        // What no level gives: its objects are in the shared store. It is a copy, and judged like the attempt's own work.
+        collected: "2 commits; changed none; documents none",
     },
     Attack {
         name: "references are links to secrets, whose lines git would quote",
@@ -101,7 +102,7 @@ const ATTACKS: &[Attack] = &[
         name: "replaced and grafted history",
         script: r#"echo x > work; save work; git replace HEAD "$ATTACK_OTHER"; git rev-parse HEAD > .git/info/grafts 2>/dev/null || mkdir -p .git/info
             git --no-replace-objects rev-parse HEAD > .git/info/grafts; tried replace"#,
-        collected: "1 commits; changed work; documents none",
+        collected: "2 commits; changed work; documents none",
     },
     Attack {
         name: "history before the start is rewritten",
@@ -124,7 +125,7 @@ const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "a missing object that a remote promises, by a command",
-        script: r#"echo x > work; save work; blob=$(git rev-parse HEAD:work)
+        script: r#"echo "promised $$" > work; save work; blob=$(git rev-parse HEAD:work)
             git config core.repositoryFormatVersion 1; git config extensions.partialClone o; git config remote.o.promisor true
             git config remote.o.url "ext::$evil"; git config remote.o.uploadpack "$evil"; git config protocol.allow always
             rm -f .git/objects/$(echo $blob | cut -c1-2)/$(echo $blob | cut -c3-); tried promise"#,
@@ -153,12 +154,12 @@ const ATTACKS: &[Attack] = &[
     Attack {
         name: "a document that is no text",
         script: r#"printf -- '---\nwork_item: IT-1\nverdict: appr\377\376oved\n---\n\000\033]0;x\007' > $docs/03-review.md; save bytes; tried bytes"#,
-        collected: "1 commits; changed none; documents 03-review.md read",
+        collected: "1 commits; changed none; documents 03-review.md unread",
     },
     Attack {
         name: "a thousand documents",
         script: r#"for n in $(seq 1000); do echo x > $docs/d$n.md; done; save many; tried many"#,
-        collected: "1 commits; changed none; documents 1000",
+        collected: "1 commits; changed none; documents 400",
     },
     Attack {
         name: "another work item's document and another role's files",
@@ -195,7 +196,7 @@ const ATTACKS: &[Attack] = &[
 pub const COUNT: usize = ATTACKS.len();
 
 /// What was collected, in short words.
-fn spelled(folder: &str, start: &CommitId, collected: &Result<Collected, ForgeError>) -> String {
+fn spelled(start: &CommitId, collected: &Result<Collected, ForgeError>) -> String {
     let evidence = match collected {
         Err(error) => return format!("error: {error}"),
         Ok(collected) if collected.evidence.head == *start => return "nothing".to_owned(),
@@ -221,7 +222,6 @@ fn spelled(folder: &str, start: &CommitId, collected: &Result<Collected, ForgeEr
         count if count > 20 => count.to_string(),
         _ => evidence.documents.iter().map(said).collect::<Vec<_>>().join(", "),
     };
-    let _ = folder;
     format!("{} commits; changed {changed}; documents {documents}", evidence.commits)
 }
 
@@ -295,7 +295,11 @@ impl Line {
         order.argv = vec!["/bin/sh".to_owned(), script.to_string()];
         order.environment.insert("ATTACK_OTHER".to_owned(), self.other.clone());
         order.environment.insert("ATTACK_PRIVATE".to_owned(), self.private.clone());
-        order.finish = self.forge.leftover_commands(&workplace, "IT-1: what was left");
+        // Git inside waits at a pipe and for a remote that says nothing, as long as a finish command may take: its own
+        // loss, and not waited for here.
+        if !attack.script.contains("mkfifo .git") && !attack.script.contains("promisor") {
+            order.finish = self.forge.leftover_commands(&workplace, "IT-1: what was left");
+        }
         let ran = place.finish(place.runner(), &order);
         let collected = self.forge.collect(&workplace, &start);
         let mut wrong = place.harm();
@@ -303,7 +307,7 @@ impl Line {
         if tried != 1 || ran.output.contains(": DONE") || ran.end != "completed" {
             wrong.push(format!("the attack went otherwise ({}):\n{}", ran.end, ran.output));
         }
-        let seen = spelled("", &start, &collected);
+        let seen = spelled(&start, &collected);
         if !attack.collected.split('|').any(|expected| expected == seen) {
             wrong.push(format!("expected {:?}, collected {seen:?}\n{}", attack.collected, ran.output));
         }
@@ -334,7 +338,9 @@ fn git_outside_is_not_led_astray() {
         let place = Place::new(level);
         let line = Line::new(&place);
         for (number, attack) in ATTACKS.iter().enumerate() {
+            let began = std::time::Instant::now();
             wrong.extend(line.attack(&place, u32::try_from(number + 1).unwrap(), attack));
+            println!("{:>6} ms {} at {}", began.elapsed().as_millis(), attack.name, level.name());
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -69,8 +69,8 @@ pub const ROWS: &[Row] = &[
             try 'kernel log', sub { my $room = "\0" x 64; call('syslog', 2, $room, 64) };
             try $_, sub { put("/proc/$_") } for 'sys/kernel/core_pattern', 'sysrq-trigger', 'sys/vm/drop_caches';"#,
         tries: 8,
-        l3: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES|EROFS|EPERM, EACCES|EROFS|EPERM, EACCES|EROFS|EPERM",
-        l2: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES, EACCES, EACCES",
+        l3: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES|EROFS|EPERM, ENOENT|EACCES|EROFS|EPERM, EACCES|EROFS|EPERM",
+        l2: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES, ENOENT|EACCES, EACCES",
         ..PLAIN
     },
     Row {
@@ -82,7 +82,7 @@ pub const ROWS: &[Row] = &[
             try 'a setuid program', sub { my $said = qx{/usr/bin/su -c id </dev/null 2>&1; id -u}; $said =~ /^0$/m ? 'ROOT' : 'NOT ROOT' };
             try 'own setuid program', sub { qx{cp /usr/bin/id mine && chmod 4755 mine}; qx{./mine -u} =~ /^0$/ ? 'ROOT' : 'NOT ROOT' };"#,
         tries: 5,
-        l3: "EPERM, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
+        l3: "EPERM|EINVAL, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
         l2: "EPERM, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
         ..PLAIN
     },
@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
         name: "it types into a terminal",
         attack: r#"my $letter = 'x';
             try 'TIOCSTI', sub { ioctl(STDIN, 0x5412, $letter) };
-            try 'TIOCSTI with high bits', sub { syscall($^O eq 'linux' && (POSIX::uname())[4] eq 'aarch64' ? 29 : 16, 0, 0x100005412, $letter) == 0 && 'TYPED' };
+            try 'TIOCSTI with high bits', sub { syscall($^O eq 'linux' && (POSIX::uname())[4] eq 'aarch64' ? 29 : 16, 0, (1 << 32) + 0x5412, $letter) == 0 && 'TYPED' };
             try 'TIOCLINUX', sub { my $room = "\x02" . "\0" x 16; ioctl(STDIN, 0x541C, $room) };
             try '/dev/tty', sub { sysopen(my $f, '/dev/tty', O_RDWR) && 'OPENED' };"#,
         tries: 4,

@@ -63,7 +63,10 @@ pub const ROWS: &[Row] = &[
             "../../../runs/$ENV{ATTACK_RUN}/socket", "../../../runs/neighbour/socket", "../../../host/host.sock";"#,
         tries: 3,
         l3: "ENOENT",
-        l2: "EACCES, EACCES, ENOENT|EACCES",
+        // Without root it has the service's account, and no Landlock looks at named sockets: its own supervisor does not
+        // listen to it, another run's does.
+        l2: "EACCES|REACHED, EACCES|REACHED, ENOENT|EACCES",
+        after: |_, ran| assert!(!super::place::is_root() || !ran.output.contains("REACHED"), "{}", ran.output),
         ..PLAIN
     },
     Row {
@@ -90,8 +93,8 @@ pub const ROWS: &[Row] = &[
         attack: r#"try 'no key', sub { ask("CONNECT crates.io:443 HTTP/1.1\r\nHost: crates.io\r\n\r\n") };
             try 'guessed', sub { tunnel('crates.io:443', 'x' x 32) };
             try 'empty', sub { tunnel('crates.io:443', '') };
-            try 'model without key', sub { ask("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}") };
-            try 'model with a guess', sub { ask("POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: sk-ant-api03-guess\r\nContent-Length: 2\r\n\r\n{}") };"#,
+            try 'model without key', sub { ask("POST /v1/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}") };
+            try 'model with a guess', sub { ask("POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: sk-ant-api03-guess\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}") };"#,
         tries: 5,
         l3: "407, 407, 407, 401, 401",
         l2: "407, 407, 407, 401, 401",

@@ -256,7 +256,7 @@ impl Place {
                 harm.push(format!("{folder} has {found} entries instead of {count}"));
             }
         }
-        // SAFETY of the neighbours: the one is asked of the kernel, the other of its record.
+        // The kernel tells of the one, its record of the other.
         let bystander = std::fs::read_to_string(format!("/proc/{}/stat", self.bystander.id())).unwrap_or_default();
         if !bystander.contains(") S") && !bystander.contains(") R") {
             harm.push(format!("a process of nobody's run was ended: {bystander:?}"));

@@ -99,7 +99,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "it passes its settings on to the commands that come after it",
         attack: r#"open(my $f, '>', "$ENV{HOME}/.gitconfig"); print $f "[core]\n\tpager = cat $P/state/token\n[alias]\n\tx = !cat $P/state/token\n"; close $f;
-            open($f, '>', 'evil.pl'); print $f "print((-r '$P/state/token') ? 'finish: READ' : 'finish: KEPT', qq(\\n)); print 'uid: ', (\$< ? 'OTHER' : 'ROOT'), qq(\\n);"; close $f;
+            open($f, '>', 'evil.pl'); print $f "print(open(my \$t, '<', '$P/state/token') ? 'finish: READ' : 'finish: KEPT', qq(\\n)); print 'uid: ', (\$< ? 'OTHER' : 'ROOT'), qq(\\n);"; close $f;
             try 'left', sub { 'LEFT' };"#,
         tries: 3,
         l3: "LEFT, KEPT, OTHER",

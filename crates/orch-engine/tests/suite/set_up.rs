@@ -1,0 +1,80 @@
+//! The repository's set-up command: before every agent and every check, and what its failure is called.
+
+use orch_ports::runner::{Metered, RunReport};
+use orch_rules::attempt::RunEnd;
+use orch_testkit::fake::Step;
+
+use crate::world::{SHORT, World};
+
+const SETTINGS: &str =
+    "[setup]\ncommand = \"npm ci\"\ntimeout_seconds = 5\n[check]\ncommand = \"test\"\ntimeout_seconds = 7\n";
+const BROKEN: &str = "== set-up ==\nset-up| no such registry\n== set-up failed: exit code 4\n";
+const WORDS: &str = "the set-up of the clone failed: exit code 4; its last words: no such registry";
+
+async fn world() -> World {
+    World::with(&[(".orch/pipeline.toml", SHORT), (".orch/orch.toml", SETTINGS)]).await
+}
+
+fn broken() -> (String, Step) {
+    (BROKEN.to_owned(), Step::fails(1))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_run_begins_with_the_set_up_and_has_its_time_besides_its_own() {
+    let world = world().await;
+    let process = world.start("p1");
+    let done = world.until_done(&process.issue("Add up").await).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+    for name in world.runner.launched() {
+        let order = world.runner.order(&name).unwrap();
+        let own = if order.check { 7_000 } else { 0 };
+        assert_eq!(order.deadline_ms, own + 5_000, "{name}");
+        assert_eq!((order.argv[4].as_str(), order.argv[5].as_str()), ("npm ci", "5"), "{name}");
+        let ordered: &[&str] = if order.check { &["/bin/sh", "-c", "test"] } else { &[] };
+        assert!(order.argv[6..].starts_with(&ordered.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()));
+        assert!(!order.check || order.model.is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_whose_set_up_failed_is_unknown_and_not_the_developers_red() {
+    let world = world().await;
+    world.when(|act| act.is("check").then(broken));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let words = world.until_held(&task).await;
+    let held = world.store_task(&task).await;
+    assert_eq!((held.attempt, held.retries), (1, 0), "{words}");
+    assert!(words.contains(WORDS), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_set_up_failed_was_not_started() {
+    let world = world().await;
+    world.when(|act| (act.is("developer") && act.attempt == 1).then(broken));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let history = world.history(&task).await;
+    let end = &history.attempts[0].ended.as_ref().unwrap().how;
+    assert!(matches!(end, RunEnd::SpawnFailed { reason } if reason.starts_with(WORDS)), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_up_that_used_the_model_has_its_price() {
+    let world = world().await;
+    let report = || {
+        let mut metered = Metered { requests: 1, ..Metered::default() };
+        metered.usage.cost_micros = Some(250_000);
+        let end = RunEnd::Failed { reason: "exit code 1".to_owned() };
+        RunReport { metered: Some(metered), ..RunReport::of(end, None, Some(1)) }
+    };
+    world.when(move |act| (act.is("developer") && act.attempt == 1).then(|| (BROKEN.to_owned(), Step::Ends(report()))));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let history = world.history(&task).await;
+    let end = &history.attempts[0].ended.as_ref().unwrap().how;
+    assert!(matches!(end, RunEnd::Failed { reason } if reason.starts_with(WORDS)), "{end:?}");
+    assert_eq!(history.usage[0].usage.cost_micros, Some(250_000));
+}

@@ -1,0 +1,141 @@
+//! The repository file as people meet it: an example with every key explained, and a schema for editors.
+
+use serde_json::{Value, json};
+
+use super::{RepositoryFile, TIMEOUT_SECONDS};
+
+/// The whole file with every key explained and commented out at its default. `command` fills in the test command;
+/// without one that key stays commented out, with what follows from it.
+pub fn example(command: Option<&str>) -> String {
+    let default = RepositoryFile::default();
+    let check = match command {
+        Some(command) => format!("command = {}", toml_text(command)),
+        None => "# No test command was found. Until there is one, every gate that needs it is unknown, never green.\n# command = \"make test\"".to_owned(),
+    };
+    format!(
+        "\
+# Settings of this repository for Orchestrion. Read from the base branch, so a change counts once it has landed.
+# What is commented out stands at its default.
+
+[repository]
+# The branch that is kept green: tasks start from it and land on it.
+# base_branch = {base_branch}
+
+[setup]
+# Makes a new clone ready: run by `sh -c` in every clone, before the agent and before the test command, confined as they
+# are. If it fails, neither is started, and that is not counted as red.
+# command = \"npm ci\"
+
+# Seconds it may take, from {shortest} to {longest}.
+# timeout_seconds = {setup_timeout}
+
+[check]
+# The test command. Run by `sh -c` on a clean checkout of an exact commit; exit code 0 is green.
+{check}
+
+# Seconds until it counts as red, from {shortest} to {longest}.
+# timeout_seconds = {timeout}
+
+# Files that a check takes from the base branch instead of the commit it tests, as the base has them: what judges a
+# change is then not part of it. Patterns as under [protect]. A change to such a file is tested once it has landed.
+# from_base = {from_base}
+
+[protect]
+# Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
+# text within one name, `**` for any number of folders; the name of a folder means everything in it.
+# paths = {protect_paths}
+
+[people]
+# Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
+# approve = {people}
+
+[line]
+# true: one task at a time, first in, first out.
+# serial = {serial}
+
+# The pipeline file; if it does not exist, the built-in line is used (see `orch pipeline show`).
+# pipeline = {pipeline}
+
+[commit]
+# Author and committer of the commits that are made here.
+# name = {name}
+# email = {email}
+",
+        base_branch = toml_text(&default.base_branch),
+        shortest = TIMEOUT_SECONDS.start(),
+        longest = TIMEOUT_SECONDS.end(),
+        setup_timeout = default.setup_timeout_seconds,
+        timeout = default.check_timeout_seconds,
+        from_base = toml_texts(&default.check_from_base),
+        protect_paths = toml_texts(&default.protect_paths),
+        people = toml_texts(&default.people_approve),
+        serial = default.serial,
+        pipeline = toml_text(&default.pipeline),
+        name = toml_text(&default.commit_name),
+        email = toml_text(&default.commit_email),
+    )
+}
+
+/// A text as TOML spells it.
+fn toml_text(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn toml_texts(texts: &[String]) -> String {
+    toml::Value::from(texts.to_vec()).to_string()
+}
+
+/// JSON Schema (2020-12) of the file, for editors.
+pub fn repository_schema() -> Value {
+    let default = RepositoryFile::default();
+    let text =
+        |what: &str, default: &str| json!({"type": "string", "minLength": 1, "description": what, "default": default});
+    let section = |what: &str, keys: Value| json!({"type": "object", "description": what, "additionalProperties": false, "properties": keys});
+    let patterns = |what: &str, default: &[String]| json!({"type": "array", "items": {"type": "string", "minLength": 1}, "description": what, "default": default});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of a repository (.orch/orch.toml)",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "repository": section("The repository.", json!({
+                "base_branch": text("The branch that is kept green.", &default.base_branch),
+            })),
+            "setup": section("What makes a new clone ready.", json!({
+                "command": {
+                    "type": "string", "minLength": 1,
+                    "description": "Run by `sh -c` in every new clone, before the agent and before the test command. If it fails, neither is started.",
+                },
+                "timeout_seconds": {
+                    "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
+                    "description": "Seconds it may take.", "default": default.setup_timeout_seconds,
+                },
+            })),
+            "check": section("The test command.", json!({
+                "command": {
+                    "type": "string", "minLength": 1,
+                    "description": "Run by `sh -c` on a clean checkout; exit code 0 is green. Without it, every gate that needs it is unknown, never green.",
+                },
+                "timeout_seconds": {
+                    "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
+                    "description": "Seconds until it counts as red.", "default": default.check_timeout_seconds,
+                },
+                "from_base": patterns("Files that a check takes from the base branch instead of the commit it tests; patterns as under [protect].", &default.check_from_base),
+            })),
+            "protect": section("What a change may touch only with a person's grant.", json!({
+                "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
+            })),
+            "people": section("Who may say yes and no.", json!({
+                "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),
+            })),
+            "line": section("The line.", json!({
+                "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
+                "pipeline": text("The pipeline file; if it does not exist, the built-in line is used.", &default.pipeline),
+            })),
+            "commit": section("Author and committer of the commits that are made here.", json!({
+                "name": text("Name.", &default.commit_name),
+                "email": text("Mail address.", &default.commit_email),
+            })),
+        },
+    })
+}

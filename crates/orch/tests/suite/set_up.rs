@@ -1,0 +1,50 @@
+//! The repository's set-up command, before real agents and tests, at the strongest level this host has.
+
+use orch_testkit::git;
+
+use super::carried::{Carried, script, summary, waits};
+
+const PLAY: &str = r#"
+[[play]]
+title = "*"
+[[play.act]]
+role = "developer"
+steps = [{ write = "notes/{id}.md", text = "{title}\n" }, { commit = "Say it" }]
+"#;
+
+fn carried(set_up: &str) -> Carried {
+    let carried = Carried::small(&script(PLAY));
+    std::fs::write(carried.repository.join(".gitignore"), "made.txt\n").unwrap();
+    git(&carried.repository, &["add", ".gitignore"]).unwrap();
+    carried.amend_settings("# command = \"npm ci\"", &format!("command = {}", toml::Value::from(set_up)));
+    carried.amend_settings("\"sh test.sh\"", "\"sh test.sh && grep -q ready made.txt\"");
+    carried
+}
+
+#[test]
+fn agents_and_tests_find_what_the_set_up_made_and_git_does_not() {
+    let carried = carried("echo ready > made.txt; echo all is made");
+    let service = carried.up();
+    let id = service.open("Say hello");
+    service.approve(&id);
+    let task = service.done(&id);
+    for attempt in 1..=task["attempts"].as_u64().unwrap() {
+        let log = service.log(&id, attempt);
+        assert!(log.starts_with("== set-up ==\nset-up| all is made\n== set-up done ==\n"), "{attempt}: {log}");
+    }
+    assert_eq!(task["retries"], 0, "{}", summary(&task));
+    assert_ne!(carried.test_commit("main", "test -e made.txt"), Some(0), "it was committed");
+}
+
+#[test]
+fn a_set_up_that_fails_starts_nobody_and_says_why() {
+    let carried = carried("echo there is no registry; exit 9");
+    let service = carried.up();
+    let id = service.open("Say hello");
+    // A start that fails is tried again, up to the cap; then a person is asked.
+    let task = service.until(&id, "is held", |task| waits(task, "held"));
+    let why = "the analyst could not be started: the set-up of the clone failed: exit code 9; its last words: there is \
+               no registry";
+    assert!(task["waiting_on"].to_string().contains(why), "{}", summary(&task));
+    assert!(service.log(&id, 1).ends_with("== set-up failed: exit code 9\n"));
+}
