@@ -11,6 +11,7 @@
 //! | [`report`] | `report.json`: every commit that landed, tested once more on an empty checkout |
 //! | [`closing`] | the last words, and the answer for programs |
 
+mod asking;
 mod closing;
 mod events;
 mod folder;

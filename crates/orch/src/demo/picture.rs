@@ -109,50 +109,6 @@ impl Told {
     }
 }
 
-/// Asks for approval: what it is about, and the commands that answer. `orch` is the command with the folder's
-/// settings, `forge` the repository that has the branch.
-pub fn request(screen: &Screen, traveller: &Traveller, orch: &str, forge: &str) -> Vec<String> {
-    let task = &traveller.detail.task;
-    let documents = traveller.detail.attempt_list.iter().rev().find(|attempt| attempt.outcome == "completed");
-    let paths = documents.map(|attempt| attempt.documents.as_slice()).unwrap_or_default();
-    let command = |text: String| format!("  {}", screen.styled(Style::Command, &text));
-    let faint = |text: &str| format!("  {}", screen.styled(Style::Faint, text));
-    let id = clean(&task.id);
-    let mut lines = vec![
-        String::new(),
-        format!(
-            "{} {} wants your approval: {}",
-            Mark::Asks.shown(screen),
-            screen.styled(Style::Strong, &id),
-            clean(&task.title)
-        ),
-    ];
-    if let Some(path) = paths.first() {
-        lines.push(faint("# what the analyst wrote"));
-        let path = clean(path);
-        let path = if path.contains('/') { path } else { format!("docs/work-items/{id}/{path}") };
-        lines.push(command(format!("git -C {forge} show {}:{path}", clean(&task.branch))));
-    }
-    lines.push(faint("# in another terminal, one of these"));
-    lines.push(command(format!("{orch} approve {id}")));
-    lines.push(command(format!("{orch} reject {id} --reason \"…\"")));
-    lines
-}
-
-/// The question at the terminal itself.
-pub fn question(screen: &Screen, traveller: &Traveller) -> String {
-    let id = screen.styled(Style::Strong, &clean(traveller.id()));
-    format!("\nApprove {id}?  y: yes   r REASON: reject   n: not now   > ")
-}
-
-/// It was left for later.
-pub fn later(screen: &Screen, orch: &str, id: &str) -> String {
-    format!(
-        "Whenever you like, in another terminal: {}",
-        screen.styled(Style::Command, &format!("{orch} approve {}", clean(id)))
-    )
-}
-
 /// Who approved, for the last words; `None` if nobody was asked.
 pub fn approved_by(traveller: &Traveller) -> Option<String> {
     let answered = |episode: &&EpisodeView| episode.answer.as_ref().is_some_and(|answer| answer.answer == "approved");
