@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::git_program::{GitFailed, git, git_with};
 
 pub use issue::{
-    Issue, PROTECTED, conflicting_pair, demo_issues, plain_pair, protected, red_first, script, sent_back, with_a_question,
+    Issue, PROTECTED, conflicting_pair, demo_issues, plain_pair, protected, red_first, script, sent_back,
+    with_a_question,
 };
 
 /// The project's own test command.

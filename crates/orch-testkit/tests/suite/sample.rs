@@ -4,9 +4,7 @@ use std::fs;
 
 use orch_rules::pipeline::Role;
 use orch_testkit::git;
-use orch_testkit::sample::{
-    Issue, SampleError, TEST_COMMAND, create, demo_issues, plain_pair, red_first, script,
-};
+use orch_testkit::sample::{Issue, SampleError, TEST_COMMAND, create, demo_issues, plain_pair, red_first, script};
 
 use crate::place::{Order, Place, cargo_test, task_file};
 

@@ -49,8 +49,7 @@ pub fn request(screen: &Screen, traveller: &Traveller, orch: &str, forge: &str) 
         _ => "wants your approval",
     };
     let title = clean(&task.title);
-    let head =
-        format!("{} {} {wants}: {title}", Mark::Asks.shown(screen), screen.styled(Style::Strong, &id));
+    let head = format!("{} {} {wants}: {title}", Mark::Asks.shown(screen), screen.styled(Style::Strong, &id));
     let mut lines = vec![String::new(), head];
     lines.extend(open.questions.iter().map(|question| format!("  {}", clean(question))));
     let branch = clean(&task.branch);

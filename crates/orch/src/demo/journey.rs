@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use orch_testkit::sample::Issue;
 use orch_web::view::{
-    AnswerRequest, AnswerView, CommandRequest, EpisodeView, NewTaskRequest, ReplyRequest, TaskDetailView, TaskView,
+    AnswerRequest, AnswerView, CommandRequest, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView,
+    TaskView,
 };
 
 use super::events::{Event, Events};
 use super::folder::Folder;
+use super::story::Turn;
 use super::terminal::Terminal;
 use super::up_process::UpProcess;
-use super::{Trouble, asking, picture};
+use super::{Trouble, asking, picture, story};
 use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
@@ -51,6 +53,8 @@ pub struct Traveller {
     pub took: Duration,
     /// The test that proves it, as a path of the project.
     pub proof: String,
+    /// What happened to it that does not happen to every issue; known once it stands.
+    pub turns: Vec<Turn>,
     /// What the demo answers to its questions.
     answer: String,
     /// The episode that was answered, or the person was asked about, last.
@@ -127,7 +131,7 @@ impl Journey {
             let detail = caller.read(&path(&task.id))?;
             let answer = issue.answer.clone().unwrap_or_else(|| AS_WRITTEN.to_owned());
             let proof = issue.proof.clone();
-            travellers.push(Traveller { detail, took: Duration::ZERO, proof, answer, asked: None });
+            travellers.push(Traveller { detail, took: Duration::ZERO, proof, answer, asked: None, turns: Vec::new() });
         }
         let caller = if approval == Approval::ByDemo { caller.person(Some(DEMO.to_owned())) } else { caller };
         let (command, forge) = (folder.command().to_string(), folder.forge().to_string());
@@ -192,6 +196,22 @@ impl Journey {
             }
             traveller.detail = self.caller.read(&path(traveller.id()))?;
             traveller.took = self.begun.elapsed();
+        }
+        Ok(())
+    }
+
+    /// Reads what the runs that mended something were told: for the report, once nothing moves any more.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub fn read_turns(&mut self) -> Result<(), Failure> {
+        for traveller in &mut self.travellers {
+            let mut logs = Vec::new();
+            for attempt in story::told_runs(&traveller.detail) {
+                let log = format!("{}/log?attempt={attempt}&offset=0", path(traveller.id()));
+                logs.push(if attempt == 0 { String::new() } else { self.caller.read::<LogView>(&log)?.text });
+            }
+            traveller.turns = story::turns(&traveller.detail, &logs);
         }
         Ok(())
     }
