@@ -124,6 +124,8 @@ impl Journey {
                 description: issue.description.clone(),
                 repository: None,
                 priority: 0,
+                pipeline: None,
+                labels: Vec::new(),
                 start: true,
                 depends_on: Vec::new(),
             };

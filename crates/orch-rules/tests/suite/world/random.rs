@@ -238,6 +238,9 @@ impl Simulation {
             issue_key,
             depends_on: needs.into_iter().collect(),
             pipeline: self.world.lines[&repository].clone(),
+            variant: None,
+            // Now and then somebody opens one whose issues do not start by themselves.
+            authors: if self.issues % 13 == 5 { vec!["zoe".to_owned()] } else { Vec::new() },
             number: self.issues.max(1),
             disambiguate: false,
         };
@@ -253,7 +256,7 @@ impl Simulation {
             (Some(EpisodeKind::ProtectedPaths), 0..60) => TaskEvent::Approved,
             (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
-            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
+            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested { authors: Vec::new() },
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
             (_, 0..30) if held => TaskEvent::RetryRequested,
             (_, 30..32) => TaskEvent::StopRequested,
@@ -275,7 +278,7 @@ impl Simulation {
             (_, 68..70) => TaskEvent::StatusSeen { status: "In Review".to_owned() },
             (_, 70) => TaskEvent::PullRequestMerged { commit: "by hand".into() },
             (_, 71..76) => TaskEvent::Approved,
-            (_, 76..84) => TaskEvent::StartRequested,
+            (_, 76..84) => TaskEvent::StartRequested { authors: Vec::new() },
             (_, 84..86) => TaskEvent::DeployConfirmed,
             (_, 86..88) => TaskEvent::RetryRequested,
             (_, 88..90) => {
@@ -478,10 +481,10 @@ impl Simulation {
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
-                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
+                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested { authors: Vec::new() },
                 (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
                 (None, None) if row.paused => TaskEvent::Resumed,
-                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested,
+                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested { authors: Vec::new() },
                 (None, None) if money => TaskEvent::Looked,
                 (None, None) => continue,
             };
