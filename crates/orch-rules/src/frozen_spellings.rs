@@ -28,6 +28,7 @@ fn frozen() {
     }
     frozen! {
         crate::attempt::RunEnd, Some("end");
+        crate::attempt::ConfinementLevel, None::<&str>;
         crate::change::Guard, Some("guard");
         crate::change::Change, Some("change");
         crate::check::CheckKey, Some("of");

@@ -202,9 +202,10 @@ fn show(all: &[Found], screen: &Screen) {
         screen.line(pipeline::explain(&found.pipeline).trim_end());
         found.warnings.iter().for_each(|warning| screen.warn(warning));
     }
-    screen.json(&answer(all, |found| {
-        serde_json::json!({ "file": found.file, "variant": found.variant, "pipeline": found.pipeline })
-    }));
+    screen.json(&answer(
+        all,
+        |found| serde_json::json!({ "file": found.file, "variant": found.variant, "pipeline": found.pipeline }),
+    ));
 }
 
 /// Which issues take it by themselves.

@@ -65,7 +65,11 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         work_item::branch(&id, &title)
     };
     let unlisted = !HumanAnswer::may(&intake.authors, &intake.author);
-    let reasons = if intake.start && !unlisted { work_item::entry_check(&title, &intake.description, policy) } else { Vec::new() };
+    let reasons = if intake.start && !unlisted {
+        work_item::entry_check(&title, &intake.description, policy)
+    } else {
+        Vec::new()
+    };
     let refused = !reasons.is_empty();
     let enters = intake.start && !refused && !unlisted;
     let hold = refused.then_some(Hold::EntryRefused { reasons });

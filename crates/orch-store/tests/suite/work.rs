@@ -67,7 +67,8 @@ async fn a_delivery_is_accepted_once_however_often_it_comes(world: World) {
     assert_eq!(answers.iter().filter(|answer| !answer.duplicate).count(), 1);
     assert!(answers.iter().all(|answer| answer.inbox == answers[0].inbox && answer.answer.is_none()));
     assert_eq!(world.number("SELECT COUNT(*) FROM work").await, 1);
-    let elsewhere = Delivery { source: "api".into(), ..delivery("k", TaskEvent::StartRequested { authors: Vec::new() }) };
+    let elsewhere =
+        Delivery { source: "api".into(), ..delivery("k", TaskEvent::StartRequested { authors: Vec::new() }) };
     assert!(!world.store.accept(elsewhere).await.unwrap().duplicate, "keys are per source");
 }
 

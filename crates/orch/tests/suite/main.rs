@@ -12,6 +12,7 @@ mod demo;
 #[cfg(feature = "demo")]
 mod line;
 #[cfg(feature = "demo")]
+mod pipeline;
 mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;

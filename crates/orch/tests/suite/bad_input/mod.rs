@@ -98,6 +98,8 @@ rows! {
     pipeline_with_two_landings
     pipeline_with_several_problems
     pipeline_file_that_is_missing
+    pipeline_of_an_unknown_variant
+    pipeline_of_a_variant_without_a_file
     pipeline_of_an_unknown_repository
     port_in_use
     a_port_that_is_none
