@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 /// One reason for waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
-    /// Closed set: `backlog`, `author`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
+    /// Closed set: `backlog`, `unlisted`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `human`, `lane`,
     /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
@@ -27,7 +27,7 @@ impl WaitView {
 fn kind(wait: &Wait) -> &'static str {
     match wait {
         Wait::Backlog => "backlog",
-        Wait::Unlisted { .. } => "author",
+        Wait::Unlisted { .. } => "unlisted",
         Wait::Entry { .. } => "entry",
         Wait::Frozen { .. } => "frozen",
         Wait::Dependency { .. } => "dependency",

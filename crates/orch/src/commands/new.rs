@@ -74,7 +74,7 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
     screen.json(&task);
     let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
     screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));
-    if let Some(wait) = task.waiting_on.iter().find(|wait| ["held", "author"].contains(&wait.kind.as_str())) {
+    if let Some(wait) = task.waiting_on.iter().find(|wait| ["held", "unlisted"].contains(&wait.kind.as_str())) {
         for part in text::wrap(&text::clean(&wait.text), screen.width()) {
             screen.line(&screen.styled(Style::Attention, &part));
         }

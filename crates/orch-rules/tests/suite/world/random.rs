@@ -15,9 +15,7 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::pipeline::StageKind;
 use orch_rules::task::{Hold, Position};
 
-use super::random_people;
-use super::whim::Whim;
-use super::{Absorbed, Budget, Delivered, WorkState, World, with_front_matter};
+use super::{Absorbed, Budget, Delivered, WorkState, World, random_people, whim::Whim, with_front_matter};
 
 /// What was seen in all worlds so far.
 #[derive(Debug, Clone, Default)]
@@ -239,8 +237,7 @@ impl Simulation {
             depends_on: needs.into_iter().collect(),
             pipeline: self.world.lines[&repository].clone(),
             variant: None,
-            // Now and then somebody opens one whose issues do not start by themselves.
-            authors: if self.issues % 13 == 5 { vec!["zoe".to_owned()] } else { Vec::new() },
+            authors: random_people::authors(self.issues),
             number: self.issues.max(1),
             disambiguate: false,
         };

@@ -111,6 +111,8 @@ rows! {
     right_to_left_title
     title_with_control_characters
     title_that_is_too_short
+    a_pipeline_that_is_unknown
+    an_issue_of_somebody_who_is_not_listed
     a_description_that_is_missing
     a_description_that_is_no_text
     usage_as_json
