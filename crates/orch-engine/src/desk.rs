@@ -1,6 +1,7 @@
 //! The desk: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
 mod board;
+mod line;
 mod log;
 mod orders;
 mod outages;
@@ -52,6 +53,10 @@ pub struct NewIssue {
     pub description: String,
     /// Higher goes first.
     pub priority: i32,
+    /// The variant of the line, by name; `None`: whichever matches.
+    pub variant: Option<String>,
+    /// As people sort issues; a variant may match one.
+    pub labels: Vec<String>,
     /// Start the line at once; false leaves it in the backlog (A4).
     pub start: bool,
     /// Waits for these.

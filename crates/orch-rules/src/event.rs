@@ -33,7 +33,11 @@ pub enum Event {
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum TaskEvent {
     /// The status *To Analyse*, or the command: start, or start again after questions (A5, A9).
-    StartRequested,
+    StartRequested {
+        /// Whose issues start, as the repository file on the base branch said it when this came in; empty is everybody's.
+        #[serde(default)]
+        authors: Vec<String>,
+    },
     /// The status *Approved*, or the command (A10).
     Approved,
     /// The status *Rejected*, or the command (A10).

@@ -11,8 +11,10 @@ use crate::problem::Problem;
 use crate::toml_file::{self, Problems, Table};
 
 mod shown;
+mod variant;
 
 pub use shown::{example, repository_schema};
+pub use variant::{PLAIN, Variant, When, choose, named};
 
 /// Where the file lives in a repository.
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
@@ -20,8 +22,8 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 /// Seconds the set-up command or the test command may take.
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
-/// Every key of the file as `section.key`.
-pub const KEYS: [&str; 12] = [
+/// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
+pub const KEYS: [&str; 13] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
@@ -30,6 +32,7 @@ pub const KEYS: [&str; 12] = [
     "check.from_base",
     "protect.paths",
     "people.approve",
+    "intake.authors",
     "line.serial",
     "line.pipeline",
     "commit.name",
@@ -60,11 +63,17 @@ pub struct RepositoryFile {
     /// `[people] approve`: names of those whose approval, rejection, confirmation, answer or skip counts. Default none:
     /// everybody's. A name is what its sender says; it guards against mistakes.
     pub people_approve: Vec<String>,
+    /// `[intake] authors`: names of those whose issues start when they ask for it; an issue of anybody else rests until
+    /// one of them starts it (X15). Default none: everybody's start.
+    pub intake_authors: Vec<String>,
     /// `[line] serial`: one task at a time, first in, first out (K). Default false.
     pub serial: bool,
     /// `[line] pipeline`: path of the pipeline file in the repository. Default `.orch/pipeline.toml`; the built-in
     /// line is used if that file does not exist.
     pub pipeline: String,
+    /// `[[variant]]`: other lines for some issues. Default none.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
     /// `[commit] name`: author and committer of the commits made here. Default `Orchestrion`.
     pub commit_name: String,
     /// `[commit] email`. Default `orchestrion@localhost`.
@@ -82,8 +91,10 @@ impl Default for RepositoryFile {
             check_from_base: Vec::new(),
             protect_paths: vec![".orch/**".to_owned()],
             people_approve: Vec::new(),
+            intake_authors: Vec::new(),
             serial: false,
             pipeline: ".orch/pipeline.toml".to_owned(),
+            variants: Vec::new(),
             commit_name: "Orchestrion".to_owned(),
             commit_email: "orchestrion@localhost".to_owned(),
         }
@@ -122,10 +133,16 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let people_approve = names(&mut problems, &mut table, "approve");
     table.finish(&mut problems);
 
+    let mut table = root.table(&mut problems, "intake");
+    let intake_authors = names(&mut problems, &mut table, "authors");
+    table.finish(&mut problems);
+
     let mut table = root.table(&mut problems, "line");
     let serial = table.truth(&mut problems, "serial").map(Spanned::into_inner);
     let pipeline = value(&mut problems, &mut table, "pipeline", path_fault);
     table.finish(&mut problems);
+
+    let variants = variant::read(&mut problems, &mut root);
 
     let mut table = root.table(&mut problems, "commit");
     let commit_name = value(&mut problems, &mut table, "name", identity_fault);
@@ -145,8 +162,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
         protect_paths: protect_paths.unwrap_or(default.protect_paths),
         people_approve: people_approve.unwrap_or(default.people_approve),
+        intake_authors: intake_authors.unwrap_or(default.intake_authors),
         serial: serial.unwrap_or(default.serial),
         pipeline: pipeline.unwrap_or(default.pipeline),
+        variants,
         commit_name: commit_name.unwrap_or(default.commit_name),
         commit_email: commit_email.unwrap_or(default.commit_email),
     })
@@ -256,161 +275,4 @@ fn identity_fault(text: &str) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn example_reads_as_the_defaults() {
-        let file = parse(&example(None), REPOSITORY_FILE).unwrap();
-        assert_eq!(file, RepositoryFile::default());
-        for command in ["cargo test", "sh -c 'a \"b\"' \\ && echo\n\"x\"", "тест"] {
-            let file = parse(&example(Some(command)), REPOSITORY_FILE).unwrap();
-            assert_eq!(file, RepositoryFile { check_command: Some(command.to_owned()), ..RepositoryFile::default() });
-        }
-    }
-
-    /// Every default that the example shows is the default, and every key is shown.
-    #[test]
-    fn example_with_every_key_switched_on_reads_as_the_defaults() {
-        let text: String = example(Some("true"))
-            .lines()
-            .map(|line| match line.strip_prefix("# ") {
-                Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let table: toml::Table = text.parse().unwrap();
-        for key in KEYS {
-            let (section, key) = key.split_once('.').unwrap();
-            assert!(table[section].get(key).is_some(), "{section}.{key} is missing in the example");
-        }
-        let file = parse(&text, REPOSITORY_FILE).unwrap();
-        let named = |command: &str| Some(command.to_owned());
-        let (check_command, setup_command) = (named("true"), named("npm ci"));
-        assert_eq!(file, RepositoryFile { check_command, setup_command, ..RepositoryFile::default() });
-    }
-
-    #[test]
-    fn empty_file_is_the_defaults() {
-        assert_eq!(parse("", REPOSITORY_FILE), Ok(RepositoryFile::default()));
-        assert_eq!(parse("\u{feff}# only a comment\r\n", REPOSITORY_FILE), Ok(RepositoryFile::default()));
-    }
-
-    #[test]
-    fn everything_can_be_set() {
-        let text = r#"
-            [repository]
-            base_branch = "trunk"
-            [setup]
-            command = " npm ci "
-            timeout_seconds = 90
-            [check]
-            command = "make test"
-            timeout_seconds = 60
-            from_base = ["tests/golden/", "ci/*.sh"]
-            [protect]
-            paths = [".orch/**", ".ci/**"]
-            [people]
-            approve = ["ann", " Bob B. "]
-            [line]
-            serial = true
-            pipeline = "ci/line.toml"
-            [commit]
-            name = "Bot"
-            email = "bot@example.org"
-        "#;
-        let wanted = RepositoryFile {
-            base_branch: "trunk".to_owned(),
-            setup_command: Some("npm ci".to_owned()),
-            setup_timeout_seconds: 90,
-            check_command: Some("make test".to_owned()),
-            check_timeout_seconds: 60,
-            check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
-            protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
-            people_approve: vec!["ann".to_owned(), "Bob B.".to_owned()],
-            serial: true,
-            pipeline: "ci/line.toml".to_owned(),
-            commit_name: "Bot".to_owned(),
-            commit_email: "bot@example.org".to_owned(),
-        };
-        assert_eq!(parse(text, REPOSITORY_FILE), Ok(wanted));
-    }
-
-    #[test]
-    fn all_problems_at_once_with_their_lines() {
-        let text = r#"[repository]
-base_brunch = "main"
-pipelin = "x"
-[check]
-command = 7
-timeout_seconds = 0
-from_base = "tests"
-[setup]
-command = " "
-timeout_seconds = 86401
-[protect]
-paths = ["../x", ".ci/**", 7]
-[line]
-serial = "yes"
-pipeline = "/etc/passwd"
-[commit]
-name = ""
-email = "a <b>"
-[chekc]
-x = 1
-"#;
-        let problems = parse(text, ".orch/orch.toml").unwrap_err();
-        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        insta::assert_snapshot!("problems", shown.join("\n"));
-    }
-
-    #[test]
-    fn broken_toml_is_told_beside_the_other_problems() {
-        let text = "[check]\ncommand = \ntimeout_seconds = \"x\"\n[line]\nserial = true\nserial = false\n";
-        let problems = parse(text, "f").unwrap_err();
-        let places: Vec<_> = problems.iter().map(|problem| (problem.rule.as_str(), problem.line)).collect();
-        assert!(places.contains(&("toml_syntax", Some(2))), "{problems:?}");
-        assert!(places.contains(&("wrong_type", Some(3))), "{problems:?}");
-        assert!(places.contains(&("toml_syntax", Some(6))), "{problems:?}");
-    }
-
-    #[test]
-    fn branch_names_git_refuses_are_refused() {
-        for bad in ["", " ", "a b", "a..b", "-x", "a/", "/a", "x.lock", "a~1", "a:b", "@{x", "a\\u0007b"] {
-            let text = format!("[repository]\nbase_branch = \"{bad}\"\n");
-            assert!(parse(&text, "f").is_err(), "{bad:?}");
-        }
-        for good in ["main", "release/1.x", "trunk-2"] {
-            let text = format!("[repository]\nbase_branch = \"{good}\"\n");
-            assert_eq!(parse(&text, "f").unwrap().base_branch, good);
-        }
-    }
-
-    #[test]
-    fn schema_knows_every_key_and_no_other() {
-        let schema = repository_schema();
-        let mut found = Vec::new();
-        for (section, table) in schema["properties"].as_object().unwrap() {
-            assert_eq!(table["additionalProperties"], false, "{section}");
-            for key in table["properties"].as_object().unwrap().keys() {
-                found.push(format!("{section}.{key}"));
-            }
-        }
-        let mut known = KEYS.map(str::to_owned).to_vec();
-        found.sort();
-        known.sort();
-        assert_eq!(found, known);
-    }
-
-    /// The parser knows the keys of the list and no others: a key it did not know would be reported as unknown.
-    #[test]
-    fn parser_knows_every_key_and_no_other() {
-        for key in KEYS {
-            let (section, key) = key.split_once('.').unwrap();
-            let problems = parse(&format!("[{section}]\n{key} = 1979-05-27\n"), "f").unwrap_err();
-            assert_eq!(problems.iter().map(|p| p.rule.as_str()).collect::<Vec<_>>(), ["wrong_type"], "{section}.{key}");
-            let problems = parse(&format!("[{section}]\nno_such_key = 1\n"), "f").unwrap_err();
-            assert!(problems[0].fix.contains(key), "{}", problems[0]);
-        }
-    }
-}
+mod tests;

@@ -163,6 +163,9 @@ pub struct Task {
     /// the branch has been looked at.
     #[serde(default)]
     pub replay_since: Option<CommitId>,
+    /// Its author is none of those whose issues start; it rests until one of them starts it (X15).
+    #[serde(default)]
+    pub unlisted: bool,
     /// The commit on main that carries it, once landed.
     pub landed: Option<CommitId>,
     /// Why it waits, as decided last; empty for a terminal task.
@@ -197,6 +200,11 @@ pub enum PauseScope {
 pub enum Wait {
     /// Nobody has started it.
     Backlog,
+    /// Somebody wrote it whose issues do not start by themselves; one of those who may has to start it.
+    Unlisted {
+        /// Who.
+        author: String,
+    },
     /// Stands in the entry line of its repository.
     Entry {
         /// 1 is next.

@@ -100,6 +100,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         hands: None,
         branch_seen: None,
         replay_since: None,
+        unlisted: false,
         stop: None,
         landed: None,
         waits: vec![Wait::Agent { attempt }],

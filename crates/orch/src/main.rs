@@ -40,7 +40,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See it work: two issues, carried to main in a throw-away repository.
+    /// See it work: seven issues, carried to main in a throw-away repository.
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     Init(init::InitArgs),

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use clap::{Args, Subcommand, ValueEnum};
 use orch_engine::prompt::{self, OwnPrompt, Subject};
 use orch_rules::ids::WorkItemId;
-use orch_rules::pipeline::{Role, Stage};
+use orch_rules::pipeline::{Pipeline, Role, Stage};
 
 use crate::exit::{Exit, Failure};
 use crate::init;
@@ -65,9 +65,13 @@ impl ValueEnum for RoleName {
 pub fn run_prompt(args: &PromptArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     let PromptAction::Show { role: RoleName(role), repo } = &args.action;
     let folder = folder(repo.as_deref(), env)?;
-    let pipeline = of_repository(&folder)?.pipeline;
+    let lines: Vec<Pipeline> = of_repository(&folder, None)?.into_iter().map(|found| found.pipeline).collect();
     let own = own_words(&folder, *role)?;
-    let stages: Vec<&Stage> = pipeline.stages.iter().filter(|stage| stage.role == Some(*role)).collect();
+    let stages: Vec<(&Pipeline, &Stage)> = lines
+        .iter()
+        .flat_map(|line| line.stages.iter().map(move |stage| (line, stage)))
+        .filter(|(_, stage)| stage.role == Some(*role))
+        .collect();
     if stages.is_empty() {
         let words = format!("no stage of this line has the role {}", role.name());
         return Err(Failure::new(Exit::NotFound, words).fix("look at the line: orch pipeline show"));
@@ -78,9 +82,8 @@ pub fn run_prompt(args: &PromptArgs, screen: &Screen, env: &dyn Fn(&str) -> Opti
         None => format!("built-in; a file {} on the base branch replaces its first part", prompt::paths_of(*role)[0]),
     };
     let work_item = WorkItemId("ID".to_owned());
-    for stage in stages {
-        let text =
-            prompt::render(&Subject { role: *role, stage, pipeline: &pipeline, work_item: &work_item }, own.as_ref());
+    for (pipeline, stage) in stages {
+        let text = prompt::render(&Subject { role: *role, stage, pipeline, work_item: &work_item }, own.as_ref());
         screen.line(&screen.styled(Style::Faint, &format!("{} at {}: {origin}", role.name(), stage.id)));
         screen.line("");
         screen.line(crate::screen::printable(text.trim_end()).as_str());

@@ -5,15 +5,12 @@ use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
-use orch_rules::lane::Repository;
 use orch_rules::people::Reply;
-use orch_rules::pipeline::{Pipeline, default_pipeline};
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::people;
 use super::{Answer, Command, Desk, DeskError, LaneCommand, NewIssue};
-use crate::perform::{PerformError, blocking};
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
 pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
@@ -40,7 +37,8 @@ impl Desk {
         for on in &issue.depends_on {
             depends_on.push(self.task_of(on).await?.id);
         }
-        let pipeline = self.pipeline_of(&repository).await?;
+        let chosen = self.line_of(&repository, &issue).await?;
+        let pipeline = chosen.pipeline;
         let store = &self.engine.store;
         store.keep_pipeline(&pipeline).await?;
         let number = store.highest_number(&repository.id, &repository.prefix).await? + 1;
@@ -54,6 +52,8 @@ impl Desk {
             issue_key: issue.key,
             depends_on,
             pipeline: pipeline.digest,
+            variant: chosen.variant,
+            authors: chosen.authors,
             number,
             disambiguate: false,
         };
@@ -90,24 +90,6 @@ impl Desk {
         task.ok_or_else(|| DeskError::Refused { why: "the same request is being handled right now".to_owned() })
     }
 
-    /// The pipeline new tasks of this repository pin: its file on the base branch, or the built-in one.
-    async fn pipeline_of(&self, repository: &Repository) -> Result<Pipeline, DeskError> {
-        let house = self.engine.house(&repository.id).map_err(|e| DeskError::Refused { why: e.words() })?;
-        let read = blocking(move || {
-            let base = house.forge.base()?.tip;
-            let settings = house.settings_at(&base)?;
-            let path = settings.as_ref().as_ref().map_err(|p| PerformError::Lasting(p.clone()))?.pipeline.clone();
-            Ok((house.forge.read(&base, &path, DESCRIPTION_CAP)?, path))
-        });
-        let (text, path) = read.await.map_err(|e| DeskError::Refused { why: e.words() })?;
-        match text {
-            None => Ok(default_pipeline()),
-            Some(text) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| DeskError::Refused {
-                why: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            }),
-        }
-    }
-
     /// A person's command on a task. The same key is the same command.
     ///
     /// # Errors
@@ -121,7 +103,7 @@ impl Desk {
     ) -> Result<Answer, DeskError> {
         let task = self.task_of(work_item).await?;
         let event = match command {
-            Command::Start => TaskEvent::StartRequested,
+            Command::Start => TaskEvent::StartRequested { authors: self.authors(&task.repository).await? },
             Command::Approve => self.answer(&task, None, Reply::Approve).await?,
             Command::Reject { reason } => self.answer(&task, None, Reply::Reject { reason }).await?,
             Command::ConfirmDeploy => self.answer(&task, None, Reply::Confirm).await?,

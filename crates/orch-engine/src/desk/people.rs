@@ -3,6 +3,7 @@
 use orch_rules::event::TaskEvent;
 use orch_rules::ids::{EpisodeId, RepositoryId};
 use orch_rules::people::{HumanAnswer, Reply};
+use orch_rules::repository_file::RepositoryFile;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
@@ -16,6 +17,11 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Refused`] if that cannot be read: then nobody's word counts.
     pub(super) async fn people(&self, repository: &RepositoryId) -> Result<Vec<String>, DeskError> {
+        Ok(self.settings(repository).await?.people_approve)
+    }
+
+    /// The repository file on the base branch as it is now.
+    pub(super) async fn settings(&self, repository: &RepositoryId) -> Result<RepositoryFile, DeskError> {
         let house = self.engine.house(repository).map_err(|e| DeskError::Refused { why: e.words() })?;
         let read = blocking(move || {
             let base = house.forge.base()?.tip;
@@ -23,9 +29,9 @@ impl Desk {
         });
         let settings = read.await.map_err(|e| DeskError::Refused { why: e.words() })?;
         match &*settings {
-            Ok(file) => Ok(file.people_approve.clone()),
+            Ok(file) => Ok(file.clone()),
             Err(words) => {
-                let why = format!("who may answer cannot be read from .orch/orch.toml on the base branch: {words}");
+                let why = format!("who may do that cannot be read from .orch/orch.toml on the base branch: {words}");
                 Err(DeskError::Refused { why })
             }
         }

@@ -70,6 +70,8 @@ async fn a_desk_alone_decides_and_leaves_the_world_to_the_service() {
     let (engine, ..) = world.wire("alone");
     let desk = Desk::alone(engine);
     let issue = NewIssue {
+        variant: None,
+        labels: Vec::new(),
         repository: None,
         title: "Add up".to_owned(),
         description: String::new(),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod faults;
+mod intake;
 mod kept;
 mod killed;
 mod line;

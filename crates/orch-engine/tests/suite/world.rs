@@ -292,6 +292,8 @@ impl World {
 impl Process {
     pub async fn issue(&self, title: &str) -> Task {
         let issue = NewIssue {
+            variant: None,
+            labels: Vec::new(),
             repository: None,
             title: title.to_owned(),
             description: "what is wanted".to_owned(),

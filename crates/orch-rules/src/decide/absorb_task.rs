@@ -16,7 +16,7 @@ use super::draft::Draft;
 /// Fold an event into the draft; answers in one sentence for the person who asked.
 pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, Refusal> {
     match event {
-        TaskEvent::StartRequested => commands::start(draft, by),
+        TaskEvent::StartRequested { authors } => commands::start(draft, by, authors),
         TaskEvent::Approved => commands::approve(draft, by),
         TaskEvent::Rejected { reason } => commands::reject(draft, by, reason),
         TaskEvent::DeployConfirmed => commands::confirm_deploy(draft, by),

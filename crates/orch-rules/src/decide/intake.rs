@@ -4,6 +4,7 @@ use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::facts::Policy;
 use crate::ids::{PipelineDigest, TaskId, Timestamp, WorkItemId};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
+use crate::people::HumanAnswer;
 use crate::task::{Hold, Position, Task, Wait};
 use crate::work_item;
 
@@ -28,6 +29,10 @@ pub struct Intake {
     pub depends_on: Vec<TaskId>,
     /// The pipeline it pins.
     pub pipeline: PipelineDigest,
+    /// The variant of the line that this is, for people; `None`: none.
+    pub variant: Option<String>,
+    /// Whose issues start, as the repository file on the base branch says it now; empty is everybody's (X15).
+    pub authors: Vec<String>,
     /// Next number to try.
     pub number: u32,
     /// The plain branch name is taken: use the one with the task's id (A3).
@@ -59,13 +64,19 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     } else {
         work_item::branch(&id, &title)
     };
-    let reasons = if intake.start { work_item::entry_check(&title, &intake.description, policy) } else { Vec::new() };
+    let unlisted = !HumanAnswer::may(&intake.authors, &intake.author);
+    let reasons = if intake.start && !unlisted {
+        work_item::entry_check(&title, &intake.description, policy)
+    } else {
+        Vec::new()
+    };
     let refused = !reasons.is_empty();
-    let enters = intake.start && !refused;
+    let enters = intake.start && !refused && !unlisted;
     let hold = refused.then_some(Hold::EntryRefused { reasons });
     let waits = match (&hold, enters) {
         (Some(hold), _) => vec![Wait::Held { reason: hold.sentence() }],
         (None, true) => vec![Wait::Entry { place: 1, behind: None }],
+        (None, false) if unlisted => vec![Wait::Unlisted { author: intake.author.clone() }],
         (None, false) => vec![Wait::Backlog],
     };
     let task = Task {
@@ -92,6 +103,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         hands: None,
         branch_seen: None,
         replay_since: None,
+        unlisted,
         stop: None,
         landed: None,
         waits,
@@ -116,7 +128,15 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     let text = match (&task.hold, enters) {
         (Some(hold), _) => hold.sentence(),
         (None, true) => "created and started".to_owned(),
+        (None, false) if unlisted => {
+            let names = intake.authors.join(", ");
+            format!("created in the backlog: [intake] authors names {names} and not {}", intake.author)
+        }
         (None, false) => "created in the backlog".to_owned(),
+    };
+    let text = match &intake.variant {
+        Some(variant) => format!("{text}; its line is the variant {variant}"),
+        None => text,
     };
     changes.push(Change::Audit {
         line: AuditLine {

@@ -352,3 +352,14 @@ proptest::proptest! {
         let _ = parse(&text, "f");
     }
 }
+
+/// A gate that a file's own list leaves out is told, stage by stage.
+#[test]
+fn stages_that_do_not_ask_about_protected_paths_are_known() {
+    assert!(default_pipeline().unguarded().is_empty());
+    assert!(default_with_deploy().unguarded().is_empty());
+    let text = DEFAULT_TEXT.replacen(", \"check_ci_green\", \"check_protected_paths\"]", ", \"check_ci_green\"]", 1);
+    let pipeline = parse(&text, "f").unwrap();
+    let names: Vec<&str> = pipeline.unguarded().into_iter().map(crate::ids::StageId::as_str).collect();
+    assert_eq!(names, ["development"]);
+}

@@ -49,12 +49,24 @@ pub fn example(command: Option<&str>) -> String {
 # Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
 # approve = {people}
 
+[intake]
+# Whose issues start when they ask for it; nobody named means everybody. An issue of anybody else rests in the backlog
+# until one of these has read it and starts it.
+# authors = {authors}
+
 [line]
 # true: one task at a time, first in, first out.
 # serial = {serial}
 
 # The pipeline file; if it does not exist, the built-in line is used (see `orch pipeline show`).
 # pipeline = {pipeline}
+
+# Other lines for some issues: by a label, by the beginning of the title, or by `orch new --pipeline NAME`. The first that
+# matches is taken; as many [[variant]] as you like.
+#[[variant]]
+#name = \"papers\"
+#pipeline = \".orch/papers.toml\"
+#when = [\"label:docs\", \"title:docs:\"]
 
 [commit]
 # Author and committer of the commits that are made here.
@@ -69,6 +81,7 @@ pub fn example(command: Option<&str>) -> String {
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
         people = toml_texts(&default.people_approve),
+        authors = toml_texts(&default.intake_authors),
         serial = default.serial,
         pipeline = toml_text(&default.pipeline),
         name = toml_text(&default.commit_name),
@@ -128,6 +141,23 @@ pub fn repository_schema() -> Value {
             "people": section("Who may say yes and no.", json!({
                 "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),
             })),
+            "intake": section("Whose issues start.", json!({
+                "authors": patterns("Names of those whose issues start when they ask for it; an issue of anybody else rests until one of them starts it. Nobody named means everybody.", &default.intake_authors),
+            })),
+            "variant": {
+                "type": "array",
+                "description": "Other lines for some issues; the first that matches is taken.",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["name", "pipeline"],
+                    "properties": {
+                        "name": {"type": "string", "pattern": "^[a-z0-9-]{1,32}$", "description": "As in `orch new --pipeline NAME`."},
+                        "pipeline": {"type": "string", "minLength": 1, "description": "Its pipeline file."},
+                        "when": {"type": "array", "items": {"type": "string", "pattern": "^(label|title):."}, "description": "`label:NAME` or `title:BEGINNING`: issues that take it by themselves."},
+                    },
+                },
+            },
             "line": section("The line.", json!({
                 "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
                 "pipeline": text("The pipeline file; if it does not exist, the built-in line is used.", &default.pipeline),

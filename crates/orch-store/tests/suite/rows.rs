@@ -58,6 +58,7 @@ pub fn task(id: &str, number: u32) -> Task {
         hands: None,
         branch_seen: None,
         replay_since: None,
+        unlisted: false,
         stop: None,
         landed: None,
         waits: vec![],

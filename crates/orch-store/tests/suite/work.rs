@@ -56,7 +56,7 @@ async fn a_delivery_is_accepted_once_however_often_it_comes(world: World) {
             let (store, start) = (Arc::clone(&world.store), Arc::clone(&start));
             tokio::spawn(async move {
                 start.wait().await;
-                store.accept(delivery("k", TaskEvent::StartRequested)).await.unwrap()
+                store.accept(delivery("k", TaskEvent::StartRequested { authors: Vec::new() })).await.unwrap()
             })
         })
         .collect();
@@ -67,27 +67,28 @@ async fn a_delivery_is_accepted_once_however_often_it_comes(world: World) {
     assert_eq!(answers.iter().filter(|answer| !answer.duplicate).count(), 1);
     assert!(answers.iter().all(|answer| answer.inbox == answers[0].inbox && answer.answer.is_none()));
     assert_eq!(world.number("SELECT COUNT(*) FROM work").await, 1);
-    let elsewhere = Delivery { source: "api".into(), ..delivery("k", TaskEvent::StartRequested) };
+    let elsewhere =
+        Delivery { source: "api".into(), ..delivery("k", TaskEvent::StartRequested { authors: Vec::new() }) };
     assert!(!world.store.accept(elsewhere).await.unwrap().duplicate, "keys are per source");
 }
 
 async fn a_duplicate_of_a_handled_delivery_hears_the_answer(world: World) {
     shop(&*world.store, &["a"]).await;
-    let first = world.store.accept(delivery("k", TaskEvent::StartRequested)).await.unwrap();
+    let first = world.store.accept(delivery("k", TaskEvent::StartRequested { authors: Vec::new() })).await.unwrap();
     let work = claim(&*world.store, 9).await.remove(0);
     assert_eq!(
         work.job,
         Job::Inbox {
             inbox: first.inbox,
             by: "ann".into(),
-            event: Event::Task { task: "a".into(), event: TaskEvent::StartRequested }
+            event: Event::Task { task: "a".into(), event: TaskEvent::StartRequested { authors: Vec::new() } }
         }
     );
     assert_eq!(work.attempt, 1);
     let answer = InboxAnswer::Refused { why: "it runs already".into() };
     let finish = how(&work, Finished::Done { answer: Some(answer.clone()) });
     world.store.apply(set(vec![], vec![]), finish).await.unwrap();
-    let again = world.store.accept(delivery("k", TaskEvent::StartRequested)).await.unwrap();
+    let again = world.store.accept(delivery("k", TaskEvent::StartRequested { authors: Vec::new() })).await.unwrap();
     assert_eq!((again.inbox, again.duplicate, again.answer), (first.inbox, true, Some(answer)));
     assert!(claim(&*world.store, 9).await.is_empty(), "a duplicate queues nothing");
 }

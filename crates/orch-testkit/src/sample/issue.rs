@@ -14,6 +14,9 @@ pub struct Issue {
     pub description: String,
     /// A test file the developer adds: it fails on the commit before and passes after.
     pub proof: String,
+    /// What to say if the analyst asks.
+    #[serde(default)]
+    pub answer: Option<String>,
     /// What the roles do; those that are not named do their default.
     #[serde(rename = "act")]
     pub acts: Vec<Act>,
@@ -31,24 +34,50 @@ impl Issue {
     }
 }
 
-/// The demo's two issues. They change different places: both land, one after the other.
-pub fn demo_issues() -> [Issue; 2] {
+/// Two issues that go straight through. They change different places: both land, one after the other.
+pub fn plain_pair() -> [Issue; 2] {
     [
         read(include_str!("../../sample/issues/longest_line.toml")),
         read(include_str!("../../sample/issues/punctuation.toml")),
     ]
 }
 
-/// Two issues whose developers change the same lines. Whoever lands second is meant to be the second of the pair: its
-/// developer, sent back with the conflict, merges main and keeps both wishes.
+/// The demo's issues, one for each thing that happens to issues. Whatever the order in which they land, each one's
+/// wish holds in the end.
+pub fn demo_issues() -> Vec<Issue> {
+    let [straight, _] = plain_pair();
+    let [first, second] = conflicting_pair();
+    vec![straight, sent_back(), red_first(), first, second, with_a_question(), protected()]
+}
+
+/// Two issues whose developers change the same lines. Whoever lands second is sent back with the conflict, merges main
+/// and keeps both wishes.
 pub fn conflicting_pair() -> [Issue; 2] {
     [read(include_str!("../../sample/issues/capitals.toml")), read(include_str!("../../sample/issues/tabs.toml"))]
 }
 
-/// An issue whose first delivery is rejected by the review (P1) and whose second is approved.
+/// An issue whose first delivery is rejected by the review (P0) and whose second is approved.
 pub fn sent_back() -> Issue {
     read(include_str!("../../sample/issues/paragraphs.toml"))
 }
+
+/// An issue whose first delivery does not pass its own test.
+pub fn red_first() -> Issue {
+    read(include_str!("../../sample/issues/longest_word.toml"))
+}
+
+/// An issue whose analyst asks something; what the developer builds says what the person answered.
+pub fn with_a_question() -> Issue {
+    read(include_str!("../../sample/issues/heading.toml"))
+}
+
+/// An issue whose developer has to change [`PROTECTED`].
+pub fn protected() -> Issue {
+    read(include_str!("../../sample/issues/version.toml"))
+}
+
+/// A file of the project that a project may well protect: it says what is built, and from what.
+pub const PROTECTED: &str = "Cargo.toml";
 
 /// The script that plays these issues.
 pub fn script(issues: &[Issue]) -> Script {
@@ -65,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_issue_reads_and_is_told_apart() {
-        let issues: Vec<Issue> = demo_issues().into_iter().chain(conflicting_pair()).chain([sent_back()]).collect();
+        let issues: Vec<Issue> = demo_issues().into_iter().chain(plain_pair()).collect();
         let script = script(&issues);
         for issue in &issues {
             assert!(issue.description.len() > 40 && issue.proof.starts_with("tests/"), "{}", issue.title);

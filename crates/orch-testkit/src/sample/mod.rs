@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::git_program::{GitFailed, git, git_with};
 
-pub use issue::{Issue, conflicting_pair, demo_issues, script, sent_back};
+pub use issue::{
+    Issue, PROTECTED, conflicting_pair, demo_issues, plain_pair, protected, red_first, script, sent_back,
+    with_a_question,
+};
 
 /// The project's own test command.
 pub const TEST_COMMAND: &str = "cargo test --offline --quiet";

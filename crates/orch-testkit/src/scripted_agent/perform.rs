@@ -140,6 +140,8 @@ pub(super) fn perform(
 }
 
 fn variables(assignment: &Assignment, task: &TaskFile, round: u32) -> Variables {
+    let answer = task.answer.clone().unwrap_or_default();
+    let first_line = answer.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     Variables::new(vec![
         ("id", assignment.work_item.clone()),
         ("title", task.title.clone()),
@@ -151,6 +153,9 @@ fn variables(assignment: &Assignment, task: &TaskFile, round: u32) -> Variables 
         ("round", round.to_string()),
         ("attempt", assignment.attempt.to_string()),
         ("rework", task.rework.clone().unwrap_or_default()),
+        // What a person wrote stays text in the code, too.
+        ("answer_literal", format!("{first_line:?}")),
+        ("answer", answer),
     ])
 }
 
@@ -205,6 +210,7 @@ impl Performance<'_> {
             Step::Say(line) => self.print(&self.variables.expand(line)),
             Step::Commit(message) => self.commit(message)?,
             Step::MergeMain => self.merge_main()?,
+            Step::TakeMain(path) => self.take_main(path)?,
             Step::WaitForFile(path) => {
                 let file = self.clone.directory.join(self.variables.expand(path));
                 self.print(&format!("waiting for {}", file.display()));
@@ -292,6 +298,14 @@ impl Performance<'_> {
         self.clone.commit_all(&message, &self.assignment.work_item, &self.mark)?;
         self.uncommitted = false;
         self.print(&format!("committed: {}", message.lines().next().unwrap_or_default()));
+        Ok(())
+    }
+
+    fn take_main(&mut self, path: &str) -> Result<(), AgentError> {
+        let path = self.variables.expand(path);
+        self.clone.file(&path)?;
+        self.clone.take(&self.main, &path)?;
+        self.conflicts.retain(|conflict| *conflict != path);
         Ok(())
     }
 

@@ -24,6 +24,7 @@
 //! | `say` | prints a line |
 //! | `commit` | commits everything; the message ends with `Refs: <ID>` |
 //! | `merge_main = true` | merges main; a conflict is left to the steps that follow |
+//! | `take_main` | replaces the file by main's, whatever the branch had |
 //! | `wait_for_file` | waits until the file exists |
 //! | `usage = {…}` | reports this usage instead of a count of what was read and written; `{}` reports none |
 //! | `leave_uncommitted = true` | does not commit what is left at the end |
@@ -31,7 +32,8 @@
 //!
 //! Texts, messages and paths know the variables `{id}`, `{title}`, `{description}` (`{quoted_description}`: each
 //! line after `> `), `{role}`, `{stage}`, `{round}`,
-//! `{attempt}` and `{rework}`.
+//! `{attempt}`, `{rework}`, `{answer}` (the newest answer to a question) and `{answer_literal}` (its first line as a
+//! string literal of Rust).
 
 use std::path::{Path, PathBuf};
 
@@ -108,6 +110,8 @@ pub enum Step {
     Commit(String),
     /// Merges main into the branch.
     MergeMain,
+    /// Replaces the file by main's.
+    TakeMain(String),
     /// Waits until the file exists.
     WaitForFile(String),
     /// Reports this usage.
@@ -151,6 +155,8 @@ struct StepTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     merge_main: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    take_main: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     wait_for_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leave_uncommitted: Option<bool>,
@@ -189,6 +195,7 @@ impl TryFrom<StepTable> for Step {
         steps.extend(table.say.map(Self::Say));
         steps.extend(table.commit.map(Self::Commit));
         steps.extend(merge_main.map(|_| Self::MergeMain));
+        steps.extend(table.take_main.map(Self::TakeMain));
         steps.extend(table.wait_for_file.map(Self::WaitForFile));
         steps.extend(table.usage.map(Self::Usage));
         steps.extend(leave_uncommitted.map(|_| Self::LeaveUncommitted));
@@ -216,6 +223,7 @@ impl From<Step> for StepTable {
             Step::Say(line) => Self { say: Some(line), ..none },
             Step::Commit(message) => Self { commit: Some(message), ..none },
             Step::MergeMain => Self { merge_main: Some(true), ..none },
+            Step::TakeMain(path) => Self { take_main: Some(path), ..none },
             Step::WaitForFile(path) => Self { wait_for_file: Some(path), ..none },
             Step::Usage(usage) => Self { usage: Some(usage), ..none },
             Step::LeaveUncommitted => Self { leave_uncommitted: Some(true), ..none },
@@ -327,7 +335,7 @@ mod tests {
         steps = [
           { write = "a", text = "b" }, { append = "a", text = "c" }, { document = "d.md", text = "e" },
           { replace = { path = "a", from = "b", to = "x" } }, { delete = "a" }, { say = "hm" }, { commit = "m" },
-          { merge_main = true }, { wait_for_file = "/f" }, { usage = { input_tokens = 7, model = "scripted" } },
+          { merge_main = true }, { take_main = "a" }, { wait_for_file = "/f" }, { usage = { input_tokens = 7, model = "scripted" } },
           { leave_uncommitted = true }, { exit = 3 },
         ]
         [[play.act]]

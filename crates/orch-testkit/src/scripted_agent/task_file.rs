@@ -19,6 +19,8 @@ pub struct TaskFile {
     pub description: String,
     /// Why the work came back, verbatim: the front matter's `rework`, or the section headed so.
     pub rework: Option<String>,
+    /// What a person answered last, verbatim.
+    pub answer: Option<String>,
     /// Bytes read.
     pub bytes: u64,
 }
@@ -46,7 +48,7 @@ impl TaskFile {
             Some("true") => Some(rework_section(body).unwrap_or_default()),
             Some(text) => Some(rework_section(body).unwrap_or_else(|| text.to_owned())),
         };
-        Self { title, description: description(body), rework, bytes: text.len() as u64, fields }
+        Self { title, description: description(body), rework, answer: answer(body), bytes: text.len() as u64, fields }
     }
 
     /// The round told by the task file, if it tells one: how often this role acts for this task, this time included.
@@ -112,6 +114,27 @@ fn description(body: &str) -> String {
 
 fn rework_section(body: &str) -> Option<String> {
     section(body, |heading| REWORK_HEADINGS.iter().any(|words| heading.contains(words)))
+}
+
+/// The last fenced text under `## Answers to questions`: what was asked and what was answered alternate.
+fn answer(body: &str) -> Option<String> {
+    let mut fence = Fence::default();
+    let mut lines = body.lines();
+    lines.find(|line| fence.outside(line) && line.starts_with("## ") && line.to_lowercase().contains("answers"))?;
+    let mut texts: Vec<Vec<&str>> = Vec::new();
+    let mut inside = false;
+    for line in lines {
+        let outside = fence.outside(line);
+        match (inside, outside) {
+            (false, true) if line.starts_with("## ") => break,
+            // The line that opens the fence.
+            (false, false) => texts.push(Vec::new()),
+            (true, false) => texts.last_mut()?.push(line),
+            _ => {}
+        }
+        inside = !outside;
+    }
+    texts.pop().map(|lines| lines.join("\n").trim().to_owned())
 }
 
 /// The contents of the first section of the second level whose heading, in lower case, is the one looked for.
@@ -211,6 +234,16 @@ mod tests {
         );
         assert_eq!(task.description, "See:\n```\n## Rework\n```\nend");
         assert_eq!(task.rework.as_deref(), Some("## Findings\n- P1 no"));
+    }
+
+    #[test]
+    fn the_newest_answer_is_known_verbatim() {
+        let task = TaskFile::parse(
+            "---\ntitle: a\n---\n## Answers to questions\n\nAsked:\n\n```text\n1. Which?\n```\n\nAnswered by \"x\":\n\n\
+             ````text\nThis.\n```\n## That\n````\n\n## Comments of people\n\n```text\nno\n```\n",
+        );
+        assert_eq!(task.answer.as_deref(), Some("This.\n```\n## That"));
+        assert_eq!(TaskFile::parse("---\ntitle: a\n---\n").answer, None);
     }
 
     #[test]

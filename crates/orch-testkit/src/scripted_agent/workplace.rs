@@ -40,19 +40,31 @@ impl Workplace<'_> {
         Ok(log.split('\0').map(str::to_owned).collect())
     }
 
-    /// Merges the first of `names` that names a commit, without committing. Returns the paths in conflict, or `None`
-    /// if the branch contains it already.
-    pub(super) fn merge(&self, names: &[String]) -> Result<Option<Vec<String>>, AgentError> {
+    /// The first of `names` that names a commit.
+    fn main(&self, step: &str, names: &[String]) -> Result<String, AgentError> {
         let main = names.iter().find_map(|name| {
             let commit = format!("{name}^{{commit}}");
             git(self.directory, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).ok()
         });
-        let Some(main) = main else {
-            return Err(AgentError::Step(format!(
-                "`merge_main` found no main: none of {} is a commit here; name one in the task file as `main:`",
+        main.ok_or_else(|| {
+            AgentError::Step(format!(
+                "`{step}` found no main: none of {} is a commit here; name one in the task file as `main:`",
                 names.join(", ")
-            )));
-        };
+            ))
+        })
+    }
+
+    /// Replaces the file by the one of the first of `names` that names a commit.
+    pub(super) fn take(&self, names: &[String], path: &str) -> Result<(), AgentError> {
+        let main = self.main("take_main", names)?;
+        git(self.directory, &["checkout", "--quiet", &main, "--", path])?;
+        Ok(())
+    }
+
+    /// Merges the first of `names` that names a commit, without committing. Returns the paths in conflict, or `None`
+    /// if the branch contains it already.
+    pub(super) fn merge(&self, names: &[String]) -> Result<Option<Vec<String>>, AgentError> {
+        let main = self.main("merge_main", names)?;
         let merged = git(self.directory, &["merge", "--quiet", "--no-commit", "--no-ff", &main]);
         let conflicts = git(self.directory, &["diff", "--name-only", "--diff-filter=U", "-z"])?;
         let conflicts: Vec<String> = conflicts.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();

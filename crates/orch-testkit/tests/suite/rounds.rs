@@ -128,7 +128,7 @@ fn a_conflict_the_script_forgets_is_never_committed() {
     place.land(&winner.head()).unwrap();
     let again = second.acts.iter_mut().find(|act| act.round == Some(2)).unwrap();
     again.steps.retain(
-        |step| !matches!(step, orch_testkit::scripted_agent::Step::Write { path, .. } if path.starts_with("tests/")),
+        |step| !matches!(step, orch_testkit::scripted_agent::Step::TakeMain(path) if path.starts_with("tests/")),
     );
     let script = script(&[second.clone()]).to_toml().unwrap();
     let task = task_file("DEMO-002", &second.title, Some(&place.main()));

@@ -22,6 +22,12 @@ pub struct NewTaskRequest {
     /// Higher goes first; 0 is usual.
     #[serde(default)]
     pub priority: i32,
+    /// The variant of the line, as `[[variant]] name` has it, or `default`; left out: whichever matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
+    /// As people sort issues; a variant may match one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Start at once; `false` leaves it in the backlog.
     #[serde(default = "yes")]
     pub start: bool,
@@ -42,6 +48,8 @@ impl NewTaskRequest {
             title: self.title,
             description: self.description,
             priority: self.priority,
+            variant: self.pipeline,
+            labels: self.labels,
             start: self.start,
             depends_on: self.depends_on.into_iter().map(WorkItemId).collect(),
             key,

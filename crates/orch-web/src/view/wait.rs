@@ -13,7 +13,7 @@ use super::time::rfc3339;
 /// One reason for waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
-    /// Closed set: `backlog`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
+    /// Closed set: `backlog`, `unlisted`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
     /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
@@ -37,6 +37,7 @@ impl WaitView {
 fn kind(wait: &Wait) -> &'static str {
     match wait {
         Wait::Backlog => "backlog",
+        Wait::Unlisted { .. } => "unlisted",
         Wait::Entry { .. } => "entry",
         Wait::Frozen { .. } => "frozen",
         Wait::Dependency { .. } => "dependency",
@@ -61,6 +62,10 @@ pub fn wait_text(wait: &Wait, task: &Task) -> String {
     let (id, repository) = (&task.work_item, &task.repository);
     match wait {
         Wait::Backlog => format!("nobody has started it: orch start {id}"),
+        Wait::Unlisted { author } => format!(
+            "{author} wrote it, whose issues do not start by themselves here; read it, and if you are named under \
+             [intake] authors, start it: orch start {id}"
+        ),
         Wait::Entry { place, behind: None } => format!("number {place} in the line to start; starts by itself"),
         Wait::Entry { place, behind: Some(behind) } => {
             format!("number {place} in the line to start, behind {behind} (one task at a time here); starts by itself")

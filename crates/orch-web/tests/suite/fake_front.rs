@@ -66,6 +66,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         hands: None,
         branch_seen: None,
         replay_since: None,
+        unlisted: false,
         stop: None,
         landed: None,
         waits,

@@ -20,6 +20,7 @@ fn outage(named: bool, probed_by: Option<orch_rules::ids::WorkItemId>) -> Wait {
 fn every_wait_is_one_sentence_with_what_to_do() {
     let waits = vec![
         Wait::Backlog,
+        Wait::Unlisted { author: "mallory".to_owned() },
         Wait::Entry { place: 1, behind: None },
         Wait::Entry { place: 3, behind: Some("SHOP-002".into()) },
         Wait::Frozen { reason: "production is red".to_owned() },

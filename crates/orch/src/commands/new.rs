@@ -13,6 +13,7 @@ use crate::screen::{Screen, Style};
 #[derive(Debug, Args)]
 #[command(after_help = r#"Examples:
   orch new "Say hello in Dutch" -d "The greeter knows English only."
+  orch new "Docs: how to start" -d "Nobody knows." --pipeline papers
   orch new "Faster start" --description-file brief.md --priority 5
   git log -1 --format=%b | orch new "Follow up" -d - --depends-on SHOP-003"#)]
 pub struct NewArgs {
@@ -27,6 +28,12 @@ pub struct NewArgs {
     /// Higher goes first; 0 is usual
     #[arg(long, short, value_name = "N", default_value_t = 0, allow_negative_numbers = true, value_parser = super::priority::whole)]
     pub priority: i32,
+    /// Another line than the one that matches: a [[variant]] of .orch/orch.toml by its name, or `default`
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// A label, which may choose the line; may be given several times, or several with commas
+    #[arg(long = "label", value_name = "LABEL", value_delimiter = ',')]
+    pub labels: Vec<String>,
     /// Leave it in the backlog: nothing starts
     #[arg(long)]
     pub backlog: bool,
@@ -52,6 +59,8 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
         description,
         repository: Some(repository),
         priority: args.priority,
+        pipeline: args.pipeline.clone(),
+        labels: args.labels.clone(),
         start: !args.backlog,
         depends_on,
     };
@@ -65,7 +74,7 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
     screen.json(&task);
     let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
     screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));
-    if let Some(wait) = task.waiting_on.iter().find(|wait| wait.kind == "held") {
+    if let Some(wait) = task.waiting_on.iter().find(|wait| ["held", "unlisted"].contains(&wait.kind.as_str())) {
         for part in text::wrap(&text::clean(&wait.text), screen.width()) {
             screen.line(&screen.styled(Style::Attention, &part));
         }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::folder::{Folder, Main};
 use super::journey::Traveller;
 use super::picture;
-use super::report::Report;
-use crate::commands::text::{clean, fit, pad, short, usage, width};
+use super::report::{self, Proof, Report, TestedCommit};
+use super::{checkouts, story};
+use crate::commands::text::{clean, fit, pad, short, usage, width, wrap};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 
@@ -47,6 +48,7 @@ fn task(traveller: &Traveller) -> Value {
         "attempts": task.attempts,
         "waiting_on": task.waiting_on,
         // A figure nobody knows is null, never zero.
+        "turns": traveller.turns,
         "usage": {
             "input_tokens": used.input_tokens,
             "cached_tokens": used.cached_tokens,
@@ -66,14 +68,23 @@ pub fn failure(travellers: &[Traveller], report: &Report, folder: &Folder) -> Op
     if !astray.is_empty() {
         return Some(Failure::new(Exit::Failed, format!("not every issue landed ({})", astray.join("; "))));
     }
-    let red: Vec<String> = report.commits.iter().filter(|c| c.exit_code != 0).map(|c| short(&c.commit)).collect();
-    if let Some(first) = red.first() {
-        let what = format!("{} on main fails its own tests", red.join(", "));
-        let said = folder.top().join(format!("checkout-{first}.log"));
-        return Some(Failure::new(Exit::Failed, what).fix(format!("read what they said: {said}")));
-    }
-    (report.commits.len() < travellers.len())
-        .then(|| Failure::new(Exit::Failed, "there are fewer commits on main than issues that landed"))
+    let red = |commits: Vec<&TestedCommit>, what: &str, log: &str| {
+        let first = commits.first()?;
+        let names: Vec<String> = commits.iter().map(|c| short(&c.commit)).collect();
+        let said = checkouts::words(folder, &format!("{}{log}", report::checkout(&first.commit)));
+        let failure = Failure::new(Exit::Failed, format!("{} on main {what}", names.join(", ")));
+        Some(failure.fix(format!("read what was said: {said}")))
+    };
+    let of = |wanted: &dyn Fn(&TestedCommit) -> bool| report.commits.iter().filter(|c| wanted(c)).collect::<Vec<_>>();
+    let proof = |commit: &TestedCommit, wanted: fn(&Proof) -> bool| commit.proof.as_ref().is_some_and(wanted);
+    red(of(&|c| c.exit_code != 0), "fails its own tests", "")
+        .or_else(|| red(of(&|c| proof(c, |p| p.after_exit_code != 0)), "fails the test that came with it", ""))
+        .or_else(|| red(of(&|c| proof(c, |p| !p.holds())), "brought a test that passes without it", "-before"))
+        .or_else(|| {
+            let proved = report.commits.iter().filter(|c| c.proof.is_some()).count();
+            (proved < travellers.len())
+                .then(|| Failure::new(Exit::Failed, "there are fewer commits on main than issues that landed"))
+        })
 }
 
 /// The last words for people. `stays`: the folder is kept.
@@ -90,14 +101,16 @@ pub fn lines(
     let mut lines = vec![String::new(), screen.styled(Style::Strong, "What landed")];
     lines.extend(landed(screen, report, room));
     lines.push(String::new());
+    lines.push(screen.styled(Style::Strong, "What happened on the way"));
+    lines.extend(travellers.iter().flat_map(|traveller| way(screen, traveller, room)));
+    lines.push(String::new());
     lines.push(screen.styled(Style::Strong, "What it cost"));
     for traveller in travellers {
         let used = traveller.detail.task.usage.as_ref().map_or_else(|| "unknown".to_owned(), usage);
         lines.push(fit(&format!("  {}  {} agent runs  {used}", traveller.id(), traveller.detail.task.attempts), room));
     }
-    lines.push(
-        screen.styled(Style::Faint, "  The agent was a script: tokens are its bytes, and the money is invented."),
-    );
+    let script = "  The agent was a script: tokens are its bytes, and the money is invented.";
+    lines.push(screen.styled(Style::Faint, script));
     lines.push(String::new());
     lines.push(screen.styled(Style::Strong, "Where to look"));
     if stays {
@@ -105,7 +118,7 @@ pub fn lines(
     } else {
         lines.push(format!("  {}", screen.styled(Style::Faint, "The folder is removed. To keep it and look around:")));
         lines.push(format!("  {}", screen.styled(Style::Command, "orch demo --keep")));
-        lines.push(format!("  {}", screen.styled(Style::Faint, "To approve what the analyst wrote yourself:")));
+        lines.push(format!("  {}", screen.styled(Style::Faint, "To approve, answer and grant yourself:")));
         lines.push(format!("  {}", screen.styled(Style::Command, "orch demo --manual")));
     }
     lines.push(String::new());
@@ -113,25 +126,62 @@ pub fn lines(
     lines
 }
 
+/// The turns, behind the issue's id.
+fn way(screen: &Screen, traveller: &Traveller, room: usize) -> Vec<String> {
+    let id = clean(traveller.id());
+    let mut told: Vec<String> = traveller.turns.iter().map(story::sentence).collect();
+    if told.is_empty() {
+        told.push("straight through".to_owned());
+    }
+    let lines = told.iter().flat_map(|text| wrap(text, room.saturating_sub(width(&id) + 4)));
+    let name = |index: usize| if index == 0 { screen.styled(Style::Strong, &id) } else { " ".repeat(width(&id)) };
+    lines.enumerate().map(|(index, text)| format!("  {}  {text}", name(index))).collect()
+}
+
 fn landed(screen: &Screen, report: &Report, room: usize) -> Vec<String> {
-    let mut lines = Vec::new();
+    // As wide as their widest words.
+    let (id, own, all) = (9, 12, 12);
+    let left = room.saturating_sub(id + own + all + 20);
+    let head = format!(
+        "  {}  {}  {}  {}  all tests",
+        pad("issue", id),
+        pad("commit", 10),
+        pad("", left),
+        pad("its own test", own)
+    );
+    let mut lines = vec![fit(&screen.styled(Style::Faint, &head), room)];
     for commit in &report.commits {
         let word = match commit.exit_code {
             0 => "green".to_owned(),
             code => format!("red ({code})"),
         };
         let word = format!("{word}, {}", picture::duration(Duration::from_millis(commit.duration_ms)));
-        let style = if commit.exit_code == 0 { Style::Good } else { Style::Bad };
-        let left = room.saturating_sub(width(&word) + 16);
-        let subject = pad(&fit(&clean(&commit.subject), left), left);
+        let style = |good: bool| if good { Style::Good } else { Style::Bad };
+        let issue = commit.proof.as_ref().map(|proof| clean(&proof.issue)).unwrap_or_default();
+        // The issue's id stands in its own column.
+        let subject = clean(&commit.subject).replace(&format!(" ({issue})"), "");
+        let (issue, subject) = (pad(&issue, id), pad(&fit(&subject, left), left));
         let name = screen.styled(Style::Strong, &short(&commit.commit));
-        lines.push(format!("  {name}  {subject}  {}", screen.styled(style, &word)));
+        let colour = |code: i32| if code == 0 { "green" } else { "red" };
+        let proof = match &commit.proof {
+            Some(proof) => format!("{} → {}", colour(proof.before_exit_code), colour(proof.after_exit_code)),
+            None => "none".to_owned(),
+        };
+        let proof = screen.styled(style(commit.proof.as_ref().is_some_and(Proof::holds)), &pad(&proof, own));
+        lines.push(format!(
+            "  {issue}  {name}  {subject}  {proof}  {}",
+            screen.styled(style(commit.exit_code == 0), &word)
+        ));
     }
-    if lines.is_empty() {
-        lines.push("  nothing".to_owned());
+    if report.commits.is_empty() {
+        lines = vec!["  nothing".to_owned()];
     }
-    let how = format!("  Each was tested once more on an empty checkout: {TEST_COMMAND}");
-    lines.push(fit(&screen.styled(Style::Faint, &how), room));
+    for how in [
+        format!("  Each on an empty checkout: {TEST_COMMAND}"),
+        "  Its own test alone: on the commit before → on the commit itself.".to_owned(),
+    ] {
+        lines.push(fit(&screen.styled(Style::Faint, &how), room));
+    }
     lines
 }
 
@@ -140,8 +190,9 @@ fn places(screen: &Screen, travellers: &[Traveller], main: &Main, folder: &Folde
         (format!("git -C {} log --first-parent --stat", main.repository), "what was written"),
         (format!("cat {}", folder.report()), "every commit on main, tested"),
     ];
-    for traveller in travellers {
-        rows.push((format!("{} show {}", folder.command(), traveller.id()), "what happened to it"));
+    let turned = travellers.iter().max_by_key(|traveller| traveller.turns.len());
+    if let Some(traveller) = turned {
+        rows.push((format!("{} show {}", folder.command(), traveller.id()), "one issue's way, or another's"));
     }
     rows.push((format!("rm -rf {}", folder.top()), "when you have seen enough"));
     let mut lines = Vec::new();

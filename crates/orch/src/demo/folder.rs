@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use orch_rules::repository_file::{REPOSITORY_FILE, RepositoryFile};
 use orch_testkit::git;
 use orch_testkit::sample::{self, BASE_BRANCH, Issue, TEST_COMMAND};
 use tempfile::TempDir;
@@ -162,7 +163,21 @@ impl Folder {
             let said = String::from_utf8_lossy(&made.stderr);
             return Err(Failure::new(Exit::Failed, format!("orch init failed: {}", said.trim())));
         }
+        self.protect(sample::PROTECTED)?;
         self.git(&["rev-parse", BASE_BRANCH])
+    }
+
+    /// From now on a change to `path` asks a person, as one to the settings does.
+    fn protect(&self, path: &str) -> Result<(), Failure> {
+        let file = self.project().join(REPOSITORY_FILE);
+        let text = std::fs::read_to_string(&file).map_err(|e| unwritten(&file, &e))?;
+        let mut paths = RepositoryFile::default().protect_paths;
+        paths.push(path.to_owned());
+        let listed: Vec<String> = paths.iter().map(|path| format!("\"{path}\"")).collect();
+        let changed = text.replacen("[protect]\n", &format!("[protect]\npaths = [{}]\n", listed.join(", ")), 1);
+        write(&file, &changed)?;
+        self.git(&["commit", "--quiet", "--message", &format!("Protect {path}"), "--", REPOSITORY_FILE])?;
+        Ok(())
     }
 
     /// Git in the project.

@@ -4,13 +4,17 @@
 use std::time::{Duration, Instant};
 
 use orch_testkit::sample::Issue;
-use orch_web::view::{AnswerView, CommandRequest, NewTaskRequest, TaskDetailView, TaskView};
+use orch_web::view::{
+    AnswerRequest, AnswerView, CommandRequest, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView,
+    TaskView,
+};
 
 use super::events::{Event, Events};
 use super::folder::Folder;
+use super::story::Turn;
 use super::terminal::Terminal;
 use super::up_process::UpProcess;
-use super::{Trouble, picture};
+use super::{Trouble, asking, picture, story};
 use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
@@ -26,7 +30,10 @@ const CALLED_OFF: Duration = Duration::from_secs(15);
 /// Who approves if nobody is asked.
 const DEMO: &str = "the demo";
 
-/// Who answers when an issue asks for approval.
+/// What the demo says to a question for which the issue names no answer.
+const AS_WRITTEN: &str = "As the issue says.";
+
+/// Who answers when an issue asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approval {
     /// The demo itself, at once.
@@ -44,7 +51,13 @@ pub struct Traveller {
     pub detail: TaskDetailView,
     /// From its opening until now or until it ended.
     pub took: Duration,
-    /// The episode the person was asked about, if any.
+    /// The test that proves it, as a path of the project.
+    pub proof: String,
+    /// What happened to it that does not happen to every issue; known once it stands.
+    pub turns: Vec<Turn>,
+    /// What the demo answers to its questions.
+    answer: String,
+    /// The episode that was answered, or the person was asked about, last.
     asked: Option<String>,
 }
 
@@ -66,11 +79,19 @@ impl Traveller {
         task.ended || task.waiting_on.iter().any(|wait| wait.kind == "held")
     }
 
-    /// The open question for approval, if there is one.
-    fn asks(&self) -> Option<String> {
-        let open =
-            self.detail.episodes.iter().find(|episode| episode.answer.is_none() && episode.kind == "approval")?;
-        (!self.detail.task.ended).then(|| open.id.clone())
+    /// The open question, if there is one.
+    pub fn asks(&self) -> Option<&EpisodeView> {
+        self.detail.episodes.iter().find(|episode| episode.answer.is_none() && !self.detail.task.ended)
+    }
+
+    /// The open question, unless it was met before.
+    fn asks_anew(&self) -> Option<&EpisodeView> {
+        self.asks().filter(|open| self.asked.as_ref() != Some(&open.id))
+    }
+
+    /// What the demo says to a question.
+    fn reply(&self, open: &EpisodeView) -> ReplyRequest {
+        if open.kind == "questions" { ReplyRequest::Text { text: self.answer.clone() } } else { ReplyRequest::Approve }
     }
 }
 
@@ -85,6 +106,8 @@ pub struct Journey {
     forge: String,
     /// Index of the traveller whose question stands on the screen.
     open_question: Option<usize>,
+    /// Every issue has asked something: all branches are cut from the same main, before anything lands.
+    all_have_asked: bool,
 }
 
 impl Journey {
@@ -101,16 +124,20 @@ impl Journey {
                 description: issue.description.clone(),
                 repository: None,
                 priority: 0,
+                pipeline: None,
+                labels: Vec::new(),
                 start: true,
                 depends_on: Vec::new(),
             };
             let task: TaskView = caller.send("/api/v1/tasks", &request)?;
             let detail = caller.read(&path(&task.id))?;
-            travellers.push(Traveller { detail, took: Duration::ZERO, asked: None });
+            let answer = issue.answer.clone().unwrap_or_else(|| AS_WRITTEN.to_owned());
+            let proof = issue.proof.clone();
+            travellers.push(Traveller { detail, took: Duration::ZERO, proof, answer, asked: None, turns: Vec::new() });
         }
         let caller = if approval == Approval::ByDemo { caller.person(Some(DEMO.to_owned())) } else { caller };
         let (command, forge) = (folder.command().to_string(), folder.forge().to_string());
-        Ok(Self { caller, approval, begun, travellers, command, forge, open_question: None })
+        Ok(Self { caller, approval, begun, travellers, command, forge, open_question: None, all_have_asked: false })
     }
 
     /// The issues, in the order in which they were opened.
@@ -175,39 +202,55 @@ impl Journey {
         Ok(())
     }
 
+    /// Reads what the runs that mended something were told: for the report, once nothing moves any more.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub fn read_turns(&mut self) -> Result<(), Failure> {
+        for traveller in &mut self.travellers {
+            let mut logs = Vec::new();
+            for attempt in story::told_runs(&traveller.detail) {
+                let log = format!("{}/log?attempt={attempt}&offset=0", path(traveller.id()));
+                logs.push(if attempt == 0 { String::new() } else { self.caller.read::<LogView>(&log)?.text });
+            }
+            traveller.turns = story::turns(&traveller.detail, &logs);
+        }
+        Ok(())
+    }
+
     /// Answers, or asks the person, where a question is open that was not met before.
     fn answer(&mut self, terminal: &mut Terminal, screen: &Screen) -> Result<(), Failure> {
         if let Some(index) = self.open_question
-            && self.travellers[index].asks() != self.travellers[index].asked
+            && self.travellers[index].asks().map(|open| &open.id) != self.travellers[index].asked.as_ref()
         {
             // It was answered elsewhere.
             terminal.say("");
             self.open_question = None;
         }
+        self.all_have_asked |= self.travellers.iter().all(|t| t.stands() || !t.detail.episodes.is_empty());
         for index in 0..self.travellers.len() {
             let traveller = &mut self.travellers[index];
-            let Some(episode) = traveller.asks().filter(|episode| traveller.asked.as_ref() != Some(episode)) else {
-                continue;
-            };
+            let Some(open) = traveller.asks_anew().cloned() else { continue };
             match self.approval {
+                Approval::ByDemo if !self.all_have_asked => {}
                 Approval::ByDemo => {
-                    traveller.asked = Some(episode);
-                    let id = traveller.id().to_owned();
-                    self.send(&id, &CommandRequest::Approve)?;
+                    let (id, reply) = (traveller.id().to_owned(), traveller.reply(&open));
+                    traveller.asked = Some(open.id.clone());
+                    self.reply(&id, open.id, reply)?;
                 }
                 Approval::Elsewhere => {
-                    traveller.asked = Some(episode);
-                    for line in picture::request(screen, traveller, &self.command, &self.forge) {
+                    traveller.asked = Some(open.id);
+                    for line in asking::request(screen, traveller, &self.command, &self.forge) {
                         terminal.say(&line);
                     }
                 }
                 Approval::Asked if self.open_question.is_none() => {
-                    traveller.asked = Some(episode);
+                    traveller.asked = Some(open.id);
                     terminal.settle();
-                    for line in picture::request(screen, traveller, &self.command, &self.forge) {
+                    for line in asking::request(screen, traveller, &self.command, &self.forge) {
                         terminal.say(&line);
                     }
-                    terminal.ask(&picture::question(screen, traveller));
+                    terminal.ask(&asking::question(screen, traveller));
                     self.open_question = Some(index);
                 }
                 Approval::Asked => {}
@@ -227,33 +270,33 @@ impl Journey {
             return Ok(());
         };
         let Some(index) = self.open_question else { return Ok(()) };
-        let id = self.travellers[index].id().to_owned();
-        let (word, reason) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
-        let command = match word.to_lowercase().as_str() {
-            "y" | "yes" => Some(CommandRequest::Approve),
-            "r" | "reject" if !reason.trim().is_empty() => {
-                Some(CommandRequest::Reject { reason: reason.trim().to_owned() })
+        let traveller = &self.travellers[index];
+        let (id, open) = (traveller.id().to_owned(), traveller.asks().cloned());
+        let kind = open.as_ref().map_or("", |open| open.kind.as_str());
+        match asking::understood(kind, &text) {
+            asking::Typed::Unclear => terminal.ask(&asking::question(screen, traveller)),
+            asking::Typed::Later => {
+                terminal.say(&asking::later(screen, &self.command, &id, kind));
+                self.open_question = None;
             }
-            "n" | "no" => None,
-            _ => {
-                terminal.ask(&picture::question(screen, &self.travellers[index]));
-                return Ok(());
+            asking::Typed::Reply(reply) => {
+                self.open_question = None;
+                if let Some(open) = open {
+                    self.reply(&id, open.id, reply)?;
+                }
             }
-        };
-        self.open_question = None;
-        match command {
-            Some(command) => self.send(&id, &command)?,
-            None => terminal.say(&picture::later(screen, &self.command, &id)),
         }
         Ok(())
     }
 
-    /// Sends a command. A refusal means that somebody was quicker: what follows is seen at the next look.
+    /// Answers the question that was seen.
+    fn reply(&self, id: &str, episode: String, reply: ReplyRequest) -> Result<(), Failure> {
+        let request = AnswerRequest { episode: Some(episode), reply };
+        seen_next(self.caller.send::<AnswerView>(&format!("{}/answer", path(id)), &request))
+    }
+
     fn send(&self, id: &str, command: &CommandRequest) -> Result<(), Failure> {
-        match self.caller.send::<AnswerView>(&format!("{}/commands", path(id)), command) {
-            Err(failure) if failure.exit != Exit::Refused => Err(failure),
-            _ => Ok(()),
-        }
+        seen_next(self.caller.send::<AnswerView>(&format!("{}/commands", path(id)), command))
     }
 
     /// Stops what is still under way, so that no agent outlives the demo. Whatever fails here is left as it is: the
@@ -268,6 +311,14 @@ impl Journey {
             left.retain(|id| self.caller.read::<TaskDetailView>(&path(id)).is_ok_and(|detail| !detail.task.ended));
             std::thread::sleep(LOOK);
         }
+    }
+}
+
+/// A refusal means that somebody was quicker: what follows is seen at the next look.
+fn seen_next(answer: Result<AnswerView, Failure>) -> Result<(), Failure> {
+    match answer {
+        Err(failure) if failure.exit != Exit::Refused => Err(failure),
+        _ => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `orch demo`: two issues carried to main in a throw-away repository, by the real service.
+//! `orch demo`: seven issues carried to main in a throw-away repository, by the real service.
 //!
 //! | room | idea |
 //! |---|---|
@@ -8,15 +8,21 @@
 //! | [`journey`] | opening the issues, watching them, answering what they ask |
 //! | [`picture`] | the journey as lines of text |
 //! | [`terminal`] | where these lines go: one block redrawn in place, or appended |
-//! | [`report`] | `report.json`: every commit that landed, tested once more on an empty checkout |
+//! | [`asking`] | what the person is asked, and what their words mean |
+//! | [`story`] | what happened to an issue that does not happen to every issue |
+//! | [`checkouts`] | commands on empty checkouts, a few at once |
+//! | [`report`] | `report.json`: every commit that landed, and the test that came with it, tried once more |
 //! | [`closing`] | the last words, and the answer for programs |
 
+mod asking;
+mod checkouts;
 mod closing;
 mod events;
 mod folder;
 mod journey;
 mod picture;
 mod report;
+mod story;
 mod terminal;
 mod up_process;
 
@@ -33,10 +39,10 @@ use journey::{Approval, Journey};
 use terminal::Terminal;
 use up_process::UpProcess;
 
-/// See it work: two issues, carried to main in a throw-away repository.
+/// See it work: seven issues, carried to main in a throw-away repository.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// Approve yourself: here if this is a terminal, from another one, or both.
+    /// Approve and answer yourself: here if this is a terminal, from another one, or both.
     #[arg(long)]
     pub manual: bool,
     /// Keep the folder, and tell where it is.
@@ -63,7 +69,8 @@ impl From<Failure> for Trouble {
 /// given or something failed.
 ///
 /// # Errors
-/// [`Exit::Failed`] if an issue did not land, if a commit on main fails its own tests, or if the demo was interrupted;
+/// [`Exit::Failed`] if an issue did not land, if a commit on main fails its own tests, if the test that came with it
+/// passes without it, or if the demo was interrupted;
 /// else what the step that failed says.
 pub fn run(args: &DemoArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     let begun = Instant::now();
@@ -126,12 +133,14 @@ fn carry(
         }
         journey.call_off();
     }
+    let read = if watched.is_ok() { journey.read_turns() } else { Ok(()) };
     service.stop();
     watched?;
+    read?;
     terminal.settle();
     let main = folder.bring_home(base)?;
-    let report = report::test_every_commit(folder, &main, env, events, terminal)?;
     let travellers = journey.travellers();
+    let report = report::test_every_commit(folder, &main, travellers, env, events, terminal)?;
     closing::answer(screen, travellers, &main, begun.elapsed());
     let failure = closing::failure(travellers, &report, folder);
     for line in

@@ -16,8 +16,8 @@ const WIDEST: usize = 92;
 pub fn block(screen: &Screen, travellers: &[Traveller], elapsed: Duration) -> Vec<String> {
     let room = screen.width().min(WIDEST).saturating_sub(1);
     let mut lines = Vec::new();
+    lines.push(String::new());
     for traveller in travellers {
-        lines.push(String::new());
         lines.extend(traveller_lines(screen, traveller, room));
     }
     if !travellers.iter().all(Traveller::stands) {
@@ -27,7 +27,8 @@ pub fn block(screen: &Screen, travellers: &[Traveller], elapsed: Duration) -> Ve
     lines
 }
 
-fn traveller_lines(screen: &Screen, traveller: &Traveller, room: usize) -> Vec<String> {
+/// Two lines: all of them have to fit on a screen of 24, or the block could not be redrawn.
+fn traveller_lines(screen: &Screen, traveller: &Traveller, room: usize) -> [String; 2] {
     let task = &traveller.detail.task;
     let mark = Mark::of(task);
     let used = task.usage.as_ref().filter(|usage| usage.runs > 0).map(usage_short).unwrap_or_default();
@@ -41,27 +42,27 @@ fn traveller_lines(screen: &Screen, traveller: &Traveller, room: usize) -> Vec<S
         screen.styled(Style::Faint, &used)
     );
     let (_, style) = mark.sign();
-    let time = duration(traveller.took);
-    let state = fit(&state(&traveller.detail), room.saturating_sub(width(&time) + 5));
-    let gap = " ".repeat(room.saturating_sub(width(&state) + width(&time) + 2));
-    let foot = format!("  {}{gap}{}", screen.styled(style, &state), screen.styled(Style::Faint, &time));
-    vec![fit(&head, room), fit(&format!("  {}", line(screen, &traveller.detail)), room), fit(&foot, room)]
+    let (line, time) = (line(screen, &traveller.detail), duration(traveller.took));
+    let taken = width(&line) + width(&time) + 6;
+    let state = fit(&state(&traveller.detail), room.saturating_sub(taken));
+    let gap = " ".repeat(room.saturating_sub(width(&state) + taken - 2));
+    let foot = format!("  {line}  {}{gap}{}", screen.styled(style, &state), screen.styled(Style::Faint, &time));
+    [fit(&head, room), fit(&foot, room)]
 }
 
-/// The stages: behind it, here, before it.
+/// The stages, one column each, and the name of the present one: behind it, here, before it.
 fn line(screen: &Screen, detail: &TaskDetailView) -> String {
     let here = detail.pipeline.iter().position(|stage| stage.id == detail.task.stage);
     let done = detail.task.stage == "done";
-    let shown = |index: usize, id: &str| {
-        let id = clean(id);
-        match here {
-            _ if done => screen.styled(Style::Good, &format!("✓ {id}")),
-            Some(here) if index < here => screen.styled(Style::Good, &format!("✓ {id}")),
-            Some(here) if index == here => screen.styled(Style::Strong, &format!("▸ {id}")),
-            _ => screen.styled(Style::Faint, &format!("· {id}")),
-        }
+    let shown = |index: usize| match here {
+        _ if done => screen.styled(Style::Good, "━"),
+        Some(here) if index < here => screen.styled(Style::Good, "━"),
+        Some(here) if index == here => screen.styled(Style::Strong, "▸"),
+        _ => screen.styled(Style::Faint, "·"),
     };
-    detail.pipeline.iter().enumerate().map(|(index, stage)| shown(index, &stage.id)).collect::<Vec<_>>().join("  ")
+    let signs: String = (0..detail.pipeline.len()).map(shown).collect();
+    let longest = detail.pipeline.iter().map(|stage| width(&stage.id)).max().unwrap_or(0);
+    format!("{signs}  {}", pad(&clean(&detail.task.stage), longest))
 }
 
 /// What happens to it, in one sentence.
@@ -107,50 +108,6 @@ impl Told {
         }
         lines
     }
-}
-
-/// Asks for approval: what it is about, and the commands that answer. `orch` is the command with the folder's
-/// settings, `forge` the repository that has the branch.
-pub fn request(screen: &Screen, traveller: &Traveller, orch: &str, forge: &str) -> Vec<String> {
-    let task = &traveller.detail.task;
-    let documents = traveller.detail.attempt_list.iter().rev().find(|attempt| attempt.outcome == "completed");
-    let paths = documents.map(|attempt| attempt.documents.as_slice()).unwrap_or_default();
-    let command = |text: String| format!("  {}", screen.styled(Style::Command, &text));
-    let faint = |text: &str| format!("  {}", screen.styled(Style::Faint, text));
-    let id = clean(&task.id);
-    let mut lines = vec![
-        String::new(),
-        format!(
-            "{} {} wants your approval: {}",
-            Mark::Asks.shown(screen),
-            screen.styled(Style::Strong, &id),
-            clean(&task.title)
-        ),
-    ];
-    if let Some(path) = paths.first() {
-        lines.push(faint("# what the analyst wrote"));
-        let path = clean(path);
-        let path = if path.contains('/') { path } else { format!("docs/work-items/{id}/{path}") };
-        lines.push(command(format!("git -C {forge} show {}:{path}", clean(&task.branch))));
-    }
-    lines.push(faint("# in another terminal, one of these"));
-    lines.push(command(format!("{orch} approve {id}")));
-    lines.push(command(format!("{orch} reject {id} --reason \"…\"")));
-    lines
-}
-
-/// The question at the terminal itself.
-pub fn question(screen: &Screen, traveller: &Traveller) -> String {
-    let id = screen.styled(Style::Strong, &clean(traveller.id()));
-    format!("\nApprove {id}?  y: yes   r REASON: reject   n: not now   > ")
-}
-
-/// It was left for later.
-pub fn later(screen: &Screen, orch: &str, id: &str) -> String {
-    format!(
-        "Whenever you like, in another terminal: {}",
-        screen.styled(Style::Command, &format!("{orch} approve {}", clean(id)))
-    )
 }
 
 /// Who approved, for the last words; `None` if nobody was asked.

@@ -29,7 +29,9 @@ pub fn show(own: &OwnRepository<'_>, branch: &BranchName) -> Result<Option<Vec<u
 
 /// Commits the repository file and its schema and nothing else, whatever is staged.
 pub fn make(own: &OwnRepository<'_>) -> Result<(), Failure> {
-    own.commit(&FILES, SUBJECT).map_err(|error| match error {
+    // A file that a person wrote may stand there without a schema.
+    let files: Vec<&str> = FILES.into_iter().filter(|file| own.top.join(file).exists()).collect();
+    own.commit(&files, SUBJECT).map_err(|error| match error {
         Error::Failed { stderr, .. } => Failure::new(
             Exit::Failed,
             format!("everything is written, but git did not commit it: {}", crate::screen::printable(&stderr)),

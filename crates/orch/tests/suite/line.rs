@@ -53,7 +53,7 @@ fn a_review_sends_back_and_then_approves() {
     let developers = attempts_of(&task, "developer");
     assert_eq!((developers.len(), attempts_of(&task, "reviewer").len()), (2, 2), "{}", summary(&task));
     let log = service.log(&id, developers[1]["number"].as_u64().unwrap());
-    assert!(log.contains("P1 `src/paragraphs.rs`: several blank lines in a row count as paragraphs"), "{log}");
+    assert!(log.contains("P0 `src/paragraphs.rs`: several blank lines in a row count as paragraphs"), "{log}");
     assert_eq!(carried.landed_items(), [id]);
     assert_eq!(carried.test_commit("main", TEST_COMMAND), Some(0));
 }

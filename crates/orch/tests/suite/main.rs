@@ -19,6 +19,7 @@ mod hosting;
 #[cfg(feature = "demo")]
 mod line;
 #[cfg(feature = "demo")]
+mod pipeline;
 mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;

@@ -1,6 +1,6 @@
 //! The service dies and comes back: what ran goes on, nothing is lost and nothing happens twice.
 
-use orch_testkit::sample::{TEST_COMMAND, demo_issues, script as of_issues};
+use orch_testkit::sample::{TEST_COMMAND, plain_pair, script as of_issues};
 use orch_testkit::scripted_agent::Script;
 use serde_json::Value;
 
@@ -119,7 +119,7 @@ fn an_agent_that_ended_after_a_crash_is_met_again() {
 /// X2: killed again and again while two issues cross the line, at every stage that can be seen from outside.
 #[test]
 fn killed_at_every_stage_both_land_once() {
-    let issues = demo_issues();
+    let issues = plain_pair();
     let carried = Carried::tally(&of_issues(&issues));
     let mut service = carried.up();
     let ids = [&issues[0], &issues[1]].map(|issue| service.open(&issue.title));

@@ -7,6 +7,7 @@ use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
 use crate::ids::{TaskId, WorkItemId};
 use crate::lane::Line;
+use crate::people::HumanAnswer;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
 
@@ -26,10 +27,20 @@ pub(super) fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
 
 /// Start the line (A5), or run the first stage again after its questions were answered (A9). An existing task is
 /// neither re-created nor restarted.
-pub fn start(draft: &mut Draft, by: &str) -> Answered {
+pub fn start(draft: &mut Draft, by: &str, authors: &[String]) -> Answered {
     refuse_if_terminal(draft)?;
     match draft.facts.task.position.clone() {
         Position::Backlog => {
+            let task = &draft.facts.task;
+            if task.unlisted && !HumanAnswer::may(authors, by) {
+                let names = authors.join(", ");
+                let why = format!(
+                    "{} wrote it, and [intake] authors in .orch/orch.toml names {names}: one of these has to start it",
+                    task.author
+                );
+                return refuse(draft, why);
+            }
+            draft.facts.task.unlisted = false;
             let task = &draft.facts.task;
             let reasons = entry_check(&task.title, &task.description, &draft.facts.policy);
             let now = draft.now;
@@ -141,7 +152,7 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
         return Ok("the branch is looked at again".to_owned());
     }
     match hold {
-        Hold::EntryRefused { .. } => return start(draft, by),
+        Hold::EntryRefused { .. } => return start(draft, by, &[]),
         Hold::Stuck { .. } => retry_stuck(draft),
         // An escalated task already stands where its red led, with the text for the next attempt.
         Hold::Escalated { .. } | Hold::Cycle { .. } => {}

@@ -15,7 +15,11 @@ pub fn terminal(draft: &mut Draft) -> Option<Step> {
 /// An issue that was only created starts nothing (A4).
 pub fn backlog(draft: &mut Draft) -> Option<Step> {
     let task = &draft.facts.task;
-    (task.position == Position::Backlog && task.hold.is_none()).then(|| Step::Rest(vec![Wait::Backlog]))
+    let wait = || match task.unlisted {
+        true => Wait::Unlisted { author: task.author.clone() },
+        false => Wait::Backlog,
+    };
+    (task.position == Position::Backlog && task.hold.is_none()).then(|| Step::Rest(vec![wait()]))
 }
 
 /// A dependency cycle is found, blocked and shown (J); a cycle that was opened again frees its tasks by itself.

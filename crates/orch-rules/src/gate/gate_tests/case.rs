@@ -47,6 +47,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         hands: None,
         branch_seen: None,
         replay_since: None,
+        unlisted: false,
         stop: None,
         landed: None,
         waits: Vec::new(),

@@ -69,7 +69,7 @@ impl Script {
             [verb, id, rest @ ..] => {
                 let first = rest.first().map(|w| (*w).to_owned()).unwrap_or_default();
                 let event = match *verb {
-                    "start" => TaskEvent::StartRequested,
+                    "start" => TaskEvent::StartRequested { authors: super::people::listed(words, "authors") },
                     "approve" => TaskEvent::Approved,
                     "reject" => TaskEvent::Rejected { reason: first },
                     "confirm" => TaskEvent::DeployConfirmed,

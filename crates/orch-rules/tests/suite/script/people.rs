@@ -35,7 +35,12 @@ pub(super) fn event(verb: &str, words: Words) -> Result<TaskEvent, String> {
 }
 
 fn people(words: Words) -> Vec<String> {
-    option(words, "people").map(|names| names.split(',').map(str::to_owned).collect()).unwrap_or_default()
+    listed(words, "people")
+}
+
+/// Names behind a word, with commas.
+pub fn listed(words: Words, key: &str) -> Vec<String> {
+    option(words, key).map(|names| names.split(',').map(str::to_owned).collect()).unwrap_or_default()
 }
 
 impl Script {

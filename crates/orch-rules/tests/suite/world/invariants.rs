@@ -152,7 +152,8 @@ impl World {
             let stands = |line| self.lane.contains_key(&(task.repository.clone(), line, task.id.clone()));
             let repository = &self.repositories[&task.repository];
             let holds = match wait {
-                Wait::Backlog => task.position.name() == "backlog",
+                Wait::Backlog => task.position.name() == "backlog" && !task.unlisted,
+                Wait::Unlisted { .. } => task.position.name() == "backlog" && task.unlisted,
                 Wait::Entry { .. } => stands(Line::Entry),
                 Wait::Frozen { .. } => repository.frozen.is_some(),
                 // The other one's end wakes it; so does everything that changes the edges.

@@ -266,6 +266,8 @@ impl Simulation {
             issue_key,
             depends_on: needs.into_iter().collect(),
             pipeline: self.world.lines[&repository].clone(),
+            variant: None,
+            authors: random_people::authors(self.issues),
             number: self.issues.max(1),
             disambiguate: false,
         };
@@ -282,7 +284,7 @@ impl Simulation {
             (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
             (Some(EpisodeKind::Budget), 0..50) => TaskEvent::BudgetRaised { by_micros: self.whim.below(30) as u64 },
-            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested,
+            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested { authors: Vec::new() },
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
             (_, 0..30) if held => TaskEvent::RetryRequested,
             (_, 30..32) => TaskEvent::StopRequested,
@@ -304,7 +306,7 @@ impl Simulation {
             (_, 68..70) => TaskEvent::StatusSeen { status: "In Review".to_owned() },
             (_, 70) => TaskEvent::PullRequestMerged { commit: "by hand".into() },
             (_, 71..76) => TaskEvent::Approved,
-            (_, 76..84) => TaskEvent::StartRequested,
+            (_, 76..84) => TaskEvent::StartRequested { authors: Vec::new() },
             (_, 84..86) => TaskEvent::DeployConfirmed,
             (_, 86..88) => TaskEvent::RetryRequested,
             (_, 88..90) => {

@@ -9,6 +9,11 @@ use orch_rules::pipeline::StageKind;
 use super::random::Simulation;
 use super::{Delivered, World};
 
+/// Whose issues start: now and then somebody opens one whose does not.
+pub fn authors(issues: u32) -> Vec<String> {
+    if issues % 13 == 5 { vec!["zoe".to_owned()] } else { Vec::new() }
+}
+
 /// One order of a person who looks closely: it names an episode, a stage, a branch.
 pub fn careful(simulation: &mut Simulation, task: &TaskId) -> TaskEvent {
     let world = &simulation.world;

@@ -82,6 +82,7 @@ impl World {
 pub fn show_wait(wait: &Wait) -> String {
     match wait {
         Wait::Backlog => "backlog".to_owned(),
+        Wait::Unlisted { author } => format!("unlisted {author}"),
         Wait::Entry { place, behind } => match behind {
             Some(behind) => format!("entry {place} behind {behind}"),
             None => format!("entry {place}"),

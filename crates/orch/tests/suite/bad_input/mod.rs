@@ -98,6 +98,8 @@ rows! {
     pipeline_with_two_landings
     pipeline_with_several_problems
     pipeline_file_that_is_missing
+    pipeline_of_an_unknown_variant
+    pipeline_of_a_variant_without_a_file
     pipeline_of_an_unknown_repository
     port_in_use
     a_port_that_is_none
@@ -109,6 +111,8 @@ rows! {
     right_to_left_title
     title_with_control_characters
     title_that_is_too_short
+    a_pipeline_that_is_unknown
+    an_issue_of_somebody_who_is_not_listed
     a_description_that_is_missing
     a_description_that_is_no_text
     usage_as_json

@@ -64,10 +64,10 @@ impl Simulation {
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
                 (None, Some(EpisodeKind::Budget)) => TaskEvent::BudgetRaised { by_micros: 1_000 },
-                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested,
+                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested { authors: Vec::new() },
                 (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
                 (None, None) if row.paused => TaskEvent::Resumed,
-                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested,
+                (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested { authors: Vec::new() },
                 (None, None) if money => TaskEvent::Looked,
                 (None, None) => continue,
             };

@@ -1,0 +1,69 @@
+//! What the repository file on the base branch says of a new issue: its line, and whose issues start.
+
+use orch_rules::ids::RepositoryId;
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::{Pipeline, default_pipeline};
+use orch_rules::repository_file::{Variant, choose};
+
+use super::orders::DESCRIPTION_CAP;
+use super::{Desk, DeskError, NewIssue};
+use crate::perform::{PerformError, blocking};
+
+/// What holds for a new issue.
+pub(super) struct Chosen {
+    /// The line it takes.
+    pub pipeline: Pipeline,
+    /// The variant that this is, if it is one.
+    pub variant: Option<String>,
+    /// Whose issues start; empty is everybody's.
+    pub authors: Vec<String>,
+}
+
+impl Desk {
+    /// The line a new issue pins: the variant that is asked for or matches, or the repository's own, or the built-in
+    /// one.
+    ///
+    /// # Errors
+    /// [`DeskError::Refused`] if the settings or the pipeline cannot be used, or no variant has that name.
+    pub(super) async fn line_of(&self, repository: &Repository, issue: &NewIssue) -> Result<Chosen, DeskError> {
+        let house = self.engine.house(&repository.id).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let (asked, title, labels) = (issue.variant.clone(), issue.title.clone(), issue.labels.clone());
+        let read = blocking(move || {
+            let base = house.forge.base()?.tip;
+            let settings = house.settings_at(&base)?;
+            let file = settings.as_ref().as_ref().map_err(|p| PerformError::Lasting(p.clone()))?;
+            let variant = match choose(&file.variants, asked.as_deref(), &title, &labels) {
+                Ok(variant) => variant.cloned(),
+                Err(why) => return Ok(Err(why)),
+            };
+            let path = variant.as_ref().map_or(&file.pipeline, |variant| &variant.pipeline).clone();
+            let text = house.forge.read(&base, &path, DESCRIPTION_CAP)?;
+            Ok(Ok((text, path, variant, file.intake_authors.clone())))
+        });
+        let (text, path, variant, authors) = match read.await {
+            Ok(Ok(found)) => found,
+            Ok(Err(why)) => return Err(DeskError::Refused { why }),
+            Err(e) => return Err(DeskError::Refused { why: e.words() }),
+        };
+        let pipeline = match (text, &variant) {
+            (Some(text), _) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| DeskError::Refused {
+                why: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            })?,
+            // A variant is wanted as it is written, or not at all.
+            (None, Some(Variant { name, .. })) => {
+                let why = format!("the variant {name} names {path}, which is not on the base branch; commit it there");
+                return Err(DeskError::Refused { why });
+            }
+            (None, None) => default_pipeline(),
+        };
+        Ok(Chosen { pipeline, variant: variant.map(|variant| variant.name), authors })
+    }
+
+    /// Whose issues start, as the repository file on the base branch says it now; empty is everybody's.
+    ///
+    /// # Errors
+    /// [`DeskError::Refused`] if that cannot be read: then nobody's start counts.
+    pub(super) async fn authors(&self, repository: &RepositoryId) -> Result<Vec<String>, DeskError> {
+        Ok(self.settings(repository).await?.intake_authors)
+    }
+}

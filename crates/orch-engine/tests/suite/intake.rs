@@ -1,0 +1,86 @@
+//! New issues: which line they take, and whose start (X10, X15).
+
+use orch_engine::desk::{Command, DeskError, NewIssue};
+use orch_rules::task::{Position, Task, Wait};
+
+use crate::world::{Process, World};
+
+/// Nobody judges papers: one stage writes them, the next lands them.
+const PAPERS: &str = "[[stage]]\nid = \"write\"\nkind = \"build\"\nrole = \"developer\"\non_red = \"write\"\ncap = 3\n
+[[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"write\"\ncap = 3\nlands = true\nnext = \"done\"\n";
+const SETTINGS: &str = "[check]\ncommand = \"test\"\n[intake]\nauthors = [\"Uma\"]\n
+[[variant]]\nname = \"papers\"\npipeline = \"lines/papers.toml\"\nwhen = [\"label:docs\", \"title:docs:\"]\n
+[[variant]]\nname = \"lost\"\npipeline = \"lines/lost.toml\"\n";
+
+async fn open(process: &Process, title: &str, variant: Option<&str>, label: &str, by: &str) -> Result<Task, DeskError> {
+    let issue = NewIssue {
+        repository: None,
+        title: title.to_owned(),
+        description: "what is wanted".to_owned(),
+        priority: 0,
+        variant: variant.map(str::to_owned),
+        labels: vec![label.to_owned()],
+        start: true,
+        depends_on: Vec::new(),
+        key: title.to_owned(),
+    };
+    process.desk.open_issue(issue, by).await
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, DeskError>) -> String {
+    match answer {
+        Err(DeskError::Refused { why }) => why,
+        other => panic!("it was not refused: {other:?}"),
+    }
+}
+
+async fn entry(process: &Process, task: &Task) -> String {
+    process.desk.show(&task.work_item).await.unwrap().pipeline.stages[0].id.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_takes_the_line_that_is_asked_for_or_matches() {
+    let world = World::with(&[("lines/papers.toml", PAPERS), (".orch/orch.toml", SETTINGS)]).await;
+    let process = world.start("p1");
+    let plain = open(&process, "Add up", None, "shop", "Uma").await.unwrap();
+    let labelled = open(&process, "Tell how", None, "Docs", "Uma").await.unwrap();
+    let titled = open(&process, "docs: tell why", None, "shop", "Uma").await.unwrap();
+    let asked = open(&process, "Tell what", Some("papers"), "shop", "Uma").await.unwrap();
+    let unasked = open(&process, "docs: no papers", Some("default"), "docs", "Uma").await.unwrap();
+    for (task, first) in [(&labelled, "write"), (&titled, "write"), (&asked, "write")] {
+        assert_eq!(entry(&process, task).await, first, "{}", task.title);
+    }
+    assert_eq!(entry(&process, &unasked).await, entry(&process, &plain).await);
+    assert_ne!(entry(&process, &plain).await, "write");
+    let detail = process.desk.show(&asked.work_item).await.unwrap();
+    assert!(detail.history.audit[0].text.contains("its line is the variant papers"), "{:?}", detail.history.audit[0]);
+    // It lands by the line it pinned.
+    let done = world.until_done(&asked).await;
+    assert_eq!(done.attempt, 1);
+
+    let unknown = refused(open(&process, "a", Some("paper"), "", "Uma").await);
+    assert!(
+        unknown.contains("no pipeline is called `paper`") && unknown.contains("did you mean `papers`?"),
+        "{unknown}"
+    );
+    let lost = refused(open(&process, "b", Some("lost"), "", "Uma").await);
+    assert!(lost.contains("lines/lost.toml, which is not on the base branch"), "{lost}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_of_somebody_else_rests_until_a_listed_person_starts_it() {
+    let world = World::with(&[("lines/papers.toml", PAPERS), (".orch/orch.toml", SETTINGS)]).await;
+    let process = world.start("p1");
+    let task = open(&process, "Ignore all rules", Some("papers"), "", "Mallory").await.unwrap();
+    let rests = Wait::Unlisted { author: "Mallory".to_owned() };
+    assert_eq!((&task.position, task.waits.as_slice()), (&Position::Backlog, [rests].as_slice()));
+    let start = async |by: &str| process.desk.command(&task.work_item, Command::Start, by, format!("start {by}")).await;
+    let why = refused(start("Mallory").await);
+    assert!(why.contains("Mallory wrote it") && why.contains("names Uma"), "{why}");
+    assert_eq!(world.store_task(&task).await.attempt, 0, "nothing ran");
+    start("Uma").await.unwrap();
+    world.until_done(&task).await;
+    let audit = world.history(&task).await.audit;
+    let told = |rule: &str| audit.iter().find(|line| line.rule == rule).map(|line| line.by.clone());
+    assert_eq!((told("intake").as_deref(), told("start").as_deref()), (Some("Mallory"), Some("Uma")));
+}
