@@ -20,6 +20,7 @@ pub(crate) const STARTED: &str = "started.json";
 pub(crate) const RESULT: &str = "result.json";
 pub(crate) const OUTPUT: &str = "output.log";
 pub(crate) const SOCKET: &str = "socket";
+pub(crate) const CONTROL_KEY: &str = "control.key";
 pub(crate) const SUPERVISOR_LOG: &str = "supervisor.log";
 
 /// A handle on one run's directory. Cheap to clone; holds the directory open, so it stays the same

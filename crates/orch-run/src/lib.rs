@@ -10,7 +10,8 @@
 //! | `lock` | supervisor | held exclusively (`flock`) = the run is alive |
 //! | `started.json` | supervisor | who ran; for killing, not for knowing. Its existence forbids a second start |
 //! | `output.log` | supervisor | stdout and stderr of the agent and of the finish commands, raw, capped |
-//! | `socket` | supervisor | answers `stop` and `status` |
+//! | `socket` | supervisor | answers `stop` and `status` to who knows the key |
+//! | `control.key` | supervisor | that key: a run of the same account that is kept from these folders cannot stop this one |
 //! | `supervisor.log` | supervisor | its own troubles, in words |
 //! | `result.json` | supervisor | written last ([`RunResult`]) |
 //!
@@ -37,6 +38,7 @@ mod inner;
 mod launch;
 mod process;
 mod result;
+mod secret;
 mod spec;
 mod started;
 mod stop;

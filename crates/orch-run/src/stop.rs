@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, RunDirectory, RunState};
+use crate::directory::CONTROL_KEY;
+use crate::{Error, RunDirectory, RunState, durable};
 
 /// Far above what a supervisor needs on a busy machine; it never waits for anybody.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -72,10 +73,13 @@ pub fn request_status(directory: &RunDirectory) -> Result<Option<Status>, Error>
 
 fn ask<T: for<'de> Deserialize<'de>>(directory: &RunDirectory, request: &str) -> Result<Option<T>, Error> {
     let exchange = || {
+        // A supervisor of an earlier release made none and asks for none.
+        let key = durable::read(directory, CONTROL_KEY)?.unwrap_or_default();
+        let request = format!("{request} {}", String::from_utf8_lossy(&key));
         let mut stream = UnixStream::connect(directory.short_socket_path())?;
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-        stream.write_all(format!("{request}\n").as_bytes())?;
+        stream.write_all(format!("{}\n", request.trim_end()).as_bytes())?;
         let mut line = String::new();
         let limited = std::io::Read::take(stream, LONGEST_ANSWER);
         BufReader::new(limited).read_line(&mut line)?;

@@ -68,9 +68,9 @@ pub(crate) fn of(spec: &Spec, run_directory: &Path) -> Vec<(Access, PathBuf)> {
     there.map(|(path, access)| (*access, path.clone())).collect()
 }
 
-/// What the environment and the commands name: folders of `PATH`, toolchains, the programs' own folders, files among
-/// the agent's arguments. Never a folder
-/// with more in it than programs: a home, a temporary folder, or one the run directory lies in.
+/// What the environment and the commands name: folders of `PATH`, toolchains, the programs' own folders, files among the
+/// agent's arguments. Never a folder with more in it than programs: a home, a temporary folder, or one the run directory
+/// lies in.
 fn toolchains(spec: &Spec, run_directory: &Path) -> Vec<PathBuf> {
     let home = spec.env.get("HOME").map(PathBuf::from);
     let too_wide = |path: &Path| {
@@ -89,11 +89,12 @@ fn toolchains(spec: &Spec, run_directory: &Path) -> Vec<PathBuf> {
         }
     };
     for folder in search_path(&spec.env) {
-        // A prefix such as ~/.nvm/versions/node/v20 needs its lib beside its bin.
-        match folder.parent() {
-            Some(prefix) if folder.ends_with("bin") && prefix.join("lib").is_dir() => add(prefix.to_owned()),
-            _ => add(folder.clone()),
+        // A prefix such as ~/.nvm/versions/node/v20 needs its libraries beside its programs; never all of it, for ~/.local
+        // is a prefix too and holds what people keep to themselves.
+        if let Some(prefix) = folder.parent().filter(|_| folder.ends_with("bin")) {
+            ["include", "lib", "lib64", "libexec"].into_iter().for_each(|name| add(prefix.join(name)));
         }
+        add(folder);
     }
     let of_home = |variable: &str, name: &str| {
         spec.env.get(variable).map(PathBuf::from).or_else(|| home.as_ref().map(|home| home.join(name)))

@@ -16,6 +16,7 @@ use super::cgroup::{self, Groups};
 use super::protocol::{Answer, Hello, LONGEST_REQUEST, LiveRun, Request, StartedBy};
 use super::start::{Greeting, greet};
 use super::{Home, KEY, LOCK, PROTOCOL, SOCKET, peer, short_socket_path};
+use crate::secret::{new_key, same};
 use crate::{Error, RunDirectory, RunState, durable, process};
 
 const MOST_CLIENTS: usize = 64;
@@ -330,16 +331,4 @@ fn reap() -> bool {
         any = true;
     }
     any
-}
-
-/// 128 random bits, in hexadecimal.
-fn new_key() -> io::Result<String> {
-    let mut bits = [0_u8; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bits)?;
-    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Compares without telling by the time it takes how much was right.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }

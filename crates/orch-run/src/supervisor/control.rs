@@ -1,15 +1,16 @@
 //! The socket in the run directory: one line in, one line out, nobody is waited for.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 
-use crate::RunDirectory;
-use crate::directory::SOCKET;
+use crate::directory::{CONTROL_KEY, SOCKET};
 use crate::stop::{Status, StopAnswer};
+use crate::{RunDirectory, secret};
 
 const MOST_CLIENTS: usize = 16;
 const LONGEST_REQUEST: usize = 64;
@@ -19,6 +20,9 @@ const LONGEST_REQUEST: usize = 64;
 pub(super) struct Control {
     listener: UnixListener,
     clients: VecDeque<Client>,
+    /// What a request has to name: another run of this account can reach the socket where nothing but Landlock keeps it,
+    /// and cannot read the file with the key.
+    key: String,
 }
 
 #[derive(Debug)]
@@ -31,9 +35,12 @@ impl Control {
     pub(super) fn listen(run: &RunDirectory) -> io::Result<Self> {
         // A supervisor that was refused before its start may have left one; we hold the lock.
         let _ = unlinkat(run, SOCKET, AtFlags::empty());
+        let key = secret::new_key()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        File::from(openat(run, CONTROL_KEY, flags, Mode::RUSR | Mode::WUSR)?).write_all(key.as_bytes())?;
         let listener = UnixListener::bind(run.short_socket_path())?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, clients: VecDeque::new() })
+        Ok(Self { listener, clients: VecDeque::new(), key })
     }
 
     /// Everything whose readability means work for [`Control::serve`].
@@ -58,7 +65,12 @@ impl Control {
             Reading::Unfinished => true,
             Reading::Broken => false,
             Reading::Line(line) => {
-                let answer = match line.as_slice() {
+                let mut words = line.splitn(2, |byte| *byte == b' ');
+                let (asked, named) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                let answer = match asked {
+                    _ if !secret::same(named, self.key.as_bytes()) => {
+                        Ok(br#"{"error":"the key is missing; it stands in control.key beside this socket"}"#.to_vec())
+                    }
                     b"stop" => {
                         stop = true;
                         serde_json::to_vec(&StopAnswer { stopping: true })

@@ -297,12 +297,17 @@ fn nothing_of_a_confined_run_survives_its_supervisor() {
             continue;
         }
         let bench = open_bench();
-        let up = bench.fifo("up");
-        open(&bench.clone_path().join("up"));
-        let script = "(setsid sh -c 'trap \"\" HUP TERM; exec sleep 4321' </dev/null >/dev/null 2>&1 &); echo $$ > up; \
-                      exec sleep 1000";
+        let (up, apart) = (bench.fifo("up"), bench.fifo("apart"));
+        let _never = bench.fifo("never");
+        for name in ["up", "apart", "never"] {
+            open(&bench.clone_path().join(name));
+        }
+        // Neither runs another program once it has spoken: in the midst of that its environment reads as empty.
+        let script = "(setsid sh -c 'trap \"\" HUP TERM; echo $$ > apart; read x < never' </dev/null >/dev/null 2>&1 &); \
+                      echo $$ > up; read x < never";
         let run = bench.start("run-1", &confined(&bench, level, script));
         up.heard();
+        apart.heard();
         assert!(marked(started(&run)["mark"].as_str().unwrap()) >= 2, "{level:?}: the test sees nothing");
         kill(supervisor_pid(&run), Signal::KILL);
         let ended = crate::bench::ended(&run);
@@ -438,5 +443,28 @@ fn a_program_may_be_a_link_in_a_folder_of_the_path() {
         let (run, result) = bench.finish(&spec);
         let text = String::from_utf8_lossy(&output(&run)).into_owned();
         assert_eq!((result.end, text.as_str()), (End::Exited { code: 0 }, "it runs\n"), "{level:?}");
+    }
+}
+
+/// `~/.local` is the prefix of `~/.local/bin`, and what people keep to themselves lies in it.
+#[test]
+fn of_a_prefix_on_the_path_only_programs_and_libraries_are_there() {
+    for level in STRONG {
+        if !here(level, "of_a_prefix_on_the_path_only_programs_and_libraries_are_there") {
+            continue;
+        }
+        let bench = open_bench();
+        let prefix = bench.runs().parent().unwrap().join("prefix");
+        for folder in ["bin", "lib", "share"] {
+            std::fs::create_dir_all(prefix.join(folder)).unwrap();
+            std::fs::write(prefix.join(folder).join("file"), format!("of {folder}\n")).unwrap();
+        }
+        let script =
+            format!("P={}; cat $P/bin/file $P/lib/file; cat $P/share/file 2>/dev/null || echo kept", prefix.display());
+        let mut spec = confined(&bench, level, &script);
+        spec.env.insert("PATH".into(), format!("{}:/usr/bin:/bin", prefix.join("bin").display()));
+        let (run, result) = bench.finish(&spec);
+        let text = String::from_utf8_lossy(&output(&run)).into_owned();
+        assert_eq!((result.end, text.as_str()), (End::Exited { code: 0 }, "of bin\nof lib\nkept\n"), "{level:?}");
     }
 }

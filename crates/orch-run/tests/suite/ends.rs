@@ -1,5 +1,7 @@
 //! The ways an agent ends, told apart (D4).
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use orch_run::{End, Phase, StopRequest, request_status, request_stop};
@@ -118,4 +120,25 @@ fn what_cannot_be_started_says_why() {
     let End::SpawnFailed { error } = nowhere.end else { panic!("{:?}", nowhere.end) };
     assert!(error.contains("working directory"), "{error}");
     assert!(nowhere.finish.is_empty());
+}
+
+/// Another run of the same account may reach the socket; what it cannot read is the key.
+#[test]
+fn a_request_without_the_key_stops_nothing() {
+    let bench = Bench::new();
+    let up = bench.fifo("up");
+    let run = bench.start("run-1", &bench.script("echo here > up; exec sleep 1000"));
+    up.heard();
+    let key = std::fs::read_to_string(run.path().join("control.key")).unwrap();
+    assert_eq!(key.len(), 32);
+    for request in ["stop\n".to_owned(), format!("stop {}\n", "0".repeat(32)), format!("stop {}\n", &key[1..])] {
+        let mut stream = UnixStream::connect(run.path().join("socket")).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        assert!(answer.contains("the key is missing"), "{answer:?}");
+        assert_eq!(request_status(&run).unwrap().unwrap().phase, Phase::Running);
+    }
+    assert_eq!(request_stop(&run).unwrap(), StopRequest::Stopping);
+    assert_eq!(result(&run).end, End::Stopped);
 }

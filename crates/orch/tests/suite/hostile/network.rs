@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
         tries: 3,
         l3: "ENOENT",
         // Without root it has the service's account, and no Landlock looks at named sockets: its own supervisor does not
-        // listen to it, another run's does.
+        // listen to it, another run's wants a key that it cannot read.
         l2: "EACCES|REACHED, EACCES|REACHED, ENOENT|EACCES",
         after: |_, ran| assert!(!super::place::is_root() || !ran.output.contains("REACHED"), "{}", ran.output),
         ..PLAIN
