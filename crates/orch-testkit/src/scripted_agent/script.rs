@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn every_step_survives_writing_and_reading() {
         let script = Script::parse(EXAMPLE).unwrap();
-        assert_eq!(script.plays[1].acts[0].steps.len(), 12);
+        assert_eq!(script.plays[1].acts[0].steps.len(), 13);
         assert_eq!(Script::parse(&script.to_toml().unwrap()).unwrap(), script);
     }
 
