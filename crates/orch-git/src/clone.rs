@@ -267,28 +267,22 @@ fn open_folders(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Commits whatever lies in the working copy; ends with the first failure. `$1` to `$3`: name, address, message.
+const LEFTOVERS: &str = "\
+# An agent that was stopped leaves the locks of its git behind.
+rm -f -- .git/index.lock .git/HEAD.lock || exit
+git -c core.hooksPath=/dev/null -c core.fsmonitor=false add --all -- . || exit
+git diff --cached --quiet --ignore-submodules=none && exit 0
+exec git -c core.hooksPath=/dev/null -c commit.gpgSign=false -c \"user.name=$1\" -c \"user.email=$2\" \
+    commit --quiet --no-verify --cleanup=verbatim --message \"$3\"";
+
 /// The commands, one argument list each, that commit what an agent left uncommitted. They are run in the working
-/// copy, *inside* the sandbox, in this order, each only if the one before ended with 0; outside, git would run
-/// whatever the copy's settings name. Nothing to commit is fine. They need `sh`, `rm` and `git`.
+/// copy, *inside* the sandbox; outside, git would run whatever the copy's settings name. Nothing to commit is fine. They
+/// need `sh`, `rm` and `git`. It is one command, because every one of them is confined anew, which takes longer than its
+/// work.
 #[must_use]
 pub fn leftover_script(message: &str, identity: &Identity) -> Vec<Vec<String>> {
-    let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    vec![
-        // An agent that was stopped leaves the locks of its git behind.
-        list(&["rm", "-f", "--", ".git/index.lock", ".git/HEAD.lock"]),
-        list(&["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "add", "--all", "--", "."]),
-        list(&[
-            "sh",
-            "-c",
-            "git diff --cached --quiet --ignore-submodules=none && exit 0; \
-             exec git -c core.hooksPath=/dev/null -c commit.gpgSign=false -c \"user.name=$1\" -c \"user.email=$2\" \
-             commit --quiet --no-verify --cleanup=verbatim --message \"$3\"",
-            "leftovers",
-            identity.name(),
-            identity.email(),
-            message,
-        ]),
-    ]
+    vec![["sh", "-c", LEFTOVERS, "leftovers", identity.name(), identity.email(), message].map(str::to_owned).to_vec()]
 }
 
 #[cfg(test)]
