@@ -144,6 +144,12 @@ impl Git {
 
     /// A call in `directory` with nothing inherited but the search path.
     pub(crate) fn call(&self, directory: &Path) -> Call {
+        self.call_with(directory, &[])
+    }
+
+    /// As [`Git::call`], with settings after the pinned ones. Unlike [`Call::setting`] they stand in the environment,
+    /// where no other account reads them.
+    pub(crate) fn call_with(&self, directory: &Path, settings: &[(&str, &str)]) -> Call {
         let mut call = Call::new(&self.program, directory, self.time_limit)
             .env("PATH", &self.search_path)
             .env("HOME", "/nonexistent")
@@ -161,8 +167,8 @@ impl Git {
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_ALLOW_PROTOCOL", "file")
             // Variables instead of `-c`: the command line stays readable in a process list.
-            .env("GIT_CONFIG_COUNT", PINNED.len().to_string());
-        for (index, (key, value)) in PINNED.iter().enumerate() {
+            .env("GIT_CONFIG_COUNT", (PINNED.len() + settings.len()).to_string());
+        for (index, (key, value)) in PINNED.iter().chain(settings).enumerate() {
             call = call.env(format!("GIT_CONFIG_KEY_{index}"), key).env(format!("GIT_CONFIG_VALUE_{index}"), value);
         }
         call

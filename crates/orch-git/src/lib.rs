@@ -10,6 +10,7 @@
 //! * [`Forge`]: the *local forge*, a bare repository in Orchestrion's state directory that owns all its
 //!   objects. All the rest are its methods: clones for attempts, collecting what an attempt committed,
 //!   evidence, candidates, landing, upkeep.
+//! * [`Remote`]: a repository on a server, reached by https or ssh.
 //! * [`leftover_script`]: the commands that commit what an agent left behind, to be run *inside* its sandbox.
 //!
 //! What never happens here:
@@ -30,6 +31,7 @@
 //! | `refs/heads/<base>` | the base branch; moves only by [`Forge::land`], [`Forge::sync_base`] or a user's push |
 //! | `refs/heads/<branch>` | published task branches |
 //! | `refs/orch/upstream/<base>` | the user's base branch as last seen |
+//! | `refs/orch/remote/<remote>/<branch>` | a branch of a forge on another machine as last fetched |
 //! | `refs/orch/pin/<task>/<attempt>` | the commit a live clone started from; keeps its objects |
 //! | `refs/orch/attempts/<task>/<attempt>` | what an attempt committed |
 //! | `refs/orch/archive/<task>` | the last head of a cancelled task |
@@ -51,6 +53,7 @@ mod objects;
 mod own_commit;
 mod patch_id;
 mod process;
+mod remote;
 mod set_aside;
 mod source;
 mod tree;
@@ -68,10 +71,11 @@ pub use git::{Git, MINIMUM_VERSION, Version};
 pub use history::FileAt;
 pub use landing::{Landing, Published};
 pub use own_commit::OwnRepository;
+pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
 pub use set_aside::SetAsideRequest;
 pub use source::{Source, UserEnvironment};
 pub use tree::{Change, ChangeStatus, Mode};
 pub use upkeep::Packing;
 pub use upstream::{RemoteAdded, Synced};
 pub use weakened::Weakened;
-pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RepoPath, TaskKey, TreeId};
+pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RemoteName, RepoPath, TaskKey, TreeId};

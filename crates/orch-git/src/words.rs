@@ -100,6 +100,11 @@ text_type!(
     task_key
 );
 text_type!(
+    /// What names a remote in refs; the same letters as a [`TaskKey`].
+    RemoteName,
+    task_key
+);
+text_type!(
     /// A path inside a repository: relative, `/` between parts, no empty part, no `.` or `..`.
     RepoPath,
     repo_path
