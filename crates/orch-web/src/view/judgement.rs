@@ -7,7 +7,7 @@ use orch_rules::judgement::{Judge, Judgement, Standing, Trail, judgements};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::time::rfc3339;
+use orch_text::rfc3339;
 
 /// One verdict: who judged what, and whether that still counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

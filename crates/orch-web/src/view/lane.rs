@@ -5,7 +5,7 @@ use orch_rules::lane::{Ejection, LaneEntry, LaneState, Repository};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::time::rfc3339;
+use orch_text::rfc3339;
 
 /// All repositories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

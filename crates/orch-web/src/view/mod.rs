@@ -11,7 +11,6 @@ mod queue;
 mod request;
 mod run;
 mod task;
-mod time;
 mod usage;
 mod wait;
 
@@ -19,6 +18,7 @@ pub use answer::{AnswerView, HealthView, LogView};
 pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use orch_text::rfc3339;
 pub use outage::{LiftRequest, OutageView};
 pub use queue::{
     AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
@@ -30,6 +30,5 @@ pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
     TimelineView, WorkView,
 };
-pub use time::rfc3339;
 pub use usage::UsageView;
-pub use wait::{WaitView, wait_text};
+pub use wait::WaitView;

@@ -5,7 +5,7 @@ use orch_rules::task::{Task, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::time::rfc3339;
+use orch_text::rfc3339;
 
 /// A vendor that does not serve a credential, or an agent that cannot be started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::lane::{FreezeView, PlaceView, RepositoryView};
 use super::outage::OutageView;
 use super::task::WorkView;
-use super::time::rfc3339;
+use orch_text::rfc3339;
 
 /// What is queued, what runs, and what holds the rest back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

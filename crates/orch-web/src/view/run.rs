@@ -7,8 +7,8 @@ use orch_rules::check::{Check, CheckKey, CheckOutcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::time::rfc3339;
 use super::usage::UsageView;
+use orch_text::rfc3339;
 
 /// One try of one agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

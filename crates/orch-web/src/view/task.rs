@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 use super::judgement::{FindingView, VerdictView, verdicts};
 use super::lane::cause;
 use super::run::{AttemptView, CheckView};
-use super::time::rfc3339;
 use super::usage::UsageView;
-use super::wait::{WaitView, human_text};
+use super::wait::WaitView;
+use orch_text::rfc3339;
 
 /// A task as a list shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -335,7 +335,7 @@ impl EpisodeView {
         Self {
             id: episode.id.to_string(),
             kind: kind.to_owned(),
-            text: human_text(episode.kind, id),
+            text: orch_text::asked(episode.kind, id, orch_text::Language::English).to_string(),
             about: episode.about.clone(),
             questions: episode.questions.clone(),
             opened_at: rfc3339(episode.opened_at),

@@ -3,6 +3,7 @@
 use orch_rules::ids::Timestamp;
 
 /// RFC 3339 in UTC, for example `2026-11-20T23:26:22.5Z`. A moment beyond the calendar is moved to its nearest end.
+#[must_use]
 pub fn rfc3339(moment: Timestamp) -> String {
     let nearest = if moment.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(moment.0).unwrap_or(nearest).to_string()

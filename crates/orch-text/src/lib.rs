@@ -1,0 +1,20 @@
+//! What people read, in English and Russian: sentences made from the facts and typed reasons of the rules.
+//!
+//! Texts are Fluent messages (`texts/*.ftl`) under the same ids with the same variables in every language. This crate
+//! knows no terminal and no HTML: it gives plain sentences, and apart from them the commands that help, which a page
+//! with buttons leaves out.
+
+#![deny(missing_docs)]
+
+mod asked;
+mod catalogue;
+mod language;
+mod sentence;
+mod time;
+mod wait;
+
+pub use asked::asked;
+pub use language::Language;
+pub use sentence::Sentence;
+pub use time::rfc3339;
+pub use wait::{Subject, wait};

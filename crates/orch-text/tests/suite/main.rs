@@ -1,0 +1,6 @@
+//! Every text in every language.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod catalogues;
+mod waits;

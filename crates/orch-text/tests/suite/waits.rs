@@ -1,0 +1,141 @@
+//! Every reason for waiting and every question, in words.
+
+use orch_rules::episode::EpisodeKind;
+use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
+use orch_rules::outage::Source;
+use orch_rules::task::{PauseScope, Wait};
+use orch_text::{Language, Sentence, Subject};
+
+fn said(wait: &Wait, language: Language) -> Sentence {
+    let (work_item, repository) = (WorkItemId::from("SHOP-001"), RepositoryId::from("shop"));
+    let subject = Subject { work_item: &work_item, repository: &repository, branch: "feature/SHOP-001-totals" };
+    orch_text::wait(wait, subject, language)
+}
+
+fn outage(named: bool, until: Option<i64>, probed_by: Option<WorkItemId>) -> Wait {
+    let source = Source::Credential { name: "main".to_owned() };
+    Wait::Outage { source, reason: "usage limit".to_owned(), until: until.map(Timestamp), named, probed_by }
+}
+
+/// One of every shape a wait has.
+fn all() -> Vec<Wait> {
+    let behind = || Some(WorkItemId::from("SHOP-002"));
+    let mut all = vec![
+        Wait::Backlog,
+        Wait::Unlisted { author: "mallory".to_owned() },
+        Wait::Entry { place: 1, behind: None },
+        Wait::Entry { place: 3, behind: behind() },
+        Wait::Frozen { reason: "production is red".to_owned() },
+        Wait::Dependency { on: vec!["SHOP-002".into()] },
+        Wait::Dependency { on: vec!["SHOP-002".into(), "SHOP-003".into(), "SHOP-004".into()] },
+        Wait::Agent { attempt: 3 },
+        Wait::Check { commit: "0123456789abcdef".into() },
+        Wait::Slot { key: "runs".to_owned(), max: 2 },
+        Wait::Slot { key: "checks".to_owned(), max: 2 },
+        Wait::Budget { key: "budget:day:20778".to_owned() },
+        Wait::Budget { key: "budget:task:0190".to_owned() },
+        Wait::Budget { key: "budget:repository:shop:7".to_owned() },
+        Wait::Budget { key: "of another kind".to_owned() },
+        outage(false, None, None),
+        outage(false, Some(0), None),
+        outage(true, None, None),
+        outage(true, Some(0), None),
+        outage(true, Some(0), behind()),
+        Wait::Lane { place: 1, behind: None, doing: "testing the candidate".to_owned() },
+        Wait::Lane { place: 2, behind: behind(), doing: "queued".to_owned() },
+        Wait::Paused { scope: PauseScope::Task },
+        Wait::Paused { scope: PauseScope::Repository },
+        Wait::Held { reason: "escalated: 3 of 3 attempts are red".to_owned() },
+        Wait::Held { reason: "entry check failed: the title has 1 character".to_owned() },
+        Wait::Branch,
+        Wait::Hands { by: "Bob".to_owned() },
+        Wait::Stopping,
+        Wait::StopAfterStep { step: "landing".to_owned() },
+    ];
+    let asked = [
+        EpisodeKind::Approval,
+        EpisodeKind::Questions,
+        EpisodeKind::ProtectedPaths,
+        EpisodeKind::Budget,
+        EpisodeKind::ConfirmDeploy,
+    ];
+    all.extend(asked.map(|asked| Wait::Human { asked }));
+    all
+}
+
+#[test]
+fn every_wait_is_a_sentence_in_every_language() {
+    for language in Language::ALL {
+        let sentences: Vec<Sentence> = all().iter().map(|wait| said(wait, language)).collect();
+        for sentence in &sentences {
+            // What Fluent writes where a variable or a message is missing.
+            let whole = sentence.to_string();
+            assert!(!whole.contains("{$") && !whole.contains("wait-") && !whole.contains("ask-"), "{whole}");
+        }
+        let mut texts: Vec<&String> = sentences.iter().map(|sentence| &sentence.text).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), sentences.len(), "two waits say the same in {}", language.tag());
+    }
+}
+
+#[test]
+fn commands_are_the_same_in_every_language() {
+    let commands = |wait: &Wait, language| {
+        let help = said(wait, language).help.unwrap_or_default();
+        let words: Vec<String> =
+            help.match_indices("orch ").map(|(at, _)| help[at..].chars().take(22).collect()).collect();
+        words
+    };
+    for wait in all() {
+        let english = commands(&wait, Language::English);
+        assert_eq!(commands(&wait, Language::Russian), english, "{wait:?}");
+    }
+    assert_eq!(commands(&Wait::Backlog, Language::Russian), ["orch start SHOP-001"]);
+}
+
+#[test]
+fn numbers_decide_the_form() {
+    let slots = |max, language| said(&Wait::Slot { key: "runs".to_owned(), max }, language).text;
+    for (max, words) in [
+        (1, "занято 1 место"),
+        (2, "заняты все 2 места"),
+        (5, "заняты все 5 мест"),
+        (11, "заняты все 11 мест"),
+        (12, "заняты все 12 мест"),
+        (21, "занято 21 место"),
+        (24, "заняты все 24 места"),
+        (111, "заняты все 111 мест"),
+        (1_000, "заняты все 1000 мест"),
+    ] {
+        let text = slots(max, Language::Russian);
+        assert!(text.starts_with(words), "{max}: {text}");
+    }
+    let on = |count: usize, language| {
+        let on = (1..=count).map(|number| WorkItemId::from(format!("SHOP-00{number}").as_str())).collect();
+        said(&Wait::Dependency { on }, language).text
+    };
+    assert_eq!(on(1, Language::English), "goes on by itself when SHOP-001 has ended");
+    assert_eq!(on(2, Language::English), "goes on by itself when SHOP-001 and SHOP-002 have ended");
+    assert_eq!(on(2, Language::Russian), "продолжится сама, когда завершатся задачи SHOP-001 и SHOP-002");
+}
+
+#[test]
+fn a_way_out_that_a_reason_names_is_not_named_twice() {
+    let held = |reason: &str| said(&Wait::Held { reason: reason.to_owned() }, Language::English).to_string();
+    assert_eq!(
+        held("no test command: set one, then orch retry SHOP-001"),
+        "no test command: set one, then orch retry SHOP-001"
+    );
+    assert_eq!(held("escalated: all is red"), "escalated: all is red; try again: orch retry SHOP-001");
+}
+
+#[test]
+fn words_of_people_stay_as_they_are() {
+    // What Fluent would take for its own is text like any other when it comes from outside.
+    let strange = "{ $id } \u{2068} { wait-paused } <b>".to_owned();
+    for language in Language::ALL {
+        let text = said(&Wait::Frozen { reason: strange.clone() }, language).text;
+        assert!(text.contains(&strange), "{text}");
+    }
+}
