@@ -15,7 +15,6 @@ use tokio::sync::Notify;
 use crate::answers::Answers;
 use crate::changes::Changes;
 use crate::house::House;
-use crate::kinds::EFFECTS;
 use crate::perform::PerformError;
 use crate::sweep::SweepCount;
 
@@ -119,9 +118,8 @@ impl Engine {
     pub async fn settle(&self) -> Result<(), StoreError> {
         // What a service that died was deciding would keep everything behind it waiting.
         self.store.reclaim(&self.owner).await?;
-        let without: Vec<_> = EFFECTS.iter().copied().map(str::to_owned).collect();
         loop {
-            let claim = Claim { owner: self.owner.clone(), limit: 16, without: without.clone() };
+            let claim = Claim { owner: self.owner.clone(), limit: 16, kinds: Job::DECISIONS.to_vec() };
             let works = self.store.claim(claim).await?;
             if works.is_empty() {
                 return Ok(());

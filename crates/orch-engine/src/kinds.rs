@@ -1,23 +1,9 @@
 //! Kinds of work, and how much of each is handled at once. Each class has room of its own: a forge that hangs must
 //! not keep a person's command waiting, nor a long test command anything else.
 
+use orch_ports::store::Job;
+
 use crate::engine::Limits;
-
-/// Every kind of work that touches the world; a desk without a service leaves them queued.
-pub const EFFECTS: &[&str] = &[
-    "run_agent",
-    "stop_run",
-    "run_check",
-    "build_candidate",
-    "land",
-    "publish_branch",
-    "observe_branch",
-    "clean_up",
-    "wake_waiters",
-];
-
-/// Every kind that only decides.
-const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];
 
 /// What shares one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +24,7 @@ impl Class {
         match kind {
             "run_agent" | "stop_run" => Self::Run,
             "run_check" => Self::Check,
-            kind if DECISIONS.contains(&kind) => Self::Decision,
+            kind if Job::DECISIONS.contains(&kind) => Self::Decision,
             _ => Self::Forge,
         }
     }
@@ -75,24 +61,23 @@ impl Busy {
         [Class::Decision, Class::Forge, Class::Check].into_iter().any(|class| self.room(class, limits) == 0)
     }
 
-    /// What may be claimed now: kinds to leave out, and how many rows at most. Checks are claimed apart, because a
+    /// What may be claimed now: the kinds with room, and how many rows at most. Checks are claimed apart, because a
     /// claim has one limit and they have by far the least room.
-    pub fn claims(&self, limits: &Limits) -> Vec<(Vec<String>, u32)> {
+    pub fn claims(&self, limits: &Limits) -> Vec<(Vec<&'static str>, u32)> {
         let classes = [Class::Decision, Class::Forge, Class::Run];
         let open: Vec<_> = classes.into_iter().filter(|class| self.room(*class, limits) > 0).collect();
         let room = open.iter().map(|class| self.room(*class, limits)).min().unwrap_or(0);
-        let mut claims = vec![(without(|class| open.contains(&class)), room.min(limits.max_handled.max(1)))];
+        let mut claims = vec![(kinds(|class| open.contains(&class)), room.min(limits.max_handled.max(1)))];
         let checks = self.room(Class::Check, limits);
         if checks > 0 {
-            claims.push((without(|class| class == Class::Check), checks));
+            claims.push((kinds(|class| class == Class::Check), checks));
         }
         claims
     }
 }
 
-fn without(wanted: impl Fn(Class) -> bool) -> Vec<String> {
-    let all = DECISIONS.iter().chain(EFFECTS).copied();
-    all.filter(|kind| !wanted(Class::of(kind))).map(str::to_owned).collect()
+fn kinds(wanted: impl Fn(Class) -> bool) -> Vec<&'static str> {
+    Job::kinds().filter(|kind| wanted(Class::of(kind))).collect()
 }
 
 #[cfg(test)]
@@ -109,16 +94,16 @@ mod tests {
         }
         busy.begin(Class::of("run_check"));
         let claims = busy.claims(&limits);
-        let (without, most) = &claims[0];
+        let (kinds, most) = &claims[0];
         assert_eq!((claims.len(), *most), (1, 2));
-        assert!(without.contains(&"land".to_owned()) && without.contains(&"run_check".to_owned()));
+        assert!(!kinds.contains(&"land") && !kinds.contains(&"run_check"));
         for open in ["inbox", "decide_lane", "stop_run", "run_agent"] {
-            assert!(!without.contains(&open.to_owned()), "{open}");
+            assert!(kinds.contains(&open), "{open}");
         }
         for _ in 0..3 {
             busy.begin(Class::of("inbox"));
         }
-        let (without, most) = &busy.claims(&limits)[0];
-        assert!(without.contains(&"inbox".to_owned()) && !without.contains(&"stop_run".to_owned()) && *most == 2);
+        let (kinds, most) = &busy.claims(&limits)[0];
+        assert!(!kinds.contains(&"inbox") && kinds.contains(&"stop_run") && *most == 2);
     }
 }

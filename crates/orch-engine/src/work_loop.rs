@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_ports::store::{Claim, StoreError, Work};
+use orch_ports::store::{Claim, Job, StoreError, Work};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -107,8 +107,8 @@ impl WorkLoop {
         let mut claimed = 0;
         loop {
             let mut more = false;
-            for (without, limit) in self.busy.claims(&engine.limits) {
-                let claim = Claim { owner: engine.owner.clone(), limit, without };
+            for (kinds, limit) in self.busy.claims(&engine.limits) {
+                let claim = Claim { owner: engine.owner.clone(), limit, kinds };
                 match engine.store.claim(claim).await {
                     Ok(works) => {
                         claimed += works.len();
@@ -127,7 +127,8 @@ impl WorkLoop {
                 break;
             }
         }
-        match (engine.store.next_due().await, engine.store.now().await) {
+        let kinds: Vec<_> = Job::kinds().collect();
+        match (engine.store.next_due(&kinds).await, engine.store.now().await) {
             (Ok(None), Ok(_)) => None,
             (Ok(Some(due)), Ok(now)) if due > now => {
                 self.misses = 0;

@@ -169,11 +169,20 @@ pub struct Claim {
     pub owner: String,
     /// At most so many rows.
     pub limit: u32,
-    /// Kinds that may not be claimed now (their own limit is reached), as spelled by [`Job::kind`].
-    pub without: Vec<String>,
+    /// Kinds this process can perform and has room for now, as spelled by [`Job::kind`]; no other is taken.
+    pub kinds: Vec<&'static str>,
 }
 
 impl Job {
+    /// The kinds that only decide.
+    pub const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];
+
+    /// Every kind that this release knows. A row of another one was written by a newer release: it stays queued, is
+    /// shown, and is never taken.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        Self::DECISIONS.iter().chain(Effect::KINDS).copied()
+    }
+
     /// Spelling of the `kind` column: `inbox`, `decide_task`, `decide_lane`, or the effect's kind.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -274,7 +283,7 @@ pub struct WorkRow {
     pub attempt: u32,
     /// Not before.
     pub due: Timestamp,
-    /// Last error.
+    /// Last error; for a row that this release does not know, what it does not know of it.
     pub error: Option<String>,
 }
 
@@ -285,6 +294,9 @@ pub struct QueueView {
     pub counts: Vec<(String, String, i64)>,
     /// Rows that are running or failed, oldest first, at most 200.
     pub rows: Vec<WorkRow>,
+    /// Queued rows that this release does not know, oldest first, at most 200: they wait for one that does.
+    #[serde(default)]
+    pub unknown: Vec<WorkRow>,
     /// Slot rows: `(key, used)`.
     pub slots: Vec<(String, i64)>,
     /// What failed on this host, over or not.
@@ -324,13 +336,15 @@ pub struct TaskFilter {
 pub trait Store: Send + Sync {
     /// Store an event and queue its handling, in one transaction, before the sender is answered.
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
-    /// Take due rows: most urgent first, never two with the same ordering key at once, never one while an earlier
-    /// row of its ordering key is unfinished.
+    /// Take due rows of the kinds that are named: most urgent first, never two with the same ordering key at once, never
+    /// one while an earlier row of its ordering key is unfinished. A row that this release does not know holds the
+    /// effects behind it, which are there to come after it; it holds no decision, which looks at what is stored.
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>>;
-    /// Rows left running by owners other than this one are queued again. Only for a caller that knows them dead.
+    /// Rows left running by owners other than this one are queued again, and rows that an earlier process could not read
+    /// are tried once more. Only for a caller that knows the other owners dead.
     async fn reclaim(&self, owner: &str) -> StoreResult<u64>;
-    /// The moment the next queued row falls due; `None` if nothing is queued.
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// The moment the next queued row of these kinds falls due; `None` if none is queued.
+    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>>;
     /// All guards hold and everything is written, or nothing is; then (and only then) the work row is finished.
     async fn apply(&self, changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied>;
     /// Everything a task's decision sees, and the store's clock.

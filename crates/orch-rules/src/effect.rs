@@ -108,6 +108,19 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Every kind that this release can perform, as spelled in rows.
+    pub const KINDS: &[&str] = &[
+        "run_agent",
+        "stop_run",
+        "run_check",
+        "build_candidate",
+        "land",
+        "publish_branch",
+        "observe_branch",
+        "clean_up",
+        "wake_waiters",
+    ];
+
     /// Spelling in rows and on pages.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -65,6 +65,12 @@ fn frozen() {
     insta::assert_snapshot!("spellings", text);
 }
 
+/// The kinds that are claimed are the kinds there are.
+#[test]
+fn every_effect_is_claimed() {
+    assert_eq!(spellings::<crate::effect::Effect>(Some("effect")), crate::effect::Effect::KINDS.join(", "));
+}
+
 /// Every enum of the crate that is persisted is in the list above.
 #[test]
 fn no_persisted_enum_is_forgotten() {

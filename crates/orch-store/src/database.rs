@@ -18,7 +18,7 @@ use orch_rules::task::Task;
 use crate::engine::Engine;
 use crate::plan;
 use crate::read::{facts, lists, repository, repository_columns, task};
-use crate::row::{int, json, readable, text};
+use crate::row::{int, json, readable, text, unknown_words};
 use crate::step::{Answer, Row, Step, Value};
 
 /// A store on an engine: [`crate::SqliteStore`] or [`crate::PostgresStore`].
@@ -64,8 +64,8 @@ impl<E: Engine> Store for Database<E> {
             match row.work {
                 Ok(work) => taken.push((row.priority, work)),
                 Err(error) => {
-                    tracing::error!(work = row.id, %error, "a work row is parked");
-                    self.engine.write(plan::park(row.id, row.fence, &error.to_string())).await?;
+                    tracing::warn!(work = row.id, %error, "a work row waits for a release that knows it");
+                    self.engine.write(plan::set_aside(row.id, row.fence, &unknown_words(&error, &row.text))).await?;
                 }
             }
         }
@@ -77,8 +77,8 @@ impl<E: Engine> Store for Database<E> {
         Ok(self.engine.write(plan::reclaim(owner)).await?.iter().map(|answer| answer.touched).sum())
     }
 
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
-        let answers = self.engine.read(lists::next_due()).await?;
+    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>> {
+        let answers = self.engine.read(vec![plan::next_due(kinds)]).await?;
         match answers.first().and_then(|answer| answer.rows.first()) {
             Some(row) if row.first() != Some(&Value::Null) => Ok(Some(Timestamp(int("the queue", row, 0)?))),
             _ => Ok(None),

@@ -53,6 +53,22 @@ pub(crate) fn json<T: DeserializeOwned>(what: &str, row: &Row, column: usize) ->
     serde_json::from_str(text).map_err(|e| StoreError::Unreadable { what: what.to_owned(), detail: e.to_string() })
 }
 
+/// For people: what this release does not know of a row, and the row, cut to what fits a line.
+pub(crate) fn unknown_words(error: &StoreError, stored: &str) -> String {
+    const MOST: usize = 300;
+    let detail = match error {
+        StoreError::Unreadable { detail, .. } => detail.as_str(),
+        _ => "",
+    };
+    // What it would have expected is the business of the release that wrote it.
+    let detail = detail.split(", expected").next().unwrap_or_default();
+    let mut cut: String = stored.chars().take(MOST).collect();
+    if cut.len() < stored.len() {
+        cut.push('…');
+    }
+    format!("this release does not know it ({detail}): {cut}")
+}
+
 /// The bodies of all rows; the first that cannot be read is the error. For what a decision sees: half a history must not
 /// decide.
 pub(crate) fn all<T: DeserializeOwned>(what: &str, answer: &Answer) -> StoreResult<Vec<T>> {

@@ -87,8 +87,8 @@ impl Store for FaultyStore {
     async fn reclaim(&self, owner: &str) -> StoreResult<u64> {
         through!(self, "reclaim", self.inner.reclaim(owner))
     }
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
-        through!(self, "next_due", self.inner.next_due())
+    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>> {
+        through!(self, "next_due", self.inner.next_due(kinds))
     }
     async fn apply(&self, mut changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied> {
         let label = label(&changes);

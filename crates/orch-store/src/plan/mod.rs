@@ -10,7 +10,8 @@ use orch_ports::store::{Finish, StoreResult};
 use orch_rules::change::ChangeSet;
 use serde::Serialize;
 
-pub use work::{CLAIM, accept, claim, park, reclaim};
+pub(crate) use work::listed;
+pub use work::{CLAIM, accept, claim, next_due, reclaim, set_aside};
 
 use crate::step::{Step, Value};
 

@@ -4,7 +4,7 @@
 //! one aggregate share a key; effects have their own ([`Effect::ordering_key`]), so that a long run never keeps a stop
 //! from being heard.
 
-use orch_ports::store::{Claim, Delivery, Finish, Finished, StoreResult, WorkId};
+use orch_ports::store::{Claim, Delivery, Finish, Finished, Job, StoreResult, WorkId};
 use orch_rules::effect::Effect;
 use orch_rules::event::Event;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
@@ -49,32 +49,59 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
 /// Takes due rows. The answer of the last step is one row per taken row, in no order:
 /// `(id, kind, task, repository, inbox, attempt, fence, body, priority, caused_by, event)`.
 pub fn claim(claim: &Claim) -> Vec<Step> {
-    let without = claim.without.iter().fold(String::from(","), |all, kind| all + kind + ",");
+    let [wanted, known] = [listed(claim.kinds.iter().copied()), listed(Job::kinds())];
     vec![
         // One claim at a time: two that run side by side on PostgreSQL could each see the other's row still queued and
         // take two rows of one ordering key.
         Step::rows("SELECT 1 /*pg FROM pg_advisory_xact_lock(7041776) */", []),
-        Step::rows(CLAIM, [without.into(), claim.limit.into(), claim.owner.as_str().into()]),
+        Step::rows(CLAIM, [wanted.into(), known.into(), claim.limit.into(), claim.owner.as_str().into()]),
     ]
 }
 
-/// The statement of [`claim`]: parameters are the excluded kinds (`,a,b,`), the limit and the owner.
-pub const CLAIM: &str = "WITH picked AS (
-        SELECT w.id FROM work w
-        WHERE w.state = 'queued' AND w.due <= (SELECT now_ms()) AND ?1 NOT LIKE '%,' || w.kind || ',%'
+/// `,a,b,`: what a statement looks a kind up in.
+pub(crate) fn listed<'a>(kinds: impl Iterator<Item = &'a str>) -> String {
+    kinds.fold(String::from(","), |all, kind| all + kind + ",")
+}
+
+/// A queued row `w` of the kinds in `?1` that nothing holds; `?2` are the kinds that this release knows. What it does not
+/// know holds the effects behind it and no decision.
+macro_rules! free_row {
+    () => {
+        "w.state = 'queued' AND w.unread IS NULL AND replace(?1, ',' || w.kind || ',', '') <> ?1
             AND NOT EXISTS (
                 SELECT 1 FROM work e
                 WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
-                    AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id))
-        ORDER BY w.priority DESC, w.id LIMIT ?2 /*pg FOR NO KEY UPDATE OF w SKIP LOCKED */)
-    UPDATE work SET state = 'running', owner = ?3, claimed_at = now_ms(), attempt = attempt + 1, fence = fence + 1
+                    AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id)
+                    AND NOT (e.state = 'queued' AND w.kind IN ('inbox', 'decide_task', 'decide_lane')
+                        AND (e.unread IS NOT NULL OR replace(?2, ',' || e.kind || ',', '') = ?2)))"
+    };
+}
+
+/// The statement of [`claim`]: parameters are the wanted kinds and the known ones (`,a,b,`), the limit and the owner.
+pub const CLAIM: &str = concat!(
+    "WITH picked AS (
+        SELECT w.id FROM work w
+        WHERE w.due <= (SELECT now_ms()) AND ",
+    free_row!(),
+    "
+        ORDER BY w.priority DESC, w.id LIMIT ?3 /*pg FOR NO KEY UPDATE OF w SKIP LOCKED */)
+    UPDATE work SET state = 'running', owner = ?4, claimed_at = now_ms(), attempt = attempt + 1, fence = fence + 1
     WHERE id IN (SELECT id FROM picked)
     RETURNING id, kind, task, repository, inbox, attempt, fence, body, priority,
         (SELECT i.caused_by FROM inbox i WHERE i.id = work.inbox),
-        (SELECT i.event FROM inbox i WHERE i.id = work.inbox)";
+        (SELECT i.event FROM inbox i WHERE i.id = work.inbox)"
+);
+
+/// The next moment a row of these kinds falls due; held rows do not count, see [`super::plan`]'s finish.
+pub fn next_due(kinds: &[&'static str]) -> Step {
+    Step::rows(
+        concat!("SELECT MIN(w.due) FROM work w WHERE ", free_row!()),
+        [listed(kinds.iter().copied()).into(), listed(Job::kinds()).into()],
+    )
+}
 
 /// Queues again what owners other than this one left running. A "decide again" row whose twin is queued already is
-/// done: the twin decides.
+/// done: the twin decides. Rows that could not be read are tried once more: this may be the release that can.
 pub fn reclaim(owner: &str) -> Vec<Step> {
     vec![
         Step::run(
@@ -85,12 +112,27 @@ pub fn reclaim(owner: &str) -> Vec<Step> {
             [owner.into()],
         )
         .queues(),
+        Step::run(
+            "UPDATE work SET unread = NULL WHERE state IN ('queued', 'running') AND state = 'queued'
+                 AND unread IS NOT NULL",
+            [],
+        )
+        .queues(),
     ]
 }
 
-/// Parks a claimed row that this release cannot read.
-pub fn park(work: WorkId, fence: i64, error: &str) -> Vec<Step> {
-    vec![failed(work, fence, error)]
+/// Gives a claimed row back that this release cannot read: it stays queued, as if it had never been claimed, and is
+/// passed over until the next process starts.
+pub fn set_aside(work: WorkId, fence: i64, why: &str) -> Vec<Step> {
+    vec![
+        Step::run(
+            "UPDATE work SET state = 'queued', unread = ?3, attempt = attempt - 1
+             WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+            [work.into(), fence.into(), why.into()],
+        )
+        .or(Broken::Stale(work))
+        .queues(),
+    ]
 }
 
 pub(super) fn finish(finish: &Finish, steps: &mut Vec<Step>) -> StoreResult<()> {

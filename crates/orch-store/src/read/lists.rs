@@ -7,6 +7,7 @@ use orch_ports::store::{
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
 use super::{OUTAGES, outage};
+use crate::plan::listed;
 use crate::row::{count, int, json, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
 
@@ -16,20 +17,25 @@ const LIST_DEFAULT: u32 = 500;
 /// Columns of a work row for people, of a table called `w`.
 macro_rules! work_columns {
     () => {
-        "w.id, w.kind, w.state, w.task, w.attempt, w.due, w.error"
+        "w.id, w.kind, w.state, w.task, w.attempt, w.due, COALESCE(w.unread, w.error)"
     };
 }
 
 fn work_row(row: &Row) -> StoreResult<WorkRow> {
     let what = "a work row";
+    let (kind, state) = (text(what, row, 1)?.to_owned(), text(what, row, 2)?.to_owned());
+    let strange = state == "queued" && !Job::kinds().any(|known| known == kind);
     Ok(WorkRow {
         id: int(what, row, 0)?,
-        kind: text(what, row, 1)?.to_owned(),
-        state: text(what, row, 2)?.to_owned(),
         task: optional_text(what, row, 3)?.map(Into::into),
         attempt: count(what, row, 4)?,
         due: Timestamp(int(what, row, 5)?),
-        error: optional_text(what, row, 6)?.map(Into::into),
+        error: match optional_text(what, row, 6)? {
+            None if strange => Some(format!("this release does not know work of the kind `{kind}`")),
+            error => error.map(Into::into),
+        },
+        kind,
+        state,
     })
 }
 
@@ -50,6 +56,8 @@ pub(crate) struct Claimed {
     pub(crate) fence: i64,
     /// Higher goes first.
     pub(crate) priority: i64,
+    /// What is asked for, as it is stored.
+    pub(crate) text: String,
     pub(crate) work: StoreResult<Work>,
 }
 
@@ -58,7 +66,8 @@ pub(crate) fn claimed(row: &Row) -> StoreResult<Claimed> {
     let what = "a work row";
     let (id, fence) = (int(what, row, 0)?, int(what, row, 6)?);
     let work = claimed_job(id, row).and_then(|job| Ok(Work { id, job, attempt: count(what, row, 5)?, fence }));
-    Ok(Claimed { id, fence, priority: int(what, row, 8)?, work })
+    let stored = optional_text(what, row, 10)?.or(optional_text(what, row, 7)?).unwrap_or_default();
+    Ok(Claimed { id, fence, priority: int(what, row, 8)?, text: stored.to_owned(), work })
 }
 
 fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
@@ -73,16 +82,6 @@ fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
         "decide_lane" => Ok(Job::DecideLane { repository: text(&what, row, 3)?.into() }),
         _ => json(&what, row, 7),
     }
-}
-
-/// The next moment something falls due; blocked rows do not count, see [`crate::plan::plan`]'s finish.
-pub(crate) fn next_due() -> Vec<Step> {
-    vec![Step::rows(
-        "SELECT MIN(w.due) FROM work w WHERE w.state = 'queued' AND NOT EXISTS (
-             SELECT 1 FROM work e WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
-                 AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id))",
-        [],
-    )]
 }
 
 pub(crate) fn tasks(filter: &TaskFilter) -> Vec<Step> {
@@ -159,6 +158,15 @@ pub(crate) fn queue_steps() -> Vec<Step> {
             ),
             [],
         ),
+        Step::rows(
+            concat!(
+                "SELECT ",
+                work_columns!(),
+                " FROM work w WHERE w.state = 'queued' AND (w.unread IS NOT NULL
+                     OR replace(?1, ',' || w.kind || ',', '') = ?1) ORDER BY w.id LIMIT 200"
+            ),
+            [listed(Job::kinds()).into()],
+        ),
         Step::rows("SELECT name, used FROM slots ORDER BY name", []),
         Step::rows(OUTAGES, []),
         Step::rows(
@@ -171,7 +179,7 @@ pub(crate) fn queue_steps() -> Vec<Step> {
 }
 
 pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
-    let [counts, rows, slots, outages, budgets] = answers else {
+    let [counts, rows, unknown, slots, outages, budgets] = answers else {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
     };
     let what = "the queue";
@@ -180,6 +188,7 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
             Ok((text(what, row, 0)?.to_owned(), text(what, row, 1)?.to_owned(), int(what, row, 2)?))
         }),
         rows: readable(rows, work_row),
+        unknown: readable(unknown, work_row),
         slots: readable(slots, |row| Ok((text(what, row, 0)?.to_owned(), int(what, row, 1)?))),
         outages: readable(outages, outage),
         budgets: readable(budgets, |row| {

@@ -21,6 +21,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, min_reader: 1, sql: include_str!("0002.sql") },
     // A table and a column that earlier releases do not ask for.
     Migration { number: 3, min_reader: 1, sql: include_str!("0003.sql") },
+    // A column that may be empty and that earlier releases do not ask for.
+    Migration { number: 4, min_reader: 1, sql: include_str!("0004.sql") },
 ];
 
 /// The schema number this build reads and writes.

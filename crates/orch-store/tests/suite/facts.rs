@@ -275,12 +275,12 @@ async fn a_row_that_cannot_be_read_is_named_and_never_guessed(world: World) {
     let answer = store.task_facts(&"a".into(), &Policy::default()).await;
     assert!(matches!(&answer, Err(StoreError::Unreadable { detail, .. }) if detail.contains("seance")), "{answer:?}");
     assert!(store.history(&"a".into()).await.unwrap().episodes.is_empty(), "a list goes on without it");
-    // The work row is parked and shown; the other one is taken.
+    // The work row stays as it is and is shown; the other one is taken.
     let taken = claim(store, 9).await;
     assert_eq!(taken.len(), 1);
-    let parked = store.queue().await.unwrap().rows.remove(0);
-    assert_eq!((parked.state.as_str(), parked.task), ("failed", Some("a".into())));
-    assert!(parked.error.unwrap().contains("teleport"));
+    let kept = store.queue().await.unwrap().unknown.remove(0);
+    assert_eq!((kept.state.as_str(), kept.task), ("queued", Some("a".into())));
+    assert!(kept.error.unwrap().contains("teleport"));
     assert_eq!(world.number("SELECT COUNT(*) FROM work WHERE body LIKE '%teleport%'").await, 1, "left as it is");
     world.raw("UPDATE tasks SET body = '{}' WHERE id = 'a'").await;
     assert!(matches!(store.task(&"a".into()).await, Err(StoreError::Unreadable { .. })));

@@ -10,6 +10,7 @@ mod contract;
 mod facts;
 mod guards;
 mod harness;
+mod not_known;
 mod rows;
 mod schema;
 mod sqlite;

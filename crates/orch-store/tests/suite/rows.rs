@@ -1,6 +1,6 @@
 //! Rows to test with.
 
-use orch_ports::store::{Claim, Finish, Finished, StoreResult, Work};
+use orch_ports::store::{Claim, Finish, Finished, Job, StoreResult, Work};
 use orch_rules::attempt::{Attempt, Ended, RunEnd};
 use orch_rules::change::{AuditLine, Change, ChangeSet, Guard};
 use orch_rules::check::{Check, CheckKey};
@@ -180,12 +180,17 @@ pub fn how(work: &Work, how: Finished) -> Option<Finish> {
     Some(Finish { work: work.id, fence: work.fence, how })
 }
 
+/// Every kind that this release knows.
+pub fn kinds() -> Vec<&'static str> {
+    Job::kinds().collect()
+}
+
 pub async fn claim<S: AsStore + ?Sized>(store: &S, limit: u32) -> Vec<Work> {
     claim_as(store, "me", limit).await
 }
 
 pub async fn claim_as<S: AsStore + ?Sized>(store: &S, owner: &str, limit: u32) -> Vec<Work> {
-    store.as_store().claim(Claim { owner: owner.into(), limit, without: vec![] }).await.unwrap()
+    store.as_store().claim(Claim { owner: owner.into(), limit, kinds: kinds() }).await.unwrap()
 }
 
 pub async fn write<S: AsStore + ?Sized>(store: &S, changes: Vec<Change>) -> StoreResult<()> {

@@ -35,11 +35,11 @@ on_both!(
     the_queue_shows_what_is_not_done,
 );
 
-fn delivery(key: &str, event: TaskEvent) -> Delivery {
+pub fn delivery(key: &str, event: TaskEvent) -> Delivery {
     Delivery { source: "cli".into(), key: key.into(), by: "ann".into(), event: Event::Task { task: "a".into(), event } }
 }
 
-fn branches(work: &[orch_ports::store::Work]) -> Vec<String> {
+pub fn branches(work: &[orch_ports::store::Work]) -> Vec<String> {
     work.iter()
         .map(|row| match &row.job {
             Job::Perform { effect: Effect::PublishBranch { task, branch, .. } } => format!("{task}/{branch}"),
@@ -140,29 +140,29 @@ async fn claim_takes_the_most_urgent_first_and_passes_over_kinds(world: World) {
         stop,
     ];
     write(&*world.store, changes).await.unwrap();
-    let without = vec!["run_agent".to_owned()];
-    let ask = |limit, without| Claim { owner: "me".into(), limit, without };
-    let first = world.store.claim(ask(4, without.clone())).await.unwrap();
+    let wanted = || kinds().into_iter().filter(|kind| *kind != "run_agent").collect();
+    let ask = |limit, kinds| Claim { owner: "me".into(), limit, kinds };
+    let first = world.store.claim(ask(4, wanted())).await.unwrap();
     assert_eq!(branches(&first), ["decide_task", "stop_run", "decide_task", "u/b2"]);
     assert_eq!(first[0].job, Job::DecideTask { task: "u".into() });
-    assert_eq!(branches(&world.store.claim(ask(9, without)).await.unwrap()), ["a/b1"]);
-    assert_eq!(branches(&world.store.claim(ask(9, vec![])).await.unwrap()), ["run_agent"]);
+    assert_eq!(branches(&world.store.claim(ask(9, wanted())).await.unwrap()), ["a/b1"]);
+    assert_eq!(branches(&world.store.claim(ask(9, kinds())).await.unwrap()), ["run_agent"]);
 }
 
 async fn claim_leaves_what_is_not_due(world: World) {
     shop(&*world.store, &["a"]).await;
-    assert_eq!(world.store.next_due().await.unwrap(), None);
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None);
     let now = world.store.now().await.unwrap();
     let due = now.plus_ms(3_600_000);
     let later = Change::Perform { effect: Effect::RunAgent { task: "a".into(), attempt: 1 }, due };
     let applied = world.store.apply(set(vec![], vec![later]), None).await.unwrap();
     assert!(applied.queued, "somebody must set a timer");
     assert!(claim(&*world.store, 9).await.is_empty());
-    assert_eq!(world.store.next_due().await.unwrap(), Some(due));
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(due));
     world.raw("UPDATE work SET due = 5").await;
-    assert_eq!(world.store.next_due().await.unwrap(), Some(Timestamp(5)));
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(Timestamp(5)));
     assert_eq!(claim(&*world.store, 9).await.len(), 1);
-    assert_eq!(world.store.next_due().await.unwrap(), None);
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None);
     assert!(world.store.now().await.unwrap() >= now);
 }
 
@@ -176,7 +176,7 @@ async fn an_ordering_key_runs_one_row_at_a_time_in_order(world: World) {
     let first = claim(&*world.store, 9).await;
     assert_eq!(branches(&first), ["a/x", "a/y"]);
     assert!(claim(&*world.store, 9).await.is_empty(), "the clean-up waits for the publishing of its branch");
-    assert_eq!(world.store.next_due().await.unwrap(), None, "a blocked row sets no timer");
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None, "a blocked row sets no timer");
     world.store.apply(set(vec![], vec![]), done(&first[0])).await.unwrap();
     assert_eq!(branches(&claim(&*world.store, 9).await), ["clean_up"]);
 }
@@ -189,7 +189,7 @@ async fn a_row_that_waits_for_its_retry_keeps_its_place(world: World) {
     let again = Finished::Again { due, error: "busy".into() };
     world.store.apply(set(vec![], vec![]), how(&first, again)).await.unwrap();
     assert!(claim(&*world.store, 9).await.is_empty(), "the second must not overtake");
-    assert_eq!(world.store.next_due().await.unwrap(), Some(due));
+    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(due));
     let row = world.store.history(&"a".into()).await.unwrap().work.remove(0);
     assert_eq!((row.attempt, row.error.as_deref(), row.due, row.state.as_str()), (1, Some("busy"), due, "queued"));
     world.raw("UPDATE work SET due = 0").await;

@@ -30,6 +30,10 @@ pub struct QueueReport {
     pub agent_slots: AgentSlots,
     /// Rows that failed for good: parked, and shown until somebody acts.
     pub failed: Vec<WorkView>,
+    /// Queued rows that this release does not know: they wait for one that does, and hold nothing but effects that
+    /// have to come after them.
+    #[serde(default)]
+    pub unknown: Vec<WorkView>,
     /// What is out on this host.
     #[serde(default)]
     pub outages: Vec<OutageView>,
@@ -271,6 +275,7 @@ impl From<QueueSources<'_>> for QueueReport {
                 max: policy.map(|policy| policy.max_runs),
             },
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
+            unknown: queue.unknown.iter().map(WorkView::from).collect(),
             outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
             budgets: queue.budgets.iter().map(|row| BudgetView::of(row, tasks)).collect(),
             reconcile: Reconcile {

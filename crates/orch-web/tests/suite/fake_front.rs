@@ -218,6 +218,7 @@ impl Front for FakeFront {
                 due: Timestamp(0),
                 error: Some("gone".to_owned()),
             }],
+            unknown: Vec::new(),
             budgets: vec![
                 BudgetRow { key: "budget:day:20778".to_owned(), most: 20_000_000, spent: 19_500_000, reserved: 0 },
                 BudgetRow { key: "budget:task:task-1".to_owned(), most: 5_000_000, spent: 0, reserved: 2_000_000 },

@@ -180,5 +180,14 @@ fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         let text = screen.styled(Style::Bad, &text);
         lines.push(row(if index == 0 { "failed" } else { "" }, &text, screen));
     }
+    for (index, work) in report.unknown.iter().enumerate() {
+        let why = work.error.as_deref().map_or_else(String::new, clean);
+        let text = screen.styled(Style::Attention, &format!("{}: {why}", clean(&work.kind)));
+        lines.push(row(if index == 0 { "not known" } else { "" }, &text, screen));
+    }
+    if !report.unknown.is_empty() {
+        let hint = "written by a newer release; kept for it: install that one again";
+        lines.push(row("", &screen.styled(Style::Faint, hint), screen));
+    }
     lines
 }

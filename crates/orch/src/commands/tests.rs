@@ -364,6 +364,12 @@ fn report() -> QueueReport {
         }],
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
+        unknown: vec![WorkView {
+            kind: "observe".to_owned(),
+            state: "queued".to_owned(),
+            error: Some("this release does not know work of the kind `observe`".to_owned()),
+            ..detail().work.remove(0)
+        }],
         budgets: vec![BudgetView {
             of: "this host today".to_owned(),
             most: "$20.00".to_owned(),
