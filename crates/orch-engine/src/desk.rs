@@ -19,6 +19,7 @@ use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+use crate::perform::PerformError;
 
 pub use log::{LogAsk, LogChunk};
 
@@ -224,7 +225,23 @@ pub enum DeskError {
         /// Everything that is wrong with it.
         problems: Vec<String>,
     },
+    /// This host could not find it out now; nothing was changed.
+    #[error("{why}")]
+    Unavailable {
+        /// What the host could not do.
+        why: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<PerformError> for DeskError {
+    fn from(error: PerformError) -> Self {
+        match error {
+            PerformError::Store(error) => Self::Store(error),
+            PerformError::Lasting(why) => Self::Refused { why },
+            error => Self::Unavailable { why: format!("this host could not do it now: {}", error.words()) },
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::house::House;
 use crate::perform::PerformError;
 use crate::sweep::SweepCount;
 
-/// So often a row is tried before it is given up and shown.
+/// So often a row whose handler breaks down is tried before it is given up and shown.
 pub(crate) const MOST_TRIES: u32 = 8;
 
 /// How much at once, and how often to look without being told.
@@ -173,7 +173,10 @@ impl Engine {
                 self.conclude(work, effect, performed).await
             }
             (Step::Rescue(words), Job::Perform { effect }) => {
-                self.conclude(work, effect, Err(PerformError::Passing(words.clone()))).await
+                let words = words.clone();
+                let again = work.attempt < MOST_TRIES;
+                let error = if again { PerformError::Passing(words) } else { PerformError::Lasting(words) };
+                self.conclude(work, effect, Err(error)).await
             }
             (Step::Rescue(words), _) if work.attempt < MOST_TRIES => self.again(work, words.clone()).await,
             (Step::Rescue(words) | Step::Park(words), _) => {

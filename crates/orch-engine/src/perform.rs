@@ -20,10 +20,13 @@ use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
 
-use crate::engine::{Engine, MOST_TRIES};
+use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
 use crate::prompt::PromptError;
+
+/// So often a step is tried that may never succeed: about half an hour.
+const MOST_DOUBTED: u32 = 32;
 
 /// What performing came to.
 pub(crate) struct Performed {
@@ -44,8 +47,10 @@ impl Performed {
 
 /// Why it could not be performed.
 pub(crate) enum PerformError {
-    /// Try again later.
+    /// The machine said no, or nothing could be found out: tried again as this step, for as long as that takes.
     Passing(String),
+    /// May be the machine, may be more: tried again for a long time, then given up.
+    Doubtful(String),
     /// Do not.
     Lasting(String),
     /// The host has no room: wait as long as that takes.
@@ -62,10 +67,21 @@ pub(crate) enum PerformError {
 }
 
 impl PerformError {
+    /// Whether it is tried again after the try of that number. What the machine could not do never becomes a fact about
+    /// the task: no number of tries makes it one.
+    fn again(&self, tried: u32) -> bool {
+        match self {
+            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) => true,
+            Self::Doubtful(_) => tried < MOST_DOUBTED,
+            Self::Lasting(_) => false,
+            Self::Half { error, .. } => error.again(tried),
+        }
+    }
+
     /// For people.
     pub fn words(self) -> String {
         match self {
-            Self::Passing(text) | Self::Lasting(text) | Self::NoRoom(text) => text,
+            Self::Passing(text) | Self::Doubtful(text) | Self::Lasting(text) | Self::NoRoom(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
         }
@@ -149,7 +165,7 @@ impl Engine {
         effect: &Effect,
         performed: PerformResult,
     ) -> Result<(), StoreError> {
-        let (error, passing, told) = match performed {
+        let (error, again, told) = match performed {
             Ok(Performed { event, leftovers }) => {
                 match event {
                     Some(event) => drop(self.absorb(&event, "orch", Some((work, false))).await?),
@@ -166,16 +182,16 @@ impl Engine {
                 return self.finish(work, Finished::Again { due, error }).await;
             }
             Err(PerformError::Half { error, event }) => {
-                let passing = !matches!(*error, PerformError::Lasting(_));
-                (error.words(), passing, Some(event))
+                let again = error.again(work.attempt);
+                (error.words(), again, Some(event))
             }
             Err(error) => {
-                let passing = matches!(error, PerformError::Passing(_));
-                (error.words(), passing, None)
+                let again = error.again(work.attempt);
+                (error.words(), again, None)
             }
         };
         let effect_kind = effect.kind();
-        if passing && work.attempt < MOST_TRIES {
+        if again {
             tracing::warn!(effect = effect_kind, try_number = work.attempt, %error, "will try again");
             return self.again(work, error).await;
         }

@@ -1,6 +1,6 @@
 //! Where people's pushes left the task branches.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::forge::{Forge, commit_id};
 use crate::words::CommitId;
 
@@ -16,8 +16,17 @@ impl Forge {
         let call = self.call().args(["for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads"]);
         let shown = call.shown();
         let answer = call.text()?;
-        let lines = answer.lines().filter_map(|line| line.split_once(' '));
-        lines.map(|(commit, name)| Ok((name.to_owned(), commit_id(&shown, commit)?))).collect()
+        let odd = |line: &str| Error::Unexpected { command: shown.clone(), answer: line.to_owned() };
+        let read = |line: &str| {
+            let (commit, name) = line.split_once(' ').ok_or_else(|| odd(line))?;
+            Ok((name.to_owned(), commit_id(&shown, commit)?))
+        };
+        let found = answer.lines().map(read).collect::<Result<Vec<_>>>()?;
+        // Without it nothing else is believed: everybody's branch would seem to be gone.
+        if !found.iter().any(|(name, _)| name == self.origin.base.as_str()) {
+            return Err(odd("the base branch is not among the branches"));
+        }
+        Ok(found)
     }
 
     /// The name of a commit's author in one line, without control characters; `somebody` if there is none. It is what

@@ -1,6 +1,7 @@
 //! The candidate: the one commit that is tested, staged, landed and deployed.
 
 use crate::error::{Error, Result};
+use crate::evidence::tree_of;
 use crate::forge::{Forge, commit_id};
 use crate::words::{CommitId, Identity, TreeId};
 
@@ -64,16 +65,12 @@ impl Forge {
     /// [`Error::NotFound`] for an unknown commit.
     pub fn candidate(&self, request: CandidateRequest<'_>) -> Result<Merged> {
         let CandidateRequest { main, head, .. } = request;
-        let call = self.call().args(["rev-parse", "--verify", "--quiet"]).arg(format!("{main}^{{tree}}"));
-        let shown = call.shown();
-        let ended = call.run()?;
-        if ended.code != Some(0) {
-            return match ended.code {
-                Some(1) => Err(Error::NotFound { repository: self.path.clone(), what: main.to_string() }),
-                _ => Err(ended.failed(shown)),
-            };
-        }
-        let main_tree = String::from_utf8_lossy(&ended.output).trim().to_owned();
+        let mut objects = self.objects()?;
+        let main_tree = tree_of(&mut objects, main).map_err(|error| match error {
+            Error::NotFound { repository, .. } => Error::NotFound { repository, what: main.to_string() },
+            other => other,
+        })?;
+        drop(objects);
 
         let call = self.call().args([
             "merge-tree",
@@ -89,12 +86,19 @@ impl Forge {
         let mut parts = ended.output.split(|byte| *byte == 0).map(String::from_utf8_lossy);
         let tree = match ended.code {
             Some(0) => parts.next().unwrap_or_default().into_owned(),
-            Some(1) if !ended.output.is_empty() => {
+            // A conflict names its tree and at least one path; whatever else ends with 1 is a failure.
+            Some(1) if parts.next().is_some_and(|tree| TreeId::new(tree).is_ok()) => {
                 let mut paths: Vec<String> =
-                    parts.skip(1).filter(|path| !path.is_empty()).map(std::borrow::Cow::into_owned).collect();
+                    parts.filter(|path| !path.is_empty()).map(std::borrow::Cow::into_owned).collect();
                 paths.sort();
                 paths.dedup();
+                if paths.is_empty() {
+                    return Err(ended.failed(shown));
+                }
                 return Ok(Merged::Conflict { paths });
+            }
+            _ if String::from_utf8_lossy(&ended.stderr).contains("refusing to merge unrelated histories") => {
+                return Err(Error::Unrelated { main: main.clone(), head: head.clone() });
             }
             _ => {
                 if self.resolve(&format!("{head}^{{commit}}"))?.is_none() {

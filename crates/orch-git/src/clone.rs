@@ -1,5 +1,6 @@
 //! Working copies: one per attempt for an agent, and clean ones for checks.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ impl Forge {
     /// As [`Forge::checkout_clean`], with some paths as another commit has them: what that commit has there is put in
     /// place, what it does not have there is left out. Names in the index and not in the file system are compared and
     /// replaced, so no link of the one commit can lead the other's files astray. `HEAD` is the commit asked for; its
-    /// index is what was checked out. One git process if nothing differs there, four else.
+    /// index is what was checked out. One git process if nothing differs there, four more else.
     ///
     /// # Errors
     /// As [`Forge::checkout_clean`], of either commit.
@@ -94,7 +95,13 @@ impl Forge {
         self.lay_out(commit, folder, None)?;
         self.in_layout(commit, folder, &["read-tree", commit.as_str()], Vec::new())?;
         self.in_layout(commit, folder, &["update-index", "--replace", "-z", "--index-info"], lines)?;
-        self.in_layout(commit, folder, &["checkout-index", "--all", "--force", "--index"], Vec::new())
+        // One that did nothing would let a change be judged by its own tests, so it is looked at.
+        let listed = self.in_layout(commit, folder, &["ls-files", "--stage", "-z"], Vec::new())?;
+        if !overlaid(&listed, &found) {
+            return Err(nothing_done("git update-index"));
+        }
+        self.in_layout(commit, folder, &["checkout-index", "--all", "--force", "--index"], Vec::new())?;
+        self.laid_out(commit, folder)
     }
 
     /// What `git clone --shared --no-checkout` would leave, written directly (gitrepository-layout(5)), then one git
@@ -102,7 +109,24 @@ impl Forge {
     fn check_out(&self, commit: &CommitId, folder: &Path, own: Option<(&BranchName, &Identity)>) -> Result<()> {
         self.lay_out(commit, folder, own)?;
         let arguments = ["read-tree", "--reset", "-u", "--no-recurse-submodules", commit.as_str()];
-        self.in_layout(commit, folder, &arguments, Vec::new())
+        self.in_layout(commit, folder, &arguments, Vec::new())?;
+        self.laid_out(commit, folder)
+    }
+
+    /// A checkout without an index, or with no file of a commit that has some, did nothing, whatever it says.
+    fn laid_out(&self, commit: &CommitId, folder: &Path) -> Result<()> {
+        let files = fs::read_dir(folder).map_err(|error| Error::io("list", folder, error))?;
+        let any = files.flatten().any(|entry| entry.file_name() != ".git");
+        if folder.join(".git/index").is_file() && (any || self.is_empty(commit)?) {
+            return Ok(());
+        }
+        Err(nothing_done("git read-tree"))
+    }
+
+    fn is_empty(&self, commit: &CommitId) -> Result<bool> {
+        let mut objects = self.objects()?;
+        let tree = tree_of(&mut objects, commit)?;
+        Ok(tree::read(&mut objects, &tree)?.is_empty())
     }
 
     /// The folder with its repository, without a file.
@@ -144,14 +168,14 @@ impl Forge {
     }
 
     /// Runs git in a folder that was just laid out: nobody else has been in it yet, so its settings are our own.
-    fn in_layout(&self, commit: &CommitId, folder: &Path, arguments: &[&str], input: Vec<u8>) -> Result<()> {
+    fn in_layout(&self, commit: &CommitId, folder: &Path, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>> {
         let mut git_dir = std::ffi::OsString::from("--git-dir=");
         git_dir.push(folder.join(".git"));
         let call = self.git.call(folder).arg(git_dir).arg("--work-tree=.").args(arguments).input(input);
         let shown = call.shown();
         let ended = call.run()?;
         if ended.code == Some(0) {
-            return Ok(());
+            return Ok(ended.output);
         }
         let failure = ended.failed(shown);
         if matches!(failure, Error::Failed { .. }) && self.resolve(&format!("{commit}^{{commit}}"))?.is_none() {
@@ -176,6 +200,25 @@ impl Forge {
     pub fn unpin(&self, task: &TaskKey, attempt: u64) -> Result<()> {
         self.remove_ref(&pin_ref(task, attempt), None)
     }
+}
+
+/// Whether a listing (mode, id and stage, tab, path) has every path as it was ordered.
+fn overlaid(listed: &[u8], ordered: &[tree::Difference]) -> bool {
+    let lines = listed.split(|byte| *byte == 0);
+    let listed: HashMap<&[u8], &[u8]> = lines
+        .filter_map(|line| {
+            let tab = line.iter().position(|byte| *byte == b'\t')?;
+            Some((&line[tab + 1..], &line[..tab]))
+        })
+        .collect();
+    ordered.iter().all(|change| match (&change.is, listed.get(change.path.as_slice())) {
+        (None, there) => there.is_none(),
+        (Some(entry), there) => there.is_some_and(|there| String::from_utf8_lossy(there).contains(&entry.id)),
+    })
+}
+
+fn nothing_done(command: &str) -> Error {
+    Error::Unexpected { command: command.to_owned(), answer: "it did nothing".to_owned() }
 }
 
 pub(crate) fn pin_ref(task: &TaskKey, attempt: u64) -> String {

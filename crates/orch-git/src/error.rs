@@ -88,6 +88,14 @@ pub enum Error {
         /// Its first parent.
         found: Option<CommitId>,
     },
+    /// Two commits have no history in common, so there is nothing to combine them by.
+    #[error("{head} has no history in common with {main}; cut the branch anew from there")]
+    Unrelated {
+        /// One.
+        main: CommitId,
+        /// The other.
+        head: CommitId,
+    },
     /// The base branch is never deleted, and moves only by landing.
     #[error("`{0}` is the base branch; it is never deleted and moves only by landing")]
     BaseBranch(BranchName),
@@ -172,14 +180,37 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody deciding anything: a lock goes away, a slow
-    /// machine recovers, a disk is cleaned. A stale ref or a rewritten history needs a new decision instead.
+    /// Whether the same call may succeed later without anybody deciding anything. That is the rule: a machine that is
+    /// short of processes, descriptors, memory or disk, a device that fails, a git that was killed or printed something
+    /// odd say nothing about the repository. What lasts is the list: facts that git stated, and names that are no names.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Locked { .. } | Self::DiskFull { .. } | Self::TimedOut { .. })
-            || matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::Interrupted)
-            // Ended by a signal: an operator, the memory killer or a shutdown, not git's judgement.
-            || matches!(self, Self::Failed { code: None, .. })
+        match self {
+            Self::GitTooOld { .. }
+            | Self::NoCommit(_)
+            | Self::NoBranch { .. }
+            | Self::Shallow(_)
+            | Self::NotFound { .. }
+            | Self::NotDescendant { .. }
+            | Self::BrokenClone { .. }
+            | Self::StaleRef { .. }
+            | Self::NotOnTip { .. }
+            | Self::Unrelated { .. }
+            | Self::BaseBranch(_)
+            | Self::RemoteTaken { .. }
+            | Self::Occupied(_)
+            | Self::BadPath { .. }
+            | Self::BadName(_)
+            | Self::TooLarge { .. } => false,
+            Self::GitMissing
+            | Self::NotARepository(_)
+            | Self::Locked { .. }
+            | Self::DiskFull { .. }
+            | Self::TimedOut { .. }
+            | Self::Failed { .. }
+            | Self::Unexpected { .. }
+            | Self::Io { .. } => true,
+        }
     }
 
     pub(crate) fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
@@ -207,7 +238,7 @@ fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn show(id: &Option<CommitId>) -> String {
+pub(crate) fn show(id: &Option<CommitId>) -> String {
     id.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
 
@@ -264,8 +295,12 @@ mod tests {
         assert!(matches!(full, Error::DiskFull { .. }) && full.is_retryable());
         let lock = Error::failed("x".into(), Some(128), b"fatal: Unable to create '/r/packed-refs.lock': File exists.");
         assert!(matches!(lock, Error::Locked { .. }) && lock.is_retryable());
-        let other = Error::failed("x".into(), Some(1), b"fatal: bad object");
-        assert!(matches!(other, Error::Failed { .. }) && !other.is_retryable());
+        for words in
+            ["unable to create thread: Resource temporarily unavailable", "Too many open files", "Input/output error"]
+        {
+            let other = Error::failed("x".into(), Some(128), words.as_bytes());
+            assert!(matches!(other, Error::Failed { .. }) && other.is_retryable(), "{words}");
+        }
         let io = Error::io("write", std::path::Path::new("/x"), std::io::ErrorKind::StorageFull.into());
         assert!(matches!(io, Error::DiskFull { .. }));
     }

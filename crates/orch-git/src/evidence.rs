@@ -202,7 +202,7 @@ fn documents(
             Mode::File | Mode::Executable if documents.len() >= limits.count || left == 0 => refused(Refusal::TooMany),
             Mode::File | Mode::Executable => {
                 let object = objects.read(id, limits.each.min(left))?.ok_or_else(|| Error::Unexpected {
-                    command: "git cat-file --batch".to_owned(),
+                    command: "git cat-file --batch-command".to_owned(),
                     answer: format!("the content of {} is missing", change.path),
                 })?;
                 left -= object.bytes.len();

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, show};
 use crate::git::Git;
 use crate::locks;
+use crate::objects::Idle;
 use crate::process::Call;
 use crate::source::{Place, branches, find_branch};
 use crate::words::{BranchName, CommitId};
@@ -36,6 +37,8 @@ pub struct Forge {
     /// The user's base tip that is known to be contained in ours: the base only moves forward, so it stays so, and
     /// looking again costs one process.
     pub(crate) contained: Mutex<Option<CommitId>>,
+    /// Readers of objects that wait for their next question.
+    pub(crate) idle: Arc<Idle>,
 }
 
 /// An opened local forge.
@@ -147,7 +150,16 @@ impl Forge {
             return Err(Error::Occupied(path.to_path_buf()));
         }
         let locks = locks::clear(path, started)?;
-        let forge = Self { git: git.clone(), path: path.to_path_buf(), origin, contained: Mutex::new(None) };
+        if !locks::works_in(path) {
+            crate::upkeep::remove_unfinished(path, started)?;
+        }
+        let forge = Self {
+            git: git.clone(),
+            path: path.to_path_buf(),
+            origin,
+            contained: Mutex::new(None),
+            idle: Arc::default(),
+        };
         if forge.resolve(&forge.base_ref())?.is_none() {
             return Err(Error::NoBranch {
                 repository: forge.path,
@@ -170,6 +182,11 @@ impl Forge {
         &self.origin
     }
 
+    /// Kills every git that works for this process, with its children; none starts any more ([`Git::end`]).
+    pub fn end(&self) {
+        self.git.end();
+    }
+
     /// Its objects: what a sandbox around a clone binds read-only, at this very path.
     #[must_use]
     pub fn objects_folder(&self) -> PathBuf {
@@ -185,14 +202,22 @@ impl Forge {
         in_forge(&self.git, &self.path)
     }
 
-    /// Where a ref, or any other name of a commit, points; `None` if there is no such.
+    /// Where a ref, or any other name of a commit, points; `None` if git says that there is no such. A git that failed,
+    /// or said something else, has not said so.
     pub(crate) fn resolve(&self, name: &str) -> Result<Option<CommitId>> {
-        let call = self.call().args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(name);
+        if let Some(commit) = loose_ref(&self.path, name) {
+            return Ok(Some(commit));
+        }
+        if let Some(found) = self.objects()?.info(name)? {
+            return commit_id("git cat-file", &found.id).map(Some);
+        }
+        // The same is said of a ref whose object is gone: that ref is there.
+        let call = self.call().args(["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(name).quick();
         let shown = call.shown();
         let ended = call.run()?;
         match ended.code {
             Some(0) => Ok(Some(commit_id(&shown, &String::from_utf8_lossy(&ended.output))?)),
-            Some(1) => Ok(None),
+            Some(1) if ended.is_silent() => Ok(None),
             _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
                 Err(Error::NotARepository(self.path.clone()))
             }
@@ -202,13 +227,14 @@ impl Forge {
 
     /// Moves a ref. `expected`: `None` = whatever it is, `Some(None)` = it must not exist.
     pub(crate) fn move_ref(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>) -> Result<()> {
-        let mut call = self.call().args(["update-ref", "--no-deref", name, to.as_str()]);
+        let mut call = self.call().args(["update-ref", "--no-deref", name, to.as_str()]).quick();
         if let Some(old) = expected {
             call = call.arg(old.map_or_else(|| "0".repeat(to.as_str().len()), ToString::to_string));
         }
         let shown = call.shown();
         let ended = call.run()?;
         if ended.code == Some(0) {
+            self.moved(name, to, shown)?;
             // Git syncs the new ref's content before it renames it into place, but not the folder: without this, a
             // power cut could take back a move that was already reported. Other folders need none: on the common
             // file systems a sync orders everything renamed before it.
@@ -222,7 +248,19 @@ impl Forge {
         let call = self.call().setting("core.fsync", "none").args(["update-ref", "--no-deref", name, to.as_str()]);
         let shown = call.shown();
         let ended = call.run()?;
-        if ended.code == Some(0) { Ok(()) } else { self.unmoved(name, to, None, ended.failed(shown)) }
+        if ended.code == Some(0) {
+            self.moved(name, to, shown)
+        } else {
+            self.unmoved(name, to, None, ended.failed(shown))
+        }
+    }
+
+    /// Whether a ref is where git says it was moved to: an exit code alone is worth no landing.
+    fn moved(&self, name: &str, to: &CommitId, command: String) -> Result<()> {
+        match self.resolve(name)? {
+            Some(found) if found == *to => Ok(()),
+            found => Err(Error::Unexpected { command, answer: format!("{name} is at {} afterwards", show(&found)) }),
+        }
     }
 
     fn unmoved(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>, failure: Error) -> Result<()> {
@@ -239,11 +277,10 @@ impl Forge {
         let call = self.call().args(["update-ref", "--no-deref", "-d", name]).args(expected.map(CommitId::as_str));
         let shown = call.shown();
         let ended = call.run()?;
+        // Whatever it says.
+        let Some(found) = self.resolve(name)? else { return Ok(()) };
         if ended.code == Some(0) {
-            return Ok(());
-        }
-        if self.resolve(name)?.is_none() {
-            return Ok(());
+            return Err(Error::Unexpected { command: shown, answer: format!("{name} is at {found} afterwards") });
         }
         self.stale(name, expected.map(Some), ended.failed(shown))
     }
@@ -258,6 +295,16 @@ impl Forge {
         }
         Err(otherwise)
     }
+}
+
+/// Where a ref is, read from its own file: git renames it into place as a whole. `None` says nothing: it may be packed,
+/// point at another ref, or be kept in another way.
+pub(crate) fn loose_ref(repository: &Path, name: &str) -> Option<CommitId> {
+    if !name.starts_with("refs/") || name.contains(['^', '~', ':', '@']) || name.split('/').any(|part| part == "..") {
+        return None;
+    }
+    let text = fs::read_to_string(repository.join(name)).ok()?;
+    CommitId::new(text.strip_suffix('\n')?).ok()
 }
 
 pub(crate) fn in_forge(git: &Git, path: &Path) -> Call {

@@ -4,10 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::process::Call;
+use crate::process::{Call, Running};
 
 /// The oldest git that has everything used here (`merge-tree --write-tree` came with 2.38, `cat-file
 /// --batch-command` with 2.36); it is the one of Debian 12.
@@ -94,6 +95,7 @@ pub struct Git {
     search_path: OsString,
     version: Version,
     time_limit: Duration,
+    pub(crate) running: Arc<Running>,
 }
 
 impl Git {
@@ -113,7 +115,8 @@ impl Git {
                     .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
             })
             .ok_or(Error::GitMissing)?;
-        let mut git = Self { program, search_path, version: MINIMUM_VERSION, time_limit: Duration::from_secs(600) };
+        let (time_limit, running) = (Duration::from_secs(600), Arc::default());
+        let mut git = Self { program, search_path, version: MINIMUM_VERSION, time_limit, running };
         let answer = git.call(Path::new("/")).arg("version").text()?;
         git.version = Version::parse(&answer)
             .ok_or_else(|| Error::Unexpected { command: "git version".to_owned(), answer: answer.clone() })?;
@@ -142,6 +145,12 @@ impl Git {
         &self.program
     }
 
+    /// Kills every git process that was started by this value or a clone of it and has not ended, with its children; none
+    /// starts any more. For the end of this process: a git that hangs must not outlive it.
+    pub fn end(&self) {
+        self.running.end();
+    }
+
     /// A call in `directory` with nothing inherited but the search path.
     pub(crate) fn call(&self, directory: &Path) -> Call {
         self.call_with(directory, &[])
@@ -150,7 +159,7 @@ impl Git {
     /// As [`Git::call`], with settings after the pinned ones. Unlike [`Call::setting`] they stand in the environment,
     /// where no other account reads them.
     pub(crate) fn call_with(&self, directory: &Path, settings: &[(&str, &str)]) -> Call {
-        let mut call = Call::new(&self.program, directory, self.time_limit)
+        let mut call = Call::new(&self.program, directory, self.time_limit, &self.running)
             .env("PATH", &self.search_path)
             .env("HOME", "/nonexistent")
             .env("LC_ALL", "C")

@@ -70,15 +70,17 @@ impl Forge {
         self.is_ancestor(other, commit.as_str())
     }
 
+    /// Asked for a number, not by an exit code: a git that fails must not read as *no*.
     fn is_ancestor(&self, commit: &CommitId, of: &str) -> Result<bool> {
-        let call = self.call().args(["merge-base", "--is-ancestor", commit.as_str(), of]);
+        let call = self.call().args(["rev-list", "--count", "--max-count=1", commit.as_str(), &format!("^{of}"), "--"]);
         let shown = call.shown();
         let ended = call.run()?;
-        match ended.code {
-            Some(0) => Ok(true),
-            Some(1) => Ok(false),
+        match (ended.code, String::from_utf8_lossy(&ended.output).trim()) {
+            (Some(0), "0") => Ok(true),
+            (Some(0), "1") => Ok(false),
+            (Some(0), answer) => Err(Error::Unexpected { command: shown, answer: answer.to_owned() }),
             // An unknown commit is nowhere: a candidate that was never made, or pruned.
-            Some(128) if self.resolve(&format!("{commit}^{{commit}}"))?.is_none() => Ok(false),
+            (Some(128), _) if self.resolve(&format!("{commit}^{{commit}}"))?.is_none() => Ok(false),
             _ => Err(ended.failed(shown)),
         }
     }

@@ -75,7 +75,7 @@ pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, 
 pub use set_aside::SetAsideRequest;
 pub use source::{Source, UserEnvironment};
 pub use tree::{Change, ChangeStatus, Mode};
-pub use upkeep::Packing;
+pub use upkeep::{Packing, Upkept};
 pub use upstream::{RemoteAdded, Synced};
 pub use weakened::Weakened;
 pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RemoteName, RepoPath, TaskKey, TreeId};

@@ -64,7 +64,7 @@ fn lock_files(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(
 
 /// Whether a git process has its working directory in the repository, as every git of ours has, and git's own
 /// receiver of pushes. Where there is no `/proc` to ask, the caller's exclusive ownership is the only proof.
-fn works_in(repository: &Path) -> bool {
+pub(crate) fn works_in(repository: &Path) -> bool {
     let Ok(repository) = repository.canonicalize() else {
         return false;
     };
@@ -75,5 +75,7 @@ fn works_in(repository: &Path) -> bool {
         let path = process.path();
         fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&repository))
             && fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("git"))
+            // A reader of ours holds no lock, and ends when it finds out that nobody is left to ask.
+            && !fs::read(path.join("cmdline")).is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word == b"cat-file"))
     })
 }

@@ -55,6 +55,9 @@ impl Forge {
         if ended.code != Some(0) {
             return Err(ended.failed(shown));
         }
+        if patch.odd {
+            return Err(Error::Unexpected { command: shown, answer: "it does not begin as a patch does".to_owned() });
+        }
         let (name, paths) = patch.finish();
         let id = PatchId::new(name.clone()).map_err(|_| Error::Unexpected { command: shown, answer: name })?;
         Ok((id, paths))
@@ -134,6 +137,9 @@ struct CanonicalPatch {
     hash: sha2::Sha256,
     index_line: Vec<u8>,
     paths: Vec<String>,
+    begun: bool,
+    /// Its first line is none of a patch.
+    odd: bool,
 }
 
 impl CanonicalPatch {
@@ -143,10 +149,13 @@ impl CanonicalPatch {
             hash: sha2::Sha256::new().chain_update("orchestrion patch 1\n"),
             index_line: Vec::new(),
             paths: Vec::new(),
+            begun: false,
+            odd: false,
         }
     }
 
     fn take(&mut self, line: &[u8]) {
+        self.odd |= !std::mem::replace(&mut self.begun, true) && !line.starts_with(b"diff --git ");
         // Lines of content start with a blank, a sign or a backslash, so none of these can be forged by content.
         if line.starts_with(b"index ") {
             self.index_line = line.to_vec();

@@ -1,11 +1,13 @@
 //! One git process: its own process group, fed and read without blocking each other, stopped at a time limit.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,6 +18,9 @@ use crate::error::{Error, Result};
 /// More than any answer this crate asks for; a stop for an answer somebody else can make grow.
 const ANSWER_LIMIT: usize = 256 << 20;
 
+/// How long a look at a ref, or its move, may take on a very slow machine.
+const QUICK: Duration = Duration::from_secs(60);
+
 /// A git process to be started.
 pub(crate) struct Call {
     command: Command,
@@ -23,6 +28,37 @@ pub(crate) struct Call {
     arguments: Vec<OsString>,
     input: Vec<u8>,
     limit: Duration,
+    running: Arc<Running>,
+}
+
+/// The gits of this process that have not ended, each with its children in a group of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Running(Mutex<Groups>);
+
+#[derive(Debug, Default)]
+struct Groups {
+    alive: HashSet<u32>,
+    over: bool,
+}
+
+impl Running {
+    fn groups(&self) -> MutexGuard<'_, Groups> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills every git that has not ended; none is started any more.
+    pub(crate) fn end(&self) {
+        let mut groups = self.groups();
+        groups.over = true;
+        for id in groups.alive.drain() {
+            kill(id);
+        }
+    }
+
+    /// To be called before its exit status is taken: afterwards the number may be somebody else's.
+    pub(crate) fn forget(&self, child: &Child) {
+        self.groups().alive.remove(&child.id());
+    }
 }
 
 /// An ended git process.
@@ -33,11 +69,12 @@ pub(crate) struct Ended {
 }
 
 impl Call {
-    pub(crate) fn new(program: &Path, directory: &Path, limit: Duration) -> Self {
+    pub(crate) fn new(program: &Path, directory: &Path, limit: Duration, running: &Arc<Running>) -> Self {
         let mut command = Command::new(program);
         // A group of its own: a Ctrl-C at the terminal must not tear a landing, and a stop reaches all children.
         command.env_clear().current_dir(directory).process_group(0);
-        Self { command, directory: directory.to_path_buf(), arguments: Vec::new(), input: Vec::new(), limit }
+        let (directory, running) = (directory.to_path_buf(), Arc::clone(running));
+        Self { command, directory, arguments: Vec::new(), input: Vec::new(), limit, running }
     }
 
     pub(crate) fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
@@ -71,6 +108,12 @@ impl Call {
         self
     }
 
+    /// For a call whose work is over in a moment, whatever the repository: if it is not, something is broken.
+    pub(crate) fn quick(mut self) -> Self {
+        self.limit = self.limit.min(QUICK);
+        self
+    }
+
     /// What is shown of the call in an error: short, and without credentials.
     pub(crate) fn shown(&self) -> String {
         let mut shown = String::from("git");
@@ -90,13 +133,18 @@ impl Call {
     }
 
     fn spawn(&mut self) -> Result<Child> {
-        self.command
-            .args(&self.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|source| Error::io("run git in", &self.directory, source))
+        let failed = |source| Error::io("run git in", &self.directory, source);
+        self.command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(failed)?;
+        let mut groups = self.running.groups();
+        if groups.over {
+            drop(groups);
+            stop(&mut child, &self.running);
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::Interrupted, "this process is ending")));
+        }
+        groups.alive.insert(child.id());
+        drop(groups);
+        Ok(child)
     }
 
     /// Runs to the end, whatever the exit code.
@@ -136,9 +184,10 @@ impl Call {
         let mut child = self.spawn()?;
         let fed = self.feed(&mut child, &mut sink);
         if fed.is_err() {
-            stop(&mut child);
+            stop(&mut child, &self.running);
         }
         let stderr = fed?;
+        self.running.forget(&child);
         let status = child.wait().map_err(|source| Error::io("wait for git in", &self.directory, source))?;
         Ok(Ended { code: status.code(), output: Vec::new(), stderr })
     }
@@ -218,6 +267,12 @@ impl Call {
 }
 
 impl Ended {
+    /// It neither answered nor complained: for some questions that is the answer *no*.
+    pub(crate) fn is_silent(&self) -> bool {
+        let blank = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
+        blank(&self.output) && blank(&self.stderr)
+    }
+
     pub(crate) fn failed(&self, shown: String) -> Error {
         Error::failed(shown, self.code, &self.stderr)
     }
@@ -243,10 +298,15 @@ pub(crate) fn readable(pipe: &impl AsFd, end: Instant) -> std::io::Result<bool> 
 }
 
 /// Kills a git process with its children and takes its exit status.
-pub(crate) fn stop(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+pub(crate) fn stop(child: &mut Child, running: &Running) {
+    kill(child.id());
+    running.forget(child);
+    let _ = child.wait();
+}
+
+fn kill(id: u32) {
+    if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         // It may be gone already; what counts is the wait.
         let _ = kill_process_group(group, Signal::KILL);
     }
-    let _ = child.wait();
 }

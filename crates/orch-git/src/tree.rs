@@ -79,7 +79,7 @@ const MOST_CHANGES: usize = 500_000;
 pub(crate) fn read(objects: &mut ObjectReader, id: &str) -> Result<Tree> {
     let object = objects.structure(id, "tree")?;
     parse(&object.bytes, object.id.len() / 2).ok_or_else(|| Error::Unexpected {
-        command: "git cat-file --batch".to_owned(),
+        command: "git cat-file --batch-command".to_owned(),
         answer: format!("{id} is not a well-formed tree"),
     })
 }

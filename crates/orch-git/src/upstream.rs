@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use crate::error::{Error, Result};
-use crate::forge::{Forge, UPLOAD_PACK, commit_id, fetch, in_source};
+use crate::forge::{Forge, UPLOAD_PACK, commit_id, fetch, in_source, loose_ref};
 use crate::source::{branches, find_branch};
 use crate::words::CommitId;
 
@@ -55,20 +55,7 @@ impl Forge {
         if !source.is_dir() {
             return Err(Error::NotARepository(source.clone()));
         }
-        let call = in_source(&self.git, source).args(["rev-parse", "--verify", "--quiet", &theirs_ref]);
-        let shown = call.shown();
-        let ended = call.run()?;
-        let theirs = match ended.code {
-            Some(0) => commit_id(&shown, &String::from_utf8_lossy(&ended.output))?,
-            Some(1) => {
-                let existing = branches(in_source(&self.git, source), source)?.0;
-                find_branch(source, &existing, &self.origin.base)?
-            }
-            _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
-                return Err(Error::NotARepository(source.clone()));
-            }
-            _ => return Err(ended.failed(shown)),
-        };
+        let theirs = self.theirs(&theirs_ref)?;
         let mut contained = self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if contained.as_ref() == Some(&theirs) {
             return Ok(Synced::Contained);
@@ -99,9 +86,35 @@ impl Forge {
         if ahead > 0 {
             return Ok(Synced::Diverged { ours, theirs });
         }
-        self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours)))?;
+        match self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours))) {
+            // A git that did its work and failed afterwards.
+            Err(Error::StaleRef { found: Some(found), .. }) if found == theirs => {}
+            moved => moved?,
+        }
         *contained = Some(theirs.clone());
         Ok(Synced::FastForwarded { from: ours, to: theirs })
+    }
+
+    /// The tip of the base branch in the user's repository: from the file of the ref, else from git.
+    fn theirs(&self, name: &str) -> Result<CommitId> {
+        let source = &self.origin.source;
+        if let Some(tip) = loose_ref(&source.join(".git"), name) {
+            return Ok(tip);
+        }
+        let call = in_source(&self.git, source).args(["rev-parse", "--verify", "--quiet", name]).quick();
+        let shown = call.shown();
+        let ended = call.run()?;
+        match ended.code {
+            Some(0) => commit_id(&shown, &String::from_utf8_lossy(&ended.output)),
+            Some(1) if ended.is_silent() => {
+                let existing = branches(in_source(&self.git, source), source)?.0;
+                find_branch(source, &existing, &self.origin.base)
+            }
+            _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
+                Err(Error::NotARepository(source.clone()))
+            }
+            _ => Err(ended.failed(shown)),
+        }
     }
 
     /// Makes the forge known in the user's repository as the remote `orch`, so that `git fetch orch` brings the

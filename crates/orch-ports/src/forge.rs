@@ -189,6 +189,11 @@ pub trait Forge: Send + Sync {
     /// Remove a task branch (never main) if `head` contains it, keeping the head under the archive if asked, and the
     /// task's other refs. A branch that is elsewhere holds a person's push and stays.
     fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()>;
+    /// Whatever keeps later calls as cheap as the first ones, if there is anything to do: what was done, in words for the
+    /// log. Never at once for one forge; safe beside every other call.
+    fn upkeep(&self) -> ForgeResult<Option<String>> {
+        Ok(None)
+    }
     /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is a lasting
     /// error: half a file is no file.
     fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>>;

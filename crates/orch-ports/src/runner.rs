@@ -111,6 +111,9 @@ pub trait Runner: Send + Sync {
     fn exists(&self, name: &str) -> bool;
     /// Wait for the end, without polling.
     fn wait(&self, name: &str) -> Result<RunReport, RunnerError>;
+    /// Forget a run that is over and never began because this host was short of something, so that it can be launched
+    /// anew under its name. `false`: it was something else, and the run stays.
+    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError>;
     /// Ask the run to end; its supervisor makes sure.
     fn stop(&self, name: &str) -> Result<(), RunnerError>;
     /// The last `max` bytes of its output, made safe for a terminal and a page.

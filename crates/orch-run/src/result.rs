@@ -33,6 +33,32 @@ pub enum End {
     },
 }
 
+/// The system's answers that say what a machine is short of now, and nothing about the program: 4 interrupted, 5 device
+/// error, 11 no process, 12 no memory, 23 and 24 no descriptors, 26 program being written, 28 disk full, 30 read-only, 122
+/// quota.
+const SHORT: [&str; 10] = ["4", "5", "11", "12", "23", "24", "26", "28", "30", "122"];
+/// The same in the words of programs that were started for the run.
+const SHORT_WORDS: [&str; 7] = [
+    "Resource temporarily unavailable",
+    "Cannot allocate memory",
+    "Too many open files",
+    "No space left on device",
+    "Input/output error",
+    "Read-only file system",
+    "was not ready within",
+];
+
+impl End {
+    /// The run never began, and the reason is what this host was short of at that moment: it may be started again.
+    #[must_use]
+    pub fn is_host_short(&self) -> bool {
+        let Self::SpawnFailed { error } = self else { return false };
+        let numbers = error.split("(os error ").skip(1).filter_map(|rest| rest.split_once(')'));
+        numbers.into_iter().any(|(number, _)| SHORT.contains(&number))
+            || SHORT_WORDS.iter().any(|words| error.contains(words))
+    }
+}
+
 /// What the agent left in the spec's `result_file`. Written by the agent: a claim, never a fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,4 +119,25 @@ pub struct RunResult {
     /// means the supervisor saw its last descendant die.
     #[serde(default)]
     pub survivors: Vec<i32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_is_short_of_is_told_from_what_is_wrong_with_the_program() {
+        let short = |error: &str| End::SpawnFailed { error: error.to_owned() }.is_host_short();
+        for number in [4, 5, 11, 12, 23, 24, 28, 30, 122] {
+            let error = std::io::Error::from_raw_os_error(number);
+            assert!(short(&format!("cannot start \"agent\": {error}; is it installed?")), "{error}");
+        }
+        assert!(short("its confinement could not be set up: bwrap: Can't mkdir /run: No space left on device"));
+        assert!(short("its confinement was not ready within 60 s"));
+        for number in [2, 8, 13, 20] {
+            assert!(!short(&format!("cannot start: {}", std::io::Error::from_raw_os_error(number))), "{number}");
+        }
+        assert!(!short("cannot start \"x\": its working directory /w is not there"));
+        assert!(!End::Exited { code: 11 }.is_host_short());
+    }
 }

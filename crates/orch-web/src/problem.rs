@@ -65,6 +65,10 @@ impl From<DeskError> for Problem {
                 None => Self::new(StatusCode::NOT_FOUND, "not_found", what),
             },
             DeskError::Refused { why } => Self::new(StatusCode::CONFLICT, "refused", why),
+            DeskError::Unavailable { why } => {
+                tracing::warn!(error = %why, "somebody asked for what this host could not do");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).fix("nothing was changed: ask again")
+            }
             DeskError::Invalid { problems } => {
                 let mut problem = Self::invalid(problems.join("; "));
                 if problems.len() > 1 {

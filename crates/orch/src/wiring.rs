@@ -71,6 +71,7 @@ pub struct Wired {
     /// Sentences for the person at the terminal.
     pub notes: Vec<String>,
     store: Opened,
+    git: Git,
     _lock: DataLock,
 }
 
@@ -82,6 +83,8 @@ enum Opened {
 impl Wired {
     /// Flush and close what has to be closed.
     pub async fn close(self) {
+        // Nobody waits for their answers any more, and one that hangs would stay for ever.
+        self.git.end();
         if let Opened::Sqlite(store) = &self.store
             && let Err(error) = store.close().await
         {
@@ -161,7 +164,7 @@ pub async fn wire(
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let engine = Engine::new(store, Arc::new(runner), houses, policy(host), limits, owner);
-    Ok(Wired { engine: Arc::new(engine), confining, notes, store: opened, _lock: lock })
+    Ok(Wired { engine: Arc::new(engine), confining, notes, store: opened, git, _lock: lock })
 }
 
 fn confining(host: &Host) -> Confining {

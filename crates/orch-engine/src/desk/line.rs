@@ -26,7 +26,7 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Refused`] if the settings or the pipeline cannot be used, or no variant has that name.
     pub(super) async fn line_of(&self, repository: &Repository, issue: &NewIssue) -> Result<Chosen, DeskError> {
-        let house = self.engine.house(&repository.id).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let house = self.engine.house(&repository.id)?;
         let (asked, title, labels) = (issue.variant.clone(), issue.title.clone(), issue.labels.clone());
         let read = blocking(move || {
             let base = house.forge.base()?.tip;
@@ -40,11 +40,7 @@ impl Desk {
             let text = house.forge.read(&base, &path, DESCRIPTION_CAP)?;
             Ok(Ok((text, path, variant, file.intake_authors.clone())))
         });
-        let (text, path, variant, authors) = match read.await {
-            Ok(Ok(found)) => found,
-            Ok(Err(why)) => return Err(DeskError::Refused { why }),
-            Err(e) => return Err(DeskError::Refused { why: e.words() }),
-        };
+        let (text, path, variant, authors) = self.in_time(read).await?.map_err(|why| DeskError::Refused { why })?;
         let pipeline = match (text, &variant) {
             (Some(text), _) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| DeskError::Refused {
                 why: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

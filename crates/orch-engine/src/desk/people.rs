@@ -9,7 +9,7 @@ use orch_rules::work_item::clean_title;
 
 use super::orders::{DESCRIPTION_CAP, TITLE_CAP, words_of};
 use super::{Desk, DeskError};
-use crate::perform::blocking;
+use crate::perform::{PerformError, blocking};
 
 impl Desk {
     /// Who may answer, as the repository file on the base branch says it now; empty is everybody.
@@ -22,17 +22,29 @@ impl Desk {
 
     /// The repository file on the base branch as it is now.
     pub(super) async fn settings(&self, repository: &RepositoryId) -> Result<RepositoryFile, DeskError> {
-        let house = self.engine.house(repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let house = self.engine.house(repository)?;
         let read = blocking(move || {
             let base = house.forge.base()?.tip;
             Ok(house.settings_at(&base)?)
         });
-        let settings = read.await.map_err(|e| DeskError::Refused { why: e.words() })?;
+        let settings = self.in_time(read).await?;
         match &*settings {
             Ok(file) => Ok(file.clone()),
             Err(words) => {
                 let why = format!("who may do that cannot be read from .orch/orch.toml on the base branch: {words}");
                 Err(DeskError::Refused { why })
+            }
+        }
+    }
+
+    /// Nobody waits longer for a look at the repository than for an answer: a git may hang.
+    pub(super) async fn in_time<T>(&self, look: impl Future<Output = Result<T, PerformError>>) -> Result<T, DeskError> {
+        let within = self.engine.limits.answer_within;
+        match tokio::time::timeout(within, look).await {
+            Ok(found) => Ok(found?),
+            Err(_) => {
+                let why = format!("this host could not do it now: git gave no answer within {} s", within.as_secs());
+                Err(DeskError::Unavailable { why })
             }
         }
     }

@@ -78,11 +78,14 @@ fn run_to_its_end(
             });
         }
         runner.room().map_err(PerformError::NoRoom)?;
-        runner.ensure(&prepare(house, facts, attempt, &folder, &name, said)?)?;
+        runner
+            .ensure(&prepare(house, facts, attempt, &folder, &name, said)?)
+            .map_err(|error| PerformError::Doubtful(error.0))?;
         // Whoever waits for its output has a log to watch from now on.
         changes.happened();
     }
     let report = runner.wait(&name)?;
+    never_began(runner, &name, &report)?;
     let report = RunReport { end: with_set_up(runner, &name, &report)?, ..report };
     let words = words_of(house, runner, attempt, &folder, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
@@ -100,6 +103,14 @@ fn run_to_its_end(
             error: Box::new(error),
             event: ended(report.end, None, usage, attempt.start.clone()),
         }),
+    }
+}
+
+/// A run that the machine could not start is not an end of the attempt: it is forgotten, and launched anew.
+pub(super) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<(), PerformError> {
+    match &report.end {
+        RunEnd::SpawnFailed { reason } if runner.forget_unstarted(name)? => Err(PerformError::Passing(reason.clone())),
+        _ => Ok(()),
     }
 }
 

@@ -8,12 +8,13 @@ use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
+use super::agent_run::never_began;
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
 use crate::house::{House, REPOSITORY_FILE};
 
 /// So often a check is started again because its host ended under it.
-const MOST_LOST: u32 = 3;
+const MOST_LOST: u32 = 5;
 /// Output handed on to the developer.
 const EXCERPT_BYTES: usize = 6 * 1024;
 
@@ -52,9 +53,11 @@ impl Engine {
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
                     house.forge.checkout(&commit, &folder, overlay(&base, file).as_ref())?;
-                    runner.ensure(&order(&house, &run, file, command, &folder))?;
+                    let order = order(&house, &run, file, command, &folder);
+                    runner.ensure(&order).map_err(|error| PerformError::Doubtful(error.0))?;
                 }
                 let report = runner.wait(&run)?;
+                never_began(&*runner, &run, &report)?;
                 if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
                     continue;
                 }

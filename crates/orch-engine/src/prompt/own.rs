@@ -68,7 +68,9 @@ impl OwnPrompt {
                 Ok(Some(text)) => return usable(&path, text).map(Some),
                 Ok(None) => {}
                 Err(ForgeError::Passing(words)) => return Err(PromptError::Passing(words)),
-                Err(ForgeError::Lasting(words)) => return Err(unusable(&path, &format!("cannot be read ({words})"))),
+                Err(ForgeError::Lasting(words)) => {
+                    return Err(PromptError::Unusable(format!("the prompt {path} cannot be read: {words}")));
+                }
             }
         }
         Ok(None)

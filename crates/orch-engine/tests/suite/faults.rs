@@ -1,5 +1,11 @@
 //! Stores that fail for a while, handlers that break down, and an end in good order.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use orch_engine::Limits;
+use orch_engine::desk::{DeskError, NewIssue};
+use orch_ports::Store;
 use orch_testkit::fake::{Fault, Side, Step};
 
 use crate::world::World;
@@ -105,4 +111,66 @@ async fn a_service_that_was_stopped_before_it_began_ends_at_once() {
     stopped.mark_unchanged();
     engine.run(stopped).await.unwrap();
     assert_eq!(store.faults.calls("claim"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_machine_cannot_do_for_long_is_no_fact_about_a_task() {
+    let mut world = World::new().await;
+    world.limits = Limits { first_retry: Duration::from_millis(1), ..world.limits.clone() };
+    let process = world.start("p1");
+    // More often than any count of tries that could be given up.
+    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+        for _ in 0..10 {
+            process.forge.faults.fail_next(call, Fault::Passing("Too many open files".to_owned()));
+        }
+    }
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_machine_could_not_start_is_the_same_attempt() {
+    let world = World::new().await;
+    let left = AtomicU32::new(6);
+    world.when(move |_| {
+        let short = "cannot start: Resource temporarily unavailable (os error 11)";
+        let again = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        again.then(|| (String::new(), Step::spawn_fails(short)))
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let done = world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    assert_eq!((done.attempt, done.retries), (2, 0));
+    let outages = world.store.queue().await.unwrap().outages;
+    assert!(outages.iter().all(|outage| outage.failures == 0), "{outages:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_while_git_cannot_be_asked_is_told_to_ask_again() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    process.forge.faults.fail_next("base", Fault::Passing("Resource temporarily unavailable".to_owned()));
+    let issue = NewIssue {
+        repository: None,
+        title: "Another one".to_owned(),
+        description: "what is wanted".to_owned(),
+        priority: 0,
+        variant: None,
+        labels: Vec::new(),
+        start: false,
+        depends_on: Vec::new(),
+        key: "another".to_owned(),
+    };
+    let mut asked = process.desk.open_issue(issue.clone(), "Uma").await;
+    // A step of the task may have met the fault instead.
+    if asked.is_ok() {
+        world.until_done(&task).await;
+        process.forge.faults.fail_next("base", Fault::Passing("Resource temporarily unavailable".to_owned()));
+        asked = process.desk.open_issue(NewIssue { key: "one more".to_owned(), ..issue }, "Uma").await;
+    }
+    assert!(matches!(&asked, Err(DeskError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
 }

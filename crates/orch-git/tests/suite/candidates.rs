@@ -114,5 +114,6 @@ fn unknown_and_unrelated_commits_are_errors() {
     let orphan = commit(&clone, "orphan");
     let _ = world.forge.collect(&clone, &task("ET-001"), 1, &main);
     let refused = make(&main, &orphan).unwrap_err();
-    assert!(matches!(&refused, Error::Failed { stderr, .. } if stderr.contains("unrelated")), "{refused:?}");
+    assert!(matches!(&refused, Error::Unrelated { head, .. } if *head == orphan), "{refused:?}");
+    assert!(!refused.is_retryable());
 }

@@ -138,3 +138,49 @@ fn reaping_takes_the_named_tasks_only_and_packing_loses_nothing_pinned() {
     let packs = fs::read_dir(world.forge.path().join("objects/pack")).unwrap().flatten();
     assert_eq!(packs.filter(|entry| entry.file_name().to_string_lossy().ends_with(".pack")).count(), 1);
 }
+
+#[test]
+fn upkeep_joins_what_many_tasks_leave_and_takes_nothing_that_is_borrowed() {
+    let world = World::new();
+    let now = std::time::SystemTime::now();
+    assert!(world.forge.upkeep(now).unwrap().is_nothing());
+    let start = world.main();
+    let first = world.clone_at("ET-000", &start);
+    for n in 0..40 {
+        world.attempt(&format!("ET-1{n}"), &[("src/lib.txt", &format!("{n}\n"))]);
+    }
+    // A living clone whose pin is all that keeps its start, and a half-written pack of a dead git and of a living one.
+    let orphan = {
+        let clone = world.clone_at("ET-200", &start);
+        run(&clone, ["checkout", "--quiet", "--orphan", "elsewhere"]);
+        commit(&clone, "of nobody")
+    };
+    let _ = world.forge.collect(&world.place("clones/ET-200 é"), &task("ET-200"), 1, &start);
+    world.forge.pin(&task("ET-201"), 1, &orphan).unwrap();
+    let borrowing = world.clone_at("ET-202", &orphan);
+    world.forge.reap(&[task("ET-200")]).unwrap();
+    let objects = world.forge.objects_folder();
+    let old = now - std::time::Duration::from_secs(2 * 3600);
+    for (name, at) in [("pack/tmp_pack_dead", old), ("17/tmp_obj_dead", old), ("pack/tmp_pack_alive", now)] {
+        put(&objects, name, "half");
+        fs::File::open(objects.join(name)).unwrap().set_modified(at).unwrap();
+    }
+    let done = world.forge.upkeep(now).unwrap();
+    assert!(done.packs.0 > 30 && done.packs.1 <= 10 && done.removed == 2, "{done:?}");
+    assert!(objects.join("pack/tmp_pack_alive").exists());
+    assert!(world.forge.upkeep(now).unwrap().is_nothing());
+    for clone in [&first, &borrowing] {
+        run(clone, ["fsck", "--full"]);
+    }
+    for n in 0..500 {
+        put(world.forge.path(), &format!("refs/heads/feature/{n}"), format!("{start}\n"));
+    }
+    assert!(world.forge.upkeep(now).unwrap().refs);
+    // A week later, thoroughly; what nobody has needed for long may go, what a pin keeps may not.
+    let week = now + std::time::Duration::from_secs(8 * 24 * 3600);
+    let done = world.forge.upkeep(week).unwrap();
+    assert!(done.full && done.packs.1 <= 2, "{done:?}");
+    run(&borrowing, ["fsck", "--full"]);
+    assert_eq!(world.forge.branches().unwrap().len(), 501);
+    assert_eq!(world.forge.tip(&branch("feature/7")).unwrap(), Some(start));
+}

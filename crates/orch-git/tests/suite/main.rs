@@ -16,6 +16,7 @@ mod forge;
 mod git_server;
 mod hostile;
 mod landing;
+mod machine;
 mod remote;
 mod set_aside;
 mod source;

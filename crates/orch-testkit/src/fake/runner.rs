@@ -38,7 +38,7 @@ impl Step {
     pub fn fails(code: i32) -> Self {
         Self::over(RunEnd::Failed { reason: format!("exit code {code}") }, Some(code))
     }
-    /// It could not be started.
+    /// It could not be started; with `(os error N)` in the reason, because the host is short of something.
     pub fn spawn_fails(reason: &str) -> Self {
         Self::over(RunEnd::SpawnFailed { reason: reason.to_owned() }, None)
     }
@@ -238,6 +238,17 @@ impl Runner for FakeRunner {
         };
         self.faults.leave("wait");
         report.ok_or_else(|| RunnerError("the process ended".to_owned()))
+    }
+
+    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError> {
+        let mut runs = self.lock();
+        let short = |reason: &str| reason.contains("(os error ");
+        let end = runs.get(name).and_then(|run| run.report.as_ref()).map(|report| &report.end);
+        let forgotten = matches!(end, Some(RunEnd::SpawnFailed { reason }) if short(reason));
+        if forgotten {
+            runs.remove(name);
+        }
+        Ok(forgotten)
     }
 
     fn stop(&self, name: &str) -> Result<(), RunnerError> {

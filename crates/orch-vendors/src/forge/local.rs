@@ -227,6 +227,15 @@ impl Forge for LocalForge {
         self.repository.reap(&[task]).map(drop).map_err(told)
     }
 
+    fn upkeep(&self) -> ForgeResult<Option<String>> {
+        let done = self.repository.upkeep(std::time::SystemTime::now()).map_err(told)?;
+        Ok((!done.is_nothing()).then(|| {
+            let (before, after) = done.packs;
+            let refs = if done.refs { ", refs packed" } else { "" };
+            format!("{before} packs became {after}{refs}, {} leftovers of dead gits removed", done.removed)
+        }))
+    }
+
     fn read(&self, commit: &CommitId, name: &str, cap: usize) -> ForgeResult<Option<String>> {
         Ok(match self.repository.read_file(&theirs(commit)?, &path(name)?, cap).map_err(told)? {
             FileAt::File { bytes, truncated: false, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),

@@ -31,6 +31,9 @@ pub struct HostRunner {
 /// A finish command commits; that takes moments.
 const FINISH_DEADLINE_MS: u64 = 120_000;
 
+/// Ends the name of the directory of a run that never began, on its way out.
+const UNSTARTED: &str = ".unstarted";
+
 impl HostRunner {
     fn open(&self, name: &str) -> Result<RunDirectory, RunnerError> {
         RunDirectory::open(&self.root.join(name)).map_err(words)
@@ -151,6 +154,21 @@ impl Runner for HostRunner {
         };
         let confined = directory.spec().map_err(words)?.confinement;
         Ok(RunReport { level: Some(level(confined)), metered: metered(directory.path()), ..report })
+    }
+
+    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError> {
+        let directory = self.open(name)?;
+        match orch_run::wait(&directory).map_err(words)? {
+            Ended::Finished(result) if result.end.is_host_short() && result.survivors.is_empty() => {}
+            _ => return Ok(false),
+        }
+        let folder = directory.path().to_path_buf();
+        // Out of sight first: half a directory would read as a run that was launched.
+        let aside = folder.with_file_name(format!("{name}{UNSTARTED}"));
+        let _ = std::fs::remove_dir_all(&aside);
+        std::fs::rename(&folder, &aside).map_err(|e| RunnerError(format!("cannot move {}: {e}", folder.display())))?;
+        let _ = std::fs::remove_dir_all(&aside);
+        Ok(true)
     }
 
     fn stop(&self, name: &str) -> Result<(), RunnerError> {
