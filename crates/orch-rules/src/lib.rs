@@ -17,6 +17,7 @@ pub mod gate;
 pub mod ids;
 pub mod judgement;
 pub mod lane;
+pub mod lease;
 pub mod outage;
 pub mod path_pattern;
 pub mod people;
