@@ -9,7 +9,56 @@ pub fn check(files: &[File], crates: &[&str]) -> Vec<Violation> {
     let mut found = records(files);
     found.extend(changelog(files));
     found.extend(map(files, crates));
+    found.extend(links(files));
     found
+}
+
+/// Every link of a document to a file of this tree leads to one.
+fn links(files: &[File]) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+        for (line, text) in file.text.lines().enumerate() {
+            for (at, _) in text.match_indices("](") {
+                let target = text[at + 2..].split(')').next().unwrap_or_default();
+                let target = target.split('#').next().unwrap_or_default();
+                // Another site, or a place on this very page.
+                if target.is_empty() || target.contains(':') {
+                    continue;
+                }
+                let path = joined(&file.path, target);
+                // A folder is there if something is in it; a file of another kind than those read is not looked for.
+                let there = files.iter().any(|other| {
+                    other.path.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                });
+                if !there
+                    && (path.ends_with(".md") || path.ends_with(".toml") || !path.contains('.'))
+                    && !is_licence(&path)
+                {
+                    let words = format!("the link to `{target}` leads nowhere: name the file as it is called");
+                    found.push(Violation::new(&file.path, line + 1, RULE, words));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn is_licence(path: &str) -> bool {
+    path.starts_with("LICENSE")
+}
+
+/// `target` as the document at `from` means it, from the root of the tree.
+fn joined(from: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in target.trim_end_matches('/').split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
 }
 
 fn text<'a>(files: &'a [File], path: &str) -> Option<&'a str> {
@@ -130,6 +179,17 @@ mod tests {
     #[test]
     fn papers_missing() {
         assert_eq!(words(&[]).len(), 3);
+    }
+
+    #[test]
+    fn links_lead_somewhere() {
+        let good = "Status: accepted\n[a](0001-one.md) [b](../../ARCHITECTURE.md#words) [c](https://x.example) [d](#here) [e](.)\n";
+        assert_eq!(changed("docs/adr/0002-two.md", good), [""; 0]);
+        for bad in ["0003-none.md", "../ARCHITECTURE.md", "nowhere", "../../xtask/x.toml"] {
+            let text = format!("Status: accepted\n\n[a]({bad})\n");
+            let words = changed("docs/adr/0002-two.md", &text);
+            assert!(words.len() == 1 && words[0].starts_with("docs/adr/0002-two.md:3:"), "{bad}: {words:?}");
+        }
     }
 
     #[test]
