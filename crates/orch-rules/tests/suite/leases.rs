@@ -79,8 +79,8 @@ fn play(seed: u64, story: Story, may_take_over: fn(&OwnLease, i64) -> bool) -> E
             if !may_take_over(&own[host], clock) {
                 continue;
             }
-            for other in 0..HOSTS {
-                if other != host && lease_until[other] < now && lease_until[other] > 0 && taken.insert(other) {
+            for (other, until) in lease_until.iter().enumerate() {
+                if other != host && (1..now).contains(until) && taken.insert(other) {
                     if other == 0 && story.one_dies {
                         end.found_after.get_or_insert(now - 50_000);
                     } else if other != 1 || story.one_sleeps <= LEASE_MS {
