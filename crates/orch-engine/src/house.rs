@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 use orch_ports::agent::Agent;
-use orch_ports::forge::{Forge, ForgeResult, Identity};
+use orch_ports::forge::{Forge, ForgeError, ForgeResult, Identity};
+use orch_rules::attempt::ProtectedPaths;
 use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::pipeline::Role;
@@ -77,6 +78,36 @@ impl House {
         let settings = Arc::new(parsed);
         *self.settings.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((base.clone(), settings.clone()));
         Ok(settings)
+    }
+
+    /// Files at a commit of the base branch that its test command names. Blocks.
+    ///
+    /// # Errors
+    /// The forge's, if it may pass.
+    pub fn named_by_check(&self, base: &CommitId, file: &RepositoryFile) -> ForgeResult<Vec<String>> {
+        let mut named = Vec::new();
+        for word in file.named_by_check() {
+            match self.forge.read(base, &word, FILE_CAP) {
+                Ok(None) => {}
+                // It is there and larger than that.
+                Ok(Some(_)) | Err(ForgeError::Lasting(_)) => named.push(word),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(named)
+    }
+
+    /// What a change touches of the paths that are protected at a commit of the base branch; `None` if its settings are
+    /// unusable: then nothing is known, which never passes. Blocks.
+    ///
+    /// # Errors
+    /// The forge's.
+    pub fn protected(&self, base: &CommitId, paths: &[String]) -> ForgeResult<Option<ProtectedPaths>> {
+        let settings = self.settings_at(base)?;
+        let Ok(file) = settings.as_ref() else { return Ok(None) };
+        let mut patterns = file.protected();
+        patterns.extend(self.named_by_check(base, file)?);
+        Ok(Some(ProtectedPaths::touched(paths, &patterns)))
     }
 
     /// Who acts in which role, as far as outages go.

@@ -9,6 +9,8 @@ mod said;
 mod set_up;
 mod task_file;
 
+pub(crate) use task_file::fenced;
+
 use std::sync::Arc;
 
 use orch_ports::forge::ForgeError;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::evidence::tree_of;
 use crate::forge::{Forge, usable};
-use crate::tree;
+use crate::tree::{self, Difference, Entry};
 use crate::words::{BranchName, CommitId, Identity, TaskKey};
 
 /// An agent's working copy to be made.
@@ -49,8 +49,29 @@ impl Forge {
     /// # Errors
     /// [`Error::NotFound`] for an unknown commit; [`Error::Occupied`] if the folder has anything in it.
     pub fn clone_attempt(&self, request: CloneRequest<'_>) -> Result<()> {
+        self.clone_with(request, &[])
+    }
+
+    /// As [`Forge::clone_attempt`], with some paths as another commit has them in the folder, but for git as they are on
+    /// the branch: nothing of the overlay shows as a change or is committed (`skip-worktree` of git-update-index(1), and
+    /// `info/exclude` for what only the other commit has).
+    ///
+    /// # Errors
+    /// As [`Forge::clone_attempt`], of either commit.
+    pub fn clone_attempt_overlaid(&self, request: CloneRequest<'_>, overlay: Overlay<'_>) -> Result<()> {
+        let found = self.differing(request.commit, overlay)?;
+        self.clone_with(request, &found)
+    }
+
+    fn clone_with(&self, request: CloneRequest<'_>, overlaid: &[Difference]) -> Result<()> {
         self.pin(request.task, request.attempt, request.commit)?;
-        self.check_out(request.commit, request.folder, Some((request.branch, request.identity)))?;
+        let own = Some((request.branch, request.identity));
+        if overlaid.is_empty() {
+            self.check_out(request.commit, request.folder, own)?;
+        } else {
+            self.lay_over(request.commit, request.folder, own, overlaid)?;
+            self.hide(request.commit, request.folder, overlaid)?;
+        }
         match request.base {
             None => Ok(()),
             Some(base) => write(&request.folder.join(".git/refs/heads/orch-base"), format!("{base}\n").as_bytes()),
@@ -74,34 +95,84 @@ impl Forge {
     /// # Errors
     /// As [`Forge::checkout_clean`], of either commit.
     pub fn checkout_overlaid(&self, commit: &CommitId, folder: &Path, overlay: Overlay<'_>) -> Result<()> {
+        let found = self.differing(commit, overlay)?;
+        if found.is_empty() {
+            self.check_out(commit, folder, None)
+        } else {
+            self.lay_over(commit, folder, None, &found)
+        }
+    }
+
+    /// Where the two commits differ in what the overlay covers.
+    fn differing(&self, commit: &CommitId, overlay: Overlay<'_>) -> Result<Vec<Difference>> {
         let mut objects = self.objects()?;
         let own = tree_of(&mut objects, commit)?;
         let other = tree_of(&mut objects, overlay.from)?;
         let mut found = tree::differences(&mut objects, &own, &other)?;
-        drop(objects);
         found.retain(|found| (overlay.covers)(&String::from_utf8_lossy(&found.path)));
-        if found.is_empty() {
-            return self.check_out(commit, folder, None);
-        }
-        // git-update-index(1), `--index-info`: what is left out first, so that nothing is in the way of what comes.
+        Ok(found)
+    }
+
+    /// The files of a commit with the other side of these differences; the index is the same.
+    fn lay_over(
+        &self,
+        commit: &CommitId,
+        folder: &Path,
+        own: Option<(&BranchName, &Identity)>,
+        found: &[Difference],
+    ) -> Result<()> {
+        self.lay_out(commit, folder, own)?;
+        self.in_layout(commit, folder, &["read-tree", commit.as_str()], Vec::new())?;
+        self.set_index(commit, folder, found, |found| found.is.as_ref())?;
+        self.in_layout(commit, folder, &["checkout-index", "--all", "--force", "--index"], Vec::new())?;
+        self.laid_out(commit, folder)
+    }
+
+    /// Puts one side of differences into the index: git-update-index(1), `--index-info`. What is left out first, so that
+    /// nothing is in the way of what comes.
+    fn set_index(
+        &self,
+        commit: &CommitId,
+        folder: &Path,
+        found: &[Difference],
+        side: fn(&Difference) -> Option<&Entry>,
+    ) -> Result<()> {
         let mut lines = Vec::new();
         let nothing = format!("0 {}", "0".repeat(commit.as_str().len()));
-        for gone in found.iter().filter(|found| found.is.is_none()) {
+        for gone in found.iter().filter(|found| side(found).is_none()) {
             lines.extend([nothing.as_bytes(), b"\t", &gone.path, b"\0"].concat());
         }
-        for (path, entry) in found.iter().filter_map(|found| Some((&found.path, found.is.as_ref()?))) {
+        for (path, entry) in found.iter().filter_map(|found| Some((&found.path, side(found)?))) {
             lines.extend([&entry.raw_mode, &b" "[..], entry.id.as_bytes(), b"\t", path, b"\0"].concat());
         }
-        self.lay_out(commit, folder, None)?;
-        self.in_layout(commit, folder, &["read-tree", commit.as_str()], Vec::new())?;
         self.in_layout(commit, folder, &["update-index", "--replace", "-z", "--index-info"], lines)?;
         // One that did nothing would let a change be judged by its own tests, so it is looked at.
         let listed = self.in_layout(commit, folder, &["ls-files", "--stage", "-z"], Vec::new())?;
-        if !overlaid(&listed, &found) {
-            return Err(nothing_done("git update-index"));
+        if overlaid(&listed, found, side) { Ok(()) } else { Err(nothing_done("git update-index")) }
+    }
+
+    /// Makes the index the commit's again and tells git to take no notice of the files that differ from it.
+    fn hide(&self, commit: &CommitId, folder: &Path, found: &[Difference]) -> Result<()> {
+        self.set_index(commit, folder, found, |found| found.was.as_ref())?;
+        let mut known = Vec::new();
+        let mut exclude = Vec::new();
+        for found in found {
+            if found.was.is_some() {
+                known.extend([&found.path[..], b"\0"].concat());
+            } else if !found.path.contains(&b'\n') {
+                exclude.push(b'/');
+                for byte in &found.path {
+                    // gitignore(5)
+                    if b"\\*?[ ".contains(byte) {
+                        exclude.push(b'\\');
+                    }
+                    exclude.push(*byte);
+                }
+                exclude.push(b'\n');
+            }
         }
-        self.in_layout(commit, folder, &["checkout-index", "--all", "--force", "--index"], Vec::new())?;
-        self.laid_out(commit, folder)
+        self.in_layout(commit, folder, &["update-index", "--skip-worktree", "-z", "--stdin"], known)?;
+        write(&folder.join(".git/info/exclude"), &exclude)
     }
 
     /// What `git clone --shared --no-checkout` would leave, written directly (gitrepository-layout(5)), then one git
@@ -203,7 +274,7 @@ impl Forge {
 }
 
 /// Whether a listing (mode, id and stage, tab, path) has every path as it was ordered.
-fn overlaid(listed: &[u8], ordered: &[tree::Difference]) -> bool {
+fn overlaid(listed: &[u8], ordered: &[Difference], side: fn(&Difference) -> Option<&Entry>) -> bool {
     let lines = listed.split(|byte| *byte == 0);
     let listed: HashMap<&[u8], &[u8]> = lines
         .filter_map(|line| {
@@ -211,7 +282,7 @@ fn overlaid(listed: &[u8], ordered: &[tree::Difference]) -> bool {
             Some((&line[tab + 1..], &line[..tab]))
         })
         .collect();
-    ordered.iter().all(|change| match (&change.is, listed.get(change.path.as_slice())) {
+    ordered.iter().all(|change| match (side(change), listed.get(change.path.as_slice())) {
         (None, there) => there.is_none(),
         (Some(entry), there) => there.is_some_and(|there| String::from_utf8_lossy(there).contains(&entry.id)),
     })

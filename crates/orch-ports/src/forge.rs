@@ -151,7 +151,7 @@ pub enum BranchState {
     },
 }
 
-/// Files that a checkout takes from another commit.
+/// Files that a checkout, or an attempt, takes from another commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     /// That commit.
@@ -166,8 +166,16 @@ pub trait Forge: Send + Sync {
     fn base(&self) -> ForgeResult<Base>;
     /// Make the attempt's clone at `start`, pinned; an existing directory is replaced. Files named by `aside` (from the
     /// top of the repository) that are there are taken off the branch by a commit first, so that what the attempt
-    /// writes there is its own even if it is the same to the letter. Gives the commit the attempt starts from.
-    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId>;
+    /// writes there is its own even if it is the same to the letter. Files that an overlay names lie there as its commit
+    /// has them, and git takes no notice of that: what is committed there is the branch's own. Gives the commit the
+    /// attempt starts from.
+    fn prepare(
+        &self,
+        place: &Workplace,
+        start: &CommitId,
+        aside: &[String],
+        overlay: Option<&Overlay>,
+    ) -> ForgeResult<CommitId>;
     /// Commands that commit what an agent left, to be run inside its confinement.
     fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>>;
     /// Fetch the attempt's head and say what it did since `start`.

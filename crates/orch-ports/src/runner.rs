@@ -17,6 +17,35 @@ use crate::agent::{ModelAccess, StopStep};
 #[error("{0}")]
 pub struct RunnerError(pub String);
 
+/// What makes a run's directory ready before its program starts: run to its end, with everything it started, in the run's
+/// confinement and without what the program alone may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetUp {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment; nothing is inherited.
+    pub environment: BTreeMap<String, String>,
+    /// Killed after so long.
+    pub deadline_ms: u64,
+    /// Files that are afterwards put back as they were before it.
+    pub keeps: Option<Keeps>,
+    /// The last line of the log before the program's first one, printed when everything is ready.
+    pub done: String,
+    /// Begins the line that says why it is not.
+    pub failed: String,
+}
+
+/// Files of a run's directory that its set-up must not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeps {
+    /// Which, see [`orch_rules::path_pattern`]. What the set-up adds to them is removed.
+    pub patterns: Vec<String>,
+    /// The repository's own state too: its settings, refs and index, and what a home would add to them.
+    pub repository: bool,
+    /// Where the copy goes: a folder outside of the directory that is made, and that the run may read.
+    pub copy: Utf8PathBuf,
+}
+
 /// One run to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOrder {
@@ -30,6 +59,8 @@ pub struct RunOrder {
     pub directory: Utf8PathBuf,
     /// The whole environment; nothing is inherited.
     pub environment: BTreeMap<String, String>,
+    /// What comes before it.
+    pub set_up: Option<SetUp>,
     /// File the agent may leave its usage in.
     pub result_file: Option<Utf8PathBuf>,
     /// Run after the agent ended, in the same place and confinement.

@@ -3,6 +3,7 @@
 //! Nothing here knows a clock, a network, a file or a database. What may be seen is in [`facts`]; what may be
 //! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
 
+pub mod agent_files;
 pub mod attempt;
 pub mod budget;
 pub mod change;

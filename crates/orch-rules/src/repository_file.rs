@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::agent_files;
 use crate::problem::Problem;
 use crate::toml_file::{self, Problems, Table};
 
@@ -57,8 +58,8 @@ pub struct RepositoryFile {
     /// `[check] from_base`: patterns ([`crate::path_pattern`]) of files that a check takes from the base branch instead
     /// of the commit it tests. Default none.
     pub check_from_base: Vec<String>,
-    /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13). Default
-    /// `.orch/**`.
+    /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13), besides those that
+    /// always need one ([`Self::protected`]). Default `.orch/**`.
     pub protect_paths: Vec<String>,
     /// `[people] approve`: names of those whose approval, rejection, confirmation, answer or skip counts. Default none:
     /// everybody's. A name is what its sender says; it guards against mistakes.
@@ -98,6 +99,35 @@ impl Default for RepositoryFile {
             commit_name: "Orchestrion".to_owned(),
             commit_email: "orchestrion@localhost".to_owned(),
         }
+    }
+}
+
+impl RepositoryFile {
+    /// Patterns of every path that a change may touch only with a human's grant: those of the file, the lines it names, and
+    /// what agent programs read by themselves ([`crate::agent_files`]). The last two cannot be taken off the list: who may
+    /// change them changes how work is judged.
+    pub fn protected(&self) -> Vec<String> {
+        let lines = std::iter::once(&self.pipeline).chain(self.variants.iter().map(|variant| &variant.pipeline));
+        self.protect_paths.iter().chain(lines).cloned().chain(agent_files::patterns()).collect()
+    }
+
+    /// Words of the test command that may be names of files in the repository: whoever changes such a file changes what
+    /// green means.
+    pub fn named_by_check(&self) -> Vec<String> {
+        let command = self.check_command.as_deref().unwrap_or_default();
+        let words = command.split(|c: char| c.is_whitespace() || ";&|()<>`'\"=:,{}".contains(c));
+        let mut named: Vec<String> = Vec::new();
+        for word in words {
+            let word = word.trim_start_matches("./").trim_end_matches('/');
+            let is_path = !word.is_empty()
+                && !word.starts_with(['-', '/', '$', '~'])
+                && !word.contains(['*', '?', '[', '\\'])
+                && !word.split('/').any(|part| matches!(part, "" | "." | ".." | ".git"));
+            if is_path && !named.iter().any(|other| other == word) {
+                named.push(word.to_owned());
+            }
+        }
+        named
     }
 }
 

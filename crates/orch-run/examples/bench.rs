@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let done = match words.as_slice() {
         [word, directory] if word == SUBCOMMAND => return supervise(Path::new(directory)).into(),
-        [word] if word == CONFINE => return confine(),
+        [word] if word == CONFINE => return confine(|_, _| ExitCode::from(2)),
         [word, how] if word == "host" && how == BETWEEN => start_again().map_err(Into::into),
         [word, how] if word == "host" && how == FOR_SERVICE => {
             let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).unwrap_or_default();

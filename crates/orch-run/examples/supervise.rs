@@ -12,13 +12,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use orch_run::host::{BETWEEN, FOR_SERVICE, Home, HostEnd, StartedBy, serve, start_again};
-use orch_run::{CONFINE, RunDirectory, SUBCOMMAND, confine, launch, supervise};
+use orch_run::{CONFINE, INSIDE, RunDirectory, SUBCOMMAND, confine, launch, supervise};
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     match words.as_slice() {
         [word, directory] if word == SUBCOMMAND => supervise(Path::new(directory)).into(),
-        [word] if word == CONFINE => confine(),
+        [word] if word == CONFINE => confine(|_, _| ExitCode::from(2)),
+        [word, ..] if word == INSIDE => ExitCode::from(2),
         [word, socket] if word == "companion" => companion(socket),
         [word, directory] if word == "launch" => {
             let launched = std::env::current_exe().map_err(|error| error.to_string()).and_then(|program| {

@@ -22,7 +22,7 @@
 //! The life of a run is [`RunDirectory::create`], [`launch`], [`wait`], and perhaps
 //! [`request_stop`]. The supervisor itself is [`supervise`], called by the hidden subcommand
 //! [`SUBCOMMAND`] of the binary. A confined command is started through the hidden subcommand
-//! [`CONFINE`], which calls [`confine`].
+//! [`CONFINE`], which calls [`confine`]; what this program itself does in a run before its agent is given to it there.
 //!
 //! Nothing here is asynchronous and no supervisor starts a thread: [`wait`] and [`launch`] block their
 //! caller. Linux only: the supervisor stands on `/proc`, `pidfd` and subreapers.
@@ -50,10 +50,10 @@ pub use confinement::{Account, Companion, Confinement, KEY, MODEL_ADDRESS, Plan,
 pub use directory::{OutputChunk, RunDirectory, RunState};
 pub use error::Error;
 pub use growth::await_output;
-pub use inner::{CONFINE, confine, private_network};
+pub use inner::{CONFINE, Inside, confine, private_network};
 pub use launch::{Launched, launch};
 pub use result::{AgentResult, End, FinishResult, RunResult};
-pub use spec::{Kind, Spec, StandardInput};
+pub use spec::{Before, INSIDE, Kind, OWN, Spec, StandardInput};
 pub use stop::{Phase, Status, StopRequest, request_status, request_stop};
 pub use supervisor::{SUBCOMMAND, SupervisorEnd, supervise};
 pub use terminal::sanitize_for_terminal;

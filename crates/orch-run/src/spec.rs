@@ -28,6 +28,32 @@ pub enum StandardInput {
     Null,
 }
 
+/// A command that is run to its end before the program of the run: with its whole tree dead, so that nothing it started
+/// is there when the program begins. It sees the run's directory, and of [`Plan::read_write`] nothing.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Program and arguments; [`OWN`] in the first place is this program itself.
+    pub argv: Vec<String>,
+    /// Its whole environment; nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// It is stopped after this time; never 0.
+    pub deadline_ms: u64,
+}
+
+impl std::fmt::Debug for Before {
+    /// Without the values of the environment.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Before").field("argv", &self.argv).finish_non_exhaustive()
+    }
+}
+
+/// Stands in the first place of [`Before::argv`] for this program, which is there at every level whatever a run can
+/// reach: what follows is given to the function that [`crate::confine`] was called with.
+pub const OWN: &str = "{orch}";
+
+/// The hidden subcommand that does the same where a run has no inner step.
+pub const INSIDE: &str = "inside";
+
 /// A complete description of a run. All times are milliseconds of monotonic time (a suspended
 /// machine does not use them up).
 ///
@@ -65,6 +91,10 @@ pub struct Spec {
     pub stall_ms: u64,
     /// Between the polite and the final signal.
     pub stop_grace_ms: u64,
+    /// Commands run one after the other before the agent. If one does not exit with 0, the agent is not started and the
+    /// run has its end.
+    #[serde(default)]
+    pub before: Vec<Before>,
     /// Commands run one after the other when the agent has ended and its tree is dead, in the same
     /// directory, environment and confinement; all run even when one fails. None runs when the
     /// agent could not be started.
@@ -93,6 +123,7 @@ impl std::fmt::Debug for Spec {
             .field("deadline_ms", &self.deadline_ms)
             .field("stall_ms", &self.stall_ms)
             .field("stop_grace_ms", &self.stop_grace_ms)
+            .field("before", &self.before)
             .field("finish", &self.finish)
             .field("finish_deadline_ms", &self.finish_deadline_ms)
             .field("result_file", &self.result_file)
@@ -114,10 +145,11 @@ impl Spec {
     /// Refuses at creation what could only fail in the supervisor, where nobody reads the answer.
     pub(crate) fn check(&self, run_id: &str) -> Result<(), Error> {
         let bad = |problem: String| Err(Error::BadSpec { run_id: run_id.to_owned(), problem });
-        if self.argv.is_empty() || self.finish.iter().any(Vec::is_empty) {
+        let before = || self.before.iter().map(|before| &before.argv);
+        if self.argv.is_empty() || self.finish.iter().chain(before()).any(Vec::is_empty) {
             return bad("a command is empty; name a program".into());
         }
-        let words = self.argv.iter().chain(self.finish.iter().flatten());
+        let words = self.argv.iter().chain(self.finish.iter().chain(before()).flatten());
         if words.into_iter().any(|word| word.contains('\0')) {
             return bad("a command contains a NUL character; remove it".into());
         }
@@ -143,10 +175,10 @@ impl Spec {
                 "the companion has no command, or its socket's path is not relative to the run directory".into()
             );
         }
-        if self.deadline_ms == 0 || self.finish_deadline_ms == 0 {
-            return bad("a deadline is 0; every run and finish command needs one".into());
+        if self.deadline_ms == 0 || self.finish_deadline_ms == 0 || self.before.iter().any(|b| b.deadline_ms == 0) {
+            return bad("a deadline is 0; every run and every command beside it needs one".into());
         }
-        for (name, value) in &self.env {
+        for (name, value) in self.env.iter().chain(self.before.iter().flat_map(|before| &before.env)) {
             if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                 return bad(format!("{name:?} is no environment variable"));
             }

@@ -86,6 +86,13 @@ enum Command {
     /// Confine a command of a run; started by its supervisor, never by hand.
     #[command(hide = true)]
     Confine,
+    /// Make a run ready for its program; started by its supervisor, never by hand.
+    #[command(hide = true)]
+    Inside {
+        /// What to do.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Be the way out of one run; started by its supervisor, never by hand.
     #[command(hide = true)]
     Egress {
@@ -115,7 +122,8 @@ fn main() -> ExitCode {
     };
     match &cli.command {
         Command::Supervise { directory } => return ExitCode::from(orch_run::supervise(directory).code()),
-        Command::Confine => return orch_run::confine(),
+        Command::Confine => return orch_run::confine(orch_vendors::runner::put_back::inside),
+        Command::Inside { words } => return orch_vendors::runner::put_back::inside(words, &std::env::vars().collect()),
         Command::Egress { config } => return egress(config),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => {
@@ -197,7 +205,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Prompt(args) => prompt_command::run_prompt(&args, screen, &variable),
         Command::Backup(args) => wiring::backup::run(&args, screen, &variable),
         Command::Completions(args) => commands::completions::run(&args, Cli::command(), screen),
-        Command::Supervise { .. } | Command::Confine | Command::Egress { .. } => Ok(()),
+        Command::Supervise { .. } | Command::Confine | Command::Inside { .. } | Command::Egress { .. } => Ok(()),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => Ok(()),
     }

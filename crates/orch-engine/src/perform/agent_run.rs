@@ -3,9 +3,10 @@
 
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
-use orch_ports::forge::{Collected, Workplace};
-use orch_ports::runner::{Metered, RunOrder, RunReport, Runner};
-use orch_rules::attempt::{Attempt, Evidence, ProtectedPaths, RunEnd};
+use orch_ports::forge::{Collected, Overlay, Workplace};
+use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
+use orch_rules::agent_files;
+use orch_rules::attempt::{Attempt, Evidence, RunEnd};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
@@ -26,6 +27,8 @@ const START_FILE: &str = "start";
 const OWN: &str = "own";
 /// The clone inside an attempt's place.
 const CODE: &str = "code";
+/// Copies of what its set-up must not change, inside an attempt's place.
+const KEPT: &str = "kept";
 
 impl Engine {
     pub(super) async fn run_agent(&self, task: &TaskId, number: u32) -> PerformResult {
@@ -156,7 +159,9 @@ fn prepare(
     let prompt = prompt_of(house, facts, attempt, base)?;
     let place = workplace(house, facts, attempt, folder, base)?;
     let below = work_item::documents_folder(&facts.task.work_item);
-    let start = house.forge.prepare(&place, &start, &set_aside(facts, attempt, &below))?;
+    let judges = judges(facts, attempt);
+    let given = judges.then(|| Overlay { from: base.clone(), patterns: agent_files::patterns() });
+    let start = house.forge.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
     let Some((documents, written)) = places::folder_inside(&place.directory, &below)? else {
         return Err(PerformError::Lasting(format!(
             "something on the way to {below} is no folder at {start}; remove it from the branch {}",
@@ -189,19 +194,22 @@ fn prepare(
         places::write_inside(&assignment.home, path, text)?;
     }
     let settings = house.settings_at(base)?;
-    let (argv, set_up_ms) = set_up::before((*settings).as_ref().ok(), launch.argv);
+    let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
+    let environment = &house.program.check_environment;
+    let set_up = set_up::of((*settings).as_ref().ok(), environment, keeps);
     let message =
         format!("{}: what the {} left\n\nRefs: {}", facts.task.work_item, attempt.role.name(), facts.task.work_item);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
         check: false,
-        argv,
+        argv: launch.argv,
         directory: place.directory.clone(),
         environment: launch.environment,
+        set_up,
         result_file: Some(assignment.result_file),
         finish: house.forge.leftover_commands(&place, &message),
-        deadline_ms: house.program.run_deadline_ms.saturating_add(set_up_ms),
+        deadline_ms: house.program.run_deadline_ms,
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,
@@ -219,7 +227,14 @@ fn prompt_of(house: &House, facts: &TaskFacts, attempt: &Attempt, base: &CommitI
     })?;
     let own = OwnPrompt::read(&*house.forge, base, attempt.role)?;
     let work_item = &facts.task.work_item;
-    Ok(prompt::render(&Subject { role: attempt.role, stage, pipeline: &facts.pipeline, work_item }, own.as_ref()))
+    let subject = Subject { role: attempt.role, stage, pipeline: &facts.pipeline, work_item };
+    Ok(prompt::render(&subject, own.as_ref()) + &prompt::memory(&*house.forge, base)?)
+}
+
+/// Whether the attempt judges others' work: then what its agent reads by itself is the base branch's.
+fn judges(facts: &TaskFacts, attempt: &Attempt) -> bool {
+    let stage = facts.pipeline.stage(&attempt.stage);
+    stage.is_some_and(|stage| matches!(stage.kind, StageKind::Judge | StageKind::Check))
 }
 
 /// A judge's document of an earlier round must not lie there when the next one is asked: whatever stands there
@@ -249,9 +264,7 @@ fn collect(
     evidence.level = report.level;
     // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
     // that could be named: unknown, which never passes.
-    if let Ok(file) = &*house.settings_at(&evidence.base)? {
-        evidence.protected = Some(ProtectedPaths::touched(&patch_paths, &file.protect_paths));
-    }
+    evidence.protected = house.protected(&evidence.base, &patch_paths)?;
     Ok((Some(start), Some(evidence)))
 }
 

@@ -2,13 +2,14 @@
 //! task has ended.
 
 use orch_ports::forge::{BranchOrder, BranchState, Collected};
-use orch_rules::attempt::{Evidence, ProtectedPaths};
+use orch_rules::attempt::Evidence;
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::people::BranchSeen;
 use orch_rules::pipeline::Role;
 use orch_rules::task::Task;
 
+use super::check_run::kept_of;
 use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
@@ -65,7 +66,8 @@ impl Engine {
         let house = self.house(&row.repository)?;
         let checks = self.store.history(task).await?.checks;
         let runs = (1..=row.attempt).map(|number| House::run_name(task, number));
-        let leftovers = runs.chain(checks.into_iter().map(|check| check.id.to_string()));
+        let checks = checks.iter().flat_map(|check| [check.id.to_string(), kept_of(&check.id.to_string())]);
+        let leftovers = runs.chain(checks);
         // Before the row is finished: nobody would look for them afterwards.
         let homes = Role::ALL.into_iter().map(|role| Kept::of(&house, task, role).folder());
         places::remove(leftovers.map(|name| house.place(&name)).chain(homes).collect()).await?;
@@ -112,8 +114,6 @@ fn seen(house: &House, order: &BranchOrder) -> Result<BranchSeen, PerformError> 
 /// The patterns are the base branch's, for a person's push as for an agent's work.
 fn judged(house: &House, work: Collected) -> Result<Evidence, PerformError> {
     let Collected { mut evidence, patch_paths } = work;
-    if let Ok(file) = &*house.settings_at(&evidence.base)? {
-        evidence.protected = Some(ProtectedPaths::touched(&patch_paths, &file.protect_paths));
-    }
+    evidence.protected = house.protected(&evidence.base, &patch_paths)?;
     Ok(evidence)
 }

@@ -1,10 +1,12 @@
 //! The test command on a clean checkout of an exact commit.
 
 use orch_ports::forge::Overlay;
-use orch_ports::runner::{RunOrder, RunReport};
+use orch_ports::runner::{Keeps, RunOrder, RunReport};
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
+use orch_rules::episode::{Answer, Answered, EpisodeKind};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
@@ -26,12 +28,16 @@ impl Engine {
         commit: &CommitId,
         lane: bool,
     ) -> PerformResult {
-        let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
-        let house = self.house(&row.repository)?;
+        if self.store.task(task).await?.is_none() {
+            return Ok(Performed::nothing());
+        }
+        let (facts, _) = self.store.task_facts(task, &self.policy).await?;
+        let house = self.house(&facts.task.repository)?;
+        let granted = granted(&facts);
         let runner = self.runner.clone();
         let (name, commit) = (check.to_string(), commit.clone());
         let (outcome, excerpt, leftovers) = blocking(move || {
-            let folder = house.place(&name);
+            let (folder, kept) = (house.place(&name), house.place(&kept_of(&name)));
             let base = house.forge.base()?.tip;
             let settings = house.settings_at(&base)?;
             let (file, command) = match settings.as_ref() {
@@ -47,13 +53,23 @@ impl Engine {
                     Some(command) => (file, command),
                 },
             };
+            let mut judging = file.check_from_base.clone();
+            if !granted {
+                judging.extend(house.named_by_check(&base, file)?);
+            }
+            let overlay = (!judging.is_empty()).then(|| Overlay { from: base.clone(), patterns: judging });
+            let keeps = overlay.as_ref().map(|overlay| Keeps {
+                patterns: overlay.patterns.clone(),
+                repository: false,
+                copy: kept.clone(),
+            });
             let timeout = u64::from(file.check_timeout_seconds);
             for round in 1..=MOST_LOST {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
-                    house.forge.checkout(&commit, &folder, overlay(&base, file).as_ref())?;
-                    let order = order(&house, &run, file, command, &folder);
+                    house.forge.checkout(&commit, &folder, overlay.as_ref())?;
+                    let order = order(&house, &run, file, command, &folder, keeps.clone());
                     runner.ensure(&order).map_err(|error| PerformError::Doubtful(error.0))?;
                 }
                 let report = runner.wait(&run)?;
@@ -69,9 +85,9 @@ impl Engine {
                     CheckOutcome::Passed => String::new(),
                     _ => runner.output_tail(&run, EXCERPT_BYTES)?,
                 };
-                return Ok((outcome, excerpt, vec![folder]));
+                return Ok((outcome, excerpt, vec![folder, kept]));
             }
-            Ok((unknown("its run was lost again and again; look at the host"), String::new(), vec![folder]))
+            Ok((unknown("its run was lost again and again; look at the host"), String::new(), vec![folder, kept]))
         })
         .await?;
         let event = self.check_event(task, check, outcome, excerpt, lane).await?;
@@ -104,28 +120,42 @@ fn unknown(reason: &str) -> CheckOutcome {
     CheckOutcome::Unknown { reason: reason.to_owned() }
 }
 
-/// What judges a change is not part of it, as far as the base branch says so.
-fn overlay(base: &CommitId, file: &RepositoryFile) -> Option<Overlay> {
-    let patterns = file.check_from_base.clone();
-    (!patterns.is_empty()).then(|| Overlay { from: base.clone(), patterns })
+/// Whether a person has let this task change protected paths: then the files that the test command names are its own.
+/// Those that the base branch lists under `from_base` never are.
+fn granted(facts: &TaskFacts) -> bool {
+    let approved = |answered: &Answered| answered.answer == Answer::Approved;
+    let asked = facts.episodes.iter().filter(|episode| episode.kind == EpisodeKind::ProtectedPaths);
+    asked.filter_map(|episode| episode.answer.as_ref()).any(approved)
+}
+
+/// Name of the place, beside that of a check, where its own files are kept: nobody of the run can write there.
+pub(super) fn kept_of(check: &str) -> String {
+    format!("{check}.kept")
 }
 
 fn no_command() -> String {
     format!("no test command is configured; set [check] command in {REPOSITORY_FILE} on the base branch, then retry")
 }
 
-fn order(house: &House, run: &str, file: &RepositoryFile, command: &str, folder: &camino::Utf8PathBuf) -> RunOrder {
-    let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()];
-    let (argv, set_up_ms) = set_up::before(Some(file), argv);
+fn order(
+    house: &House,
+    run: &str,
+    file: &RepositoryFile,
+    command: &str,
+    folder: &camino::Utf8PathBuf,
+    keeps: Option<Keeps>,
+) -> RunOrder {
+    let environment = &house.program.check_environment;
     RunOrder {
         name: run.to_owned(),
         check: true,
-        argv,
+        argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         directory: folder.clone(),
-        environment: house.program.check_environment.clone(),
+        environment: environment.clone(),
+        set_up: set_up::of(Some(file), environment, keeps),
         result_file: None,
         finish: Vec::new(),
-        deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000).saturating_add(set_up_ms),
+        deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),
         stall_ms: 0,
         stop_grace_ms: house.program.stop_grace_ms,
         output_cap_bytes: house.program.output_cap_bytes,

@@ -1,9 +1,10 @@
 //! The repository's set-up command, before an agent or a test command, inside of the same run: in its confinement, with
-//! its way to the package registries, stopped with it, told in its log.
+//! its way to the package registries, stopped with it, told in its log. Nothing of it is left running when they start.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use orch_ports::runner::{RunReport, Runner};
+use orch_ports::runner::{Keeps, RunReport, Runner, SetUp};
 use orch_rules::attempt::RunEnd;
 use orch_rules::repository_file::RepositoryFile;
 
@@ -18,35 +19,41 @@ const DONE: &str = "== set-up done ==";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
-/// Arguments: the command, its seconds, then the words of what it is the set-up for, which becomes the process itself,
-/// so that signals for it reach it. The prefix also keeps the set-up's lines from being read as the agent's own words.
+/// Arguments: the command and its seconds. The prefix keeps the set-up's lines from being read as the agent's own words.
 /// The status takes a way of its own (3), because a pipe only tells that of its last command; 4 is the log.
 const SCRIPT: &str = r#"
 printf '== set-up ==\n'
 exec 4>&1
 code=$( { { timeout -k 5 "$2" /bin/sh -c "$1" </dev/null 3>&- 4>&-; echo $? >&3; } 2>&1 |
     sed -u 's/^/set-up| /' >&4 3>&-; } 3>&1 )
-exec 4>&-
 if [ "$code" = 124 ]; then printf '== set-up failed: it was not done after %s s\n' "$2"; exit 1; fi
 if [ "$code" != 0 ]; then printf '== set-up failed: exit code %s\n' "$code"; exit 1; fi
-shift 2
-if ! command -v "$1" >/dev/null; then printf '== set-up failed: afterwards there is no program %s\n' "$1"; exit 1; fi
-printf '== set-up done ==\n'
-exec "$@"
 "#;
+
+/// What a set-up may take beyond its seconds: to be killed, to end.
+const BEYOND_MS: u64 = 30_000;
 
 /// Bytes at the end of a log in which the reason stands.
 const TAIL: usize = 2048;
 
-/// `argv` with the set-up before it, if the repository has one; and its milliseconds, by which the run's own time is
-/// longer.
-pub(super) fn before(file: Option<&RepositoryFile>, argv: Vec<String>) -> (Vec<String>, u64) {
-    let Some((file, command)) = file.and_then(|file| Some((file, file.setup_command.as_ref()?))) else {
-        return (argv, 0);
-    };
+/// The set-up of a repository that has one.
+pub(super) fn of(
+    file: Option<&RepositoryFile>,
+    environment: &BTreeMap<String, String>,
+    keeps: Option<Keeps>,
+) -> Option<SetUp> {
+    let file = file?;
+    let command = file.setup_command.as_ref()?;
     let seconds = file.setup_timeout_seconds;
     let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string()];
-    (words.into_iter().map(str::to_owned).chain(argv).collect(), u64::from(seconds).saturating_mul(1000))
+    Some(SetUp {
+        argv: words.map(str::to_owned).to_vec(),
+        environment: environment.clone(),
+        deadline_ms: u64::from(seconds).saturating_mul(1000).saturating_add(BEYOND_MS),
+        keeps,
+        done: DONE.to_owned(),
+        failed: FAILED.to_owned(),
+    })
 }
 
 /// Why a run that ended badly never got beyond its set-up; `None` if it did, or had none. Told by the log alone: after a
@@ -86,36 +93,36 @@ mod tests {
 
     use super::*;
 
-    fn run(set_up: &str, seconds: u32, then: &[&str]) -> (String, Output) {
+    fn run(set_up: &str, seconds: u32) -> (String, Output) {
         let file = RepositoryFile {
             setup_command: Some(set_up.to_owned()),
             setup_timeout_seconds: seconds,
             ..RepositoryFile::default()
         };
-        let (argv, time) = before(Some(&file), then.iter().map(|word| (*word).to_owned()).collect());
-        assert_eq!(time, u64::from(seconds) * 1000);
-        let output = Command::new(&argv[0]).args(&argv[1..]).output().unwrap();
+        let made = of(Some(&file), &BTreeMap::new(), None).unwrap();
+        assert_eq!(made.deadline_ms, u64::from(seconds) * 1000 + BEYOND_MS);
+        let output = Command::new(&made.argv[0]).args(&made.argv[1..]).output().unwrap();
         (String::from_utf8_lossy(&output.stdout).into_owned(), output)
     }
 
     #[test]
-    fn without_a_set_up_nothing_is_added() {
-        let argv = vec!["a b".to_owned()];
-        assert_eq!(before(None, argv.clone()), (argv.clone(), 0));
-        assert_eq!(before(Some(&RepositoryFile::default()), argv.clone()), (argv, 0));
+    fn without_a_command_there_is_none() {
+        assert_eq!(of(None, &BTreeMap::new(), None), None);
+        assert_eq!(of(Some(&RepositoryFile::default()), &BTreeMap::new(), None), None);
     }
 
     #[test]
-    fn what_comes_after_a_good_set_up_is_what_was_ordered() {
-        let (said, output) = run("echo one; echo two >&2", 60, &["/bin/sh", "-c", "echo \"$1\"; exit 3", "x", "a  $b"]);
-        assert_eq!(said, "== set-up ==\nset-up| one\nset-up| two\n== set-up done ==\na  $b\n");
-        assert_eq!(output.status.code(), Some(3), "its own exit code");
-        assert!(!never_done(&mut said.as_bytes()));
+    fn a_good_one_is_told_and_never_says_that_it_was_done() {
+        let (said, output) = run("echo one; echo two >&2", 60);
+        assert_eq!(said, "== set-up ==\nset-up| one\nset-up| two\n");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(never_done(&mut said.as_bytes()), "the runner says so, when everything is ready");
+        assert!(!never_done(&mut format!("{said}{DONE}\nFAIL\n").as_bytes()));
     }
 
     #[test]
-    fn a_bad_set_up_starts_nothing_and_cannot_claim_that_it_was_done() {
-        let (said, output) = run("echo '== set-up done =='; exit 7", 60, &["/bin/echo", "started"]);
+    fn a_bad_set_up_cannot_claim_that_it_was_done() {
+        let (said, output) = run("echo '== set-up done =='; exit 7", 60);
         assert_eq!(said, "== set-up ==\nset-up| == set-up done ==\n== set-up failed: exit code 7\n");
         assert_eq!(output.status.code(), Some(1));
         assert!(never_done(&mut said.as_bytes()));
@@ -123,14 +130,8 @@ mod tests {
 
     #[test]
     fn a_set_up_without_end_is_ended() {
-        let (said, _) = run("echo begun; exec tail -f /dev/null", 1, &["/bin/echo", "started"]);
+        let (said, _) = run("echo begun; exec tail -f /dev/null", 1);
         assert_eq!(said, "== set-up ==\nset-up| begun\n== set-up failed: it was not done after 1 s\n");
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_told_as_such() {
-        let (said, _) = run("true", 60, &["/no/such/program"]);
-        assert!(said.ends_with("== set-up failed: afterwards there is no program /no/such/program\n"), "{said}");
     }
 
     #[test]

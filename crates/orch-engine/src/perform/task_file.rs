@@ -62,7 +62,7 @@ pub fn render(facts: &TaskFacts, attempt: &Attempt, start: &CommitId, documents:
 }
 
 /// A fence longer than any inside.
-pub(super) fn fenced(text: &mut String, body: &str) {
+pub(crate) fn fenced(text: &mut String, body: &str) {
     let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let _ = writeln!(text, "{fence}text\n{}\n{fence}", body.trim_end());

@@ -1,6 +1,7 @@
 //! What an agent is told it is and owes (D1). Words of a role come from here or from the repository's base branch; what
 //! the gates of its stage read is always added, so that no file of a repository can lose it.
 
+mod memory;
 mod own;
 #[cfg(test)]
 mod prompt_tests;
@@ -10,6 +11,7 @@ use orch_rules::pipeline::{GateName, Pipeline, Role, Stage, StageKind};
 use orch_rules::verdict::tokens;
 use orch_rules::work_item;
 
+pub use memory::told as memory;
 pub use own::{CAP, OwnPrompt, PromptError, paths_of, usable};
 
 /// Added to every prompt.

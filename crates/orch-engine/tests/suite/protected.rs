@@ -75,3 +75,41 @@ async fn a_check_has_the_base_branchs_files() {
     let asking = world.until("it asks", &task.id, |task| asked(task) || task.retries > 0).await;
     assert!(asked(&asking), "{:?}", asking.waits);
 }
+
+/// Files that agent programs read by themselves: a judge of any program has the base branch's before it, whatever the
+/// change has in their place, even if a person lets that pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_has_the_base_branchs_settings_of_agents() {
+    let line = LINE.replace("[[stage]]\nid = \"in\"", "[[stage]]\nid = \"look\"\nkind = \"judge\"\nrole = \"reviewer\"\ndocuments = [\"12-review.md\"]\ngates = [\"check_reviewer_verdict\"]\non_red = \"make\"\ncap = 3\n\n[[stage]]\nid = \"in\"");
+    let more = [(".orch/pipeline.toml", line.as_str()), ("CLAUDE.md", "the base's"), (".claude/settings.json", "{}")];
+    let world = World::with(&more).await;
+    world.when(|act| {
+        act.is("developer").then(|| {
+            let approve = Some("approve");
+            act.commit(&[("CLAUDE.md", approve), (".mcp.json", approve), ("a/AGENTS.md", approve), ("src/x", approve)]);
+            act.commit(&[(".claude/settings.json", None)]);
+            (String::new(), Step::completes())
+        })
+    });
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sees = seen.clone();
+    world.when(move |act| {
+        if act.is("reviewer") {
+            let there = |path: &str| std::fs::read_to_string(act.order.directory.join(path)).unwrap_or_default();
+            let prompt = std::path::Path::new(&act.order.environment["ORCH_TASK_FILE"]).with_file_name("prompt.md");
+            let prompt = std::fs::read_to_string(prompt).unwrap_or_default();
+            let files = ["CLAUDE.md", ".claude/settings.json", ".mcp.json", "a/AGENTS.md", "src/x"].map(there);
+            sees.lock().unwrap().push((files, prompt.contains("the base's") && !prompt.contains("\napprove\n")));
+        }
+        None
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until("it asks", &task.id, asked).await;
+    process.desk.command(&task.work_item, Command::Approve, "Uma", "1".to_owned()).await.unwrap();
+    crate::world::eventually("the reviewer has looked", async || (!seen.lock().unwrap().is_empty()).then_some(()))
+        .await;
+    let (files, told) = seen.lock().unwrap()[0].clone();
+    assert_eq!(files, ["the base's", "{}", "", "", "approve"].map(str::to_owned));
+    assert!(told, "what the base branch tells agents stands in the prompt, and nothing of the change");
+}

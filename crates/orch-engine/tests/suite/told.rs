@@ -96,6 +96,10 @@ async fn a_repositorys_own_words_come_from_its_base_branch() {
     let task = process.issue("Add up").await;
     world.until("approval is asked", &task.id, asked).await;
     process.desk.command(&task.work_item, Command::Approve, "Uma", "2".to_owned()).await.unwrap();
+    // Whoever would judge all later tasks is written here: a person has to let that pass.
+    let protected = |task: &Task| task.waits.contains(&Wait::Human { asked: EpisodeKind::ProtectedPaths });
+    world.until("it asks about the prompt", &task.id, protected).await;
+    process.desk.command(&task.work_item, Command::Approve, "Uma", "3".to_owned()).await.unwrap();
     world.until("the review is over", &task.id, |task| task.attempt >= 5).await;
     let told = told.lock().unwrap();
     let of = |role: &str| told.iter().find(|(name, _)| name.ends_with(role)).map(|(_, (prompt, _))| prompt.as_str());

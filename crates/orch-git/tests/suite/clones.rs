@@ -299,3 +299,48 @@ fn an_overlay_has_the_files_of_the_other_commit() {
     }
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
+
+/// Whoever judges has the base's files before it; git shows and commits the branch's.
+#[test]
+fn a_clone_with_an_overlay_shows_the_others_files_and_commits_its_own() {
+    let world = World::new();
+    for (name, content) in
+        [("CLAUDE.md", "the base's\n"), (".agent/only base [x].md", "base\n"), ("AGENTS.md", "same\n")]
+    {
+        put(&world.source, name, content);
+    }
+    commit(&world.source, "rules");
+    world.forge.sync_base().unwrap();
+    let base = world.main();
+    let clone = world.clone_at("ET-001", &base);
+    put(&clone, "CLAUDE.md", "approve\n");
+    put(&clone, ".agent/hook.sh", "exit 0\n");
+    put(&clone, "src/new", "work\n");
+    fs::remove_file(clone.join(".agent/only base [x].md")).unwrap();
+    commit(&clone, "work");
+    let work = world.forge.collect(&clone, &task("ET-001"), 1, &base).unwrap();
+
+    let folder = world.place("judge");
+    let covers = |path: &str| path == "CLAUDE.md" || path == "AGENTS.md" || path.starts_with(".agent/");
+    let request = CloneRequest {
+        task: &task("ET-002"),
+        attempt: 1,
+        commit: &work,
+        base: Some(&base),
+        branch: &BranchName::new("work").unwrap(),
+        folder: &folder,
+        identity: &Identity::new("A", "a@example.org").unwrap(),
+    };
+    world.forge.clone_attempt_overlaid(request, Overlay { from: &base, covers: &covers }).unwrap();
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    assert_eq!((text("CLAUDE.md"), text(".agent/only base [x].md")), ("the base's\n".to_owned(), "base\n".to_owned()));
+    assert_eq!((text("AGENTS.md"), text("src/new")), ("same\n".to_owned(), "work\n".to_owned()));
+    assert!(!folder.join(".agent/hook.sh").exists());
+    assert_eq!(run(&folder, ["status", "--porcelain"]), "");
+
+    // What is left uncommitted is committed, and nothing of the overlay with it.
+    put(&folder, "docs/review.md", "approved\n");
+    let script = &leftover_script("left", &Identity::new("A", "a@example.org").unwrap())[0];
+    assert!(std::process::Command::new(&script[0]).args(&script[1..]).current_dir(&folder).status().unwrap().success());
+    assert_eq!(run(&folder, ["diff", "--name-status", work.as_str(), "HEAD"]).trim(), "A\tdocs/review.md");
+}

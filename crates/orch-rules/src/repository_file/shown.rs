@@ -42,7 +42,9 @@ pub fn example(command: Option<&str>) -> String {
 
 [protect]
 # Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
-# text within one name, `**` for any number of folders; the name of a folder means everything in it.
+# text within one name, `**` for any number of folders; the name of a folder means everything in it. What agent programs
+# read by themselves (CLAUDE.md, AGENTS.md, .claude, .mcp.json, .codex, …), the lines, and files that the test command
+# names need a grant always.
 # paths = {protect_paths}
 
 [people]

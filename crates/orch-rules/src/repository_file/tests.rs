@@ -169,3 +169,30 @@ fn parser_knows_every_key_and_no_other() {
         assert!(problems[0].fix.contains(key), "{}", problems[0]);
     }
 }
+
+#[test]
+fn what_judges_a_change_is_always_protected() {
+    let file = RepositoryFile { protect_paths: vec!["deploy/**".to_owned()], ..RepositoryFile::default() };
+    for path in
+        ["deploy/x", ".orch/pipeline.toml", ".openclaw/agents/reviewer.md", "CLAUDE.md", "a/.claude/settings.json"]
+    {
+        assert!(crate::path_pattern::any_matches(&file.protected(), path), "{path}");
+    }
+}
+
+#[test]
+fn the_test_command_names_files() {
+    for (command, named) in [
+        ("sh ci/check.sh", vec!["sh", "ci/check.sh"]),
+        ("./run_tests.py && cd web; npm test", vec!["run_tests.py", "cd", "web", "npm", "test"]),
+        ("make -f build/Makefile -j4 test", vec!["make", "build/Makefile", "test"]),
+        (
+            "CONFIG='ci/x.toml' pytest --rootdir=tests /abs ../up $HOME/x *.py",
+            vec!["CONFIG", "ci/x.toml", "pytest", "tests"],
+        ),
+    ] {
+        let file = RepositoryFile { check_command: Some(command.to_owned()), ..RepositoryFile::default() };
+        assert_eq!(file.named_by_check(), named, "{command}");
+    }
+    assert!(RepositoryFile::default().named_by_check().is_empty());
+}

@@ -85,9 +85,10 @@ pub(crate) enum Told {
 }
 
 /// The main function of the inner step. Call it first thing in `main`, in a process without other threads; it returns
-/// only if the agent could not be started.
+/// only if the agent could not be started, or with what `inside` has done: words behind [`crate::OWN`], and the
+/// environment of the run.
 #[must_use]
-pub fn confine() -> ExitCode {
+pub fn confine(inside: Inside) -> ExitCode {
     let mut plan = Vec::new();
     let read = std::io::stdin().read_to_end(&mut plan).map_err(|e| e.to_string());
     let Ok(Ok(inner)) = read.map(|_| serde_json::from_slice::<Inner>(&plan)) else {
@@ -106,12 +107,24 @@ pub fn confine() -> ExitCode {
             let _ = (&report).write_all(&line);
         }
     };
-    let Err(problem) = start(&inner, &report, &tell);
-    tell(&Told::Problem(problem));
-    ExitCode::from(1)
+    match start(&inner, &report, &tell) {
+        Ok(words) => {
+            // Its end without words is the start of the command.
+            drop(report);
+            inside(words, &inner.env)
+        }
+        Err(problem) => {
+            tell(&Told::Problem(problem));
+            ExitCode::from(1)
+        }
+    }
 }
 
-fn start(inner: &Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<std::convert::Infallible, String> {
+/// What this program does itself within a run.
+pub type Inside = fn(&[String], &BTreeMap<String, String>) -> ExitCode;
+
+/// The words for this program itself, if they begin with [`crate::OWN`]; else it does not return but with a problem.
+fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'i [String], String> {
     crate::supervisor::keep_inherited_files_from_children()
         .map_err(|e| format!("cannot look at /proc/self/fd: {e}"))?;
     let null = File::options().read(true).write(true).open("/dev/null").map_err(|e| format!("no /dev/null: {e}"))?;
@@ -161,6 +174,9 @@ fn start(inner: &Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<std::conv
     }
     tell(&Told::Confined { missing, private_network });
     let (program, arguments) = inner.argv.split_first().ok_or("there is no command to start")?;
+    if program == crate::OWN {
+        return Ok(arguments);
+    }
     let error = Command::new(program).args(arguments).env_clear().envs(&inner.env).exec();
     Err(format!(
         "cannot start {program:?}: {error}; is it installed, executable and on the PATH of the run's environment?{}",

@@ -253,9 +253,14 @@ impl Supervisor {
         let spec = self.spec.clone();
         let mut limits_told = Vec::new();
         let site = self.site(&spec);
-        let spawned = site.as_ref().map_err(Clone::clone).and_then(|site| Ok((site, spawn::start(site, &spec.argv)?)));
+        let ready = site.as_ref().map_err(Clone::clone).and_then(|site| Ok((site, self.before(site, &mut survivors)?)));
+        let spawned = ready.and_then(|(site, ended)| match ended {
+            None => Ok((site, Ok(spawn::start(site, &spec.argv)?))),
+            Some(ended) => Ok((site, Err(ended))),
+        });
         let end = match spawned {
-            Ok((site, child)) => {
+            Ok((_, Err(ended))) => ended,
+            Ok((site, Ok(child))) => {
                 limits_told.extend(site.words.iter().chain(&child.missing).cloned());
                 self.started.limits.clone_from(&limits_told);
                 self.record_agent(&child);
@@ -328,6 +333,29 @@ impl Supervisor {
             self.watch.companion = Some(Running::start(wanted, self.run.path(), names.0, names.1)?);
         }
         Site::prepare(spec, self.run.path(), names, (&self.watch.groups, &given), self.watch.companion.as_ref())
+    }
+
+    /// What is run before the agent, each until its whole tree is dead; the end of the first that does not let the agent
+    /// start. The error is for people.
+    fn before(&mut self, site: &Site, survivors: &mut Vec<i32>) -> Result<Option<End>, String> {
+        for before in &site.spec.before {
+            let place = site.before(&before.env, self.run.path())?;
+            let limits = Limits {
+                deadline: Duration::from_millis(before.deadline_ms),
+                stall: None,
+                grace: Duration::from_millis(site.spec.stop_grace_ms),
+                steps: Vec::new(),
+                stoppable: true,
+            };
+            let child = spawn::start(&place, &before.argv)?;
+            let ended = self.watch.until_dead(child, &limits);
+            survivors.extend(&ended.survivors);
+            if !matches!(ended.why, Why::Exited(0)) || !ended.survivors.is_empty() {
+                return Ok(Some(End::from(ended.why)));
+            }
+            self.watch.phase = Phase::Running;
+        }
+        Ok(None)
     }
 
     fn record_agent(&mut self, child: &Child) {

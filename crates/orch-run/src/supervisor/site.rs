@@ -91,6 +91,36 @@ impl Site {
         Ok(site)
     }
 
+    /// The same place for a command before the agent: another environment, and nothing to write but the run's directory
+    /// and its scratch folder. The error is for people.
+    pub(super) fn before(&self, env: &BTreeMap<String, String>, run_directory: &Path) -> Result<Self, String> {
+        let mut spec = self.spec.clone();
+        spec.plan.read_write.clear();
+        spec.env.clone_from(env);
+        let entrances = self.entrances.iter().map(File::try_clone).collect::<io::Result<_>>();
+        let confined = spec.confinement > Confinement::None;
+        let mut site = Self {
+            run_id: self.run_id.clone(),
+            mark: self.mark.clone(),
+            root: self.root,
+            paths: if confined { paths::of(&spec, run_directory) } else { Vec::new() },
+            entrances: entrances.map_err(|e| format!("cannot enter the control groups: {e}"))?,
+            env: if confined {
+                paths::environment(&spec, spec.confinement == Confinement::Bubblewrap)
+            } else {
+                env.clone()
+            },
+            limits: self.limits.clone(),
+            port: self.port,
+            socket: self.socket,
+            key: self.key.clone(),
+            words: Vec::new(),
+            spec,
+        };
+        site.reach_companion();
+        Ok(site)
+    }
+
     /// Whether commands are started through the inner step.
     pub(super) fn has_inner(&self) -> bool {
         self.spec.confinement > Confinement::None || self.spec.plan.has_limits()

@@ -129,7 +129,14 @@ struct Prepared {
 
 fn plainly(site: &Site, argv: &[String]) -> Prepared {
     let argv = site.with_companion(argv);
-    let mut command = Command::new(argv.first().map(String::as_str).unwrap_or_default());
+    let mut command = match argv.first().map(String::as_str).unwrap_or_default() {
+        crate::OWN => {
+            let mut own = Command::new("/proc/self/exe");
+            own.arg(crate::INSIDE);
+            own
+        }
+        program => Command::new(program),
+    };
     command.args(argv.iter().skip(1)).current_dir(&site.spec.cwd).env_clear().envs(site.env());
     match site.spec.stdin {
         StandardInput::Null => command.stdin(Stdio::null()),

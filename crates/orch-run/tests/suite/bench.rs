@@ -101,6 +101,7 @@ impl Bench {
             deadline_ms: 600_000,
             stall_ms: 0,
             stop_grace_ms: 60_000,
+            before: Vec::new(),
             finish: Vec::new(),
             finish_deadline_ms: 600_000,
             result_file: None,

@@ -38,7 +38,7 @@ fn deliver<B: ForgeBench>(bench: &B, attempt: u32, start: &CommitId, edits: &[Ed
         identity: who(),
         at: Timestamp(1_700_000_000_000),
     };
-    bench.forge().prepare(&place, start, &[]).unwrap();
+    bench.forge().prepare(&place, start, &[], None).unwrap();
     bench.work(&place, edits, Some("work"));
     bench.forge().collect(&place, start).unwrap().evidence.head
 }

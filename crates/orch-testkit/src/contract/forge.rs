@@ -101,7 +101,7 @@ fn base<B: ForgeBench>(bench: &B) -> CommitId {
 /// One attempt from main's tip; gives its head.
 fn deliver<B: ForgeBench>(bench: &B, attempt: u32, edits: &[Edit<'_>]) -> CommitId {
     let (place, start) = (place(bench, attempt), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, edits, Some("work"));
     let head = bench.forge().collect(&place, &start).unwrap().evidence.head;
     assert_ne!(head, start);
@@ -135,17 +135,17 @@ fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn a_clone_stands_at_its_start_and_is_replaced<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
     bench.work(&place, &[("a.txt", Some("broken\n")), ("junk", Some("x"))], Some("half done"));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
     assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
 }
 
 fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("one\n"))], Some("one"));
     bench.work(&place, &[("b.txt", Some("two\n"))], Some("two"));
     let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
@@ -158,7 +158,7 @@ fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
 
 fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("left.txt", Some("x\n"))], None);
     assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty(), "what is not committed is no delivery");
     let commands = bench.forge().leftover_commands(&place, "left\n\nRefs: T-001");
@@ -171,7 +171,7 @@ fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
 
 fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.run_commands(&place, &bench.forge().leftover_commands(&place, "nothing"));
     let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
@@ -186,7 +186,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
         ("docs/guide.md", None),
     ];
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &edits, Some("all"));
     let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
     let document = evidence.document("12-review.md").unwrap();
@@ -195,7 +195,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     assert_eq!(evidence.changed, ["docs/guide.md", "docs/work-items/T-002/12-review.md", "src/new.rs"]);
     // The next attempt starts there: what it did not write is not its own.
     let next = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..place };
-    bench.forge().prepare(&next, &evidence.head, &[]).unwrap();
+    bench.forge().prepare(&next, &evidence.head, &[], None).unwrap();
     bench.work(&next, &[("docs/work-items/T-001/12-review.md", None)], Some("removed"));
     let removed = bench.forge().collect(&next, &evidence.head).unwrap().evidence;
     assert!(removed.documents.is_empty(), "{removed:?}");
@@ -204,14 +204,14 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
 
 fn the_whole_change_is_told_by_its_paths<B: ForgeBench>(bench: &B) {
     let (first, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&first, &start, &[]).unwrap();
+    bench.forge().prepare(&first, &start, &[], None).unwrap();
     let edits = [("a.txt", Some("x\n")), ("docs/work-items/T-001/01-brd.md", Some("text\n")), (".ci/run", Some("x\n"))];
     bench.work(&first, &edits, Some("first"));
     let head = bench.forge().collect(&first, &start).unwrap().evidence.head;
     bench.user_commits(&[("elsewhere", Some("x\n"))], false);
     assert_ne!(base(bench), start, "main moved");
     let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
-    bench.forge().prepare(&second, &head, &[]).unwrap();
+    bench.forge().prepare(&second, &head, &[], None).unwrap();
     bench.work(&second, &[("docs/guide.md", None)], Some("second"));
     let collected = bench.forge().collect(&second, &head).unwrap();
     assert_eq!(collected.evidence.changed, ["docs/guide.md"]);
@@ -223,14 +223,14 @@ fn the_whole_change_is_told_by_its_paths<B: ForgeBench>(bench: &B) {
 
 fn weakened_tests_are_told<B: ForgeBench>(bench: &B) {
     let (first, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&first, &start, &[]).unwrap();
+    bench.forge().prepare(&first, &start, &[], None).unwrap();
     let text = Some("one\ntwo\n");
     let edits = [("tests/a", text), ("tests/b", text), ("tests/c", text), ("src/sum.rs", text)];
     bench.work(&first, &edits, Some("tests"));
     let written = bench.forge().collect(&first, &start).unwrap().evidence;
     assert_eq!((written.weakened.len(), written.weakened_total), (0, 0), "new tests weaken nothing");
     let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
-    bench.forge().prepare(&second, &written.head, &[]).unwrap();
+    bench.forge().prepare(&second, &written.head, &[], None).unwrap();
     let longer = Some("one\ntwo\nthree\n");
     let edits = [("tests/a", Some("one\n")), ("tests/b", None), ("tests/c", longer), ("src/sum.rs", None)];
     bench.work(&second, &edits, Some("weaker"));
@@ -244,7 +244,7 @@ fn weakened_tests_are_told<B: ForgeBench>(bench: &B) {
 fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     let collect = || bench.forge().collect(&place, &start).unwrap().evidence;
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("code"));
     let code = collect();
     bench.work(&place, &[("docs/work-items/T-001/01-brd.md", Some("text\n"))], Some("documents"));
@@ -258,7 +258,7 @@ fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
 
 fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
     bench.rewrite(&place);
     assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
@@ -266,7 +266,7 @@ fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
 
 fn a_clone_that_is_gone_delivers_nothing<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[]).unwrap();
+    bench.forge().prepare(&place, &start, &[], None).unwrap();
     std::fs::remove_dir_all(&place.directory).unwrap();
     assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
 }
@@ -275,10 +275,10 @@ fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     let (review, text) = ("docs/work-items/T-001/12-review.md", "---\nverdict: APPROVED\n---\n");
     let first = deliver(bench, 1, &[(review, Some(text)), ("b.txt", Some("b\n"))]);
     let (place, aside) = (place(bench, 2), [review.to_owned(), "not/there.md".to_owned()]);
-    let start = bench.forge().prepare(&place, &first, &aside).unwrap();
+    let start = bench.forge().prepare(&place, &first, &aside, None).unwrap();
     assert_ne!(start, first);
     assert!(!place.directory.join(review).exists() && place.directory.join("b.txt").exists());
-    assert_eq!(bench.forge().prepare(&place, &first, &aside).unwrap(), start, "again is the same");
+    assert_eq!(bench.forge().prepare(&place, &first, &aside, None).unwrap(), start, "again is the same");
     assert!(
         bench.forge().collect(&place, &start).unwrap().evidence.document("12-review.md").is_none(),
         "silence is no verdict"
@@ -288,7 +288,7 @@ fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     let second = bench.forge().collect(&place, &start).unwrap().evidence;
     assert!(second.document("12-review.md").is_some());
     // Nothing to set aside: it starts where it was told.
-    assert_eq!(bench.forge().prepare(&place, &first, &["not/there.md".to_owned()]).unwrap(), first);
+    assert_eq!(bench.forge().prepare(&place, &first, &["not/there.md".to_owned()], None).unwrap(), first);
 }
 
 fn cleaning_up_leaves_a_persons_push<B: ForgeBench>(bench: &B) {
@@ -487,7 +487,7 @@ fn files_are_read_from_a_commit<B: ForgeBench>(bench: &B) {
 
 fn what_does_not_exist_is_a_lasting_error<B: ForgeBench>(bench: &B) {
     let (nothing, start) = (CommitId("f".repeat(40)), base(bench));
-    lasting(bench.forge().prepare(&place(bench, 1), &nothing, &[]));
+    lasting(bench.forge().prepare(&place(bench, 1), &nothing, &[], None));
     lasting(bench.forge().checkout(&nothing, &bench.directory("check"), None));
     lasting(bench.forge().publish("feature/T-001-x", None, &nothing));
     lasting(bench.forge().land(&nothing, &start));

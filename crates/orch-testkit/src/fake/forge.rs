@@ -252,6 +252,18 @@ impl Code {
     }
 }
 
+/// The files, with what an overlay names as its commit has it.
+fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> ForgeResult<Tree> {
+    let mut files = files.clone();
+    if let Some(overlay) = overlay {
+        let covered = |path: &str| any_matches(&overlay.patterns, path);
+        files.retain(|path, _| !covered(path));
+        let from = code.known(&overlay.from)?.files.clone();
+        files.extend(from.into_iter().filter(|(path, _)| covered(path)));
+    }
+    Ok(files)
+}
+
 /// Puts a tree on disk, in place of whatever is there.
 fn write_out(files: &Tree, directory: &Utf8Path) -> ForgeResult<()> {
     let write = || {
@@ -292,7 +304,13 @@ impl Forge for FakeForge {
         })
     }
 
-    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId> {
+    fn prepare(
+        &self,
+        place: &Workplace,
+        start: &CommitId,
+        aside: &[String],
+        overlay: Option<&Overlay>,
+    ) -> ForgeResult<CommitId> {
         self.call("prepare", |code| {
             let mut files = code.known(start)?.files.clone();
             let before = files.len();
@@ -301,7 +319,7 @@ impl Forge for FakeForge {
                 true => start.clone(),
                 false => code.commit(vec![start.clone()], files.clone(), "set aside"),
             };
-            write_out(&files, &place.directory)?;
+            write_out(&laid_over(code, &files, overlay)?, &place.directory)?;
             code.clones.insert(place.directory.clone(), Clone { head: start.clone(), files });
             Ok(start)
         })
@@ -324,14 +342,8 @@ impl Forge for FakeForge {
 
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
         self.call("checkout", |code| {
-            let mut files = code.known(commit)?.files.clone();
-            if let Some(overlay) = overlay {
-                let covered = |path: &str| any_matches(&overlay.patterns, path);
-                files.retain(|path, _| !covered(path));
-                let from = code.known(&overlay.from)?.files.clone();
-                files.extend(from.into_iter().filter(|(path, _)| covered(path)));
-            }
-            write_out(&files, directory)
+            let files = code.known(commit)?.files.clone();
+            write_out(&laid_over(code, &files, overlay)?, directory)
         })
     }
 

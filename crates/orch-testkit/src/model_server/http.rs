@@ -36,6 +36,13 @@ impl Request {
         self.text.contains(text)
     }
 
+    /// Names of the tools that the model is offered; of those without a name, their type.
+    pub fn tools(&self) -> Vec<String> {
+        let text = |tool: &Value, field: &str| tool.get(field).and_then(Value::as_str).map(str::to_owned);
+        let tools = self.body.get("tools").and_then(Value::as_array).into_iter().flatten();
+        tools.filter_map(|tool| text(tool, "name").or_else(|| text(tool, "type"))).collect()
+    }
+
     pub(super) fn bears(&self, marker: &str) -> bool {
         const NAMED: &[&str] = &["x-api-key", "authorization", "x-claude-code-session-id", "session-id", "thread-id"];
         NAMED.iter().filter_map(|name| self.header(name)).any(|value| value.contains(marker)) || self.says(marker)

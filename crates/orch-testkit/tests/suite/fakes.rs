@@ -139,6 +139,7 @@ impl RunnerBench for Runs {
             argv: vec![format!("{does:?}")],
             directory: "/".into(),
             environment: BTreeMap::new(),
+            set_up: None,
             result_file: None,
             finish: vec![vec![name.to_owned()]],
             deadline_ms: 0,

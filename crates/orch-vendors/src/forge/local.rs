@@ -106,7 +106,13 @@ impl Forge for LocalForge {
         Ok(Base { tip: ours(&tip), diverged })
     }
 
-    fn prepare(&self, place: &Workplace, start: &CommitId, aside: &[String]) -> ForgeResult<CommitId> {
+    fn prepare(
+        &self,
+        place: &Workplace,
+        start: &CommitId,
+        aside: &[String],
+        overlay: Option<&Overlay>,
+    ) -> ForgeResult<CommitId> {
         let folder = place.directory.as_std_path();
         orch_git::remove_clone(folder).map_err(told)?;
         let base = self.tip()?;
@@ -123,17 +129,23 @@ impl Forge for LocalForge {
                 commit = without;
             }
         }
-        self.repository
-            .clone_attempt(CloneRequest {
-                task: &task,
-                attempt,
-                commit: &commit,
-                base: Some(&base),
-                branch: &branch(&place.branch)?,
-                folder,
-                identity: &who,
-            })
-            .map_err(told)?;
+        let request = CloneRequest {
+            task: &task,
+            attempt,
+            commit: &commit,
+            base: Some(&base),
+            branch: &branch(&place.branch)?,
+            folder,
+            identity: &who,
+        };
+        match overlay {
+            None => self.repository.clone_attempt(request).map_err(told)?,
+            Some(overlay) => {
+                let covers = |path: &str| any_matches(&overlay.patterns, path);
+                let overlay = orch_git::Overlay { from: &theirs(&overlay.from)?, covers: &covers };
+                self.repository.clone_attempt_overlaid(request, overlay).map_err(told)?;
+            }
+        }
         Ok(ours(&commit))
     }
 

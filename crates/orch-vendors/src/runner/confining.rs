@@ -71,6 +71,7 @@ impl Confining {
         };
         let mut read_only: Vec<PathBuf> = order.read_only.iter().map(Into::into).collect();
         read_only.extend(self.read_only.iter().cloned());
+        read_only.extend(order.set_up.as_ref().and_then(|set_up| Some(set_up.keeps.as_ref()?.copy.clone().into())));
         read_only.extend(borrowed(&order.directory));
         Ok(Plan {
             account,

@@ -10,6 +10,7 @@ use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunStat
 
 use super::confining::Confining;
 use super::proxy::{Proxies, metered};
+use super::put_back;
 
 /// Where run directories live, and which program supervises.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ impl Runner for HostRunner {
         if level > Confinement::None {
             make_parent(&scratch).map_err(RunnerError)?;
         }
+        let scratched = (level > Confinement::None).then_some(scratch.as_path());
+        let before = put_back::steps(order.set_up.as_ref(), order.directory.as_std_path(), scratched);
         let spec = Spec {
             kind: if order.check { Kind::Check } else { Kind::Agent },
             argv: order.argv.clone(),
@@ -96,6 +99,7 @@ impl Runner for HostRunner {
             deadline_ms: order.deadline_ms,
             stall_ms: order.stall_ms,
             stop_grace_ms: order.stop_grace_ms,
+            before: before.map_err(RunnerError)?,
             finish: order.finish.clone(),
             finish_deadline_ms: FINISH_DEADLINE_MS,
             result_file: order.result_file.clone().map(Into::into),

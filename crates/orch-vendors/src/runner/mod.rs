@@ -3,3 +3,4 @@
 pub mod confining;
 pub mod host;
 pub mod proxy;
+pub mod put_back;

@@ -20,12 +20,12 @@ fn supervisor() -> PathBuf {
     program
 }
 
-struct Bench {
-    folder: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
     fn file(&self, name: &str, what: &str) -> PathBuf {
@@ -80,6 +80,7 @@ impl RunnerBench for Bench {
                 ("PATH".to_owned(), std::env::var("PATH").unwrap()),
                 ("RESULT".to_owned(), result.to_str().unwrap().to_owned()),
             ]),
+            set_up: None,
             result_file: Some(result.try_into().unwrap()),
             finish: vec![vec!["/bin/sh".to_owned(), "-c".to_owned(), finish]],
             deadline_ms: 600_000,

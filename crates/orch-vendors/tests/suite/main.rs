@@ -8,3 +8,4 @@ mod command_agent;
 mod host_runner;
 mod local_forge;
 mod real;
+mod set_up;

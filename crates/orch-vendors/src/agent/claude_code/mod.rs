@@ -17,6 +17,7 @@ use orch_ports::agent::{
     Agent, AgentReport, Assignment, Launch, MODEL_ADDRESS, MODEL_KEY, ModelAccess, ModelWire, StopStep,
 };
 use orch_rules::attempt::RunEnd;
+use orch_rules::pipeline::Role;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -28,12 +29,25 @@ pub enum PermissionMode {
     /// Everything: the run's confinement is the limit. Claude Code refuses this to root.
     #[default]
     Bypass,
-    /// Edits, and the tools of [`ALLOWED_TOOLS`]; whatever else it tries fails the run.
+    /// Edits, and the tools of its role; whatever else it tries fails the run.
     AcceptEdits,
 }
 
-/// Tools that [`PermissionMode::AcceptEdits`] allows.
-pub const ALLOWED_TOOLS: &[&str] = &["Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "Write"];
+/// Tools of every role: to read, to run, to write documents. A later version brings none by itself; those that leave the
+/// clone, sleep, plan a time, start other agents, talk to other sessions or go to the network by the vendor are not among
+/// them.
+pub const TOOLS: &[&str] = &["Bash", "Edit", "Glob", "Grep", "Read", "Write"];
+
+/// Tools of roles that write code, besides.
+pub const CODE_TOOLS: &[&str] = &["NotebookEdit", "TodoWrite"];
+
+fn tools(role: Role) -> String {
+    let code: &[&str] = if matches!(role, Role::Developer | Role::Tester) { CODE_TOOLS } else { &[] };
+    [TOOLS, code].concat().join(",")
+}
+
+/// Settings above those of its home: nothing that lies anywhere makes it run a command of its own.
+const SETTINGS: &str = r#"{"disableAllHooks":true,"enableAllProjectMcpServers":false,"includeCoAuthoredBy":false}"#;
 
 /// Claude Code on this host.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,9 +116,12 @@ impl Agent for ClaudeCode {
         match self.permission_mode {
             PermissionMode::Bypass => more(&["--dangerously-skip-permissions"]),
             PermissionMode::AcceptEdits => {
-                more(&["--permission-mode", "acceptEdits", "--allowedTools", &ALLOWED_TOOLS.join(",")]);
+                more(&["--permission-mode", "acceptEdits", "--allowedTools", &tools(assignment.role)]);
             }
         }
+        more(&["--tools", &tools(assignment.role)]);
+        // Of settings, hooks, servers, memories, skills and commands it reads none that the branch brings.
+        more(&["--setting-sources", "user", "--strict-mcp-config", "--disable-slash-commands", "--settings", SETTINGS]);
         if let Some(model) = &self.model {
             more(&["--model", model]);
         }
@@ -124,6 +141,8 @@ impl Agent for ClaudeCode {
             ("DISABLE_ERROR_REPORTING", "1".to_owned()),
             ("DISABLE_AUTOUPDATER", "1".to_owned()),
             ("CLAUDE_CODE_MAX_RETRIES", MAX_RETRIES.to_string()),
+            // Tools of its own that are only a search away would be offered otherwise.
+            ("ENABLE_TOOL_SEARCH", "false".to_owned()),
             // A shell left in the background keeps the process, and the slot, after the result.
             ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1".to_owned()),
         ];

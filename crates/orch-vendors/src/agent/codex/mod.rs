@@ -51,6 +51,23 @@ impl std::fmt::Debug for Codex {
 /// SIGTERM would leave its tools running and lose its figures; SIGINT ends it and them.
 const STOP: &[StopStep] = &[stop::step(stop::INTERRUPT, 5_000)];
 
+/// Features that are of no use here: they run what the branch brings, leave the clone, sleep, or work at the vendor.
+const OFF: &[&str] = &[
+    "apps",
+    "browser_use",
+    "computer_use",
+    "goals",
+    "hooks",
+    "image_generation",
+    "multi_agent",
+    "plugins",
+    "remote_plugin",
+    "skill_mcp_dependency_install",
+    "skill_search",
+    "sleep_tool",
+    "tool_suggest",
+];
+
 /// The provider it is given: the proxy of the run, with few retries. Longer waits are the line's business, which
 /// pauses the credential and holds no slot meanwhile.
 fn provider() -> String {
@@ -79,7 +96,20 @@ impl Agent for Codex {
         }
         more(&["--json", "-c", "model_provider=\"orch\"", "-c", &provider()]);
         // It asks other hosts for news otherwise.
-        more(&["-c", "analytics.enabled=false", "-c", "check_for_update_on_startup=false", "--disable", "plugins"]);
+        more(&["-c", "analytics.enabled=false", "-c", "check_for_update_on_startup=false"]);
+        // Of the branch it reads no instructions, settings, rules, hooks or skills.
+        more(&["-c", "project_doc_max_bytes=0", "--ignore-user-config", "--ignore-rules"]);
+        more(&[
+            "-c",
+            "web_search=\"disabled\"",
+            "-c",
+            "skills.include_instructions=false",
+            "-c",
+            "skills.bundled.enabled=false",
+        ]);
+        for feature in OFF {
+            more(&["--disable", feature]);
+        }
         // The run's confinement is the limit; its own keeps it from committing in a clone.
         more(&["--dangerously-bypass-approvals-and-sandbox"]);
         if let Some(model) = &self.model {

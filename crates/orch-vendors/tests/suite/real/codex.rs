@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Place, has_reader, held_command, let_go, program, until_up};
 
-const PROGRAM: &str = "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";
+pub(super) const PROGRAM: &str = "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";
 
 fn bench(test: &str) -> Option<(Place, Codex)> {
     let program = program(&format!("codex/{test}"), PROGRAM)?;

@@ -4,6 +4,7 @@
 
 mod claude;
 mod codex;
+mod planted;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -134,10 +135,19 @@ impl Place {
 
     /// With the model at another address.
     fn start_at<'a>(&self, model: &str, agent: &'a dyn Agent, attempt: u32, resume: Option<String>) -> Running<'a> {
-        let assignment = self.assignment(attempt, resume.clone());
+        self.start_with(model, agent, &self.assignment(attempt, resume))
+    }
+
+    /// For this assignment.
+    fn start_as<'a>(&self, agent: &'a dyn Agent, assignment: &Assignment) -> Running<'a> {
+        self.start_with(&self.server.address(), agent, assignment)
+    }
+
+    fn start_with<'a>(&self, model: &str, agent: &'a dyn Agent, assignment: &Assignment) -> Running<'a> {
+        let (attempt, resume) = (assignment.attempt, assignment.resume.clone());
         std::fs::write(&assignment.task_file, "# T-001 Say hello\n").unwrap();
         std::fs::write(assignment.prompt_file(), PROMPT).unwrap();
-        let Launch { argv, environment, files, .. } = agent.launch(&assignment);
+        let Launch { argv, environment, files, .. } = agent.launch(assignment);
         for (path, text) in files {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();

@@ -289,7 +289,7 @@ impl Line {
             identity: Identity { name: "Agent".to_owned(), email: "agent@example.org".to_owned() },
             at: Timestamp(1_700_000_000_000),
         };
-        let start = self.forge.prepare(&workplace, &self.start, &[]).unwrap();
+        let start = self.forge.prepare(&workplace, &self.start, &[], None).unwrap();
         let script = Utf8PathBuf::try_from(place.path("line").join(format!("{name}.sh"))).unwrap();
         std::fs::write(&script, format!("{PRELUDE}\n{}\n", attack.script)).unwrap();
         order.argv = vec!["/bin/sh".to_owned(), script.to_string()];

@@ -187,6 +187,7 @@ impl Place {
             argv: argv.collect(),
             directory: Utf8PathBuf::try_from(code).unwrap(),
             environment: told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            set_up: None,
             result_file: Some(Utf8PathBuf::try_from(own.join("result.json")).unwrap()),
             finish: Vec::new(),
             deadline_ms: 60_000,
