@@ -1,6 +1,6 @@
 //! Decide and apply: load the facts, ask the rules, write under guards; a guard that fails costs a reload.
 
-use orch_ports::store::{Finish, Finished, InboxAnswer, StoreError, Work};
+use orch_ports::store::{Finish, Finished, InboxAnswer, Job, StoreError, Work};
 use orch_rules::change::{ChangeSet, Guard};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{Event, Refusal, TaskEvent};
@@ -35,7 +35,11 @@ impl Engine {
             let finish = work.map(|(work, answers)| Finish {
                 work: work.id,
                 fence: work.fence,
-                how: Finished::Done { answer: answers.then(|| answer.clone()) },
+                how: match (&work.job, &answer) {
+                    // The rules refuse an outcome only where they do not know what it meets.
+                    (Job::Perform { .. }, InboxAnswer::Refused { why }) => Finished::Kept { why: why.clone() },
+                    _ => Finished::Done { answer: answers.then(|| answer.clone()) },
+                },
             });
             if changes.is_empty() && finish.is_none() {
                 return Ok(answer);

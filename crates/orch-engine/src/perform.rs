@@ -14,7 +14,7 @@ pub(crate) use task_file::fenced;
 use std::sync::Arc;
 
 use orch_ports::forge::ForgeError;
-use orch_ports::store::{Finished, StoreError, Work};
+use orch_ports::store::{Finished, InboxAnswer, StoreError, Work};
 use orch_rules::attempt::{RunEnd, Usage};
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::check::CheckOutcome;
@@ -55,6 +55,8 @@ pub(crate) enum PerformError {
     Doubtful(String),
     /// Do not.
     Lasting(String),
+    /// This release does not know enough of the task to do it: kept for one that does.
+    Unknown(String),
     /// The host has no room: wait as long as that takes.
     NoRoom(String),
     /// Half of it was done. Trying again may do the rest; the event says what stands without it.
@@ -73,7 +75,7 @@ impl PerformError {
     /// the task: no number of tries makes it one.
     fn again(&self, tried: u32) -> bool {
         match self {
-            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) => true,
+            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) => true,
             Self::Doubtful(_) => tried < MOST_DOUBTED,
             Self::Lasting(_) => false,
             Self::Half { error, .. } => error.again(tried),
@@ -83,7 +85,11 @@ impl PerformError {
     /// For people.
     pub fn words(self) -> String {
         match self {
-            Self::Passing(text) | Self::Doubtful(text) | Self::Lasting(text) | Self::NoRoom(text) => text,
+            Self::Passing(text)
+            | Self::Doubtful(text)
+            | Self::Lasting(text)
+            | Self::NoRoom(text)
+            | Self::Unknown(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
         }
@@ -170,13 +176,23 @@ impl Engine {
         let (error, again, told) = match performed {
             Ok(Performed { event, leftovers }) => {
                 match event {
-                    Some(event) => drop(self.absorb(&event, "orch", Some((work, false))).await?),
+                    Some(event) => {
+                        let answer = self.absorb(&event, "orch", Some((work, false))).await?;
+                        if matches!(answer, InboxAnswer::Refused { .. }) {
+                            // Kept: whoever can decide on it needs what there is on disk.
+                            return Ok(());
+                        }
+                    }
                     None => self.finish(work, Finished::Done { answer: None }).await?,
                 }
                 places::remove_if_possible(leftovers).await;
                 return Ok(());
             }
             Err(PerformError::Store(error)) => return Err(error),
+            Err(PerformError::Unknown(why)) => {
+                tracing::warn!(effect = effect.kind(), %why, "kept for a release that knows");
+                return self.finish(work, Finished::Kept { why }).await;
+            }
             Err(PerformError::NoRoom(error)) => {
                 tracing::warn!(effect = effect.kind(), %error, "waits for room");
                 let pause = i64::try_from(self.limits.look_for_room.as_millis()).unwrap_or(i64::MAX);
@@ -202,7 +218,9 @@ impl Engine {
             Some(event) => (event, Vec::new()),
             None => self.given_up(effect, error).await?,
         };
-        self.absorb(&event, "orch", Some((work, false))).await?;
+        if matches!(self.absorb(&event, "orch", Some((work, false))).await?, InboxAnswer::Refused { .. }) {
+            return Ok(());
+        }
         places::remove_if_possible(leftovers).await;
         Ok(())
     }

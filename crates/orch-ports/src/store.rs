@@ -13,6 +13,7 @@ use orch_rules::lane::{LaneEntry, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
+use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 
 /// Row number in the work table.
@@ -225,6 +226,11 @@ pub enum Finished {
         /// Why.
         error: String,
     },
+    /// This release does not know enough to do it: kept, as if it had not been claimed, for one that does.
+    Kept {
+        /// What is not known.
+        why: String,
+    },
 }
 
 /// What an applied change set set in motion.
@@ -253,6 +259,9 @@ pub struct History {
     pub work: Vec<WorkRow>,
     /// Tasks it waits for: id, work item, terminal.
     pub dependencies: Vec<(TaskId, WorkItemId, bool)>,
+    /// Rows of it that this release does not know.
+    #[serde(default)]
+    pub unknown: Vec<Unknown>,
 }
 
 /// One run's cost.
@@ -297,6 +306,9 @@ pub struct QueueView {
     /// Queued rows that this release does not know, oldest first, at most 200: they wait for one that does.
     #[serde(default)]
     pub unknown: Vec<WorkRow>,
+    /// Rows that this release does not know, of what failed on this host.
+    #[serde(default)]
+    pub unknown_rows: Vec<Unknown>,
     /// Slot rows: `(key, used)`.
     pub slots: Vec<(String, i64)>,
     /// What failed on this host, over or not.

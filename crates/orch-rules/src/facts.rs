@@ -14,6 +14,7 @@ use crate::lane::{LaneEntry, Repository};
 use crate::outage::{Outage, Source};
 use crate::pipeline::{Pipeline, Role};
 use crate::task::Task;
+use crate::unknown::Unknown;
 
 /// What a task's decision sees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct TaskFacts {
     pub outages: Vec<Outage>,
     /// The host's limits.
     pub policy: Policy,
+    /// What of all this a newer release wrote and this one does not know: no rule acts on the task.
+    #[serde(default)]
+    pub unknown: Vec<Unknown>,
 }
 
 /// What a task waits for (J).

@@ -135,6 +135,9 @@ pub enum LaneState {
         /// Why.
         cause: Ejection,
     },
+    /// Of a newer release; goes back as it came.
+    #[serde(untagged)]
+    Unknown(serde_json::Value),
 }
 
 /// Why the lane sent a task back.
@@ -175,6 +178,7 @@ impl LaneState {
             Self::Landing { .. } => "landing",
             Self::Landed { .. } => "landed",
             Self::Ejected { .. } => "sent back",
+            Self::Unknown(_) => "not known to this release",
         }
     }
     /// Landed or ejected: the lane is done with it, the task has not yet taken notice.

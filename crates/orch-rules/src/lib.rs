@@ -27,6 +27,7 @@ pub mod problem;
 pub mod repository_file;
 pub mod task;
 pub mod toml_file;
+pub mod unknown;
 pub mod verdict;
 pub mod work_item;
 

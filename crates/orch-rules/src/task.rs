@@ -7,6 +7,7 @@ use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
 use crate::people::Hands;
+use crate::unknown::Beyond;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +183,9 @@ pub struct Task {
     pub ended_at: Option<Timestamp>,
     /// Guarded by [`crate::change::Guard::Version`]; the store adds one per change set.
     pub version: i64,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }
 
 /// Which things a pause stops.

@@ -110,6 +110,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         entered_at: Timestamp(1_763_000_000_000),
         ended_at: None,
         version: 0,
+        beyond: Default::default(),
     }
 }
 

@@ -17,7 +17,7 @@ use orch_rules::task::Task;
 
 use crate::engine::Engine;
 use crate::plan;
-use crate::read::{facts, lists, repository, repository_columns, task};
+use crate::read::{facts, lists, repository, repository_columns, task, task_columns};
 use crate::row::{int, json, readable, text, unknown_words};
 use crate::step::{Answer, Row, Step, Value};
 
@@ -65,7 +65,8 @@ impl<E: Engine> Store for Database<E> {
                 Ok(work) => taken.push((row.priority, work)),
                 Err(error) => {
                     tracing::warn!(work = row.id, %error, "a work row waits for a release that knows it");
-                    self.engine.write(plan::set_aside(row.id, row.fence, &unknown_words(&error, &row.text))).await?;
+                    let why = unknown_words(&error, &row.text);
+                    self.engine.write(vec![plan::set_aside(row.id, row.fence, &why)]).await?;
                 }
             }
         }
@@ -179,14 +180,19 @@ impl<E: Engine> Store for Database<E> {
     }
 
     async fn task(&self, id: &TaskId) -> StoreResult<Option<Task>> {
-        let step = Step::rows("SELECT body, version FROM tasks WHERE id = ?1", [id.as_str().into()]);
+        let step =
+            Step::rows(concat!("SELECT ", task_columns!(), " FROM tasks t WHERE t.id = ?1"), [id.as_str().into()]);
         self.one(step).await?.as_ref().map(task).transpose()
     }
 
     async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>> {
         let step = Step::rows(
-            "SELECT body, version FROM tasks WHERE work_item = ?1
-             ORDER BY CASE WHEN place = 'cancelled' THEN 1 ELSE 0 END, created_at DESC, id DESC LIMIT 1",
+            concat!(
+                "SELECT ",
+                task_columns!(),
+                " FROM tasks t WHERE work_item = ?1
+             ORDER BY CASE WHEN place = 'cancelled' THEN 1 ELSE 0 END, created_at DESC, id DESC LIMIT 1"
+            ),
             [work_item.as_str().into()],
         );
         self.one(step).await?.as_ref().map(task).transpose()

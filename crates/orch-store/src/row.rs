@@ -1,6 +1,7 @@
 //! Rows read back. A spelling this build does not know makes its row unreadable, never a crash.
 
 use orch_ports::store::{StoreError, StoreResult};
+use orch_rules::unknown::Unknown;
 use serde::de::DeserializeOwned;
 
 use crate::step::{Answer, Row, Value};
@@ -69,10 +70,17 @@ pub(crate) fn unknown_words(error: &StoreError, stored: &str) -> String {
     format!("this release does not know it ({detail}): {cut}")
 }
 
-/// The bodies of all rows; the first that cannot be read is the error. For what a decision sees: half a history must not
-/// decide.
-pub(crate) fn all<T: DeserializeOwned>(what: &str, answer: &Answer) -> StoreResult<Vec<T>> {
-    answer.rows.iter().map(|row| json(what, row, 0)).collect()
+/// The bodies of all rows that this release knows; of the others, what they are and how they are stored. Half a history
+/// must not decide: who decides has to look at `unknown`.
+pub(crate) fn known<T: DeserializeOwned>(what: &str, answer: &Answer, unknown: &mut Vec<Unknown>) -> Vec<T> {
+    let read = |row: &Row| match json(what, row, 0) {
+        Ok(body) => Some(body),
+        Err(_) => {
+            unknown.push(Unknown::new(what, text(what, row, 0).unwrap_or("no text")));
+            None
+        }
+    };
+    answer.rows.iter().filter_map(read).collect()
 }
 
 /// What can be read of the rows; the others are logged and left out. For lists that people look at.
@@ -100,6 +108,8 @@ mod tests {
         assert!(matches!(text("x", &good, 4), Err(StoreError::Unreadable { .. })));
         let answer = Answer { touched: 2, rows: vec![bad, good] };
         assert_eq!(readable(&answer, |row| json::<u32>("x", row, 0)), vec![1]);
-        assert!(all::<u32>("x", &answer).is_err());
+        let mut unknown = Vec::new();
+        assert_eq!(known::<u32>("x", &answer, &mut unknown), vec![1]);
+        assert_eq!(unknown, [Unknown::new("x", "{")]);
     }
 }

@@ -17,4 +17,4 @@ pub use asked::asked;
 pub use language::Language;
 pub use sentence::Sentence;
 pub use time::rfc3339;
-pub use wait::{Subject, wait};
+pub use wait::{Subject, unknown, wait};

@@ -6,6 +6,7 @@ use orch_rules::change::SLOT_RUNS;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::outage::Source;
 use orch_rules::task::{PauseScope, Task, Wait};
+use orch_rules::unknown::{Unknown, words};
 
 use crate::asked::asked;
 use crate::catalogue::{list, sentence, text};
@@ -86,6 +87,15 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Stopping => say("wait-stopping", &[]),
         Wait::StopAfterStep { step } => say("wait-stop-after-step", &[("step", step.as_str().into())]),
     }
+}
+
+/// That this release does not know all of a task, which it leaves alone therefore.
+#[must_use]
+pub fn unknown<'t>(unknown: &[Unknown], task: impl Into<Subject<'t>>, language: Language) -> Sentence {
+    let mut args = FluentArgs::new();
+    args.set("id", task.into().work_item.as_str());
+    args.set("parts", words(unknown));
+    sentence(language, "wait-unknown", &args)
 }
 
 type Say<'s> = dyn Fn(&str, &[(&'static str, FluentValue<'_>)]) -> Sentence + 's;

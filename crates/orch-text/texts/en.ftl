@@ -53,6 +53,8 @@ wait-held = { $reason }
 wait-held-entry = { $reason }
     .help = say it in other words: orch edit { $id } --title "…" --description "…", then orch start { $id }
 wait-stopping = being stopped: the agent is asked to end
+wait-unknown = left alone: this release does not know its { $parts }, which a newer one wrote; install that one again
+    .help = or call it off: orch stop { $id }
 wait-stop-after-step = being stopped, as soon as this step has ended: { $step }
 
 ## What is out

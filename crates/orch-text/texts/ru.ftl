@@ -57,6 +57,8 @@ wait-held = { $reason }
 wait-held-entry = { $reason }
     .help = сформулируйте иначе: orch edit { $id } --title "…" --description "…", затем orch start { $id }
 wait-stopping = останавливается: агента попросили закончить
+wait-unknown = не трогаем: этот выпуск не знает части { $parts }, её записал более новый; установите его снова
+    .help = или отменить: orch stop { $id }
 wait-stop-after-step = остановится, как только закончится этот шаг: { $step }
 
 ## Что не работает

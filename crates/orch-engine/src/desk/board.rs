@@ -5,7 +5,9 @@ use orch_rules::attempt::Attempt;
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::lane::Repository;
+use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
+use orch_rules::unknown::Unknown;
 
 use super::{Desk, DeskError, RunSoFar, TaskDetail};
 use crate::house::House;
@@ -31,8 +33,15 @@ impl Desk {
         let change = self.engine.changes.newest();
         let mut task = self.task_of(work_item).await?;
         self.stand(std::slice::from_mut(&mut task)).await?;
-        let history = self.engine.store.history(&task.id).await?;
-        let pipeline = self.engine.store.pipeline(&task.pipeline).await?;
+        let mut history = self.engine.store.history(&task.id).await?;
+        history.unknown.splice(..0, task.beyond.parts());
+        let pipeline = match self.engine.store.pipeline(&task.pipeline).await {
+            Err(StoreError::Unreadable { detail, .. }) => {
+                history.unknown.push(Unknown::new("its pipeline", &detail));
+                Pipeline { stages: Vec::new(), digest: task.pipeline.clone() }
+            }
+            pipeline => pipeline?,
+        };
         let house = self.engine.houses.get(&task.repository);
         let bring_home = house.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
         let run = self.run_so_far(&task).await;

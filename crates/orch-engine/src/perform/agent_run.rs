@@ -33,6 +33,11 @@ const KEPT: &str = "kept";
 impl Engine {
     pub(super) async fn run_agent(&self, task: &TaskId, number: u32) -> PerformResult {
         let (facts, _) = self.store.task_facts(task, &self.policy).await?;
+        if !facts.unknown.is_empty() && !facts.task.position.is_terminal() {
+            // Its outcome could not be decided on: nothing is paid for it now.
+            let parts = orch_rules::unknown::words(&facts.unknown);
+            return Err(PerformError::Unknown(format!("this release does not know the task's {parts}")));
+        }
         let current = facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
@@ -43,13 +48,18 @@ impl Engine {
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
         let (facts, _) = self.store.task_facts(task, &self.policy).await?;
-        if !facts.attempt.is_some_and(|a| a.number == attempt && a.ended.is_none()) {
+        // An attempt that this release does not know may have a run, too.
+        let known = facts.attempt.is_some();
+        if !facts.attempt.map_or(facts.task.attempt == attempt, |a| a.number == attempt && a.ended.is_none()) {
             return Ok(Performed::nothing());
         }
         let runner = self.runner.clone();
         let name = House::run_name(task, attempt);
         blocking(move || {
             if !runner.exists(&name) {
+                if !known {
+                    return Ok(());
+                }
                 return Err(PerformError::Passing("the run is not launched yet".to_owned()));
             }
             Ok(runner.stop(&name)?)

@@ -83,6 +83,7 @@ mod tests {
             text: text.to_owned(),
         };
         let mut history = History {
+            unknown: Vec::new(),
             attempts: Vec::new(),
             checks: Vec::new(),
             episodes: vec![episode],

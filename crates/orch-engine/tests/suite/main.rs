@@ -9,6 +9,7 @@ mod kept;
 mod killed;
 mod line;
 mod many;
+mod not_known;
 mod outage;
 mod people;
 mod protected;

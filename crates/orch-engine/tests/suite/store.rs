@@ -1,8 +1,8 @@
 //! A store whose calls can fail, stop at a gate, or never answer because their process ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
@@ -14,6 +14,7 @@ use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemI
 use orch_rules::lane::{LaneState, Repository};
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
+use orch_rules::unknown::{self, Unknown};
 use orch_testkit::fake::{Fault, Faults};
 
 /// Calls: the names of the trait's methods; also `apply usage`, `apply run_agent`, … by what a change set contains.
@@ -22,6 +23,54 @@ pub struct FaultyStore {
     pub faults: Arc<Faults>,
     /// The next change set of this kind loses its wakes when it is written: 1 makes a task, 2 lets one in; 0 is none.
     pub lose_wakes: AtomicI32,
+    /// What a newer release wrote.
+    pub strange: Arc<Strange>,
+}
+
+/// Parts of tasks that this release does not know, as if they stood in their rows.
+#[derive(Default)]
+pub struct Strange(Mutex<Vec<(TaskId, Plant)>>);
+
+/// What stands there, and where.
+#[derive(Debug, Clone, Copy)]
+pub enum Plant {
+    /// A field of the task.
+    Field(&'static str, &'static str),
+    /// The newest attempt.
+    Attempt(&'static str),
+}
+
+impl Strange {
+    pub fn plant(&self, task: &Task, plant: Plant) {
+        self.0.lock().unwrap().push((task.id.clone(), plant));
+    }
+    /// The newer release is back: it knows all of it.
+    pub fn known(&self) {
+        self.0.lock().unwrap().clear();
+    }
+    fn of(&self, id: &TaskId) -> Option<Plant> {
+        self.0.lock().unwrap().iter().find(|(task, _)| task == id).map(|(_, plant)| *plant)
+    }
+    fn task(&self, task: Task) -> Task {
+        let Some(Plant::Field(field, stored)) = self.of(&task.id).filter(|_| !task.position.is_terminal()) else {
+            return task;
+        };
+        let mut row = serde_json::to_value(&task).unwrap();
+        row[field] = serde_json::from_str(stored).unwrap();
+        let (mut read, beyond) = unknown::read(&row.to_string(), &task);
+        read.version = task.version;
+        read.beyond.join(beyond);
+        read
+    }
+    fn facts(&self, facts: TaskFacts) -> TaskFacts {
+        let mut facts = TaskFacts { task: self.task(facts.task), ..facts };
+        facts.unknown.extend(facts.task.beyond.parts());
+        if let Some(Plant::Attempt(stored)) = self.of(&facts.task.id) {
+            facts.attempt = None;
+            facts.unknown.push(Unknown::new("an attempt", stored));
+        }
+        facts
+    }
 }
 
 impl FaultyStore {
@@ -112,7 +161,10 @@ impl Store for FaultyStore {
         self.after(label, answer).await
     }
     async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)> {
-        through!(self, "task_facts", self.inner.task_facts(task, policy))
+        through!(self, "task_facts", async {
+            let (facts, now) = self.inner.task_facts(task, policy).await?;
+            Ok((self.strange.facts(facts), now))
+        })
     }
     async fn lane_facts(&self, id: &RepositoryId, policy: &Policy) -> StoreResult<(RepositoryFacts, Timestamp)> {
         through!(self, "lane_facts", self.inner.lane_facts(id, policy))
@@ -136,13 +188,13 @@ impl Store for FaultyStore {
         self.inner.key_owner(key).await
     }
     async fn task(&self, task: &TaskId) -> StoreResult<Option<Task>> {
-        through!(self, "task", self.inner.task(task))
+        through!(self, "task", async { Ok(self.inner.task(task).await?.map(|task| self.strange.task(task))) })
     }
     async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>> {
-        self.inner.task_by_work_item(work_item).await
+        Ok(self.inner.task_by_work_item(work_item).await?.map(|task| self.strange.task(task)))
     }
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
-        self.inner.tasks(filter).await
+        Ok(self.inner.tasks(filter).await?.into_iter().map(|task| self.strange.task(task)).collect())
     }
     async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>> {
         through!(self, "active_tasks", self.inner.active_tasks(after, limit))

@@ -23,7 +23,7 @@ use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Faults, PATIENCE, Ste
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::store::FaultyStore;
+use crate::store::{FaultyStore, Strange};
 
 /// Build, review, land: short, so that stories can be many.
 pub const SHORT: &str = r#"
@@ -122,6 +122,7 @@ pub struct World {
     rules: Arc<Mutex<Vec<Box<Rule>>>>,
     pub policy: Policy,
     pub limits: Limits,
+    pub strange: Arc<Strange>,
     processes: Mutex<Vec<(Arc<Faults>, FakeForge, FakeRunner)>>,
 }
 
@@ -193,8 +194,8 @@ impl World {
             look_for_room: Duration::from_millis(1),
             ..Limits::default()
         };
-        let (policy, processes) = (Policy::default(), Mutex::default());
-        Self { folder, store: Arc::new(store), forge, runner, rules, policy, limits, processes }
+        let (policy, processes, strange) = (Policy::default(), Mutex::default(), Arc::default());
+        Self { folder, store: Arc::new(store), forge, runner, rules, policy, limits, strange, processes }
     }
 
     /// From now on, whoever this has an opinion about does that.
@@ -211,7 +212,8 @@ impl World {
         let (forge, runner) = (self.forge.handle(), self.runner.handle());
         let (inner, faults): (Arc<dyn Store>, _) = (self.store.clone(), Faults::new());
         self.processes.lock().unwrap().push((faults.clone(), forge.clone(), runner.clone()));
-        let store = Arc::new(FaultyStore { inner, faults, lose_wakes: AtomicI32::new(0) });
+        let store =
+            Arc::new(FaultyStore { inner, faults, lose_wakes: AtomicI32::new(0), strange: self.strange.clone() });
         let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
         let house = House {
             repository: repository(),

@@ -28,6 +28,24 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, by: &str) -> Result<Stri
     }
 }
 
+/// An outcome for a place of which this release does not know how far it is: kept for the release that does.
+pub fn refuse_unknown(draft: &LaneDraft, event: &LaneEvent) -> Result<(), Refusal> {
+    let (LaneEvent::CandidateMade { task, .. }
+    | LaneEvent::CheckEnded { task, .. }
+    | LaneEvent::LandEnded { task, .. }
+    | LaneEvent::EffectFailed { task, .. }) = event
+    else {
+        return Ok(());
+    };
+    match draft.landing_of(task).map(|place| (&place.entry.work_item, &place.entry.state)) {
+        Some((work_item, LaneState::Unknown(state))) => Err(Refusal {
+            work_item: work_item.clone(),
+            why: format!("this release does not know how far its landing is: {state}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> String {
     if let Some(freeze) = &draft.facts.repository.frozen {
         return format!("it is frozen already: {}", freeze.reason);

@@ -113,6 +113,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         entered_at: now,
         ended_at: None,
         version: 1,
+        beyond: Default::default(),
     };
     let owner = intake.task.clone();
     let unique = |key: String| Guard::Unique { key, owner: owner.clone() };

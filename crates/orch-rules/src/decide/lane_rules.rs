@@ -29,7 +29,8 @@ fn admit(draft: &mut LaneDraft) -> bool {
     let ready = |e: &EntryFacts| e.ready || !heeds;
     // One that was let in and waits for another task now does not hold the line: the other may stand behind it, and
     // then nobody would ever move.
-    let unfinished = draft.facts.entry.iter().any(|e| e.entry.state == LaneState::Admitted && ready(e));
+    let inside = |state: &LaneState| matches!(state, LaneState::Admitted | LaneState::Unknown(_));
+    let unfinished = draft.facts.entry.iter().any(|e| inside(&e.entry.state) && ready(e));
     if serial && unfinished {
         return false;
     }

@@ -11,6 +11,7 @@ pub mod intake;
 mod lane_draft;
 mod lane_rules;
 mod task_rules;
+mod unknown;
 
 use crate::budget::Scope;
 use crate::change::{ChangeSet, Guard};
@@ -65,6 +66,9 @@ pub fn decide_task(
     denied: Denied,
 ) -> Result<Decision, Refusal> {
     let mut draft = Draft::new(facts, moment.now, denied);
+    if !draft.facts.unknown.is_empty() && !draft.facts.task.position.is_terminal() {
+        return unknown::decide(draft, event, by);
+    }
     let answer = absorb_task::absorb(&mut draft, event, by)?;
     let mut trace = Vec::new();
     while trace.len() < MOST_RULES {
@@ -91,6 +95,7 @@ pub fn decide_task(
 /// [`Refusal`] if a person's event changes nothing.
 pub fn decide_lane(facts: RepositoryFacts, event: &LaneEvent, by: &str, moment: Moment) -> Result<Decision, Refusal> {
     let mut draft = LaneDraft::new(facts, moment.now);
+    absorb_lane::refuse_unknown(&draft, event)?;
     let answer = absorb_lane::absorb(&mut draft, event, by)?;
     let mut trace = Vec::new();
     while trace.len() < MOST_RULES {

@@ -21,9 +21,11 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
         return Conclusion::pending("the landing line still has an earlier head of this task");
     }
     match &entry.state {
-        LaneState::Queued | LaneState::Admitted | LaneState::Building { .. } | LaneState::Testing { .. } => {
-            Conclusion::pending(format!("lane: {}", entry.state.name()))
-        }
+        LaneState::Queued
+        | LaneState::Admitted
+        | LaneState::Building { .. }
+        | LaneState::Testing { .. }
+        | LaneState::Unknown(_) => Conclusion::pending(format!("lane: {}", entry.state.name())),
         LaneState::Tested { candidate } | LaneState::Validated { candidate } | LaneState::Landing { candidate, .. } => {
             Conclusion::pass(format!("combined with main as {} and green", candidate.commit))
         }

@@ -3,7 +3,7 @@
 use orch_ports::store::{Job, StoreError, StoreResult, UsageRow};
 use orch_rules::change::{Change, ChangeSet, Guard};
 
-use super::work::{perform, wake_dependents, wake_lane, wake_repository, wake_slot_waiters, wake_task};
+use super::work::{perform, try_again, wake_dependents, wake_lane, wake_repository, wake_slot_waiters, wake_task};
 use super::{amount, body, guard, put};
 use crate::step::{Step, Value};
 
@@ -19,6 +19,9 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
                 return Err(unguarded("task", task.id.as_str()));
             }
             steps.push(put::put_task(task)?);
+            if task.position.is_terminal() {
+                steps.push(try_again(&task.id));
+            }
         }
         Change::PutRepository { repository } => {
             let guarded = all

@@ -54,6 +54,20 @@ fn run_end(end: &RunEnd) -> &'static str {
     }
 }
 
+/// The row as it is written: what this release does not know of it goes back as it came.
+fn task_body(task: &Task) -> StoreResult<Value> {
+    if !task.beyond.is_unknown() {
+        return body(task);
+    }
+    match serde_json::to_value(task) {
+        Ok(serde_json::Value::Object(mut row)) => {
+            task.beyond.restore(&mut row);
+            body(&row)
+        }
+        _ => body(task),
+    }
+}
+
 fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
     let (prefix, number) = split_work_item(&task.work_item);
     let slot = task.waits.iter().find_map(|wait| match wait {
@@ -78,7 +92,7 @@ fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
         task.priority.into(),
         slot.into(),
         task.started_at.map(|at| at.0).into(),
-        body(task)?,
+        task_body(task)?,
     ])
 }
 
@@ -108,9 +122,11 @@ pub(super) fn put_task(task: &Task) -> StoreResult<Step> {
     .or(Broken::Missing(format!("task {}", task.id))))
 }
 
+/// A freeze is written only when it begins or ends: one of a newer release goes through this one as it is.
 pub(super) fn put_repository(repository: &Repository) -> StoreResult<Step> {
     Ok(Step::run(
-        "UPDATE repositories SET prefix = ?2, base_branch = ?3, serial = ?4, frozen = ?5, freeze_epoch = ?6,
+        "UPDATE repositories SET prefix = ?2, base_branch = ?3, serial = ?4,
+             frozen = CASE WHEN freeze_epoch = ?6 THEN frozen ELSE ?5 END, freeze_epoch = ?6,
              paused = ?7, main_tip = ?8, lane_fence = ?9
          WHERE id = ?1",
         [

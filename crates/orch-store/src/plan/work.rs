@@ -123,16 +123,24 @@ pub fn reclaim(owner: &str) -> Vec<Step> {
 
 /// Gives a claimed row back that this release cannot read: it stays queued, as if it had never been claimed, and is
 /// passed over until the next process starts.
-pub fn set_aside(work: WorkId, fence: i64, why: &str) -> Vec<Step> {
-    vec![
-        Step::run(
-            "UPDATE work SET state = 'queued', unread = ?3, attempt = attempt - 1
-             WHERE id = ?1 AND fence = ?2 AND state = 'running'",
-            [work.into(), fence.into(), why.into()],
-        )
-        .or(Broken::Stale(work))
-        .queues(),
-    ]
+pub fn set_aside(work: WorkId, fence: i64, why: &str) -> Step {
+    Step::run(
+        "UPDATE work SET state = 'queued', unread = ?3, attempt = attempt - 1
+         WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+        [work.into(), fence.into(), why.into()],
+    )
+    .or(Broken::Stale(work))
+    .queues()
+}
+
+/// Tries again what was set aside of a task that has ended: there is less to know of it now.
+pub(super) fn try_again(task: &TaskId) -> Step {
+    Step::run(
+        "UPDATE work SET unread = NULL WHERE task = ?1 AND unread IS NOT NULL AND state IN ('queued', 'running')
+             AND state = 'queued'",
+        [task.as_str().into()],
+    )
+    .queues()
 }
 
 pub(super) fn finish(finish: &Finish, steps: &mut Vec<Step>) -> StoreResult<()> {
@@ -168,6 +176,7 @@ pub(super) fn finish(finish: &Finish, steps: &mut Vec<Step>) -> StoreResult<()> 
             .or(Broken::Stale(finish.work))
             .queues(),
         ),
+        Finished::Kept { why } => steps.push(set_aside(finish.work, finish.fence, why)),
         Finished::Failed { error } => steps.push(failed(finish.work, finish.fence, error)),
     }
     Ok(())

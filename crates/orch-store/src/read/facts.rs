@@ -6,15 +6,18 @@ use std::sync::Arc;
 use orch_ports::store::{StoreError, StoreResult};
 use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::lane::{LaneEntry, LaneState};
+use orch_rules::pipeline::Pipeline;
+use orch_rules::unknown::Unknown;
 
-use super::{OUTAGES, outage, repository, repository_columns, task};
-use crate::row::{all, count, int, json, text};
+use super::{OUTAGES, outage, repository, repository_columns, task, task_columns};
+use crate::row::{count, int, json, known, readable, text};
 use crate::step::{Answer, Step};
 
 /// Everything a task's decision sees; read by [`task_facts`].
 pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
     const QUERIES: [&str; 12] = [
-        "SELECT body, version, now_ms() FROM tasks WHERE id = ?1",
+        concat!("SELECT ", task_columns!(), ", now_ms() FROM tasks t WHERE t.id = ?1"),
         concat!(
             "SELECT ",
             repository_columns!(),
@@ -85,13 +88,17 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         return Err(StoreError::Missing { what: format!("task {id}") });
     };
     let task = task(row)?;
-    let now = Timestamp(int("the clock", row, 2)?);
+    let mut unknown = task.beyond.parts();
+    let now = Timestamp(int("the clock", row, 12)?);
     let repository = match repository_row.rows.first() {
         Some(row) => repository(row)?,
         None => return Err(StoreError::Missing { what: format!("repository {}", task.repository) }),
     };
     let pipeline = match pipeline_row.rows.first() {
-        Some(row) => Arc::new(json("a pipeline", row, 0)?),
+        Some(row) => json("a pipeline", row, 0).unwrap_or_else(|_| {
+            unknown.push(Unknown::new("its pipeline", text("a pipeline", row, 0).unwrap_or("no text")));
+            Pipeline { stages: Vec::new(), digest: task.pipeline.clone() }
+        }),
         None => return Err(StoreError::Missing { what: format!("pipeline {}", task.pipeline) }),
     };
     let open = open
@@ -104,19 +111,26 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
             })
         })
         .collect::<StoreResult<Vec<_>>>()?;
+    let lane: Vec<LaneEntry> = known("a place in a line", lane, &mut unknown);
+    for entry in &lane {
+        if let LaneState::Unknown(state) = &entry.state {
+            unknown.push(Unknown::new("a place in a line", &state.to_string()));
+        }
+    }
     let facts = TaskFacts {
-        pipeline,
+        pipeline: Arc::new(pipeline),
         repository,
-        attempt: all("an attempt", attempt)?.pop(),
+        attempt: known("an attempt", attempt, &mut unknown).pop(),
         lost_in_visit: lost.rows.first().map_or(Ok(0), |row| count("attempts", row, 0))?,
-        checks: all("a check", checks)?,
-        episodes: all("an episode", episodes)?,
+        checks: known("a check", checks, &mut unknown),
+        episodes: known("a question", episodes, &mut unknown),
         dependencies: Dependencies::Known { open, cycle: cycle(id, edges)? },
-        lane: all("a place in a line", lane)?,
+        lane,
         ahead: work_items(ahead)?,
         entry_ahead: work_items(entry_ahead)?,
-        outages: outages.rows.iter().map(outage).collect::<StoreResult<_>>()?,
+        outages: outages.rows.iter().filter_map(|row| outage(row, &mut Vec::new())).collect(),
         policy: policy.clone(),
+        unknown,
         task,
     };
     Ok((facts, now))
@@ -199,28 +213,21 @@ pub(crate) fn lane_facts(
     let what = "a place in a line";
     let facts = RepositoryFacts {
         repository: repository(row)?,
-        entry: entry
-            .rows
-            .iter()
-            .map(|row| {
-                Ok(EntryFacts {
-                    entry: json(what, row, 0)?,
-                    resting: int(what, row, 1)? != 0,
-                    ready: int(what, row, 2)? != 0,
-                })
+        // One place that cannot be read must not stop everybody in its line.
+        entry: readable(entry, |row| {
+            Ok(EntryFacts {
+                entry: json(what, row, 0)?,
+                resting: int(what, row, 1)? != 0,
+                ready: int(what, row, 2)? != 0,
             })
-            .collect::<StoreResult<_>>()?,
-        landing: landing
-            .rows
-            .iter()
-            .map(|row| {
-                Ok(LandingFacts {
-                    entry: json(what, row, 0)?,
-                    resting: int(what, row, 1)? != 0,
-                    awaits_human: int(what, row, 2)? != 0,
-                })
+        }),
+        landing: readable(landing, |row| {
+            Ok(LandingFacts {
+                entry: json(what, row, 0)?,
+                resting: int(what, row, 1)? != 0,
+                awaits_human: int(what, row, 2)? != 0,
             })
-            .collect::<StoreResult<_>>()?,
+        }),
         policy: policy.clone(),
     };
     Ok((facts, Timestamp(int("the clock", row, 10)?)))

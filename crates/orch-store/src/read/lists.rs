@@ -6,9 +6,9 @@ use orch_ports::store::{
 };
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
-use super::{OUTAGES, outage};
+use super::{OUTAGES, outage, task_columns};
 use crate::plan::listed;
-use crate::row::{count, int, json, optional_text, readable, text};
+use crate::row::{count, int, json, known, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
 
 /// How many rows a list has if nobody says.
@@ -46,7 +46,10 @@ pub(crate) fn accepted(answers: &[Answer]) -> StoreResult<Accepted> {
     let Some(row) = answers.last().and_then(|answer| answer.rows.first()) else {
         return Err(StoreError::Failed { detail: "an accepted delivery is not in the inbox".into() });
     };
-    let answer: Option<InboxAnswer> = optional_text(what, row, 1)?.map(|_| json(what, row, 1)).transpose()?;
+    let answer = optional_text(what, row, 1)?.map(|stored| {
+        let strange = |_| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}") };
+        serde_json::from_str(stored).unwrap_or_else(strange)
+    });
     Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answer.filter(|_| duplicate) })
 }
 
@@ -87,20 +90,33 @@ fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
 pub(crate) fn tasks(filter: &TaskFilter) -> Vec<Step> {
     let limit = Value::from(if filter.limit == 0 { LIST_DEFAULT } else { filter.limit });
     vec![match (&filter.repository, filter.ended) {
-        (None, true) => {
-            Step::rows("SELECT body, version FROM tasks ORDER BY created_at DESC, id DESC LIMIT ?1", [limit])
-        }
+        (None, true) => Step::rows(
+            concat!("SELECT ", task_columns!(), " FROM tasks t ORDER BY created_at DESC, id DESC LIMIT ?1"),
+            [limit],
+        ),
         (None, false) => Step::rows(
-            "SELECT body, version FROM tasks WHERE terminal = 0 ORDER BY created_at DESC, id DESC LIMIT ?1",
+            concat!(
+                "SELECT ",
+                task_columns!(),
+                " FROM tasks t WHERE terminal = 0 ORDER BY created_at DESC, id DESC LIMIT ?1"
+            ),
             [limit],
         ),
         (Some(repository), true) => Step::rows(
-            "SELECT body, version FROM tasks WHERE repository = ?2 ORDER BY created_at DESC, id DESC LIMIT ?1",
+            concat!(
+                "SELECT ",
+                task_columns!(),
+                " FROM tasks t WHERE repository = ?2 ORDER BY created_at DESC, id DESC LIMIT ?1"
+            ),
             [limit, repository.as_str().into()],
         ),
         (Some(repository), false) => Step::rows(
-            "SELECT body, version FROM tasks WHERE terminal = 0 AND repository = ?2
-             ORDER BY created_at DESC, id DESC LIMIT ?1",
+            concat!(
+                "SELECT ",
+                task_columns!(),
+                " FROM tasks t WHERE terminal = 0 AND repository = ?2
+             ORDER BY created_at DESC, id DESC LIMIT ?1"
+            ),
             [limit, repository.as_str().into()],
         ),
     }]
@@ -128,19 +144,21 @@ pub(crate) fn history(answers: &[Answer]) -> StoreResult<History> {
     let [_, attempts, checks, episodes, usage, audit, lane, work, dependencies] = answers else {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
     };
+    let mut unknown = Vec::new();
     Ok(History {
-        attempts: readable(attempts, |row| json("an attempt", row, 0)),
-        checks: readable(checks, |row| json("a check", row, 0)),
-        episodes: readable(episodes, |row| json("an episode", row, 0)),
-        usage: readable(usage, |row| json("a usage row", row, 0)),
-        audit: readable(audit, |row| json("an audit line", row, 0)),
-        lane: readable(lane, |row| json("a place in a line", row, 0)),
+        attempts: known("an attempt", attempts, &mut unknown),
+        checks: known("a check", checks, &mut unknown),
+        episodes: known("a question", episodes, &mut unknown),
+        usage: known("a run's cost", usage, &mut unknown),
+        audit: known("a line of its history", audit, &mut unknown),
+        lane: known("a place in a line", lane, &mut unknown),
         work: readable(work, work_row),
         dependencies: readable(dependencies, |row| {
             let what = "a dependency";
             let work_item: WorkItemId = text(what, row, 1)?.into();
             Ok((text(what, row, 0)?.into(), work_item, int(what, row, 2)? != 0))
         }),
+        unknown,
     })
 }
 
@@ -183,6 +201,7 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
         return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
     };
     let what = "the queue";
+    let mut unknown_rows = Vec::new();
     Ok(QueueView {
         counts: readable(counts, |row| {
             Ok((text(what, row, 0)?.to_owned(), text(what, row, 1)?.to_owned(), int(what, row, 2)?))
@@ -190,7 +209,7 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
         rows: readable(rows, work_row),
         unknown: readable(unknown, work_row),
         slots: readable(slots, |row| Ok((text(what, row, 0)?.to_owned(), int(what, row, 1)?))),
-        outages: readable(outages, outage),
+        outages: outages.rows.iter().filter_map(|row| outage(row, &mut unknown_rows)).collect(),
         budgets: readable(budgets, |row| {
             Ok(BudgetRow {
                 key: text(what, row, 0)?.to_owned(),
@@ -199,5 +218,6 @@ pub(crate) fn queue(answers: &[Answer]) -> StoreResult<QueueView> {
                 reserved: int(what, row, 3)?,
             })
         }),
+        unknown_rows,
     })
 }

@@ -13,5 +13,6 @@ mod harness;
 mod not_known;
 mod rows;
 mod schema;
+mod spellings;
 mod sqlite;
 mod work;

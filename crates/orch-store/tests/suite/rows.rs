@@ -68,6 +68,7 @@ pub fn task(id: &str, number: u32) -> Task {
         entered_at: Timestamp(1),
         ended_at: None,
         version: 0,
+        beyond: Default::default(),
     }
 }
 

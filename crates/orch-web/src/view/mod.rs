@@ -28,7 +28,7 @@ pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRe
 pub use run::{AttemptView, CheckView, WeakenedView};
 pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
-    TimelineView, WorkView,
+    TimelineView, UnknownView, WorkView,
 };
 pub use usage::UsageView;
 pub use wait::WaitView;

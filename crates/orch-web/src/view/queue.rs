@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::lane::{FreezeView, PlaceView, RepositoryView};
 use super::outage::OutageView;
-use super::task::WorkView;
+use super::task::{UnknownView, WorkView};
 use orch_text::rfc3339;
 
 /// What is queued, what runs, and what holds the rest back.
@@ -34,6 +34,9 @@ pub struct QueueReport {
     /// have to come after them.
     #[serde(default)]
     pub unknown: Vec<WorkView>,
+    /// Rows of other tables that this release does not know.
+    #[serde(default)]
+    pub unknown_rows: Vec<UnknownView>,
     /// What is out on this host.
     #[serde(default)]
     pub outages: Vec<OutageView>,
@@ -276,6 +279,7 @@ impl From<QueueSources<'_>> for QueueReport {
             },
             failed: queue.rows.iter().filter(|row| row.state == "failed").map(WorkView::from).collect(),
             unknown: queue.unknown.iter().map(WorkView::from).collect(),
+            unknown_rows: queue.unknown_rows.iter().map(UnknownView::from).collect(),
             outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
             budgets: queue.budgets.iter().map(|row| BudgetView::of(row, tasks)).collect(),
             reconcile: Reconcile {

@@ -10,6 +10,7 @@ use orch_rules::ids::{AttemptNumber, WorkItemId};
 use orch_rules::lane::Line;
 use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::task::{Task, Wait};
+use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -75,7 +76,7 @@ impl From<&Task> for TaskView {
             stage: task.position.name().to_owned(),
             ended: task.position.is_terminal(),
             priority: task.priority,
-            waiting_on: task.waits.iter().map(|wait| WaitView::of(wait, task)).collect(),
+            waiting_on: waiting_on(task, &task.beyond.parts()),
             rule: task.rule.clone(),
             attempts: task.attempt,
             retries: task.retries,
@@ -90,6 +91,26 @@ impl From<&Task> for TaskView {
             entered_at: rfc3339(task.entered_at),
             ended_at: task.ended_at.map(rfc3339),
         }
+    }
+}
+
+fn waiting_on(task: &Task, unknown: &[Unknown]) -> Vec<WaitView> {
+    let waits = task.waits.iter().map(|wait| WaitView::of(wait, task));
+    WaitView::of_unknown(unknown, task).into_iter().chain(waits).collect()
+}
+
+/// A part of a row that this release does not know: a newer one wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnknownView {
+    /// Which: a field of the task, or one of its rows.
+    pub part: String,
+    /// As it is stored, cut to a line.
+    pub text: String,
+}
+
+impl From<&Unknown> for UnknownView {
+    fn from(unknown: &Unknown) -> Self {
+        Self { part: unknown.part.clone(), text: unknown.text.clone() }
     }
 }
 
@@ -136,6 +157,9 @@ pub struct TaskDetailView {
     pub work: Vec<WorkView>,
     /// Who decided what, oldest first.
     pub timeline: Vec<TimelineView>,
+    /// What of it this release does not know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<UnknownView>,
     /// Number of the service's newest change when this was read: ask with it as `after` to wait for the next one.
     /// Numbers can only be compared for being the same.
     #[serde(default)]
@@ -155,6 +179,7 @@ impl From<&TaskDetail> for TaskDetailView {
         let rows = history.usage.iter().map(|row| Some(&row.usage));
         let runs = rows.chain(history.attempts.iter().filter(silent).map(|_| None));
         let mut view = TaskView::from(task);
+        view.waiting_on = waiting_on(task, &history.unknown);
         view.usage = Some(UsageView::of(runs));
         Self {
             task: view,
@@ -188,6 +213,7 @@ impl From<&TaskDetail> for TaskDetailView {
                     text: line.text.clone(),
                 })
                 .collect(),
+            unknown: history.unknown.iter().map(UnknownView::from).collect(),
             change: *change,
         }
     }

@@ -1,6 +1,7 @@
 //! Why a task waits, in words.
 
 use orch_rules::task::{Task, Wait};
+use orch_rules::unknown::Unknown;
 use orch_text::{Language, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
     /// Closed set: `backlog`, `unlisted`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
-    /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`.
+    /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`, `unknown`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
     pub text: String,
@@ -26,6 +27,15 @@ impl WaitView {
             _ => None,
         };
         Self { kind: kind(wait).to_owned(), text: orch_text::wait(wait, task, Language::English).to_string(), until }
+    }
+
+    /// That this release does not know all of a task, and so leaves it alone; `None` if it does, or the task has ended.
+    pub fn of_unknown(unknown: &[Unknown], task: &Task) -> Option<Self> {
+        (!unknown.is_empty() && !task.position.is_terminal()).then(|| Self {
+            kind: "unknown".to_owned(),
+            text: orch_text::unknown(unknown, task, Language::English).to_string(),
+            until: None,
+        })
     }
 }
 

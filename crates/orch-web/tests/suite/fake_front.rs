@@ -76,6 +76,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         entered_at: Timestamp(1500),
         ended_at: None,
         version: 1,
+        beyond: Default::default(),
     }
 }
 
@@ -189,6 +190,7 @@ impl Front for FakeFront {
         Ok(TaskDetail {
             task: task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 1 }]),
             history: History {
+                unknown: Vec::new(),
                 attempts: Vec::new(),
                 checks: Vec::new(),
                 episodes: Vec::new(),
@@ -219,6 +221,7 @@ impl Front for FakeFront {
                 error: Some("gone".to_owned()),
             }],
             unknown: Vec::new(),
+            unknown_rows: Vec::new(),
             budgets: vec![
                 BudgetRow { key: "budget:day:20778".to_owned(), most: 20_000_000, spent: 19_500_000, reserved: 0 },
                 BudgetRow { key: "budget:task:task-1".to_owned(), most: 5_000_000, spent: 0, reserved: 2_000_000 },

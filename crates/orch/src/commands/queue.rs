@@ -185,7 +185,11 @@ fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         let text = screen.styled(Style::Attention, &format!("{}: {why}", clean(&work.kind)));
         lines.push(row(if index == 0 { "not known" } else { "" }, &text, screen));
     }
-    if !report.unknown.is_empty() {
+    for unknown in &report.unknown_rows {
+        let text = format!("{}: {}", clean(&unknown.part), clean(&unknown.text));
+        lines.push(row("not known", &screen.styled(Style::Attention, &text), screen));
+    }
+    if !(report.unknown.is_empty() && report.unknown_rows.is_empty()) {
         let hint = "written by a newer release; kept for it: install that one again";
         lines.push(row("", &screen.styled(Style::Faint, hint), screen));
     }

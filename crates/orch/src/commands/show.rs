@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{AttemptView, CheckView, TaskDetailView};
+use orch_web::view::{AttemptView, CheckView, TaskDetailView, UnknownView};
 
 use super::ids;
 use super::judged;
@@ -54,6 +54,7 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         ("Verdicts", judged::verdicts(detail, screen)),
         ("Checks", checks(detail, screen, now)),
         ("Queued or failed work", work(detail, screen)),
+        ("Not known to this release", unknown(detail, screen)),
         ("Timeline (UTC)", timeline(detail, screen)),
     ];
     for (title, content) in sections {
@@ -176,6 +177,13 @@ fn stage(detail: &TaskDetailView, now: Timestamp) -> String {
 fn line(detail: &TaskDetailView) -> String {
     let name = |id: &String| if *id == detail.task.stage { format!("[{}]", clean(id)) } else { clean(id) };
     detail.pipeline.iter().map(|stage| name(&stage.id)).collect::<Vec<_>>().join(" → ")
+}
+
+/// What a newer release wrote.
+fn unknown(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
+    let room = screen.width().saturating_sub(2);
+    let text = |part: &UnknownView| format!("{}: {}", clean(&part.part), clean(&part.text));
+    detail.unknown.iter().flat_map(|part| wrap(&text(part), room)).map(|line| format!("  {line}")).collect()
 }
 
 fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {

@@ -5,7 +5,7 @@ use orch_web::view::{
     AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
     LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent,
     SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView,
-    TimelineView, UsageView, WaitView, WaitingOnTasks, WorkView,
+    TimelineView, UnknownView, UsageView, WaitView, WaitingOnTasks, WorkView,
 };
 
 use super::{board, queue, show, text};
@@ -263,6 +263,7 @@ pub(super) fn detail() -> TaskDetailView {
             DependencyView { id: "SHOP-001".to_owned(), ended: true },
             DependencyView { id: "SHOP-002".to_owned(), ended: false },
         ],
+        unknown: Vec::new(),
         work: vec![WorkView {
             row: 9,
             kind: "publish_branch".to_owned(),
@@ -364,6 +365,7 @@ fn report() -> QueueReport {
         }],
         agent_slots: AgentSlots { used: 1, max: Some(2) },
         failed: detail().work,
+        unknown_rows: vec![UnknownView { part: "the outage forge:shop".to_owned(), text: "{}".to_owned() }],
         unknown: vec![WorkView {
             kind: "observe".to_owned(),
             state: "queued".to_owned(),

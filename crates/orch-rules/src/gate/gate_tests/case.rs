@@ -57,6 +57,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         entered_at: Timestamp(0),
         ended_at: None,
         version: 1,
+        beyond: Default::default(),
     };
     let evidence = Evidence {
         start: "start".into(),
@@ -100,6 +101,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
     };
     Case {
         facts: TaskFacts {
+            unknown: Vec::new(),
             task,
             pipeline: Arc::new(pipeline),
             repository,

@@ -64,6 +64,7 @@ impl World {
         };
         let entry = self.lane.get(&(task.repository.clone(), Line::Entry, id.clone()));
         Some(TaskFacts {
+            unknown: Vec::new(),
             pipeline: self.pipeline_of(&task)?.clone(),
             attempt: all.last().cloned(),
             lost_in_visit: all.iter().filter(lost).count() as u32,

@@ -1,0 +1,276 @@
+//! Spellings of a newer release inside rows that this one knows: planted in every enum that is stored, on both engines.
+
+use orch_ports::store::{StoreError, TaskFilter};
+use orch_rules::attempt::RunEnd;
+use orch_rules::change::{Change, ChangeSet, Guard};
+use orch_rules::check::CheckKey;
+use orch_rules::decide::{Denied, decide_lane, decide_task};
+use orch_rules::event::{LaneEvent, TaskEvent};
+use orch_rules::facts::{Moment, Policy, TaskFacts};
+use orch_rules::ids::Timestamp;
+use orch_rules::lane::{LaneState, Line};
+use orch_rules::outage::{Outage, Source};
+use orch_rules::task::{Position, Task};
+use serde_json::{Value, json};
+
+use crate::harness::{World, on_both};
+use crate::rows::*;
+
+on_both!(
+    a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped,
+    a_place_in_a_line_that_is_not_known_holds_up_nobody_else,
+    rows_of_the_host_that_are_not_known_hold_up_nobody,
+    fields_of_a_newer_release_come_through,
+);
+
+/// Where a spelling is planted: the table, the path in the row's body, and what stands there.
+fn plants() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("tasks", "/position", json!({"at": "deploying", "stage": "eu"})),
+        ("tasks", "/hold", json!({"kind": "forge_refused", "by": "protection"})),
+        ("tasks", "/waits", json!([{"kind": "backlog"}, {"kind": "forge_approval", "pull": 7}])),
+        ("tasks", "/waits", json!([{"kind": "human", "asked": "forge_approval"}])),
+        ("tasks", "/waits", json!([{"kind": "paused", "scope": "fleet"}])),
+        (
+            "tasks",
+            "/waits",
+            json!([{"kind": "outage", "of": {"source": "target", "id": "forge"}, "reason": "", "until": null, "named": false, "probed_by": null}]),
+        ),
+        ("tasks", "/stop", json!({"by": {"source": "plane", "id": "7"}, "at": 1, "odd": "forge_stop"})),
+        ("tasks", "/hands", json!({"by": {"source": "plane", "id": "forge_hands"}, "since": 1, "returning": false})),
+        ("tasks", "/convergence", json!({"findings": "forge_findings"})),
+        ("tasks", "/title", json!({"text": "forge_title"})),
+        ("tasks", "", json!("forge_nothing")),
+        ("attempts", "/ended", json!({"how": {"end": "evicted"}, "at": 1, "evidence": null})),
+        ("attempts", "/role", json!("gardener")),
+        ("checks", "/outcome", json!({"outcome": "forge_skipped"})),
+        ("checks", "/key", json!({"of": "image", "key": "x"})),
+        ("episodes", "/kind", json!("forge_approval")),
+        ("episodes", "/answer", json!({"answer": "deferred", "by": "ann", "at": 3})),
+        ("lane_entries", "/state", json!({"state": "staging", "to": "eu"})),
+        ("lane_entries", "/state", json!({"state": "ejected", "cause": {"cause": "forge_refused"}})),
+        ("lane_entries", "/line", json!("deploy")),
+        ("pipelines", "/stages", json!([{"id": "x", "kind": "verify"}])),
+    ]
+}
+
+/// The word of a plant that people must be able to read.
+fn word(value: &Value) -> String {
+    let text = value.to_string();
+    let words = ["deploying", "evicted", "gardener", "image", "deferred", "staging", "verify", "target", "fleet"];
+    let forge = text.split(['"', ' ']).find(|part| part.starts_with("forge_") || *part == "deploy");
+    words.iter().find(|word| text.contains(**word)).map(|word| (*word).to_owned()).or(forge.map(str::to_owned)).unwrap()
+}
+
+async fn facts(world: &World, id: &str) -> TaskFacts {
+    world.store.task_facts(&id.into(), &Policy::default()).await.unwrap().0
+}
+
+async fn set_body(world: &World, table: &str, of: &str, body: &Value) {
+    let text = body.to_string().replace('\'', "''");
+    world.raw(&format!("UPDATE {table} SET body = '{text}' WHERE {of}")).await;
+}
+
+fn planted(mut body: Value, path: &str, value: &Value) -> Value {
+    if path.is_empty() {
+        return value.clone();
+    }
+    *body.pointer_mut(path).unwrap() = value.clone();
+    body
+}
+
+/// A task in a stage, with a row of everything, one of which holds the plant.
+async fn plant(world: &World, id: &str, number: u32, (table, path, value): &(&'static str, &'static str, Value)) {
+    let digest = if *table == "pipelines" { format!("digest of {id}") } else { "digest".to_owned() };
+    let row = Task { attempt: 1, pipeline: digest.as_str().into(), base: Some("b".into()), ..task(id, number) };
+    let place = orch_rules::lane::LaneEntry {
+        work_item: row.work_item.clone(),
+        ..entry(id, Line::Landing, number.into(), LaneState::Queued)
+    };
+    let (tries, test, asked) = (
+        ended(id, 1, RunEnd::Completed),
+        check(&format!("{id}-c"), id, CheckKey::Code("k".into())),
+        episode(&format!("{id}-e"), id, 1),
+    );
+    let of_task = format!("task = '{id}'");
+    let (of, body) = match *table {
+        "tasks" => (format!("id = '{id}'"), serde_json::to_value(&row)),
+        "attempts" => (of_task, serde_json::to_value(&tries)),
+        "checks" => (of_task, serde_json::to_value(&test)),
+        "episodes" => (of_task, serde_json::to_value(&asked)),
+        "lane_entries" => (of_task, serde_json::to_value(&place)),
+        _ => (format!("digest = '{digest}'"), serde_json::to_value(pipeline())),
+    };
+    let changes = vec![
+        Change::InsertTask { task: row },
+        Change::PutAttempt { attempt: tries },
+        Change::PutCheck { check: test },
+        Change::PutEpisode { episode: asked },
+        Change::PutLaneEntry { entry: place },
+    ];
+    write(&*world.store, changes).await.unwrap();
+    if *table == "pipelines" {
+        let own = orch_rules::pipeline::Pipeline { digest: digest.as_str().into(), ..pipeline() };
+        world.store.keep_pipeline(&own).await.unwrap();
+    }
+    set_body(world, table, &of, &planted(body.unwrap(), path, value)).await;
+}
+
+fn decide(facts: TaskFacts, event: &TaskEvent) -> Result<ChangeSet, String> {
+    let moment = Moment { now: Timestamp(9) };
+    decide_task(facts, event, "ann", moment, Denied::default()).map(|it| it.changes).map_err(|it| it.to_string())
+}
+
+async fn a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped(world: World) {
+    shop(&*world.store, &["well"]).await;
+    let plants = plants();
+    for (number, it) in (10..).zip(&plants) {
+        plant(&world, &format!("t{number}"), number, it).await;
+    }
+    let filter = TaskFilter { ended: true, ..TaskFilter::default() };
+    let mut listed: Vec<_> = world.store.tasks(&filter).await.unwrap().into_iter().map(|row| row.id.0).collect();
+    listed.sort();
+    assert_eq!(listed.len(), plants.len() + 1, "the board shows everybody: {listed:?}");
+    for (number, (table, path, value)) in (10..).zip(&plants) {
+        let (id, word) = (format!("t{number}"), word(value));
+        let context = format!("{table}{path} {value}");
+        let row = world.store.task(&id.as_str().into()).await.unwrap().unwrap();
+        assert_eq!(row.work_item.as_str(), format!("SHOP-{number:03}"), "{context}");
+        assert_eq!(world.store.task_by_work_item(&row.work_item).await.unwrap().unwrap().id, row.id, "{context}");
+        let seen = facts(&world, &id).await;
+        assert!(seen.unknown.iter().any(|part| part.text.contains(&word)), "{context}: {:?}", seen.unknown);
+        let history = world.store.history(&row.id).await.unwrap();
+        let shown = row.beyond.parts().iter().chain(&history.unknown).any(|part| part.text.contains(&word));
+        let in_lane = history.lane.iter().any(|place| matches!(&place.state, LaneState::Unknown(_)));
+        let pipeline = matches!(world.store.pipeline(&row.pipeline).await, Err(StoreError::Unreadable { .. }));
+        assert!(shown || in_lane || pipeline, "{context} is not shown");
+        // No rule acts on it, whatever comes.
+        assert_eq!(decide(seen.clone(), &TaskEvent::Looked), Ok(ChangeSet::default()), "{context}");
+        for event in [TaskEvent::Paused, TaskEvent::RetryRequested, TaskEvent::StartRequested { authors: vec![] }] {
+            let why = decide(seen.clone(), &event).unwrap_err();
+            assert!(why.contains(&word) && why.contains("orch stop SHOP-"), "{context}: {why}");
+        }
+        let outcome =
+            TaskEvent::RunEnded { attempt: 1, end: RunEnd::Completed, evidence: None, usage: None, cut_from: None };
+        assert!(decide(seen.clone(), &outcome).is_err(), "{context}: an outcome is kept, not lost");
+        // It can be stopped, and what the stop does not write itself stays as it was.
+        let stop = decide(seen, &TaskEvent::StopRequested).unwrap_or_else(|why| panic!("{context}: {why}"));
+        world.store.apply(stop, None).await.unwrap();
+        let stopped = world.store.task(&row.id).await.unwrap().unwrap();
+        assert_eq!((stopped.position, stopped.waits), (Position::Cancelled, vec![]), "{context}");
+        let places = format!("SELECT COUNT(*) FROM lane_entries WHERE task = '{id}'");
+        assert_eq!(world.number(&places).await, 0, "{context}");
+        let written = matches!(*path, "/position" | "/hold" | "/waits" | "/stop" | "");
+        if *table == "tasks" && !written {
+            let kept = format!("SELECT COUNT(*) FROM tasks WHERE id = '{id}' AND body LIKE '%{word}%'");
+            assert_eq!(world.number(&kept).await, 1, "{context}");
+        }
+    }
+    let well = facts(&world, "well").await;
+    assert!(well.unknown.is_empty());
+    assert!(decide(well, &TaskEvent::Paused).is_ok(), "others go on");
+    world.store.queue().await.unwrap();
+}
+
+async fn a_place_in_a_line_that_is_not_known_holds_up_nobody_else(world: World) {
+    shop(&*world.store, &["a", "b"]).await;
+    let head = |task: &str, at| orch_rules::lane::LaneEntry {
+        head: Some("h".into()),
+        ..entry(task, Line::Landing, at, LaneState::Queued)
+    };
+    let places = vec![
+        Change::PutLaneEntry { entry: head("a", 1) },
+        Change::PutLaneEntry { entry: head("b", 2) },
+        Change::PutLaneEntry { entry: entry("a", Line::Entry, 1, LaneState::Admitted) },
+        Change::PutLaneEntry { entry: entry("b", Line::Entry, 2, LaneState::Queued) },
+    ];
+    write(&*world.store, places).await.unwrap();
+    let strange = json!({"state": "staging", "to": "eu"});
+    for line in [Line::Landing, Line::Entry] {
+        let body = serde_json::to_value(entry("a", line, 1, LaneState::Queued)).unwrap();
+        let name = if line == Line::Entry { "entry" } else { "landing" };
+        set_body(
+            &world,
+            "lane_entries",
+            &format!("task = 'a' AND line = '{name}'"),
+            &planted(body, "/state", &strange),
+        )
+        .await;
+    }
+    let lane = async || world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap().0;
+    let acts = |facts, event: &LaneEvent| decide_lane(facts, event, "orch", Moment { now: Timestamp(9) });
+    let decided = acts(lane().await, &LaneEvent::Looked).unwrap();
+    assert_eq!(decided.trace, ["admit", "build"], "the one behind it enters and is built");
+    world.store.apply(decided.changes, None).await.unwrap();
+    let seen = lane().await;
+    assert!(
+        matches!(&seen.landing[0].entry.state, LaneState::Unknown(state) if *state == strange),
+        "{:?}",
+        seen.landing
+    );
+    let late = LaneEvent::LandEnded { task: "a".into(), fence: 0, main: "m".into(), landed: true };
+    assert!(acts(seen, &late).unwrap_err().to_string().contains("staging"), "an outcome for it is kept");
+    // One at a time: who may be inside holds those behind.
+    world.raw("UPDATE repositories SET serial = 1").await;
+    world.raw("UPDATE lane_entries SET body = replace(body, '\"admitted\"', '\"queued\"') WHERE task = 'b'").await;
+    assert!(!acts(lane().await, &LaneEvent::Looked).unwrap().trace.contains(&"admit"));
+    assert_eq!(
+        world.number("SELECT COUNT(*) FROM lane_entries WHERE body LIKE '%staging%'").await,
+        2,
+        "left as they are"
+    );
+}
+
+async fn rows_of_the_host_that_are_not_known_hold_up_nobody(world: World) {
+    shop(&*world.store, &["a"]).await;
+    for (name, body) in [
+        ("target:forge", r#"{"source":{"source":"target","id":"forge"},"until":7}"#),
+        ("credential:main", r#"{"source":{"source":"credential","name":"main"},"paused_by":"ann"}"#),
+    ] {
+        world.raw(&format!("INSERT INTO outages (name, version, body) VALUES ('{name}', 4, '{body}')")).await;
+    }
+    let seen = facts(&world, "a").await;
+    assert!(seen.unknown.is_empty(), "{:?}", seen.unknown);
+    let queue = world.store.queue().await.unwrap();
+    let told: Vec<_> = queue.unknown_rows.iter().map(|row| format!("{}: {}", row.part, row.text)).collect();
+    assert!(
+        told.iter().any(|row| row.contains("target:forge")) && told.iter().any(|row| row.contains("paused_by")),
+        "{told:?}"
+    );
+    // A source that this release knows can fail again.
+    let source = Source::Credential { name: "main".into() };
+    let known = seen.outages.iter().find(|outage| outage.source == source).unwrap();
+    let guard = Guard::OutageVersion { key: source.key(), version: known.version };
+    let put = Change::PutOutage { outage: Outage { reason: "no".into(), ..Outage::none(source) } };
+    world.store.apply(set(vec![guard], vec![put]), None).await.unwrap();
+    // A freeze of another form is a freeze, and goes through a write of the row as it is.
+    let freeze = r#"{"reason":"red main","by":{"source":"plane","id":"7"},"since":"now"}"#;
+    world.raw(&format!("UPDATE repositories SET frozen = '{freeze}'")).await;
+    let (mut lane, _) = world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap();
+    assert!(lane.repository.frozen.as_ref().unwrap().reason.contains("red main"));
+    lane.repository.main = Some("m".into());
+    let guard = Guard::RepositoryVersion { repository: "shop".into(), version: lane.repository.version };
+    let put = Change::PutRepository { repository: lane.repository };
+    world.store.apply(set(vec![guard], vec![put]), None).await.unwrap();
+    assert_eq!(
+        world.number(&format!("SELECT COUNT(*) FROM repositories WHERE frozen = '{freeze}' AND main_tip = 'm'")).await,
+        1
+    );
+    let (lane, _) = world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap();
+    let lifted = decide_lane(lane, &LaneEvent::UnfreezeRequested, "ann", Moment { now: Timestamp(9) }).unwrap();
+    world.store.apply(lifted.changes, None).await.unwrap();
+    assert_eq!(world.number("SELECT COUNT(*) FROM repositories WHERE frozen IS NULL").await, 1, "it can be lifted");
+}
+
+async fn fields_of_a_newer_release_come_through(world: World) {
+    shop(&*world.store, &["a"]).await;
+    let mut body = serde_json::to_value(task("a", 1)).unwrap();
+    body["deployments"] = json!([{"to": "eu"}]);
+    set_body(&world, "tasks", "id = 'a'", &body).await;
+    let seen = facts(&world, "a").await;
+    assert!(seen.unknown.is_empty(), "{:?}", seen.unknown);
+    let paused = decide(seen, &TaskEvent::Paused).unwrap();
+    world.store.apply(paused, None).await.unwrap();
+    assert!(world.store.task(&"a".into()).await.unwrap().unwrap().paused);
+    assert_eq!(world.number("SELECT COUNT(*) FROM tasks WHERE body LIKE '%deployments%'").await, 1);
+}
