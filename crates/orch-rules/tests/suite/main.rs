@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod edge;
+mod histories;
 mod leases;
 mod orders;
 mod properties;

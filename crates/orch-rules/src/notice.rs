@@ -1,0 +1,312 @@
+//! Notices: what people are told without having asked. Found by comparing the facts a decision saw with what it writes,
+//! so that no rule can forget to tell.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, ChangeSet};
+use crate::episode::{Episode, EpisodeKind};
+use crate::facts::{RepositoryFacts, TaskFacts};
+use crate::ids::{EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::lane::Repository;
+use crate::outage::Outage;
+use crate::task::{Position, Task};
+
+/// What a notice is about. A spelling of a newer release is kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum NoticeKind {
+    /// A person is asked for something.
+    Asked,
+    /// A task rests until a person acts.
+    Held,
+    /// A task was delivered.
+    Done,
+    /// A task was stopped.
+    Stopped,
+    /// A repository takes nothing.
+    Frozen,
+    /// It does again.
+    Unfrozen,
+    /// A log-in or an agent is not served.
+    Outage,
+    /// Somebody tries whether notices arrive.
+    Test,
+    /// One that this release does not know.
+    Other(String),
+}
+
+impl NoticeKind {
+    /// Those this release makes.
+    pub const ALL: [Self; 8] =
+        [Self::Asked, Self::Held, Self::Done, Self::Stopped, Self::Frozen, Self::Unfrozen, Self::Outage, Self::Test];
+
+    /// Spelling in rows, settings and bodies.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Asked => "asked",
+            Self::Held => "held",
+            Self::Done => "done",
+            Self::Stopped => "stopped",
+            Self::Frozen => "frozen",
+            Self::Unfrozen => "unfrozen",
+            Self::Outage => "outage",
+            Self::Test => "test",
+            Self::Other(spelling) => spelling,
+        }
+    }
+}
+
+impl From<String> for NoticeKind {
+    fn from(spelling: String) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == spelling).unwrap_or(Self::Other(spelling))
+    }
+}
+
+impl From<NoticeKind> for String {
+    fn from(kind: NoticeKind) -> Self {
+        kind.as_str().to_owned()
+    }
+}
+
+/// One notice, as it is stored and sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// When, in milliseconds since the epoch.
+    pub at: Timestamp,
+    /// The repository; empty for the whole host.
+    pub repository: RepositoryId,
+    /// The task, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// What people call the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_item: Option<WorkItemId>,
+    /// The task's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The stage it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// What happened, one sentence.
+    pub text: String,
+    /// The question, for [`NoticeKind::Asked`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub episode: Option<EpisodeId>,
+    /// What the agent wants to know, or the paths that need a grant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<String>,
+    /// Commands that answer it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// Of the freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
+    /// What makes this occasion one of its own: the row's version or the source's name.
+    pub occasion: String,
+}
+
+impl Notice {
+    /// Said once.
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.kind.as_str(), self.occasion)
+    }
+
+    /// What it is about: notices of one thing keep their order.
+    pub fn object(&self) -> String {
+        match &self.task {
+            Some(task) => format!("task:{task}"),
+            None if self.repository.as_str().is_empty() => "host".to_owned(),
+            None => format!("repository:{}", self.repository),
+        }
+    }
+
+    /// What is sent: one JSON object.
+    pub fn body(&self) -> String {
+        let mut body = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = body.as_object_mut() {
+            object.remove("occasion");
+            object.insert("id".to_owned(), self.key().into());
+        }
+        body.to_string()
+    }
+
+    fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: String) -> Self {
+        Self {
+            kind,
+            at,
+            repository: repository.clone(),
+            task: None,
+            work_item: None,
+            title: None,
+            stage: None,
+            text,
+            episode: None,
+            questions: Vec::new(),
+            commands: Vec::new(),
+            epoch: None,
+            occasion,
+        }
+    }
+
+    fn of_task(kind: NoticeKind, task: &Task, at: Timestamp, occasion: String, text: String) -> Self {
+        Self {
+            task: Some(task.id.clone()),
+            work_item: Some(task.work_item.clone()),
+            title: Some(task.title.clone()),
+            stage: task.position.stage().map(|stage| stage.as_str().to_owned()),
+            ..Self::about(kind, &task.repository, at, occasion, text)
+        }
+    }
+}
+
+/// What stood before a decision, as far as notices need it.
+#[derive(Debug, Clone)]
+pub enum Before {
+    /// A task's decision.
+    Task {
+        /// The row.
+        task: Box<Task>,
+        /// Questions that were known.
+        questions: Vec<EpisodeId>,
+        /// What was out.
+        outages: Vec<Outage>,
+    },
+    /// A lane's decision.
+    Lane {
+        /// The row.
+        repository: Repository,
+    },
+}
+
+impl Before {
+    /// Of a task's decision.
+    pub fn task(facts: &TaskFacts) -> Self {
+        Self::Task {
+            task: Box::new(facts.task.clone()),
+            questions: facts.episodes.iter().map(|episode| episode.id.clone()).collect(),
+            outages: facts.outages.clone(),
+        }
+    }
+
+    /// Of a lane's decision.
+    pub fn lane(facts: &RepositoryFacts) -> Self {
+        Self::Lane { repository: facts.repository.clone() }
+    }
+
+    /// What people are told of a decision.
+    pub fn notices(&self, changes: &ChangeSet, now: Timestamp) -> Vec<Notice> {
+        match self {
+            Self::Task { task, questions, outages } => {
+                let after = changes.changes.iter().find_map(|change| match change {
+                    Change::PutTask { task } => Some(task),
+                    _ => None,
+                });
+                let row = after.unwrap_or(task);
+                let told = |change: &Change| match change {
+                    Change::PutEpisode { episode } if episode.is_open() && !questions.contains(&episode.id) => {
+                        Some(asked(row, episode, now))
+                    }
+                    Change::PutOutage { outage } => out(outages, outage, row, now),
+                    _ => None,
+                };
+                changes.changes.iter().filter_map(told).chain(after.and_then(|after| moved(task, after, now))).collect()
+            }
+            Self::Lane { repository } => {
+                let told = |change: &Change| match change {
+                    Change::PutRepository { repository: after } => froze(repository, after, now),
+                    _ => None,
+                };
+                changes.changes.iter().filter_map(told).collect()
+            }
+        }
+    }
+}
+
+fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {
+    let id = &task.work_item;
+    let (what, commands) = match episode.kind {
+        EpisodeKind::Approval => (
+            "waits for an approval".to_owned(),
+            vec![format!("orch approve {id}"), format!("orch reject {id} --reason \"…\"")],
+        ),
+        EpisodeKind::Questions => {
+            (format!("has questions: {}", episode.questions.join(" · ")), vec![format!("orch answer {id} \"…\"")])
+        }
+        EpisodeKind::ConfirmDeploy => {
+            ("may be deployed once that is confirmed".to_owned(), vec![format!("orch confirm {id}")])
+        }
+        EpisodeKind::ProtectedPaths => (
+            format!("changes protected paths and needs your permission: {}", episode.questions.join(", ")),
+            vec![format!("orch approve {id}"), format!("orch reject {id} --reason \"…\"")],
+        ),
+        EpisodeKind::Budget => (
+            "has used up its budget".to_owned(),
+            vec![format!("orch budget {id} --raise USD"), format!("orch stop {id}")],
+        ),
+    };
+    let text = format!("{id} \"{}\" {what}", task.title);
+    Notice {
+        episode: Some(episode.id.clone()),
+        questions: episode.questions.clone(),
+        commands,
+        ..Notice::of_task(NoticeKind::Asked, task, now, episode.id.to_string(), text)
+    }
+}
+
+/// A new hold, or an end.
+fn moved(before: &Task, after: &Task, now: Timestamp) -> Option<Notice> {
+    if after.position.is_terminal() && !before.position.is_terminal() {
+        let (kind, what) = match after.position {
+            Position::Done => (NoticeKind::Done, "is done"),
+            _ => (NoticeKind::Stopped, "was stopped"),
+        };
+        let text = format!("{} \"{}\" {what}", after.work_item, after.title);
+        return Some(Notice::of_task(kind, after, now, after.id.to_string(), text));
+    }
+    let hold = after.hold.as_ref().filter(|_| after.hold != before.hold)?;
+    let occasion = format!("{}:{}", after.id, before.version);
+    let commands = vec![format!("orch show {}", after.work_item), format!("orch retry {}", after.work_item)];
+    Some(Notice { commands, ..Notice::of_task(NoticeKind::Held, after, now, occasion, hold.sentence()) })
+}
+
+fn froze(before: &Repository, after: &Repository, now: Timestamp) -> Option<Notice> {
+    let occasion = format!("{}:{}", after.id, after.freeze_epoch);
+    let notice = match (&before.frozen, &after.frozen) {
+        (None, Some(freeze)) => Notice {
+            commands: vec![format!("orch unfreeze --repo {}", after.id)],
+            ..Notice::about(
+                NoticeKind::Frozen,
+                &after.id,
+                now,
+                occasion,
+                format!("{} is frozen: {}", after.id, freeze.reason),
+            )
+        },
+        (Some(_), None) => {
+            Notice::about(NoticeKind::Unfrozen, &after.id, now, occasion, format!("{} takes tasks again", after.id))
+        }
+        _ => return None,
+    };
+    Some(Notice { epoch: Some(after.freeze_epoch), ..notice })
+}
+
+/// An outage is the host's, not a task's: told once, whoever meets it first.
+fn out(known: &[Outage], after: &Outage, task: &Task, now: Timestamp) -> Option<Notice> {
+    let before = known.iter().find(|outage| outage.source == after.source);
+    if !after.is_closed() || before.is_some_and(Outage::is_closed) {
+        return None;
+    }
+    let key = after.source.key();
+    let occasion = format!("{key}:{}", before.map_or(0, |outage| outage.version));
+    let text = format!("{}: {}", after.source.words(), after.reason);
+    Some(Notice {
+        repository: RepositoryId(String::new()),
+        commands: vec![after.source.lift()],
+        ..Notice::about(NoticeKind::Outage, &task.repository, now, occasion, text)
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,121 @@
+//! What leaves: projections (*make X look like what we know*) and messages (*say this once*). Rows of both are written
+//! with the facts; what is done with one is decided here, before each try, from the facts of that moment.
+
+pub mod fate;
+pub mod message;
+pub mod projection;
+pub mod target;
+
+use crate::ids::Timestamp;
+
+/// First pause in milliseconds of an object that failed; it doubles from failure to failure.
+const FIRST_PAUSE_MS: i64 = 5_000;
+/// The longest pause in milliseconds.
+const LONGEST_PAUSE_MS: i64 = 60 * 60_000;
+
+/// What kind of failure a call met. Policy is by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// May pass by itself: the network, a 5xx.
+    Passing,
+    /// Too many calls; not before then.
+    RateLimited {
+        /// By our clock.
+        until: Timestamp,
+    },
+    /// The credentials are not taken.
+    Unauthorised,
+    /// Understood and refused: the same call will be refused again.
+    Refused,
+    /// Something the call needs is not there yet.
+    Missing,
+    /// The object is not there any more.
+    Gone,
+    /// Somebody else changed it first.
+    Conflict,
+    /// The answer cannot be understood.
+    Malformed,
+    /// Nobody knows whether it arrived.
+    InDoubt,
+}
+
+/// What follows for the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Try again.
+    Again {
+        /// Not before.
+        due: Timestamp,
+    },
+    /// Never by itself: shown, until a person replays or drops it.
+    Dead,
+    /// There is nothing to tell it to any more.
+    Ended,
+}
+
+/// What becomes of a row after a failure. `tries` counts this one, `made_at` is when the row was written, and after
+/// `keep_ms` it is given up.
+pub fn after_failure(failure: Failure, tries: u32, made_at: Timestamp, now: Timestamp, keep_ms: i64) -> Next {
+    let due = match failure {
+        Failure::Gone => return Next::Ended,
+        Failure::Refused | Failure::Malformed => return Next::Dead,
+        Failure::RateLimited { until } => until.max(now.plus_ms(1_000)),
+        // The target itself waits for other settings; its rows only wait for it.
+        Failure::Unauthorised => now.plus_ms(FIRST_PAUSE_MS),
+        Failure::Passing | Failure::Missing | Failure::Conflict | Failure::InDoubt => now.plus_ms(pause_ms(tries)),
+    };
+    if now.since_ms(made_at) >= keep_ms { Next::Dead } else { Next::Again { due } }
+}
+
+/// 5, 10, 20 … seconds, to an hour.
+pub fn pause_ms(tries: u32) -> i64 {
+    (FIRST_PAUSE_MS << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE_MS)
+}
+
+/// No call starts that could outlive its claim: another worker would repeat it while it is under way.
+pub fn may_call(now: Timestamp, claimed_until: Timestamp, longest_call_ms: i64) -> bool {
+    now.plus_ms(longest_call_ms) < claimed_until
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000);
+    const WEEK: i64 = 7 * 24 * 60 * 60_000;
+
+    #[test]
+    fn what_follows_a_failure_is_one_table() {
+        let next = |failure| after_failure(failure, 3, NOW, NOW, WEEK);
+        let again = |ms| Next::Again { due: NOW.plus_ms(ms) };
+        for (failure, expected) in [
+            (Failure::Passing, again(20_000)),
+            (Failure::RateLimited { until: NOW.plus_ms(90_000) }, again(90_000)),
+            (Failure::RateLimited { until: Timestamp(0) }, again(1_000)),
+            (Failure::Unauthorised, again(5_000)),
+            (Failure::Refused, Next::Dead),
+            (Failure::Missing, again(20_000)),
+            (Failure::Gone, Next::Ended),
+            (Failure::Conflict, again(20_000)),
+            (Failure::Malformed, Next::Dead),
+            (Failure::InDoubt, again(20_000)),
+        ] {
+            assert_eq!(next(failure), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_an_hour_and_a_row_is_kept_for_so_long_only() {
+        let pauses: Vec<i64> = [1, 2, 3, 9, 10, 11, 99].map(|tries| pause_ms(tries) / 1_000).to_vec();
+        assert_eq!(pauses, [5, 10, 20, 1_280, 2_560, 3_600, 3_600]);
+        let after = |ms| after_failure(Failure::Passing, 50, NOW, NOW.plus_ms(ms), WEEK);
+        assert!(matches!(after(WEEK - 1), Next::Again { .. }));
+        assert_eq!(after(WEEK), Next::Dead);
+    }
+
+    #[test]
+    fn a_call_that_could_outlive_its_claim_does_not_start() {
+        assert!(may_call(NOW, NOW.plus_ms(10_001), 10_000));
+        assert!(!may_call(NOW, NOW.plus_ms(10_000), 10_000));
+    }
+}
