@@ -3,6 +3,9 @@
 
 pub mod agent;
 pub mod forge;
+pub mod intake;
+pub mod notifier;
+pub mod outbox;
 pub mod runner;
 pub mod store;
 

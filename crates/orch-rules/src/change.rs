@@ -9,6 +9,7 @@ use crate::episode::Episode;
 use crate::ids::{AttemptNumber, RepositoryId, StageId, TaskId, Timestamp};
 use crate::lane::{LaneEntry, Line, Repository};
 use crate::outage::Outage;
+use crate::outbox::message::NewMessage;
 use crate::task::Task;
 
 /// Key of the slot row that counts running agents of this host.
@@ -225,6 +226,11 @@ pub enum Change {
         usage: Usage,
         /// When.
         at: Timestamp,
+    },
+    /// Tell somebody, once for each key and target.
+    Say {
+        /// What, and whom.
+        message: NewMessage,
     },
     /// Append to the audit trail.
     Audit {

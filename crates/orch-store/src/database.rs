@@ -41,11 +41,11 @@ impl<E: Engine> Database<E> {
         }
     }
 
-    async fn one(&self, step: Step) -> StoreResult<Option<Row>> {
+    pub(crate) async fn one(&self, step: Step) -> StoreResult<Option<Row>> {
         Ok(self.list(step).await?.rows.into_iter().next())
     }
 
-    async fn list(&self, step: Step) -> StoreResult<Answer> {
+    pub(crate) async fn list(&self, step: Step) -> StoreResult<Answer> {
         Ok(self.engine.read(vec![step]).await?.pop().unwrap_or_default())
     }
 }

@@ -8,6 +8,8 @@
 
 mod database;
 mod engine;
+mod intake;
+mod outbox;
 mod read;
 mod row;
 

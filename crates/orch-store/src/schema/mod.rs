@@ -23,6 +23,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, min_reader: 1, sql: include_str!("0003.sql") },
     // A column that may be empty and that earlier releases do not ask for.
     Migration { number: 4, min_reader: 1, sql: include_str!("0004.sql") },
+    // Tables that earlier releases do not ask for.
+    Migration { number: 5, min_reader: 1, sql: include_str!("0005.sql") },
 ];
 
 /// The schema number this build reads and writes.

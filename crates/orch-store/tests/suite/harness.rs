@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use orch_ports::Store;
+use orch_ports::intake::Intake;
+use orch_ports::outbox::Outbox;
 use orch_store::{PostgresStore, SqliteStore};
 
 /// Longest wait for something that must happen; the machine may be busy.
@@ -22,8 +24,8 @@ pub enum On {
 
 /// The store under test.
 pub enum Under {
-    Sqlite(SqliteStore),
-    Postgres(PostgresStore),
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 /// Whatever the helpers can be given.
@@ -49,8 +51,8 @@ impl AsStore for dyn Store {
 impl Under {
     fn store(&self) -> &(dyn Store + 'static) {
         match self {
-            Self::Sqlite(store) => store,
-            Self::Postgres(store) => store,
+            Self::Sqlite(store) => &**store,
+            Self::Postgres(store) => &**store,
         }
     }
     pub async fn budget(&self, name: &str) -> Option<(i64, i64, i64)> {
@@ -72,6 +74,8 @@ impl std::ops::Deref for Under {
 #[derive(Clone)]
 pub struct World {
     pub store: Arc<Under>,
+    outbox: Arc<dyn Outbox>,
+    intake: Arc<dyn Intake>,
     pub on: On,
     /// File name or address.
     pub at: String,
@@ -107,6 +111,18 @@ pub fn sqlite(path: &str) -> rusqlite::Connection {
 }
 
 impl World {
+    fn of<E>(store: Arc<E>, under: impl FnOnce(Arc<E>) -> Under, on: On, at: String) -> Self
+    where
+        E: Outbox + Intake + 'static,
+    {
+        Self { outbox: store.clone(), intake: store.clone(), store: Arc::new(under(store)), on, at }
+    }
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        self.outbox.clone()
+    }
+    pub fn intake(&self) -> Arc<dyn Intake> {
+        self.intake.clone()
+    }
     /// Runs statements on a connection that is not the store's.
     pub async fn raw(&self, sql: &str) {
         match self.on {
@@ -203,11 +219,11 @@ pub fn with_address<F: Future<Output = ()>>(name: &str, on: On, case: impl FnOnc
 /// Runs a case in a world of its own.
 pub fn run<F: Future<Output = ()>>(name: &str, on: On, case: impl FnOnce(World) -> F) {
     with_address(name, on, |at| async move {
-        let store = match on {
-            On::Sqlite => Under::Sqlite(SqliteStore::open(&at).unwrap()),
-            On::Postgres => Under::Postgres(PostgresStore::connect(&at).await.unwrap()),
+        let world = match on {
+            On::Sqlite => World::of(Arc::new(SqliteStore::open(&at).unwrap()), Under::Sqlite, on, at),
+            On::Postgres => World::of(Arc::new(PostgresStore::connect(&at).await.unwrap()), Under::Postgres, on, at),
         };
-        case(World { store: Arc::new(store), on, at }).await;
+        case(world).await;
     });
 }
 

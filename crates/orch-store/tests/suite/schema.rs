@@ -10,8 +10,8 @@ use crate::rows::*;
 
 async fn open(on: On, at: &str) -> StoreResult<Under> {
     Ok(match on {
-        On::Sqlite => Under::Sqlite(SqliteStore::open(at)?),
-        On::Postgres => Under::Postgres(PostgresStore::connect(at).await?),
+        On::Sqlite => Under::Sqlite(SqliteStore::open(at)?.into()),
+        On::Postgres => Under::Postgres(PostgresStore::connect(at).await?.into()),
     })
 }
 

@@ -197,6 +197,8 @@ impl World {
                 self.budgets.entry(budget.clone()).or_default().raised += by_micros;
             }
             Change::AddUsage { task, attempt, usage, .. } => self.usage.push((task.clone(), *attempt, usage.clone())),
+            // Written by the engine, for the targets that it knows.
+            Change::Say { .. } => {}
             Change::Audit { line } => {
                 if line.rule == "skip" {
                     self.skipped.extend(line.task.clone());

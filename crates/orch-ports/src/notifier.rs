@@ -1,0 +1,34 @@
+//! Who tells people: one value for each `[[notify]]` of the settings.
+
+use orch_rules::notice::NoticeKind;
+use orch_rules::outbox::Failure;
+
+/// Why a notice did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct NotifyError {
+    /// What follows from it.
+    pub failure: Failure,
+    /// For people, without any secret.
+    pub words: String,
+}
+
+/// A way to tell people. Calls block, and end within a minute.
+pub trait Notifier: Send + Sync {
+    /// Its name in the settings and in rows.
+    fn name(&self) -> &str;
+    /// Whether it is told of such things.
+    fn wants(&self, kind: &NoticeKind) -> bool;
+    /// Changes when its credentials or its address do; shows neither.
+    fn fingerprint(&self) -> String;
+    /// Tell it: `body` is one JSON object, `key` is the same for every try of one message.
+    ///
+    /// # Errors
+    /// [`NotifyError`] with what follows from it.
+    fn notify(&self, key: &str, body: &str) -> Result<(), NotifyError>;
+    /// Whether it could be told, without telling it anything: one sentence, or what is wrong.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    fn look(&self) -> Result<String, String>;
+}
