@@ -1,7 +1,7 @@
 //! The engine of one process, and how one claimed row is handled to its end.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orch_ports::runner::Runner;
@@ -17,6 +17,7 @@ use crate::changes::Changes;
 use crate::house::House;
 use crate::perform::PerformError;
 use crate::sweep::SweepCount;
+use crate::upkeep::Retention;
 
 /// So often a row whose handler breaks down is tried before it is given up and shown.
 pub(crate) const MOST_TRIES: u32 = 8;
@@ -36,6 +37,10 @@ pub struct Limits {
     pub first_retry: Duration,
     /// Between two looks for room on a full host.
     pub look_for_room: Duration,
+    /// How long things are kept that nobody needs any more.
+    pub retention: Retention,
+    /// Tasks that one sweep looks at; the next one goes on behind them.
+    pub looks_a_sweep: u32,
 }
 
 impl Default for Limits {
@@ -47,6 +52,8 @@ impl Default for Limits {
             answer_within: Duration::from_secs(10),
             first_retry: Duration::from_secs(1),
             look_for_room: Duration::from_secs(30),
+            retention: Retention::default(),
+            looks_a_sweep: 100,
         }
     }
 }
@@ -65,6 +72,12 @@ pub struct Engine {
     pub(crate) swept: SweepCount,
     pub(crate) owner: String,
     pub(crate) due: Notify,
+    /// Something was left behind that may have to be put in order.
+    pub(crate) chores: Notify,
+    /// What was found damaged in the database.
+    pub(crate) damage: Mutex<Vec<String>>,
+    /// The highest number that was given out, by repository and prefix.
+    pub(crate) numbers: tokio::sync::Mutex<BTreeMap<(RepositoryId, String), u32>>,
 }
 
 /// What is to be done with a claimed row.
@@ -102,6 +115,9 @@ impl Engine {
             swept: SweepCount::default(),
             owner,
             due: Notify::new(),
+            chores: Notify::new(),
+            damage: Mutex::default(),
+            numbers: tokio::sync::Mutex::default(),
         }
     }
 

@@ -15,8 +15,10 @@ mod places;
 pub mod prompt;
 mod pushes;
 mod sweep;
+mod upkeep;
 mod work_loop;
 
 pub use engine::{Engine, Limits};
 pub use house::{House, Program};
 pub use sweep::Reconciler;
+pub use upkeep::Retention;

@@ -26,6 +26,7 @@ use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
 use crate::prompt::PromptError;
+use crate::upkeep::leaves_something;
 
 /// So often a step is tried that may never succeed: about half an hour.
 const MOST_DOUBTED: u32 = 32;
@@ -186,6 +187,9 @@ impl Engine {
                     None => self.finish(work, Finished::Done { answer: None }).await?,
                 }
                 places::remove_if_possible(leftovers).await;
+                if leaves_something(effect) {
+                    self.chores.notify_one();
+                }
                 return Ok(());
             }
             Err(PerformError::Store(error)) => return Err(error),

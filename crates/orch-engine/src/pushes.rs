@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orch_ports::store::{StoreError, TaskFilter};
+use orch_ports::store::StoreError;
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, RepositoryId};
 use orch_rules::task::Task;
@@ -26,9 +26,8 @@ impl Engine {
     }
 
     async fn look_at_branches_of(&self, repository: &RepositoryId) -> Result<(), String> {
-        let filter = TaskFilter { repository: Some(repository.clone()), ended: false, limit: MOST };
         let store = |error: StoreError| error.to_string();
-        let mut tasks = self.store.tasks(&filter).await.map_err(store)?;
+        let mut tasks = self.store.tasks_at_work(repository, MOST).await.map_err(store)?;
         tasks.retain(|task| task.position.stage().is_some() && task.head != task.base);
         if tasks.is_empty() {
             return Ok(());

@@ -2,8 +2,8 @@
 //! something green or nothing to do, so it never harms; what it sets going is logged, told in the task's history and
 //! counted (G4).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orch_ports::store::{QueueView, StoreError};
@@ -16,6 +16,7 @@ use orch_rules::task::Wait;
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
+use crate::work_loop::LONGEST_WAIT_MS;
 
 /// Tasks asked for at once.
 const CHUNK: u32 = 500;
@@ -36,6 +37,8 @@ pub(crate) struct SweepCount {
     unblocked: AtomicU64,
     /// Milliseconds since the epoch; 0 before the first.
     last: AtomicI64,
+    /// The last task that was looked at.
+    after: Mutex<Option<TaskId>>,
 }
 
 impl Engine {
@@ -64,19 +67,22 @@ impl Engine {
         }
     }
 
-    /// Look at every unfinished task and lane. Writes only where a decision was missed.
+    /// Look at unfinished tasks and at every lane. Writes only where a decision was missed. Of many tasks each sweep
+    /// looks at some, and the next one goes on behind them: the net is under everybody, and costs the same for all.
     async fn sweep(&self) -> Result<Timestamp, StoreError> {
-        let slot_free = slot_free(&self.store.queue().await?, self.policy.max_runs);
-        let mut after: Option<TaskId> = None;
-        loop {
-            let ids = self.store.active_tasks(after.as_ref(), CHUNK).await?;
-            let Some(last) = ids.last().cloned() else { break };
-            for task in ids {
-                if let Err(error) = self.look_at_task(&task, slot_free).await {
-                    tracing::warn!(%error, %task, "the sweep passed over a task");
-                }
+        if self.store.bring_near(LONGEST_WAIT_MS).await? > 0 {
+            tracing::warn!("work waited for a moment that a clock ahead had written; it is due now");
+            self.nudge();
+        }
+        let (queue, now) = (self.store.queue().await?, self.store.now().await?);
+        let slot_free = slot_free(&queue, self.policy.max_runs);
+        // Time alone ends these, and whoever waits may be anywhere.
+        let ended = queue.outages.iter().any(|outage| outage.is_closed() && !outage.holds(now));
+        let most = if ended { u32::MAX } else { self.limits.looks_a_sweep };
+        for task in self.next_to_look_at(most).await? {
+            if let Err(error) = self.look_at_task(&task, slot_free).await {
+                tracing::warn!(%error, %task, "the sweep passed over a task");
             }
-            after = Some(last);
         }
         self.look_at_branches().await;
         for repository in self.houses.keys() {
@@ -84,7 +90,30 @@ impl Engine {
                 tracing::warn!(%error, %repository, "the sweep passed over a lane");
             }
         }
+        self.chores.notify_one();
         self.store.now().await
+    }
+
+    /// Unfinished tasks behind the last one that was looked at, each at most once.
+    async fn next_to_look_at(&self, most: u32) -> Result<Vec<TaskId>, StoreError> {
+        let last = || self.swept.after.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = last().clone();
+        let (mut after, mut found, mut round) = (begun.clone(), Vec::new(), begun.is_none());
+        while let Some(room) = most.checked_sub(u32::try_from(found.len()).unwrap_or(u32::MAX)).filter(|room| *room > 0)
+        {
+            let mut ids = self.store.active_tasks(after.as_ref(), room.min(CHUNK)).await?;
+            if round && let Some(begun) = &begun {
+                ids.retain(|id| id <= begun);
+            }
+            match ids.last().cloned() {
+                Some(last) => after = Some(last),
+                None if round => break,
+                None => (after, round) = (None, true),
+            }
+            found.append(&mut ids);
+        }
+        *last() = after;
+        Ok(found)
     }
 
     async fn look_at_task(&self, task: &TaskId, slot_free: bool) -> Result<(), StoreError> {

@@ -12,6 +12,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 use crate::engine::{Engine, Step};
 use crate::kinds::{Busy, Class};
 
+/// No row is put off for longer; one that is was written by a clock that was ahead.
+pub(crate) const LONGEST_WAIT_MS: i64 = 3_600_000;
 /// Pause after the store could not be asked.
 const STORE_AWAY: Duration = Duration::from_secs(2);
 /// Pause while something is due and its class has no room. Its end wakes the loop, but another row may fall due
@@ -50,7 +52,9 @@ impl Engine {
             taken = self.take_over() => taken?,
         }
         // One sweep at a time, beside the loop: looking at everything must not keep anything waiting.
-        let sweeper = JoinSet::from_iter([self.clone().sweep_forever()]);
+        let mut beside = JoinSet::new();
+        beside.spawn(self.clone().sweep_forever());
+        beside.spawn(self.clone().upkeep_forever());
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
         loop {
@@ -63,7 +67,7 @@ impl Engine {
                 Some(ended) = work.handlers.join_next_with_id(), if !work.handlers.is_empty() => work.ended(ended),
             }
         }
-        drop(sweeper);
+        drop(beside);
         work.engine.changes.close();
         // What waits for a run would wait for hours; what is being written is over in a moment.
         let drain = async {
@@ -84,7 +88,11 @@ impl Engine {
     /// Queue again what dead processes were handling.
     async fn take_over(&self) -> Result<(), StoreError> {
         loop {
-            match self.store.reclaim(&self.owner).await {
+            let taken = match self.store.reclaim(&self.owner).await {
+                Ok(rows) => self.store.bring_near(LONGEST_WAIT_MS).await.map(|_| rows),
+                Err(error) => Err(error),
+            };
+            match taken {
                 Ok(0) => return Ok(()),
                 Ok(rows) => {
                     tracing::info!(rows, "took over the work of an earlier process");

@@ -128,6 +128,15 @@ pub struct RunState {
     pub metered: Option<Metered>,
 }
 
+/// The directory of a run that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRun {
+    /// Its name.
+    pub name: String,
+    /// Since its end.
+    pub age: Duration,
+}
+
 /// Where runs live.
 pub trait Runner: Send + Sync {
     /// Whether the host has room for another run: enough free disk (X16).
@@ -145,6 +154,14 @@ pub trait Runner: Send + Sync {
     /// Forget a run that is over and never began because this host was short of something, so that it can be launched
     /// anew under its name. `false`: it was something else, and the run stays.
     fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError>;
+    /// Every run that is over and whose directory is kept.
+    fn kept_runs(&self) -> Result<Vec<KeptRun>, RunnerError> {
+        Ok(Vec::new())
+    }
+    /// Remove the directory of a run that is over, with its log.
+    fn remove_run(&self, _name: &str) -> Result<(), RunnerError> {
+        Ok(())
+    }
     /// Ask the run to end; its supervisor makes sure.
     fn stop(&self, name: &str) -> Result<(), RunnerError>;
     /// The last `max` bytes of its output, made safe for a terminal and a page.

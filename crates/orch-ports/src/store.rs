@@ -382,12 +382,23 @@ pub trait Store: Send + Sync {
     async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>>;
     /// Task rows for a list.
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
+    /// The rows of a repository's tasks that had an attempt and have not ended, at most so many.
+    async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>>;
     /// Ids of every task that is not terminal, for the sweep; in chunks after `after`.
     async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>>;
     /// Everything kept of a task.
     async fn history(&self, task: &TaskId) -> StoreResult<History>;
     /// All repositories.
     async fn repositories(&self) -> StoreResult<Vec<Repository>>;
+    /// Rows that wait for a moment further away than `longest_ms` are due now: no pause is longer, so it was a clock that
+    /// was ahead. Gives how many; writes nothing if there are none.
+    async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64>;
+    /// Removes at most `most` rows that nobody reads any more: work that was finished before `work`, deliveries that were
+    /// answered before `inbox`. Gives how many.
+    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64>;
+    /// What is damaged in the database, in words; reads all of it, in pieces, beside everything else. Empty where the
+    /// database looks after itself.
+    async fn damage(&self) -> StoreResult<Vec<String>>;
     /// The queue at a glance.
     async fn queue(&self) -> StoreResult<QueueView>;
     /// A consistent copy of the whole database while it is in use. SQLite: a database file at `path`;

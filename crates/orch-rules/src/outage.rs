@@ -129,7 +129,9 @@ impl Outage {
 
     /// Nothing that needs the source may start now.
     pub fn holds(&self, now: Timestamp) -> bool {
-        self.until.is_some_and(|until| self.probe.is_some() || now < until)
+        // No pause is longer than the longest one: a moment beyond it was written by a clock that was ahead.
+        let waits = |until: Timestamp| now < until && until.since_ms(now) <= LONGEST_NAMED_MS;
+        self.until.is_some_and(|until| self.probe.is_some() || waits(until))
     }
 
     /// All is well again.
@@ -234,6 +236,15 @@ mod tests {
         assert_eq!(fails(&mut credential(), "a", false, Some(5 * 60_000)), Some(5));
         assert_eq!(fails(&mut credential(), "a", false, Some(-5)), Some(1), "it is over already, the vendor says");
         assert_eq!(fails(&mut credential(), "a", false, Some(i64::MAX / 2)), Some(8 * 24 * 60));
+    }
+
+    #[test]
+    fn a_moment_that_a_clock_ahead_wrote_is_now() {
+        let mut outage = credential();
+        let year = 365 * 24 * 60 * 60_000;
+        outage.fail(&Failure { now: NOW.plus_ms(year), task: &"a".into(), probed: false, named: None, reason: "why" });
+        assert!(outage.is_closed() && !outage.holds(NOW));
+        assert!(outage.holds(NOW.plus_ms(year)));
     }
 
     #[test]

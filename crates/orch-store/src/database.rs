@@ -78,6 +78,23 @@ impl<E: Engine> Store for Database<E> {
         Ok(self.engine.write(plan::reclaim(owner)).await?.iter().map(|answer| answer.touched).sum())
     }
 
+    async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64> {
+        // Asked first: a look that finds nothing must not write.
+        let far = self.one(plan::far_away(longest_ms)).await?;
+        if far.map_or(Ok(0), |row| int("the queue", &row, 0))? == 0 {
+            return Ok(0);
+        }
+        Ok(self.engine.write(plan::bring_near(longest_ms)).await?.iter().map(|answer| answer.touched).sum())
+    }
+
+    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
+        Ok(self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum())
+    }
+
+    async fn damage(&self) -> StoreResult<Vec<String>> {
+        self.engine.damage().await
+    }
+
     async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>> {
         let answers = self.engine.read(vec![plan::next_due(kinds)]).await?;
         match answers.first().and_then(|answer| answer.rows.first()) {
@@ -201,6 +218,15 @@ impl<E: Engine> Store for Database<E> {
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
         let answers = self.engine.read(lists::tasks(filter)).await?;
         Ok(answers.first().map(|answer| readable(answer, task)).unwrap_or_default())
+    }
+
+    async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>> {
+        let step = Step::rows(
+            "SELECT body, version FROM tasks WHERE terminal = 0 AND repository = ?1 AND attempt > 0
+             ORDER BY created_at, id LIMIT ?2",
+            [repository.as_str().into(), most.into()],
+        );
+        Ok(readable(&self.list(step).await?, task))
     }
 
     async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>> {

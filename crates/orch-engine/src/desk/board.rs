@@ -98,7 +98,12 @@ impl Desk {
     /// # Errors
     /// In words for people, why not.
     pub async fn ready(&self) -> Result<(), String> {
-        self.engine.store.now().await.map(drop).map_err(|e| e.to_string())
+        self.engine.store.now().await.map_err(|e| e.to_string())?;
+        let damage = self.engine.damage.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match damage.first() {
+            Some(words) => Err(format!("the database is damaged: {words}; {}", crate::upkeep::DAMAGED)),
+            None => Ok(()),
+        }
     }
 
     /// Names of the runs at work now: `SHOP-001 (developer, attempt 3)`.

@@ -98,7 +98,10 @@ impl Desk {
         let chunk = match read.await {
             // Asked for, not launched yet.
             Ok(None) if !ended => LogChunk { run, text: String::new(), next: offset, ended },
-            Ok(None) => return Err(DeskError::NotFound { what: format!("the log of {run} is gone") }),
+            Ok(None) => {
+                let what = format!("the log of {run} is gone; logs of tasks that have ended are kept for a while only");
+                return Err(DeskError::NotFound { what });
+            }
             Ok(Some((text, next))) => LogChunk { run, ended: ended && next <= offset, text, next },
             Err(error) => {
                 return Err(DeskError::NotFound {

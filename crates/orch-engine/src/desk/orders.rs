@@ -5,6 +5,7 @@ use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
+use orch_rules::lane::Repository;
 use orch_rules::people::Reply;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
@@ -18,7 +19,7 @@ pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
 pub(super) const TITLE_CAP: usize = 8 * 1024;
 /// Longest reason, in bytes.
 const REASON_CAP: usize = 16 * 1024;
-/// So many numbers are tried beyond the highest before giving up.
+/// So many numbers are tried before giving up.
 const MOST_NUMBERS: u32 = 1000;
 
 impl Desk {
@@ -33,6 +34,11 @@ impl Desk {
             return Err(DeskError::Invalid { problems });
         }
         let repository = self.pick(issue.repository.as_ref()).await?;
+        let issue_key = intake::issue_key(&repository, &issue.key);
+        // Asked again: answered without a look at the repository.
+        if self.engine.store.key_owner(&issue_key).await?.is_some() {
+            return self.existing(&issue_key).await;
+        }
         let mut depends_on = Vec::new();
         for on in &issue.depends_on {
             depends_on.push(self.task_of(on).await?.id);
@@ -41,7 +47,7 @@ impl Desk {
         let pipeline = chosen.pipeline;
         let store = &self.engine.store;
         store.keep_pipeline(&pipeline).await?;
-        let number = store.highest_number(&repository.id, &repository.prefix).await? + 1;
+        let number = self.number(&repository).await?;
         let mut order = Intake {
             task: TaskId(uuid::Uuid::now_v7().to_string()),
             title: issue.title,
@@ -57,8 +63,7 @@ impl Desk {
             number,
             disambiguate: false,
         };
-        let issue_key = intake::issue_key(&repository, &order.issue_key);
-        while order.number < number.saturating_add(MOST_NUMBERS) {
+        for _ in 0..MOST_NUMBERS {
             let now = store.now().await?;
             let (task, changes) = intake::intake(&order, &repository, &self.engine.policy, now);
             let branch_key = intake::branch_key(&repository, &task.branch);
@@ -74,11 +79,25 @@ impl Desk {
                 Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key => {
                     order.disambiguate = true;
                 }
-                Err(StoreError::Guard(_)) => order.number += 1,
+                Err(StoreError::Guard(_)) => order.number = self.number(&repository).await?,
                 Err(error) => return Err(error.into()),
             }
         }
         Err(DeskError::Refused { why: format!("no free number was found after {}-{number}", repository.prefix) })
+    }
+
+    /// A number that nobody else gets: counted here from the highest one that was ever given out, so that many who ask
+    /// at once do not all try the same one.
+    async fn number(&self, repository: &Repository) -> Result<u32, DeskError> {
+        let mut numbers = self.engine.numbers.lock().await;
+        let key = (repository.id.clone(), repository.prefix.clone());
+        let highest = match numbers.get(&key) {
+            Some(highest) => *highest,
+            None => self.engine.store.highest_number(&repository.id, &repository.prefix).await?,
+        };
+        let number = highest.saturating_add(1);
+        numbers.insert(key, number);
+        Ok(number)
     }
 
     async fn existing(&self, issue_key: &str) -> Result<Task, DeskError> {

@@ -174,3 +174,47 @@ async fn who_asks_while_git_cannot_be_asked_is_told_to_ask_again() {
     }
     assert!(matches!(&asked, Err(DeskError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_at_once_get_a_number_each() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let asked: Vec<_> = (0..100)
+        .map(|n| {
+            let desk = process.desk.clone();
+            let issue = NewIssue {
+                repository: None,
+                title: format!("Thing {n}"),
+                description: "what is wanted".to_owned(),
+                priority: 0,
+                variant: None,
+                labels: Vec::new(),
+                start: false,
+                depends_on: Vec::new(),
+                key: format!("key {}", n / 2),
+            };
+            tokio::spawn(async move { desk.open_issue(issue, "Uma").await.unwrap().work_item })
+        })
+        .collect();
+    let mut ids = std::collections::BTreeMap::<_, u32>::new();
+    for answer in asked {
+        *ids.entry(answer.await.unwrap()).or_default() += 1;
+    }
+    assert_eq!(ids.len(), 50, "a repeated key is the same issue: {ids:?}");
+    assert!(ids.values().all(|answers| *answers == 2), "{ids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_looks_at_some_of_many_and_in_time_at_all() {
+    let mut world = World::new().await;
+    world.limits = Limits { looks_a_sweep: 7, sweep_every: Duration::from_millis(20), ..world.limits.clone() };
+    let process = world.start("p1");
+    let mut tasks = Vec::new();
+    for n in 0..30 {
+        process.store.lose_wakes.store(i32::from(n == 17), Ordering::SeqCst);
+        tasks.push(process.issue(&format!("Thing {n}")).await);
+    }
+    for task in &tasks {
+        world.until_done(task).await;
+    }
+}

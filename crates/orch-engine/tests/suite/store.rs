@@ -196,6 +196,9 @@ impl Store for FaultyStore {
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
         Ok(self.inner.tasks(filter).await?.into_iter().map(|task| self.strange.task(task)).collect())
     }
+    async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>> {
+        self.inner.tasks_at_work(repository, most).await
+    }
     async fn active_tasks(&self, after: Option<&TaskId>, limit: u32) -> StoreResult<Vec<TaskId>> {
         through!(self, "active_tasks", self.inner.active_tasks(after, limit))
     }
@@ -204,6 +207,15 @@ impl Store for FaultyStore {
     }
     async fn repositories(&self) -> StoreResult<Vec<Repository>> {
         self.inner.repositories().await
+    }
+    async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64> {
+        self.inner.bring_near(longest_ms).await
+    }
+    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
+        self.inner.tidy(work, inbox, most).await
+    }
+    async fn damage(&self) -> StoreResult<Vec<String>> {
+        self.inner.damage().await
     }
     async fn queue(&self) -> StoreResult<QueueView> {
         self.inner.queue().await

@@ -11,7 +11,7 @@ use orch_rules::change::ChangeSet;
 use serde::Serialize;
 
 pub(crate) use work::listed;
-pub use work::{CLAIM, accept, claim, next_due, reclaim, set_aside};
+pub use work::{CLAIM, accept, bring_near, claim, far_away, next_due, reclaim, set_aside, tidy};
 
 use crate::step::{Step, Value};
 

@@ -121,6 +121,36 @@ pub fn reclaim(owner: &str) -> Vec<Step> {
     ]
 }
 
+/// How many rows wait for a moment further away than that.
+pub fn far_away(longest_ms: i64) -> Step {
+    Step::rows("SELECT COUNT(*) FROM work WHERE state = 'queued' AND due > now_ms() + ?1", [longest_ms.into()])
+}
+
+/// Makes the rows of [`far_away`] due now.
+pub fn bring_near(longest_ms: i64) -> Vec<Step> {
+    vec![
+        Step::run("UPDATE work SET due = now_ms() WHERE state = 'queued' AND due > now_ms() + ?1", [longest_ms.into()])
+            .queues(),
+    ]
+}
+
+/// Removes what nobody reads any more: finished work, and deliveries that were answered, by their own moments.
+pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
+    vec![
+        Step::run(
+            "DELETE FROM work WHERE id IN (
+                 SELECT id FROM work WHERE state IN ('done', 'cancelled') AND armed_at < ?1 AND due < ?1
+                 ORDER BY id LIMIT ?2)",
+            [work.0.into(), most.into()],
+        ),
+        Step::run(
+            "DELETE FROM inbox WHERE id IN (
+                 SELECT id FROM inbox WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
+            [inbox.0.into(), most.into()],
+        ),
+    ]
+}
+
 /// Gives a claimed row back that this release cannot read: it stays queued, as if it had never been claimed, and is
 /// passed over until the next process starts.
 pub fn set_aside(work: WorkId, fence: i64, why: &str) -> Step {

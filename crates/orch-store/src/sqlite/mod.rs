@@ -4,10 +4,13 @@
 //! asked: threads wait on channels, and nothing is synchronised or checkpointed in the background of an idle store.
 
 mod backup;
+mod check;
 mod connection;
 mod readers;
 mod run;
 mod writer;
+
+use std::os::unix::fs::MetadataExt;
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -23,6 +26,8 @@ use writer::Writer;
 #[derive(Debug)]
 pub struct Sqlite {
     path: Utf8PathBuf,
+    /// Device and inode of the file that was opened.
+    file: Option<(u64, u64)>,
     writer: Writer,
     readers: Readers,
 }
@@ -40,7 +45,8 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Utf8Path>) -> StoreResult<Self> {
         let path = path.as_ref().to_owned();
         let writer = Writer::open(&path)?;
-        Ok(Self { engine: Sqlite { readers: Readers::new(path.clone()), path, writer } })
+        let (file, readers) = (file_at(&path), Readers::new(path.clone()));
+        Ok(Self { engine: Sqlite { readers, path, file, writer } })
     }
 
     /// Ends what is under way, writes the log into the database file and closes it. Later calls fail.
@@ -53,14 +59,49 @@ impl SqliteStore {
     }
 }
 
+/// Which file a path names; `None` if none.
+fn file_at(path: &Utf8Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+impl Sqlite {
+    /// A file that lost its name goes with this process, and all that was written to it.
+    fn in_place(&self) -> StoreResult<()> {
+        if file_at(&self.path) == self.file {
+            return Ok(());
+        }
+        Err(StoreError::Unusable {
+            detail: format!(
+                "{} was removed or replaced while it was in use, so nothing is written to it; stop the service, put a \
+                 backup (orch backup) in its place, and start again",
+                self.path
+            ),
+        })
+    }
+}
+
 #[async_trait]
 impl Engine for Sqlite {
     async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        self.in_place()?;
         self.writer.write(steps).await
     }
 
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
         self.readers.read(steps).await
+    }
+
+    async fn damage(&self) -> StoreResult<Vec<String>> {
+        if let Err(error) = self.in_place() {
+            return Ok(vec![error.to_string()]);
+        }
+        let path = self.path.clone();
+        match tokio::task::spawn_blocking(move || check::damage(&path)).await {
+            Ok(found) => found,
+            Err(error) => {
+                Err(StoreError::Failed { detail: format!("the look at the database was broken off: {error}") })
+            }
+        }
     }
 
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {

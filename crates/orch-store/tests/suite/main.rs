@@ -17,4 +17,5 @@ mod rows;
 mod schema;
 mod spellings;
 mod sqlite;
+mod upkeep;
 mod work;

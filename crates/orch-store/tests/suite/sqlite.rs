@@ -298,3 +298,46 @@ fn sqlite_racing_owners_share_one_file() {
         assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
     });
 }
+
+#[test]
+fn sqlite_tells_damaged_pages_and_writes_to_no_file_without_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(folder.path().join("orch.db")).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(&path).unwrap();
+        shop(&store, &["a"]).await;
+        assert_eq!(store.damage().await.unwrap(), Vec::<String>::new());
+        store.close().await.unwrap();
+        // Each table's first page in turn; and a file that was cut off.
+        let whole = std::fs::read(&path).unwrap();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let page = |table: &str| {
+            let asked = format!("SELECT rootpage FROM sqlite_schema WHERE name = '{table}'");
+            usize::try_from(connection.query_row(&asked, [], |row| row.get::<_, i64>(0)).unwrap()).unwrap()
+        };
+        let pages = ["tasks", "attempts", "work", "audit"].map(page);
+        drop(connection);
+        for page in pages {
+            let mut damaged = whole.clone();
+            damaged[(page - 1) * 4096..page * 4096].fill(0xa5);
+            std::fs::write(&path, damaged).unwrap();
+            let store = SqliteStore::open(&path).unwrap();
+            let told = store.damage().await.unwrap();
+            assert!(told.iter().any(|words| words.contains("table")), "page {page}: {told:?}");
+            let _ = store.close().await;
+        }
+        std::fs::write(&path, &whole).unwrap();
+        for suffix in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{path}{suffix}"));
+        }
+        let store = SqliteStore::open(&path).unwrap();
+        write(&store, vec![line("before")]).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let lost = write(&store, vec![line("after")]).await;
+        assert!(matches!(&lost, Err(StoreError::Unusable { detail }) if detail.contains("removed")), "{lost:?}");
+        assert!(store.damage().await.unwrap()[0].contains("removed"));
+        std::fs::write(&path, "another one").unwrap();
+        assert!(write(&store, vec![line("after")]).await.is_err());
+    });
+}

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_ports::runner::{RunOrder, RunReport, RunState as State, Runner, RunnerError};
+use orch_ports::runner::{KeptRun, RunOrder, RunReport, RunState as State, Runner, RunnerError};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunState, Spec, StandardInput, StopStep};
 
@@ -173,6 +173,27 @@ impl Runner for HostRunner {
         std::fs::rename(&folder, &aside).map_err(|e| RunnerError(format!("cannot move {}: {e}", folder.display())))?;
         let _ = std::fs::remove_dir_all(&aside);
         Ok(true)
+    }
+
+    fn kept_runs(&self) -> Result<Vec<KeptRun>, RunnerError> {
+        let listed = match std::fs::read_dir(&self.root) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(|e| RunnerError(format!("cannot list {}: {e}", self.root.display())))?,
+        };
+        let now = std::time::SystemTime::now();
+        let over = listed.flatten().filter_map(|entry| {
+            // Its last file: where there is none, somebody may be at work.
+            let ended = std::fs::metadata(entry.path().join("result.json")).ok()?.modified().ok()?;
+            let age = now.duration_since(ended).unwrap_or_default();
+            Some(KeptRun { name: entry.file_name().into_string().ok()?, age })
+        });
+        Ok(over.collect())
+    }
+
+    fn remove_run(&self, name: &str) -> Result<(), RunnerError> {
+        let folder = self.root.join(name);
+        let gone = std::fs::remove_dir_all(&folder);
+        gone.map_err(|e| RunnerError(format!("cannot remove {}: {e}", folder.display())))
     }
 
     fn stop(&self, name: &str) -> Result<(), RunnerError> {

@@ -26,10 +26,11 @@ pub fn push_waits(draft: &mut Draft) -> Option<Step> {
 pub fn expired(draft: &mut Draft) -> Option<Step> {
     let after = draft.facts.policy.episode_expires_ms;
     let (now, visit) = (draft.now, draft.facts.task.visit);
-    let due = |opened: crate::ids::Timestamp| after > 0 && now.since_ms(opened) >= after;
+    // One that was asked in the future was asked by a clock that was ahead: nobody can tell when.
+    let due = |opened: crate::ids::Timestamp| after > 0 && (now.since_ms(opened) >= after || opened > now);
     let mut open = draft.facts.episodes.iter().filter(|e| e.visit == visit && e.is_open() && !e.asked_again);
     let episode = open.find(|e| due(e.opened_at))?.clone();
-    let hours = now.since_ms(episode.opened_at) / 3_600_000;
+    let hours = now.since_ms(episode.opened_at).max(0) / 3_600_000;
     draft.audit(ORCH, "episode_expired", format!("nobody answered for {hours} hours: asked again"));
     draft.answer(episode.clone(), Answer::Withdrawn, ORCH);
     draft.ask_again(episode);

@@ -1,0 +1,49 @@
+//! What is put in order beside the work: moments of a fast clock, rows that nobody reads any more.
+
+use orch_ports::store::{Claim, Finish, Finished, InboxAnswer};
+use orch_rules::change::Change;
+use orch_rules::effect::Effect;
+use orch_rules::event::TaskEvent;
+use orch_rules::ids::Timestamp;
+
+use crate::harness::{World, on_both};
+use crate::rows::*;
+use crate::work::delivery;
+
+on_both!(a_moment_that_a_clock_ahead_wrote_is_now, what_nobody_reads_any_more_is_removed,);
+
+async fn a_moment_that_a_clock_ahead_wrote_is_now(world: World) {
+    let store = &*world.store;
+    shop(store, &["a"]).await;
+    let now = store.now().await.unwrap();
+    for (branch, away) in [("soon", 60_000), ("far", 365 * 24 * 3_600_000)] {
+        let effect = Effect::PublishBranch { task: "a".into(), branch: branch.into(), was: None, head: "h".into() };
+        write(store, vec![Change::Perform { effect, due: now.plus_ms(away) }]).await.unwrap();
+    }
+    let tasks = ["a".into()];
+    let waiting = |history: orch_ports::store::History| history.work.into_iter().map(|row| row.due).max();
+    assert_eq!(store.bring_near(10 * 60_000).await.unwrap(), 1);
+    assert_eq!(store.bring_near(10 * 60_000).await.unwrap(), 0);
+    let latest = waiting(store.history(&tasks[0]).await.unwrap()).unwrap();
+    assert_eq!(latest, now.plus_ms(60_000), "what waits for its pause goes on waiting");
+}
+
+async fn what_nobody_reads_any_more_is_removed(world: World) {
+    let store = &*world.store;
+    shop(store, &["a"]).await;
+    for key in ["old", "new"] {
+        store.accept(delivery(key, TaskEvent::Looked)).await.unwrap();
+    }
+    let claim = Claim { owner: "me".into(), limit: 1, kinds: vec!["inbox"] };
+    let taken = store.claim(claim).await.unwrap();
+    let answer = Some(InboxAnswer::Accepted { text: "done".into() });
+    let finish = Finish { work: taken[0].id, fence: taken[0].fence, how: Finished::Done { answer } };
+    store.apply(set(Vec::new(), Vec::new()), Some(finish)).await.unwrap();
+    let later = store.now().await.unwrap().plus_ms(1000);
+    assert_eq!(store.tidy(later, Timestamp(0), 100).await.unwrap(), 1, "the finished row; its answer is kept");
+    assert!(store.accept(delivery("old", TaskEvent::Looked)).await.unwrap().duplicate);
+    assert_eq!(store.tidy(later, later, 100).await.unwrap(), 1, "the answer; what waits is kept");
+    assert_eq!(store.tidy(later, later, 100).await.unwrap(), 0);
+    assert!(store.accept(delivery("new", TaskEvent::Looked)).await.unwrap().duplicate);
+    assert!(!store.accept(delivery("old", TaskEvent::Looked)).await.unwrap().duplicate);
+}
