@@ -93,18 +93,22 @@ pub enum ConfinementLevel {
     L0,
     /// An account of its own.
     L1,
-    /// Landlock and seccomp.
+    /// Landlock and seccomp in the host's network, with doors left open.
+    #[serde(rename = "L2-open")]
+    L2Open,
+    /// Its own view of files and network, with Landlock and seccomp.
     L2,
-    /// Bubblewrap: its own view of files, processes and network.
+    /// Its own view of files, processes and network.
     L3,
 }
 
 impl ConfinementLevel {
-    /// `L0` to `L3`.
+    /// `L0` to `L3`, and `L2-open`.
     pub fn name(self) -> &'static str {
         match self {
             Self::L0 => "L0",
             Self::L1 => "L1",
+            Self::L2Open => "L2-open",
             Self::L2 => "L2",
             Self::L3 => "L3",
         }

@@ -5,10 +5,8 @@
 //! their host; `host_memory`, that of the host; `host_launch`, from the request to the held lock, the mean, against the
 //! same launch without a host; `runs_left`, processes that are there after all were asked to stop and waited for.
 //!
-//! `launch_overhead`: a confined run of `true`, from no run directory to its result, over a bare start of bubblewrap
-//! around the same command with the same namespaces and the same system; medians of runs that take turns. What our own
-//! inner step does is part of the overhead, for the bare start has none. `launch_overhead_unconfined`: a run without
-//! confinement over a bare start of `true`.
+//! `launch_overhead`: a run of `true` at level 3, from no run directory to its result, over a bare start of the same
+//! command; medians of runs that take turns. `launch_overhead_…`: the same at the other levels.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -16,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use orch_run::host::{BETWEEN, FOR_SERVICE, Home, Host, StartedBy, Starter, serve, start_again};
 use orch_run::{
-    Account, CONFINE, Confinement, Ended, RunDirectory, SUBCOMMAND, Spec, available, await_output, confine, launch,
-    request_stop, supervise, wait,
+    Account, CONFINE, Confinement, Ended, Made, RunDirectory, SUBCOMMAND, Spec, Trial, available, await_output,
+    confine, launch, request_stop, supervise, wait,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -65,11 +63,16 @@ fn measure(names: &[std::ffi::OsString]) -> Outcome<()> {
     if wanted(&["runs_live", "supervisor_memory", "runs_memory", "host_memory", "host_launch", "runs_left"]) {
         many_at_once()?;
     }
-    if wanted(&["launch_overhead"]) {
-        launch_overhead("launch_overhead", Confinement::Bubblewrap)?;
-    }
-    if wanted(&["launch_overhead_unconfined"]) {
-        launch_overhead("launch_overhead_unconfined", Confinement::None)?;
+    for (name, level) in [
+        ("launch_overhead", Confinement::Bubblewrap),
+        ("launch_overhead_l2", Confinement::Landlock),
+        ("launch_overhead_l2_open", Confinement::Shared),
+        ("launch_overhead_l1", Confinement::Account),
+        ("launch_overhead_unconfined", Confinement::None),
+    ] {
+        if wanted(&[name]) {
+            launch_overhead(name, level)?;
+        }
     }
     Ok(())
 }
@@ -138,19 +141,25 @@ fn timed(times: u32, one: impl Fn(u32) -> Outcome<RunDirectory>) -> Outcome<(Vec
 /// Medians of `true` as a run and of the bare command, one after the other so that both meet the same machine.
 fn launch_overhead(name: &str, level: Confinement) -> Outcome<()> {
     let root = rustix::process::geteuid().is_root();
-    if let Some((_, Err(problem))) = available(None).into_iter().find(|(of, _)| *of == level) {
-        complain(&*Box::<dyn std::error::Error>::from(format!("{name}: not measured: {problem}")));
-        return Ok(());
-    }
     let folder = tempfile::tempdir()?;
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let program = std::env::current_exe()?;
+    let trial = Trial { user: None, program: &program, folder: folder.path(), command: &[], env: &[] };
+    let made = match available(&trial).into_iter().find(|(of, _)| *of == level) {
+        Some((_, Ok(made))) => made,
+        Some((_, Err(problem))) => {
+            complain(&*Box::<dyn std::error::Error>::from(format!("{name}: not measured: {problem}")));
+            return Ok(());
+        }
+        None => return Ok(()),
+    };
     let (runs, clone) = (folder.path().join("runs"), folder.path().join("clone"));
     std::fs::create_dir(&runs)?;
     std::fs::create_dir(&clone)?;
-    let program = std::env::current_exe()?;
     let mut spec = sleeper(&clone)?;
     spec.argv = vec!["true".to_owned()];
     spec.confinement = level;
+    spec.plan.namespaces = made == Made::Namespaces;
     if level > Confinement::None {
         spec.plan.account = root.then(|| Account::named("nobody")).transpose()?;
         spec.plan.scratch = Some(folder.path().join("scratch"));
@@ -165,7 +174,7 @@ fn launch_overhead(name: &str, level: Confinement) -> Outcome<()> {
         if result.end != (orch_run::End::Exited { code: 0 }) {
             return Err(format!("a run of `true` ended so: {:?}", result.end).into());
         }
-        let mut command = if level == Confinement::None { Command::new("true") } else { bubblewrap(root, &clone) };
+        let mut command = Command::new("true");
         let begun = Instant::now();
         let ended = command.stdin(Stdio::null()).status()?;
         bare.push(begun.elapsed().as_secs_f64() * 1000.0);
@@ -177,25 +186,6 @@ fn launch_overhead(name: &str, level: Confinement) -> Outcome<()> {
     say(&format!("{name}: a run {as_run:.1} ms, the bare command {bare:.1} ms (medians of {ROUNDS})"));
     tell(name, as_run - bare, "ms", None, json!([{"value_at_most": OVERHEAD_GOAL}]));
     Ok(())
-}
-
-/// `true` in bubblewrap as runs are: an own system of mounts, processes, network.
-fn bubblewrap(root: bool, clone: &Path) -> Command {
-    let mut command = Command::new("bwrap");
-    command.args(["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
-    command.args(["--unshare-cgroup-try", "--unshare-net", "--hostname", "run", "--ro-bind", "/usr", "/usr"]);
-    if !root {
-        command.arg("--unshare-user");
-    }
-    for name in ["/bin", "/sbin", "/lib", "/lib64"] {
-        match std::fs::read_link(name) {
-            Ok(target) => command.arg("--symlink").arg(target).arg(name),
-            Err(_) => command.args(["--ro-bind-try", name, name]),
-        };
-    }
-    command.args(["--ro-bind", "/etc", "/etc", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind"]);
-    command.arg(clone).arg(clone).args(["--remount-ro", "/", "--chdir"]).arg(clone).args(["--", "true"]);
-    command
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

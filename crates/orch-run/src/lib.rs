@@ -46,7 +46,9 @@ mod supervisor;
 mod terminal;
 mod wait;
 
-pub use confinement::{Account, Companion, Confinement, KEY, MODEL_ADDRESS, Plan, StopStep, available, choose};
+pub use confinement::{
+    Account, Companion, Confinement, KEY, MODEL_ADDRESS, Made, Plan, StopStep, Trial, Tried, available, choose, find,
+};
 pub use directory::{OutputChunk, RunDirectory, RunState};
 pub use error::Error;
 pub use growth::await_output;
@@ -55,6 +57,7 @@ pub use launch::{Launched, launch};
 pub use result::{AgentResult, End, FinishResult, RunResult};
 pub use spec::{Before, INSIDE, Kind, OWN, Spec, StandardInput};
 pub use stop::{Phase, Status, StopRequest, request_status, request_stop};
+pub use supervisor::trial::Way;
 pub use supervisor::{SUBCOMMAND, SupervisorEnd, supervise};
 pub use terminal::sanitize_for_terminal;
 pub use wait::{Ended, wait};

@@ -5,6 +5,7 @@ mod commands;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod door;
 mod exit;
 mod host;
 mod init;
@@ -131,6 +132,11 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(code).unwrap_or(1));
         }
         _ => {}
+    }
+    if !matches!(cli.command, Command::Init(_)) {
+        // What is private says so itself. Everything else is for the accounts of runs to read, whatever this shell wants
+        // of new files; what `init` writes into a repository is the person's.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     }
     let screen = Screen::of_process(cli.json, &variable);
     match run(cli.command, &screen) {

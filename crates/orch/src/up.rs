@@ -9,7 +9,7 @@ use clap::Args;
 use orch_engine::desk::Desk;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
 use orch_run::host::Host as RunHost;
-use orch_vendors::runner::confining::Confining;
+use orch_vendors::runner::host::HostRunner;
 use orch_web::Guard;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -62,10 +62,10 @@ pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>)
 }
 
 /// Which level runs get here. Told after the start: finding it out means trying it.
-fn tell_confinement(confining: &Confining, screen: &Screen) {
-    match confining.active() {
-        Ok(level) if screen.is_json() => tracing::info!(level = level.name(), "runs are confined"),
-        Ok(level) => screen.line(&format!("Runs are confined at {} ({}).", level.name(), level.words())),
+fn tell_confinement(runner: &HostRunner, screen: &Screen) {
+    match runner.level() {
+        Ok((level, _)) if screen.is_json() => tracing::info!(level = level.name(), "runs are confined"),
+        Ok((level, _)) => screen.line(&format!("Runs are confined at {} ({}).", level.name(), level.words())),
         Err(problem) => screen.warn(&format!("nothing will start: {problem}")),
     }
 }
@@ -156,8 +156,8 @@ async fn serve(
             shown.warn(&warning);
         }
     });
-    let (confining, shown) = (wired.confining.clone(), screen.clone());
-    tokio::task::spawn_blocking(move || tell_confinement(&confining, &shown));
+    let (runner, shown) = (wired.runner.clone(), screen.clone());
+    tokio::task::spawn_blocking(move || tell_confinement(&runner, &shown));
     let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
     let done = until_stopped(&wired, listener, router, &desk, host, screen).await;
     if let Err(error) = std::fs::remove_file(&service_file) {
@@ -223,13 +223,7 @@ async fn until_stopped(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let engine = tokio::spawn(wired.engine.clone().run(stopped.clone()));
-    let mut web_stopped = stopped.clone();
-    let web = tokio::spawn(async move {
-        let quiet = async move {
-            let _ = web_stopped.changed().await;
-        };
-        axum::serve(listener, router).with_graceful_shutdown(quiet).await
-    });
+    let web = tokio::spawn(crate::door::serve(listener, router, stopped));
     let interrupted = tokio::select! {
         _ = terminate.recv() => false,
         _ = interrupt.recv() => true,

@@ -66,8 +66,8 @@ const OUTPUT_CAP_BYTES: u64 = 64 << 20;
 pub struct Wired {
     /// Ready to run.
     pub engine: Arc<Engine>,
-    /// How runs are kept from the rest of this host.
-    pub confining: Confining,
+    /// Where runs are, and how they are kept from the rest of this host.
+    pub runner: HostRunner,
     /// Sentences for the person at the terminal.
     pub notes: Vec<String>,
     store: Opened,
@@ -105,6 +105,7 @@ async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
             Ok((Arc::new(store), Opened::Postgres))
         }
         None => {
+            keep_private(&host.paths.database())?;
             let store = Arc::new(
                 SqliteStore::open(host.paths.database())
                     .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
@@ -112,6 +113,29 @@ async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
             Ok((store.clone(), Opened::Sqlite(store)))
         }
     }
+}
+
+/// The database is for this account alone; the files beside it take its mode.
+fn keep_private(database: &Utf8Path) -> Result<(), Failure> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let failed = |file: &str, error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("the database cannot be closed to others: {error}"))
+            .at(file)
+            .fix("run orch as the user who owns the state folder")
+    };
+    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(database) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(failed(database.as_str(), error));
+        }
+        _ => {}
+    }
+    for file in ["", "-wal", "-shm"].map(|end| format!("{database}{end}")) {
+        let open = std::fs::metadata(&file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+        if open {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed(&file, e))?;
+        }
+    }
+    Ok(())
 }
 
 /// A failing store in the form every failure is told in.
@@ -152,19 +176,18 @@ pub async fn wire(
     // Only the service starts runs: no other command keeps a key that happens to be in its environment.
     let keys = |name: &str| env(name).filter(|_| serving);
     let proxies = Proxies { access: models::access(host, &keys)?, program: supervisor.clone() };
-    let confining = confining(host);
     let runner = HostRunner {
         root: host.paths.runs().into(),
         supervisor,
         host: Some(crate::host::of(&host.paths)?),
         proxies: Some(proxies),
-        confining: confining.clone(),
+        confining: confining(host),
         free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
     };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
-    let engine = Engine::new(store, Arc::new(runner), houses, policy(host), limits, owner);
-    Ok(Wired { engine: Arc::new(engine), confining, notes, store: opened, git, _lock: lock })
+    let engine = Engine::new(store, Arc::new(runner.clone()), houses, policy(host), limits, owner);
+    Ok(Wired { engine: Arc::new(engine), runner, notes, store: opened, git, _lock: lock })
 }
 
 fn confining(host: &Host) -> Confining {

@@ -43,6 +43,8 @@ enum Step {
     Clippy,
     /// Walls between crates, names, files, papers.
     Tidy,
+    /// The programs that tests use: installed, or told why not.
+    Tools,
     /// Every test, documentation tests included.
     Unit,
 }
@@ -86,8 +88,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.wants(Step::Tidy) {
         checked(&mut summary, "tidy", "tidy", "each line above says what to do", |_| Some(tidy::check(&root)));
     }
+    let private = tempfile::Builder::new().prefix("orch-test-").tempdir()?;
+    // Before the long build: what cannot be had is known at once.
+    if (options.wants(Step::Tools) || options.wants(Step::Unit)) && !interrupt::happened() {
+        tools(&mut summary, &root, private.path());
+    }
     if options.wants(Step::Unit) && !interrupt::happened() {
-        tests(&mut summary, &root, &options.filter)?;
+        tests(&mut summary, &root, private.path(), &options.filter)?;
     }
     if interrupt::happened() {
         // 128 + SIGINT, as a shell would say it.
@@ -130,7 +137,17 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<bool> {
     Ok(status.success())
 }
 
-fn tests(summary: &mut Summary, root: &Path, filter: &[String]) -> Result<()> {
+fn tools(summary: &mut Summary, root: &Path, private: &Path) {
+    println!("── tools");
+    let start = Instant::now();
+    for tool in tools::ALL {
+        tools::ensure(summary, tool, private);
+    }
+    agents::ensure(summary, root);
+    summary.time("tools", start.elapsed());
+}
+
+fn tests(summary: &mut Summary, root: &Path, private: &Path, filter: &[String]) -> Result<()> {
     println!("── build");
     let start = Instant::now();
     let built = cargo(root, &["test", "--workspace", "--no-run"]);
@@ -150,17 +167,12 @@ fn tests(summary: &mut Summary, root: &Path, filter: &[String]) -> Result<()> {
         }
     }
 
-    let private = tempfile::Builder::new().prefix("orch-test-").tempdir()?;
-    let not_run: PathBuf = private.path().join("not-run");
+    let not_run: PathBuf = private.join("not-run");
 
-    println!("── tools");
+    println!("── postgres");
     let start = Instant::now();
-    for tool in tools::ALL {
-        tools::ensure(summary, tool, private.path());
-    }
-    agents::ensure(summary, root);
-    let cluster = postgres::start(summary, private.path());
-    summary.time("tools", start.elapsed());
+    let cluster = postgres::start(summary, private);
+    summary.time("postgres", start.elapsed());
     if interrupt::happened() {
         return Ok(());
     }

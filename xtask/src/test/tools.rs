@@ -20,6 +20,10 @@ pub struct Tool {
 /// Everything but PostgreSQL, which is more than a program.
 pub const ALL: &[Tool] = &[
     Tool { name: "git", packages: &["git"], probe: "--version" },
+    // What Rust links with; and, beside them, what a machine of a stranger is made of in tests.
+    Tool { name: "cc", packages: &["gcc", "libc6-dev"], probe: "--version" },
+    Tool { name: "unshare", packages: &["util-linux"], probe: "--version" },
+    Tool { name: "mount", packages: &["mount"], probe: "--version" },
     Tool { name: "strace", packages: &["strace"], probe: "-V" },
     Tool { name: "bwrap", packages: &["bubblewrap"], probe: "--version" },
     // runc beside it: podman's own choice, crun, refuses machines with both kinds of cgroups mounted.

@@ -9,7 +9,7 @@ mod plan;
 
 pub use account::Account;
 pub(crate) use available::landlock_abi as available_abi;
-pub use available::{available, choose};
+pub use available::{Made, Trial, Tried, available, choose, find};
 pub use plan::{Companion, KEY, MODEL_ADDRESS, Plan, StopStep};
 
 use serde::{Deserialize, Serialize};
@@ -26,25 +26,30 @@ pub enum Confinement {
     /// Level 1: an account of its own. Needs an orchestrator that is root.
     #[serde(rename = "L1")]
     Account,
-    /// Level 2: Landlock and seccomp keep it to its files; with root also an account and a network of its own.
+    /// Landlock and seccomp alone, for a host that gives no namespaces: it has the host's network, and without root
+    /// the service's account. Some doors stay open, so it is never taken for level 2.
+    #[serde(rename = "L2-open")]
+    Shared,
+    /// Level 2: Landlock and seccomp keep it to its files in a file system and a network of its own; with root also an
+    /// account of its own.
     #[serde(rename = "L2")]
     Landlock,
-    /// Level 3: bubblewrap gives it a file system, processes and a network of its own, with Landlock and seccomp
-    /// inside.
+    /// Level 3: processes of its own as well. Made by bubblewrap, or as level 2 by the inner step itself.
     #[serde(rename = "L3")]
     Bubblewrap,
 }
 
 impl Confinement {
     /// All levels, the strongest first.
-    pub const ALL: [Self; 4] = [Self::Bubblewrap, Self::Landlock, Self::Account, Self::None];
+    pub const ALL: [Self; 5] = [Self::Bubblewrap, Self::Landlock, Self::Shared, Self::Account, Self::None];
 
-    /// `L0` to `L3`.
+    /// `L0` to `L3`, and `L2-open`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "L0",
             Self::Account => "L1",
+            Self::Shared => "L2-open",
             Self::Landlock => "L2",
             Self::Bubblewrap => "L3",
         }
@@ -56,8 +61,9 @@ impl Confinement {
         match self {
             Self::None => "no confinement",
             Self::Account => "an account of its own",
-            Self::Landlock => "Landlock and seccomp",
-            Self::Bubblewrap => "bubblewrap: own files, processes and network",
+            Self::Shared => "Landlock and seccomp in this host's network, with doors left open",
+            Self::Landlock => "own files and network",
+            Self::Bubblewrap => "own files, processes and network",
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Plan {
     /// A folder made for this run alone, with its `home` and `tmp`; removed when the run is over. Its parent exists
     /// and can be reached by the account.
     pub scratch: Option<PathBuf>,
+    /// Its namespaces are made by the inner step. Else level 3 is made by bubblewrap. No level 2 is without.
+    pub namespaces: bool,
     /// Bytes of memory for all its processes together.
     pub memory_bytes: Option<u64>,
     /// Processes and threads at once.

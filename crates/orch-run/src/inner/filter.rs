@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Doors;
 use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, apply_filter};
@@ -78,7 +79,7 @@ fn when(conditions: &[(u8, seccompiler::SeccompCmpOp, u64)]) -> Result<SeccompRu
     made.and_then(SeccompRule::new).map_err(|e| format!("the seccomp filter is wrong: {e}"))
 }
 
-fn refusals(private_network: bool) -> Result<Rules, String> {
+fn refusals(doors: &Doors) -> Result<Rules, String> {
     let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     let (unix, inet, inet6, netlink) =
         (number(libc::AF_UNIX), number(libc::AF_INET), number(libc::AF_INET6), number(libc::AF_NETLINK));
@@ -93,11 +94,20 @@ fn refusals(private_network: bool) -> Result<Rules, String> {
         // Other protocols get around what holds for TCP.
         let (any, tcp, udp) = (0, number(libc::IPPROTO_TCP), number(libc::IPPROTO_UDP));
         sockets.push(when(&[(0, Eq, family), (2, Ne, any), (2, Ne, tcp), (2, Ne, udp)])?);
-        if !private_network {
+        if doors.network {
             sockets.push(when(&[(0, Eq, family), (1, MaskedEq(TYPE), number(libc::SOCK_DGRAM))])?);
         }
     }
+    if doors.network {
+        // Whom a named socket leads to nobody can tell here: sessions, keys and engines of the account.
+        sockets.push(when(&[(0, Eq, unix)])?);
+        // What listens here is reached from the whole network.
+        rules.insert(libc::SYS_listen, Vec::new());
+    }
     rules.insert(libc::SYS_socket, sockets);
+    if doors.processes {
+        rules.extend(others()?);
+    }
     // Typing into the terminal of whoever reads there.
     rules.insert(libc::SYS_ioctl, vec![when(&[(1, Eq, libc::TIOCSTI)])?, when(&[(1, Eq, libc::TIOCLINUX)])?]);
     let namespaces = [
@@ -111,7 +121,7 @@ fn refusals(private_network: bool) -> Result<Rules, String> {
     ];
     let of_flag = |flag: &libc::c_int| when(&[(0, MaskedEq(number(*flag)), number(*flag))]);
     rules.insert(libc::SYS_clone, namespaces.iter().map(of_flag).collect::<Result<_, _>>()?);
-    if !private_network {
+    if doors.network {
         // Connects without asking the one that limits connections.
         let fast = number(libc::MSG_FASTOPEN);
         for (call, at) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
@@ -126,6 +136,26 @@ fn refusals(private_network: bool) -> Result<Rules, String> {
     Ok(rules)
 }
 
+/// Limits and order of processes other than the one that asks: its account has more of them than the run's.
+fn others() -> Result<Rules, String> {
+    /// `IOPRIO_WHO_PROCESS`, ioprio_set(2).
+    const PROCESS: u64 = 1;
+    let of_other = || when(&[(0, Ne, 0)]);
+    let mut rules = Rules::new();
+    for call in [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+    ] {
+        rules.insert(call, vec![of_other()?]);
+    }
+    rules.insert(libc::SYS_setpriority, vec![when(&[(0, Ne, u64::from(libc::PRIO_PROCESS))])?, when(&[(1, Ne, 0)])?]);
+    rules.insert(libc::SYS_ioprio_set, vec![when(&[(0, Ne, PROCESS)])?, when(&[(1, Ne, 0)])?]);
+    Ok(rules)
+}
+
 fn install(rules: Rules, answer: libc::c_int) -> Result<(), String> {
     let wrong = |e: &dyn std::fmt::Display| format!("the seccomp filter cannot be set: {e}");
     let arch = std::env::consts::ARCH.try_into().map_err(|e| wrong(&e))?;
@@ -136,10 +166,10 @@ fn install(rules: Rules, answer: libc::c_int) -> Result<(), String> {
 }
 
 /// Closes these calls for this process and all it starts.
-pub(super) fn close(private_network: bool) -> Result<(), String> {
+pub(super) fn close(doors: &Doors) -> Result<(), String> {
     // Its flags lie in memory, where a filter cannot look. "There is no such call" makes libraries use `clone`.
     install(BTreeMap::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)?;
-    install(refusals(private_network)?, libc::EPERM)
+    install(refusals(doors)?, libc::EPERM)
 }
 
 #[cfg(test)]
@@ -147,10 +177,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_filter_compiles_for_both_networks() {
-        for private in [true, false] {
-            let rules = refusals(private).unwrap();
-            assert_eq!(rules.contains_key(&libc::SYS_sendto), !private);
+    fn the_filter_compiles_for_every_level() {
+        for (network, processes) in [(true, true), (false, true), (false, false)] {
+            let rules = refusals(&Doors { network, processes }).unwrap();
+            assert_eq!(rules.contains_key(&libc::SYS_sendto), network);
+            assert_eq!(rules.contains_key(&libc::SYS_prlimit64), processes);
             let arch = std::env::consts::ARCH.try_into().unwrap();
             let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(1), arch).unwrap();
             assert!(BpfProgram::try_from(filter).unwrap().len() < 4096, "longer than the kernel takes");

@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use super::fork::{Forked, close_here, end, fork};
+
 /// Starts the process that holds the door open. It is nobody's child: the agent never meets it in its own waits.
 ///
 /// `socket` is a path descriptor: whoever has it can connect, wherever the socket lies.
@@ -16,8 +18,7 @@ pub(super) fn start(port: u16, socket: &OwnedFd, report: BorrowedFd<'_>, null: &
     let to = PathBuf::from(format!("/proc/self/fd/{}", socket.as_raw_fd()));
     match fork().map_err(|e| format!("cannot start the forwarder: {e}"))? {
         Forked::Parent(child) => {
-            let _ =
-                rustix::process::waitpid(rustix::process::Pid::from_raw(child), rustix::process::WaitOptions::empty());
+            let _ = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
             Ok(())
         }
         Forked::Child => {
@@ -27,43 +28,11 @@ pub(super) fn start(port: u16, socket: &OwnedFd, report: BorrowedFd<'_>, null: &
                 // The agent's output and our report end when they end, not when we do.
                 let _ = rustix::stdio::dup2_stdout(null);
                 let _ = rustix::stdio::dup2_stderr(null);
-                close(report);
+                close_here(report);
                 serve(&listener, &to);
             }
-            end()
+            end(0)
         }
-    }
-}
-
-enum Forked {
-    Parent(i32),
-    Child,
-}
-
-fn fork() -> io::Result<Forked> {
-    #[expect(unsafe_code, reason = "there is no safe form of fork")]
-    // SAFETY: this process has one thread, so no lock is held by another one and the child may do anything.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Forked::Child),
-        child => Ok(Forked::Parent(child)),
-    }
-}
-
-/// Ends this copy without what the original does at its end.
-fn end() -> ! {
-    #[expect(unsafe_code, reason = "the standard exit runs what belongs to the original process")]
-    // SAFETY: it ends the process and touches nothing.
-    unsafe {
-        libc::_exit(0)
-    }
-}
-
-fn close(report: BorrowedFd<'_>) {
-    #[expect(unsafe_code, reason = "this copy of the descriptor is ours and is not used again")]
-    // SAFETY: the copy of the process that owns the File never returns to it: it ends in `end`.
-    unsafe {
-        rustix::io::close(report.as_raw_fd());
     }
 }
 

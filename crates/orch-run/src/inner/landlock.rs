@@ -19,7 +19,8 @@ const NEWEST: ABI = ABI::V7;
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
 /// Closes what the plan does not open. The answer is what this kernel could not give, one sentence each.
-pub(super) fn close(inner: &Inner, private_network: bool) -> Result<Vec<String>, String> {
+pub(super) fn close(inner: &Inner) -> Result<Vec<String>, String> {
+    let private_network = inner.private_network;
     let failed = |e: &dyn std::fmt::Display| format!("Landlock refused a rule: {e}");
     let all = AccessFs::from_all(NEWEST);
     let mut ruleset = Ruleset::default().handle_access(all).map_err(|e| failed(&e))?;
@@ -44,12 +45,11 @@ pub(super) fn close(inner: &Inner, private_network: bool) -> Result<Vec<String>,
         created = created.add_rule(NetPort::new(port, AccessNet::ConnectTcp)).map_err(|e| failed(&e))?;
     }
     let status = created.restrict_self().map_err(|e| failed(&e))?;
-    let inside_bubblewrap = inner.level == Confinement::Bubblewrap;
     match status.ruleset {
-        RulesetStatus::NotEnforced if !inside_bubblewrap => {
+        RulesetStatus::NotEnforced if inner.level < Confinement::Bubblewrap => {
             Err("this kernel has no Landlock; choose another level in [confinement] level".to_owned())
         }
-        _ => Ok(missing(available_abi(), inside_bubblewrap, private_network)),
+        _ => Ok(missing(available_abi(), inner.level, inner.account.is_some())),
     }
 }
 
@@ -64,23 +64,35 @@ fn paths(inner: &Inner) -> Vec<(Access, PathBuf)> {
         return found;
     }
     found.extend(SYSTEM.iter().chain(ETC).chain(&["/proc"]).map(read));
+    if inner.spaces.is_some() {
+        found.extend(["/tmp", "/dev"].into_iter().map(write));
+        return found;
+    }
     found.extend(DEVICES.iter().copied().filter(|path| Path::new(path).exists()).map(write));
     found
 }
 
-/// What an older kernel lacks of the promise of this level.
-fn missing(abi: i64, inside_bubblewrap: bool, private_network: bool) -> Vec<String> {
+/// What is open at this level, and what an older kernel lacks of its promise. `account`: the run has one of its own.
+fn missing(abi: i64, level: Confinement, account: bool) -> Vec<String> {
     let lacks =
         |since: i64, kernel: &str, what: &str| (abi < since).then(|| format!("{what}: that needs Linux {kernel}."));
     let mut found = Vec::new();
-    if !inside_bubblewrap {
+    if level < Confinement::Bubblewrap {
         found.extend(lacks(2, "5.19", "It cannot move files between folders"));
         found.extend(lacks(3, "6.2", "It may cut files short that it may not write"));
         found.extend(lacks(6, "6.12", "It may signal other processes of its account, and reach abstract sockets"));
-        if !private_network {
-            found.extend(lacks(4, "6.7", "TCP connections are not limited"));
+        found.push("It sees the list of this host's processes.".to_owned());
+    }
+    if level < Confinement::Landlock {
+        if let Some(old) = lacks(4, "6.7", "TCP connections are not limited") {
+            found.push(old);
+        } else {
+            found.push("TCP reaches the port number of its proxy at any address; UDP is closed.".to_owned());
         }
-        found.push("It sees the list of this host's processes, and named sockets outside of its folders.".to_owned());
+        found.push("It may not listen, nor use named sockets.".to_owned());
+        if !account {
+            found.push("It may change modes and times of files of the service's account.".to_owned());
+        }
     }
     found
 }
@@ -90,10 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_older_kernel_lacks_is_told() {
-        assert!(missing(1, true, true).is_empty());
-        assert_eq!(missing(7, false, true).len(), 1);
-        let old = missing(1, false, false).join(" ");
+    fn what_is_open_and_what_an_older_kernel_lacks_is_told() {
+        assert!(missing(1, Confinement::Bubblewrap, true).is_empty());
+        assert_eq!(missing(7, Confinement::Landlock, true).len(), 1);
+        let open = missing(7, Confinement::Shared, false).join(" ");
+        for word in ["any address", "listen", "modes"] {
+            assert!(open.contains(word), "{open}");
+        }
+        let old = missing(1, Confinement::Shared, false).join(" ");
         for word in ["5.19", "6.2", "6.7", "6.12"] {
             assert!(old.contains(word), "{old}");
         }

@@ -4,10 +4,13 @@
 //! Its plan comes on standard input, so nothing of it can be seen in a list of processes, and it tells through a pipe
 //! how far it came. The pipe's end without words is the agent's start.
 
+mod files;
 mod filter;
+mod fork;
 mod forward;
 mod landlock;
 mod network;
+mod spaces;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,19 +23,16 @@ use std::process::{Command, ExitCode};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid, getppid, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use spaces::Spaces;
+
 use crate::confinement::paths::Access;
 use crate::{Account, Confinement};
 
-/// Whether runs of this level get a network of their own here, with a companion on a unix socket; else a companion
-/// listens on the host's loopback.
+/// Whether runs of this level have a network of their own, with a companion on a unix socket; else a companion listens
+/// on the host's loopback.
 #[must_use]
 pub fn private_network(level: Confinement) -> bool {
-    match level {
-        Confinement::Bubblewrap => true,
-        // Tried in a thread, because it is the thread that leaves.
-        Confinement::Landlock => std::thread::spawn(|| network::leave().is_ok()).join().unwrap_or(false),
-        Confinement::Account | Confinement::None => false,
-    }
+    level >= Confinement::Landlock
 }
 
 /// The hidden subcommand of the binary that must call [`confine`].
@@ -46,9 +46,9 @@ pub(crate) struct Inner {
     pub(crate) report: RawFd,
     /// The supervisor, if it is the parent: without it nothing starts.
     pub(crate) parent: Option<i32>,
-    /// Try to leave the host's network.
-    pub(crate) leave_network: bool,
-    /// The network is already a private one.
+    /// Namespaces to make first.
+    pub(crate) spaces: Option<Spaces>,
+    /// The network is a private one, made by us or by who started us.
     pub(crate) private_network: bool,
     /// Port of 127.0.0.1 that leads to the companion, and the descriptor of the companion's socket. Only in a private
     /// network.
@@ -62,6 +62,22 @@ pub(crate) struct Inner {
     pub(crate) paths: Vec<(Access, PathBuf)>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
+}
+
+/// What a level leaves the run of the host.
+#[derive(Debug, Clone, Copy)]
+struct Doors {
+    /// It has the host's network.
+    network: bool,
+    /// It sees the host's processes.
+    processes: bool,
+}
+
+impl Doors {
+    fn of(inner: &Inner) -> Self {
+        let own_processes = inner.spaces.as_ref().is_none_or(|spaces| spaces.processes);
+        Self { network: !inner.private_network, processes: inner.level < Confinement::Bubblewrap || !own_processes }
+    }
 }
 
 /// Limits of single processes.
@@ -129,19 +145,8 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
         .map_err(|e| format!("cannot look at /proc/self/fd: {e}"))?;
     let null = File::options().read(true).write(true).open("/dev/null").map_err(|e| format!("no /dev/null: {e}"))?;
     rustix::stdio::dup2_stdin(&null).map_err(|e| format!("cannot close standard input: {e}"))?;
-    let mut missing = Vec::new();
-    let mut private_network = inner.private_network;
-    if inner.leave_network {
-        match network::leave() {
-            Ok(()) => private_network = true,
-            Err(error) => missing.push(format!(
-                "It has no network of its own ({error}): {}, and UDP is closed.",
-                match inner.port {
-                    Some(_) => "TCP reaches the port of its proxy on this host and nothing else",
-                    None => "TCP reaches nothing",
-                }
-            )),
-        }
+    if let Some(spaces) = &inner.spaces {
+        spaces::enter(spaces, inner, report, &null)?;
     }
     for (limit, value) in &inner.limits {
         limit_to(*limit, *value)?;
@@ -161,18 +166,19 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
         .map_err(std::io::Error::from)
         .map_err(|e| format!("cannot work in {}: {e}{}", inner.cwd.display(), whose(inner, &e)))?;
     if let Some((port, socket)) = inner.forward {
-        if private_network {
+        if inner.private_network {
             forward::start(port, &own_descriptor(socket)?, report.as_fd(), &null)?;
         } else {
             return Err("its proxy listens on a socket and it has no network of its own to reach it in".to_owned());
         }
     }
     rustix::thread::set_no_new_privs(true).map_err(|e| format!("cannot give up new rights: {e}"))?;
-    if inner.level >= Confinement::Landlock {
-        missing.extend(landlock::close(inner, private_network)?);
-        filter::close(private_network)?;
+    let mut missing = Vec::new();
+    if inner.level >= Confinement::Shared {
+        missing.extend(landlock::close(inner)?);
+        filter::close(&Doors::of(inner))?;
     }
-    tell(&Told::Confined { missing, private_network });
+    tell(&Told::Confined { missing, private_network: inner.private_network });
     let (program, arguments) = inner.argv.split_first().ok_or("there is no command to start")?;
     if program == crate::OWN {
         return Ok(arguments);

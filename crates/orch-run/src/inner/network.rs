@@ -1,22 +1,11 @@
-//! Leaving the host's network for an empty one with nothing but loopback.
+//! The loopback interface of a network that has nothing else.
 
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
-use rustix::thread::UnshareFlags;
-
-/// Moves this process into a network of its own and raises its loopback interface.
-pub(super) fn leave() -> io::Result<()> {
-    #[expect(unsafe_code, reason = "the safe form is deprecated for flags that this is not")]
-    // SAFETY: this process has one thread, and a new network namespace leaves its open descriptors as they are.
-    unsafe {
-        rustix::thread::unshare_unsafe(UnshareFlags::NEWNET)?;
-    }
-    raise_loopback()
-}
-
-fn raise_loopback() -> io::Result<()> {
+/// Raises it: in a new network it is down.
+pub(super) fn raise_loopback() -> io::Result<()> {
     // Any socket of the namespace will do.
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     #[expect(unsafe_code, reason = "netdevice(7) has no safe form")]

@@ -12,6 +12,7 @@ mod log;
 mod site;
 mod spawn;
 mod tree;
+pub(crate) mod trial;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;

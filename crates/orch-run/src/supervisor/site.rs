@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::companion::{Door, Running};
 use crate::confinement::cgroup::{Given, Groups};
 use crate::confinement::paths::{self, Access};
-use crate::inner::{Inner, Limit};
+use crate::inner::{Inner, Limit, Spaces};
 use crate::{Account, Confinement, KEY, MODEL_ADDRESS, Spec};
 
 /// The port of the companion inside of a private network, where every port is free.
@@ -22,6 +22,8 @@ pub(super) struct Site {
     pub(super) run_id: String,
     pub(super) mark: String,
     pub(super) root: bool,
+    /// The program of the inner step.
+    pub(super) program: PathBuf,
     pub(super) paths: Vec<(Access, PathBuf)>,
     /// Processes of the run join these.
     pub(super) entrances: Vec<File>,
@@ -55,6 +57,7 @@ impl Site {
             run_id: run_id.to_owned(),
             mark: mark.to_owned(),
             root,
+            program: "/proc/self/exe".into(),
             paths: Vec::new(),
             entrances: groups.entrances(),
             env: spec.env.clone(),
@@ -76,7 +79,7 @@ impl Site {
         }
         if confined {
             make_scratch(spec)?;
-            site.env = paths::environment(&site.spec, spec.confinement == Confinement::Bubblewrap);
+            site.env = paths::environment(&site.spec, crate::private_network(spec.confinement));
             site.paths = paths::of(&site.spec, run_directory);
         }
         if let Some(account) = site.spec.plan.account.as_ref().filter(|_| confined) {
@@ -103,10 +106,11 @@ impl Site {
             run_id: self.run_id.clone(),
             mark: self.mark.clone(),
             root: self.root,
+            program: self.program.clone(),
             paths: if confined { paths::of(&spec, run_directory) } else { Vec::new() },
             entrances: entrances.map_err(|e| format!("cannot enter the control groups: {e}"))?,
             env: if confined {
-                paths::environment(&spec, spec.confinement == Confinement::Bubblewrap)
+                paths::environment(&spec, crate::private_network(spec.confinement))
             } else {
                 env.clone()
             },
@@ -203,17 +207,22 @@ impl Site {
     /// The plan of the inner step that becomes `argv` and tells through descriptor `report`.
     pub(super) fn inner(&self, argv: &[String], report: RawFd) -> Inner {
         let level = self.spec.confinement;
-        let in_bubblewrap = level == Confinement::Bubblewrap;
+        let in_bubblewrap = self.in_bubblewrap();
+        let spaces = self.spec.plan.namespaces && level >= Confinement::Landlock;
         let mut env = self.env.clone();
         env.insert(crate::RUN_ID_VARIABLE.to_owned(), self.run_id.clone());
         env.insert(crate::RUN_MARK_VARIABLE.to_owned(), self.mark.clone());
         Inner {
             level,
             report,
-            parent: (!in_bubblewrap).then(|| std::process::id().cast_signed()),
-            // A companion that listens on the host's loopback is reached there only.
-            leave_network: level == Confinement::Landlock && self.root && self.port.is_none(),
-            private_network: in_bubblewrap,
+            parent: (level < Confinement::Bubblewrap).then(|| std::process::id().cast_signed()),
+            spaces: spaces.then(|| Spaces {
+                supervisor: std::process::id().cast_signed(),
+                user: !self.root,
+                processes: level == Confinement::Bubblewrap,
+                tmp: self.spec.plan.scratch.as_ref().map(|scratch| scratch.join("tmp")),
+            }),
+            private_network: in_bubblewrap || spaces,
             forward: self.socket.map(|socket| (INSIDE_PORT, socket)),
             port: self.port,
             limits: self.limits.clone(),
@@ -223,6 +232,11 @@ impl Site {
             argv: self.with_companion(argv),
             env,
         }
+    }
+
+    /// Whether bubblewrap stands between the supervisor and the inner step.
+    pub(super) fn in_bubblewrap(&self) -> bool {
+        self.spec.confinement == Confinement::Bubblewrap && !self.spec.plan.namespaces
     }
 
     pub(super) fn socket(&self) -> Option<RawFd> {

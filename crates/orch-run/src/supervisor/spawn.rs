@@ -26,7 +26,7 @@ const CONFINED_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Child {
     pid: i32,
-    /// It is bubblewrap, and the command itself is the second process of a namespace below it.
+    /// It waits for a namespace of processes below it, in which the command itself is the second one.
     pub(super) wrapped: bool,
     /// The reading end of its stdout and stderr, non-blocking.
     pub(super) output: OwnedFd,
@@ -149,10 +149,10 @@ fn through_inner(site: &Site, argv: &[String]) -> Result<Prepared, String> {
     let (report, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
     let plan = serde_json::to_vec(&site.inner(argv, write_end.as_raw_fd())).map_err(|e| failed(e.into()))?;
     let mut passed = vec![write_end];
-    let mut command = if site.spec.confinement == Confinement::Bubblewrap {
+    let mut command = if site.in_bubblewrap() {
         let bwrap = bubblewrap::program().ok_or("bubblewrap (bwrap) is gone from this host; install it again")?;
         // By descriptor: an upgrade may replace the program, and inside there is no such path.
-        let own = rustix::fs::open("/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        let own = rustix::fs::open(&site.program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(|e| failed(e.into()))?;
         let tmp = site.spec.plan.scratch.as_ref().map(|scratch| scratch.join("tmp"));
         let mut words = Vec::new();
@@ -168,7 +168,7 @@ fn through_inner(site: &Site, argv: &[String]) -> Result<Prepared, String> {
         passed.extend([OwnedFd::from(options), own]);
         command
     } else {
-        Command::new("/proc/self/exe")
+        Command::new(&site.program)
     };
     command.arg(CONFINE).env_clear().current_dir("/").stdin(Stdio::from(written("plan", &plan).map_err(failed)?));
     Ok(Prepared { command, passed, report: Some(report) })

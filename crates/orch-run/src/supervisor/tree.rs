@@ -248,11 +248,15 @@ impl Watch {
 
     /// Whether no process of the run lives, though the companion does.
     ///
-    /// A look at all processes takes time, and one that forks and dies meanwhile is seen neither as itself nor as its
+    /// Where the kernel does not tell our children: a look at all processes takes time, and one that forks and dies meanwhile is seen neither as itself nor as its
     /// child. If nobody forked since the look began, nobody got past it; on a machine where somebody always does,
     /// several looks in a row have to agree.
     fn nobody_is_left(&self) -> bool {
         const LOOKS: u32 = 8;
+        let companion = self.companion.as_ref().and_then(Running::pid);
+        if let Some(children) = process::children() {
+            return children.iter().all(|child| Some(*child) == companion);
+        }
         for _ in 0..LOOKS {
             let before = process::last_made();
             if !self.tree().is_empty() {

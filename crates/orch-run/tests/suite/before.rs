@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use orch_run::{Before, Confinement, End, Plan, Spec, request_stop};
+use orch_run::{Before, Confinement, End, Spec, request_stop};
 
 use crate::bench::{Bench, alive, output, result};
+use crate::how::{confined, here};
 
 fn before(script: &str) -> Before {
     let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
@@ -15,15 +16,13 @@ fn before(script: &str) -> Before {
 fn levels(bench: &Bench, script: &str) -> Vec<Spec> {
     let spec = bench.script(script);
     let mut specs = vec![spec.clone()];
-    let known = orch_run::available(None);
     for level in [Confinement::Landlock, Confinement::Bubblewrap] {
-        if orch_run::choose(Some(level), level, &known).is_err() {
+        if !here(level, "before") {
             continue;
         }
-        let account = rustix::process::geteuid().is_root().then(|| orch_run::Account::named("nobody").unwrap());
-        let scratch = bench.runs().with_file_name(format!("scratch-{}", level.name()));
-        let plan = Plan { account, scratch: Some(scratch), ..Plan::default() };
-        specs.push(Spec { confinement: level, plan, ..spec.clone() });
+        let mut confined = confined(bench, level, script);
+        confined.plan.scratch = Some(bench.runs().with_file_name(format!("scratch-{}", level.name())));
+        specs.push(confined);
     }
     specs
 }

@@ -2,54 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_run::{Account, Confinement, End, RunDirectory, Spec, StopStep, available, request_stop};
+use orch_run::{Confinement, End, Made, RunDirectory, StopStep, request_stop};
 use rustix::process::Signal;
 
 use crate::bench::{Bench, kill, not_run_here, output, result, started, supervisor_pid};
-
-/// A bench in a place that other accounts can reach.
-pub fn open_bench() -> Bench {
-    use std::os::unix::fs::PermissionsExt;
-    let bench = Bench::new();
-    let folder = bench.runs().parent().unwrap().to_owned();
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    bench
-}
-
-/// `true` if this host has the level; else the test is listed as not run.
-pub fn here(level: Confinement, test: &str) -> bool {
-    let (_, answer) = available(None).into_iter().find(|(of, _)| *of == level).unwrap();
-    if let Err(problem) = &answer {
-        not_run_here(test, &format!("{}: {problem}", level.name()));
-    }
-    answer.is_ok()
-}
-
-pub fn confined(bench: &Bench, level: Confinement, script: &str) -> Spec {
-    let mut spec = bench.script(script);
-    spec.confinement = level;
-    if rustix::process::geteuid().is_root() {
-        spec.plan.account = Some(Account::named("nobody").unwrap());
-    }
-    spec.plan.scratch = Some(bench.runs().parent().unwrap().join("scratch"));
-    spec.env.insert("HOME".into(), "/root".into());
-    spec
-}
+pub use crate::how::{How, confined, here, open_bench};
 
 /// Runs the script at the level; what it said.
-fn said(bench: &Bench, level: Confinement, script: &str) -> String {
-    let (run, result) = bench.finish(&confined(bench, level, script));
+fn said(bench: &Bench, level: impl Into<How>, script: &str) -> String {
+    let how = level.into();
+    let (run, result) = bench.finish(&confined(bench, how, script));
     let text = String::from_utf8_lossy(&output(&run)).into_owned();
     assert_eq!(result.end, End::Exited { code: 0 }, "{text}");
-    assert_eq!(result.confinement, level);
+    assert_eq!(result.confinement, how.level);
     text
 }
 
-const STRONG: [Confinement; 2] = [Confinement::Bubblewrap, Confinement::Landlock];
+const BY_BUBBLEWRAP: How = How { level: Confinement::Bubblewrap, made: Made::Bubblewrap };
+const OWN: How = How { level: Confinement::Bubblewrap, made: Made::Namespaces };
+const L2: How = How { level: Confinement::Landlock, made: Made::Namespaces };
+/// Landlock and seccomp without namespaces.
+const SHARED: How = How { level: Confinement::Shared, made: Made::Plainly };
+const STRONG: [How; 3] = [BY_BUBBLEWRAP, OWN, L2];
+const LOCKED: [How; 4] = [BY_BUBBLEWRAP, OWN, L2, SHARED];
 
 #[test]
 fn a_confined_run_writes_its_own_places_and_no_others() {
-    for level in STRONG {
+    for level in LOCKED {
         if !here(level, "a_confined_run_writes_its_own_places_and_no_others") {
             continue;
         }
@@ -84,7 +63,7 @@ fn a_confined_run_writes_its_own_places_and_no_others() {
 
 #[test]
 fn what_is_read_only_can_be_read_and_not_written() {
-    for level in STRONG {
+    for level in LOCKED {
         if !here(level, "what_is_read_only_can_be_read_and_not_written") {
             continue;
         }
@@ -146,7 +125,7 @@ fn the_host_network_and_its_loopback_are_out_of_reach() {
 
 #[test]
 fn other_processes_can_be_neither_seen_nor_signalled_nor_asked() {
-    for level in STRONG {
+    for level in LOCKED {
         if !here(level, "other_processes_can_be_neither_seen_nor_signalled_nor_asked") {
             continue;
         }
@@ -160,7 +139,7 @@ fn other_processes_can_be_neither_seen_nor_signalled_nor_asked() {
         for bad in ["SIGNALLED", "READ", "KILLED", "NAMESPACE"] {
             assert!(!text.contains(bad), "{level:?}: {text}");
         }
-        if level == Confinement::Bubblewrap {
+        if level.level == Confinement::Bubblewrap {
             let bench = open_bench();
             let pids = said(&bench, level, "echo /proc/[0-9]*");
             assert!(pids.split(' ').count() < 6, "{pids}");
@@ -235,7 +214,7 @@ fn limits_hold_for_the_run_as_a_whole_and_say_how() {
 
 #[test]
 fn a_run_without_end_to_its_processes_is_held_and_ended() {
-    let level = Confinement::Bubblewrap;
+    let level = OWN;
     if !here(level, "a_run_without_end_to_its_processes_is_held_and_ended") {
         return;
     }
@@ -385,7 +364,7 @@ fn a_program_that_the_account_cannot_reach_is_told_in_words() {
 
 #[test]
 fn a_sandbox_that_cannot_be_made_is_no_start_and_says_why() {
-    let level = Confinement::Bubblewrap;
+    let level = BY_BUBBLEWRAP;
     if !here(level, "a_sandbox_that_cannot_be_made_is_no_start_and_says_why") {
         return;
     }
@@ -424,7 +403,7 @@ fn the_supervisor_of_a_confined_run_stays_small() {
 /// As npm and vendors' installers leave it: a link in a folder of the `PATH` to a program somewhere else.
 #[test]
 fn a_program_may_be_a_link_in_a_folder_of_the_path() {
-    for level in STRONG {
+    for level in LOCKED {
         if !here(level, "a_program_may_be_a_link_in_a_folder_of_the_path") {
             continue;
         }
@@ -449,7 +428,7 @@ fn a_program_may_be_a_link_in_a_folder_of_the_path() {
 /// `~/.local` is the prefix of `~/.local/bin`, and what people keep to themselves lies in it.
 #[test]
 fn of_a_prefix_on_the_path_only_programs_and_libraries_are_there() {
-    for level in STRONG {
+    for level in LOCKED {
         if !here(level, "of_a_prefix_on_the_path_only_programs_and_libraries_are_there") {
             continue;
         }

@@ -11,6 +11,7 @@ mod directory;
 mod ends;
 mod evidence;
 mod host;
+mod how;
 mod launch_cost;
 mod launching;
 mod lost;

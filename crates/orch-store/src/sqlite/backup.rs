@@ -1,6 +1,7 @@
 //! A copy of the database while it is written to.
 
 use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::store::{StoreError, StoreResult};
@@ -16,6 +17,13 @@ pub(super) fn copy(from: &Utf8Path, to: &Utf8Path) -> StoreResult<()> {
     let partial = Partial::beside(to)?;
     {
         let source = reading(from)?;
+        // A database holds everything; its copy is for this account alone.
+        File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial.path)
+            .map_err(|e| StoreError::Failed { detail: format!("{}: {e}", partial.path) })?;
         let mut target = Connection::open(&partial.path).map_err(|e| failed(&e))?;
         // The file is synchronised once, as a whole, below.
         target.execute_batch("PRAGMA synchronous = OFF").map_err(|e| failed(&e))?;

@@ -1,11 +1,18 @@
 //! How runs of this host are confined.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use orch_ports::runner::RunOrder;
-use orch_run::{Account, Confinement, Plan};
+use orch_run::{Account, Confinement, Made, Plan, Trial, Way};
+
+/// How long a refusal is believed: somebody may be mending what it names.
+const BELIEVED: Duration = Duration::from_secs(5);
+
+/// A level and how it is made, or why there is none.
+type Found = Result<(Confinement, Made), String>;
 
 /// What the settings say of confinement.
 #[derive(Debug, Clone)]
@@ -24,8 +31,8 @@ pub struct Confining {
     pub processes: Option<u64>,
     /// Bytes of the largest file a run may write.
     pub file_bytes: Option<u64>,
-    /// Found out once, when it is needed.
-    found: Arc<OnceLock<Result<Confinement, String>>>,
+    /// Found out when it is needed: a level once, a refusal again and again.
+    found: Arc<Mutex<Option<(Found, Instant)>>>,
 }
 
 impl Confining {
@@ -48,27 +55,52 @@ impl Confining {
         Self::of(Some(Confinement::None), Confinement::None)
     }
 
-    /// The level that runs get.
+    /// The level that runs get below `folder`, and how it is made. `program` is that of the inner step.
     ///
     /// # Errors
     /// In words: what this host lacks, and how to go on without it.
-    pub fn active(&self) -> Result<Confinement, String> {
-        let find = || {
-            if self.level == Some(Confinement::None) && self.min == Confinement::None {
-                return Ok(Confinement::None);
-            }
-            orch_run::choose(self.level, self.min, &orch_run::available(self.user.as_deref()))
-        };
-        self.found.get_or_init(find).clone()
+    pub fn active(&self, program: &Path, folder: &Path) -> Result<(Confinement, Made), String> {
+        let mut kept = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((found, at)) = kept.as_ref()
+            && (found.is_ok() || at.elapsed() < BELIEVED)
+        {
+            return found.clone();
+        }
+        let found = self.find(program, folder);
+        *kept = Some((found.clone(), Instant::now()));
+        found
+    }
+
+    fn find(&self, program: &Path, folder: &Path) -> Found {
+        if self.level == Some(Confinement::None) && self.min == Confinement::None {
+            return Ok((Confinement::None, Made::Plainly));
+        }
+        let trial = Trial { user: self.user.as_deref(), program, folder, command: &[], env: &[] };
+        let found = orch_run::find(self.level, self.min, &trial)?;
+        if let (level, Made::Plainly) = found
+            && let Some(account) = self.account(level)?
+        {
+            Way::open(folder, &account)?.keep();
+        }
+        Ok(found)
+    }
+
+    /// The account of runs at this level if they have another one than the service.
+    fn account(&self, level: Confinement) -> Result<Option<Account>, String> {
+        if level == Confinement::None || !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        Account::named(self.user.as_deref().unwrap_or("nobody")).map(Some)
     }
 
     /// The plan of one run, with a scratch folder of this path.
-    pub(super) fn plan(&self, order: &RunOrder, level: Confinement, scratch: PathBuf) -> Result<Plan, String> {
-        let account = if level > Confinement::None && rustix::process::geteuid().is_root() {
-            Some(Account::named(self.user.as_deref().unwrap_or("nobody"))?)
-        } else {
-            None
-        };
+    pub(super) fn plan(
+        &self,
+        order: &RunOrder,
+        (level, made): (Confinement, Made),
+        scratch: PathBuf,
+    ) -> Result<Plan, String> {
+        let account = self.account(level)?;
         let mut read_only: Vec<PathBuf> = order.read_only.iter().map(Into::into).collect();
         read_only.extend(self.read_only.iter().cloned());
         read_only.extend(order.set_up.as_ref().and_then(|set_up| Some(set_up.keeps.as_ref()?.copy.clone().into())));
@@ -78,6 +110,7 @@ impl Confining {
             read_only,
             read_write: order.read_write.iter().map(Into::into).collect(),
             scratch: (level > Confinement::None).then_some(scratch),
+            namespaces: made == Made::Namespaces,
             memory_bytes: self.memory_bytes,
             processes: self.processes,
             open_files: None,
@@ -110,8 +143,10 @@ mod tests {
 
     #[test]
     fn without_confinement_nothing_is_tried() {
-        assert_eq!(Confining::none().active(), Ok(Confinement::None));
-        let at_odds = Confining::of(Some(Confinement::None), Confinement::Landlock).active().unwrap_err();
+        let nowhere = Path::new("/nonexistent");
+        assert_eq!(Confining::none().active(nowhere, nowhere), Ok((Confinement::None, Made::Plainly)));
+        let at_odds = Confining::of(Some(Confinement::None), Confinement::Landlock);
+        let at_odds = at_odds.active(nowhere, nowhere).unwrap_err();
         assert!(at_odds.contains("lower min"), "{at_odds}");
     }
 }

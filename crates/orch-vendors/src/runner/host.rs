@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use orch_ports::runner::{KeptRun, RunOrder, RunReport, RunState as State, Runner, RunnerError};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
-use orch_run::{AgentResult, Confinement, End, Ended, Kind, RunDirectory, RunState, Spec, StandardInput, StopStep};
+use orch_run::{
+    AgentResult, Confinement, End, Ended, Kind, Made, RunDirectory, RunState, Spec, StandardInput, StopStep,
+};
 
 use super::confining::Confining;
 use super::proxy::{Proxies, metered};
@@ -40,6 +42,14 @@ impl HostRunner {
         RunDirectory::open(&self.root.join(name)).map_err(words)
     }
 
+    /// The level that runs get on this host, and how it is made.
+    ///
+    /// # Errors
+    /// In words: what is missing, and how to go on without it.
+    pub fn level(&self) -> Result<(Confinement, Made), String> {
+        self.confining.active(&self.supervisor, self.root.parent().unwrap_or(&self.root))
+    }
+
     /// Home and temporary files of a confined run: beside the run directories, for those are closed to its account.
     fn scratch(&self, name: &str) -> PathBuf {
         self.root.with_file_name("scratch").join(name)
@@ -48,7 +58,7 @@ impl HostRunner {
 
 impl Runner for HostRunner {
     fn room(&self) -> Result<(), String> {
-        self.confining.active()?;
+        self.level()?;
         if self.free_disk_floor_bytes == 0 {
             return Ok(());
         }
@@ -69,11 +79,12 @@ impl Runner for HostRunner {
     fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
         std::fs::create_dir_all(&self.root)
             .map_err(|e| RunnerError(format!("cannot make {}: {e}", self.root.display())))?;
-        let level = self.confining.active().map_err(RunnerError)?;
+        let found = self.level().map_err(RunnerError)?;
+        let level = found.0;
         let scratch = self.scratch(&order.name);
         let companion = match (&order.model, &self.proxies) {
             (Some(_), None) => return Err(RunnerError("this host has no proxy for runs that use a model".to_owned())),
-            (model, Some(proxies)) if model.is_some() || level >= Confinement::Landlock => {
+            (model, Some(proxies)) if model.is_some() || level >= Confinement::Shared => {
                 // A run without the host's network reaches registries through its proxy, with a model or without.
                 let directory = self.root.join(&order.name);
                 let private = orch_run::private_network(level);
@@ -93,7 +104,7 @@ impl Runner for HostRunner {
             env: order.environment.clone(),
             stdin: StandardInput::Null,
             confinement: level,
-            plan: self.confining.plan(order, level, scratch).map_err(RunnerError)?,
+            plan: self.confining.plan(order, found, scratch).map_err(RunnerError)?,
             stop: order.stop.iter().map(|step| StopStep { signal: step.signal, wait_ms: step.wait_ms }).collect(),
             companion,
             deadline_ms: order.deadline_ms,
@@ -243,6 +254,7 @@ fn level(confinement: Confinement) -> ConfinementLevel {
     match confinement {
         Confinement::Bubblewrap => ConfinementLevel::L3,
         Confinement::Landlock => ConfinementLevel::L2,
+        Confinement::Shared => ConfinementLevel::L2Open,
         Confinement::Account => ConfinementLevel::L1,
         // What a later release may add is not known to be more than nothing.
         _ => ConfinementLevel::L0,

@@ -167,14 +167,14 @@ fn a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch() {
     let bench = Bench::new();
     let mut confining = Confining::of(None, orch_run::Confinement::Account);
     confining.processes = Some(500);
-    let Ok(level) = confining.active() else {
+    let runner = HostRunner { confining, ..bench.runner() };
+    let Ok((level, _)) = runner.level() else {
         return orch_testkit::world::not_run(
             std::env::var_os("ORCH_TEST_NOT_RUN").as_deref(),
             "a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch",
             "this host confines nothing",
         );
     };
-    let runner = HostRunner { confining, ..bench.runner() };
     let mut order = bench.order("r", Does::Completes);
     order.directory = Utf8Path::from_path(bench.folder.path()).unwrap().join("clone");
     std::fs::create_dir(&order.directory).unwrap();

@@ -13,9 +13,13 @@ use orch_vendors::runner::host::HostRunner;
 use crate::host_runner::Bench;
 
 fn levels() -> Vec<Confinement> {
-    let known = orch_run::available(None);
-    let there = [Confinement::Account, Confinement::Landlock, Confinement::Bubblewrap];
-    let found = there.into_iter().filter(|level| orch_run::choose(Some(*level), *level, &known).is_ok());
+    let bench = Bench::new();
+    let here = |level: &Confinement| {
+        let confining = Confining::of(Some(*level), *level);
+        HostRunner { confining, ..bench.runner() }.level().is_ok()
+    };
+    let found = [Confinement::Account, Confinement::Shared, Confinement::Landlock, Confinement::Bubblewrap];
+    let found = found.into_iter().filter(here).collect::<Vec<_>>();
     std::iter::once(Confinement::None).chain(found).collect()
 }
 

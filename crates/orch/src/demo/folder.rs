@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_rules::repository_file::{REPOSITORY_FILE, RepositoryFile};
+use orch_run::{Confinement, Trial};
 use orch_testkit::git;
 use orch_testkit::sample::{self, BASE_BRANCH, Issue, TEST_COMMAND};
 use tempfile::TempDir;
@@ -32,6 +33,8 @@ pub struct Folder {
     held: TempDir,
     top: Utf8PathBuf,
     program: Utf8PathBuf,
+    /// How the demo's runs are confined.
+    level: Confinement,
 }
 
 /// The project's main branch before the issues, and after.
@@ -51,12 +54,15 @@ pub struct Main {
 /// [`Exit::Failed`] if one is missing.
 pub fn look_for_tools(env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     for (tool, fix) in [("git", "install git 2.39 or newer"), ("cargo", "install Rust: https://rustup.rs")] {
-        let asked = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            let path = env("PATH").unwrap_or_default();
-            let what = format!("the demo needs `{tool}`, which does not run here");
-            return Err(Failure::new(Exit::Failed, what).at(format!("PATH={path}")).fix(fix));
-        }
+        let why = match Command::new(tool).arg("--version").stdin(Stdio::null()).output() {
+            Ok(asked) if asked.status.success() => continue,
+            // In its own words: it may be there, and lack only a tool chain.
+            Ok(asked) => String::from_utf8_lossy(&asked.stderr).trim().lines().next().unwrap_or_default().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let path = env("PATH").unwrap_or_default();
+        let what = format!("the demo needs `{tool}`, which does not run here: {why}");
+        return Err(Failure::new(Exit::Failed, what).at(format!("PATH={path}")).fix(fix));
     }
     Ok(())
 }
@@ -79,7 +85,39 @@ impl Folder {
         let top = Utf8PathBuf::from_path_buf(top).map_err(|_| failed(no_text()))?;
         let program = std::env::current_exe().map_err(failed)?;
         let program = Utf8PathBuf::from_path_buf(program).map_err(|_| failed(no_text()))?;
-        Ok(Self { held, top, program })
+        if rustix::process::geteuid().is_root() {
+            // The account of runs passes; what it may see inside has modes of its own.
+            std::fs::set_permissions(&top, std::fs::Permissions::from_mode(0o711)).map_err(failed)?;
+        }
+        Ok(Self { held, top, program, level: Confinement::None })
+    }
+
+    /// Finds the strongest level at which the project's tools and the agent run in here, and says it in one sentence.
+    ///
+    /// # Errors
+    /// [`Exit::Failed`] if not even an unconfined run can.
+    pub fn choose_level(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Failure> {
+        let both = r#"cargo --version > tried && "$0" --version >> tried"#;
+        let command = ["/bin/sh", "-c", both, self.program.as_str()].map(str::to_owned);
+        let named = |name: &&str| Some(((*name).to_owned(), env(name)?));
+        let variables: Vec<(String, String)> = crate::wiring::TOOL_VARIABLES.iter().filter_map(named).collect();
+        let state = self.state();
+        let trial = Trial {
+            user: None,
+            program: self.program.as_std_path(),
+            folder: state.as_std_path(),
+            command: &command,
+            env: &variables,
+        };
+        let failed = |why| Failure::new(Exit::Failed, format!("no run can start here: {why}")).at(self.top.as_str());
+        let (level, _) = orch_run::find(None, Confinement::None, &trial).map_err(failed)?;
+        self.level = level;
+        let words = format!("Its runs are confined at {} ({})", level.name(), level.words());
+        if level >= Confinement::Landlock {
+            return Ok(format!("{words}."));
+        }
+        let why = orch_run::choose(None, Confinement::Landlock, &orch_run::available(&trial)).err().unwrap_or_default();
+        Ok(format!("{words}: {why}."))
     }
 
     /// Its path.
@@ -119,9 +157,9 @@ impl Folder {
             command.env_remove(name);
         }
         command.envs(self.settings());
-        // The person's git configuration may sign commits or run hooks.
         // Its agent is a script of ours: it may be seen wherever it runs, confined as well as the machine can.
-        command.env("ORCH_CONFINEMENT_MIN", "L0");
+        command.env("ORCH_CONFINEMENT_LEVEL", self.level.name()).env("ORCH_CONFINEMENT_MIN", "L0");
+        // The person's git configuration may sign commits or run hooks.
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command
     }

@@ -21,8 +21,10 @@ use crate::screen::Screen;
 
 /// Between two looks: quick enough for an eye, idle for a machine.
 const LOOK: Duration = Duration::from_millis(250);
-/// A scripted journey takes seconds; one that takes this long stands still.
+/// A scripted journey takes seconds; one that takes this long goes nowhere.
 const BY_ITSELF: Duration = Duration::from_secs(10 * 60);
+/// Without any change, which a busy machine makes rare.
+const STANDS_STILL: Duration = Duration::from_secs(4 * 60);
 /// A person may read for a while.
 const WITH_A_PERSON: Duration = Duration::from_secs(60 * 60);
 /// For agents to end once they are called off.
@@ -162,11 +164,21 @@ impl Journey {
         }
         let limit = if self.approval == Approval::ByDemo { BY_ITSELF } else { WITH_A_PERSON };
         let mut told = picture::Told::default();
+        let mut moved = (Vec::new(), Instant::now());
         loop {
             if !service.lives() {
                 return Err(service.ended().into());
             }
             self.look()?;
+            if let Some(why) = service.cannot_start() {
+                return Err(Failure::new(Exit::Failed, format!("no run can start here: {why}")).into());
+            }
+            let states: Vec<_> = self.travellers.iter().map(|t| (t.id().to_owned(), t.detail.clone())).collect();
+            if states != moved.0 {
+                moved = (states, Instant::now());
+            } else if self.approval == Approval::ByDemo && moved.1.elapsed() > STANDS_STILL {
+                return Err(self.stands_still().into());
+            }
             if terminal.is_live() {
                 if self.open_question.is_none() {
                     terminal.draw(&picture::block(screen, &self.travellers, demo_begun.elapsed()));
@@ -189,6 +201,14 @@ impl Journey {
                 self.typed(typed, terminal, screen)?;
             }
         }
+    }
+
+    /// What each waits for that does not come.
+    fn stands_still(&self) -> Failure {
+        let open = self.travellers.iter().filter(|traveller| !traveller.stands());
+        let waits: Vec<String> = open.map(|t| format!("{}: {}", t.id(), picture::state(&t.detail))).collect();
+        let minutes = STANDS_STILL.as_secs() / 60;
+        Failure::new(Exit::Failed, format!("nothing has changed for {minutes} minutes ({})", waits.join("; ")))
     }
 
     fn look(&mut self) -> Result<(), Failure> {

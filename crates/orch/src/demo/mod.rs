@@ -117,6 +117,7 @@ fn carry(
 ) -> Result<(), Trouble> {
     let issues = orch_testkit::sample::demo_issues();
     terminal.say(&closing::greeting(screen, issues.len()));
+    terminal.say(&folder.choose_level(env)?);
     let base = folder.furnish(&issues)?;
     let mut service = UpProcess::start(folder, events)?;
     let approval = match (args.manual, screen.is_interactive()) {

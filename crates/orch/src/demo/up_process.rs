@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(15);
 /// Between two looks whether it has ended.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// What a service says that waits for its host.
+const NO_ROOM: &str = "waits for room";
+
 /// The running service. Dropped: it is stopped.
 pub struct UpProcess {
     child: Child,
@@ -66,6 +69,13 @@ impl UpProcess {
     /// [`Exit::Failed`] if it does not answer.
     pub fn caller(&self) -> Result<Caller, Failure> {
         Caller::running(&self.state)?.ok_or_else(|| self.ended())
+    }
+
+    /// Why it can start no run, if it said so: nobody mends the machine of a demo while it waits.
+    pub fn cannot_start(&self) -> Option<String> {
+        let said = std::fs::read_to_string(&self.log).ok()?;
+        let line = said.lines().rev().find(|line| line.contains(NO_ROOM))?;
+        line.split_once("error=").map(|(_, why)| why.to_owned())
     }
 
     /// Whether its process lives.

@@ -72,7 +72,9 @@ fn state(look: &Look) -> Vec<Told> {
         let words = format!("{folder} belongs to user {}, you are {own}", found.uid());
         return vec![(Fail, words, Some("run orch as the user who owns it".into()))];
     }
-    if found.permissions().mode() & 0o077 != 0 {
+    // Root's may be open to the group of the runs' account on its way.
+    let passed = found.permissions().mode() & 0o077 == 0o010 && found.gid() != 0;
+    if found.permissions().mode() & 0o077 != 0 && !passed {
         let words = format!("other users of this machine can look into {folder}");
         return vec![(Warn, words, Some(format!("chmod 700 {folder}")))];
     }

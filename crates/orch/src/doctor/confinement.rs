@@ -1,6 +1,8 @@
 //! Which levels of confinement this machine gives, and whether runs can start with what is set.
 
-use orch_run::{Confinement, available, choose};
+use std::path::Path;
+
+use orch_run::{Confinement, Trial, Tried, available, choose};
 
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Look, Told};
@@ -8,13 +10,18 @@ use super::{Look, Told};
 /// The level that runs get here; why it is not a higher one.
 pub fn levels(look: &Look) -> Vec<Told> {
     let set = &look.host.confinement;
-    told(&set.level, &set.min, &available(set.user.as_deref()))
+    let Ok(program) = std::env::current_exe() else {
+        return vec![(Warn, "this program cannot find itself, so nothing was tried".to_owned(), None)];
+    };
+    let folder: &Path = look.host.paths.state.as_std_path();
+    let trial = Trial { user: set.user.as_deref(), program: &program, folder, command: &[], env: &[] };
+    told(&set.level, &set.min, &available(&trial))
 }
 
-fn told(level: &str, min: &str, given: &[(Confinement, Result<(), String>)]) -> Vec<Told> {
+fn told(level: &str, min: &str, given: &[Tried]) -> Vec<Told> {
     let named = |name: &str| Confinement::ALL.into_iter().find(|level| level.name() == name);
     let chosen = match choose(named(level), named(min).unwrap_or_default(), given) {
-        Ok(chosen) => chosen,
+        Ok((chosen, _)) => chosen,
         Err(why) => return vec![(Fail, format!("no run can start: {why}"), None)],
     };
     let mut told = vec![(Good, format!("runs get level {} (at least {min} is wanted)", chosen.name()), None)];
@@ -31,12 +38,13 @@ fn told(level: &str, min: &str, given: &[(Confinement, Result<(), String>)]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use orch_run::Made;
 
     #[test]
     fn what_is_missing_is_a_warning_unless_nothing_can_start() {
         let given = Confinement::ALL.map(|level| match level {
             Confinement::Bubblewrap => (level, Err("no bwrap".to_owned())),
-            _ => (level, Ok(())),
+            _ => (level, Ok(Made::Plainly)),
         });
         let lower = told("auto", "L2", &given);
         assert_eq!(lower[0], (Good, "runs get level L2 (at least L2 is wanted)".to_owned(), None));

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_rules::work_item;
@@ -118,12 +119,14 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
             .fix(format!("add this at its end yourself:\n{}", entry_text(&entry, wish))));
     }
     let mut written = Vec::new();
+    // It names the commands of agents. Root's is read by the account of a unit as well.
+    let mode = if rustix::process::geteuid().is_root() { 0o644 } else { 0o600 };
     if old.as_deref() != Some(new.as_str()) {
         let schema = folder.join(example::SCHEMA_FILE);
         if std::fs::read_to_string(&schema).ok().as_deref() != Some(example::SCHEMA) {
-            write_whole(&schema, example::SCHEMA)?;
+            write_whole(&schema, example::SCHEMA, Some(mode))?;
         }
-        write_whole(&config, &new)?;
+        write_whole(&config, &new, Some(mode))?;
         written.push(paths.config_file.clone());
     }
     let RepositoryEntry { id, path, prefix, agent_command } = entry;
@@ -255,16 +258,22 @@ fn with_amendment(text: &str, index: usize, present: &RepositoryEntry, entry: &R
     if changed { document.to_string() } else { text.to_owned() }
 }
 
-/// Writes a file as a whole: beside it, to the disk, then in its place, with the mode it had.
-pub fn write_whole(file: &Utf8Path, text: &str) -> Result<(), Failure> {
+/// Writes a file as a whole: beside it, to the disk, then in its place, with the mode it had; a new one with `mode`, or
+/// as the person's umask wants it. With a mode, others may not write it.
+pub fn write_whole(file: &Utf8Path, text: &str, mode: Option<u32>) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or(Utf8Path::new("/"));
     let fresh = folder.join(format!(".{}.{}", file.file_name().unwrap_or("file"), std::process::id()));
     let write = || {
         std::fs::create_dir_all(folder)?;
         let mut out = File::create(&fresh)?;
         out.write_all(text.as_bytes())?;
-        if let Ok(present) = std::fs::metadata(file) {
-            out.set_permissions(present.permissions())?;
+        let present = std::fs::metadata(file).ok().map(|present| present.permissions().mode());
+        let wanted = match (present, mode) {
+            (Some(present), Some(_)) => Some(present & !0o022),
+            (present, mode) => present.or(mode),
+        };
+        if let Some(wanted) = wanted {
+            out.set_permissions(std::fs::Permissions::from_mode(wanted))?;
         }
         out.sync_all()?;
         std::fs::rename(&fresh, file)

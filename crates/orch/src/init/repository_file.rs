@@ -153,10 +153,10 @@ impl Plan {
     /// Writes what is to be written; whether anything was.
     pub fn write(&self, top: &Utf8Path) -> Result<bool, Failure> {
         let Some(text) = &self.text else { return Ok(false) };
-        super::register::write_whole(&top.join(REPOSITORY_FILE), text)?;
+        super::register::write_whole(&top.join(REPOSITORY_FILE), text, None)?;
         // A file that a person wrote without the line has no use for the schema.
         if text.starts_with(SCHEMA_LINE) {
-            super::register::write_whole(&top.join(SCHEMA_FILE), SCHEMA)?;
+            super::register::write_whole(&top.join(SCHEMA_FILE), SCHEMA, None)?;
         }
         Ok(true)
     }

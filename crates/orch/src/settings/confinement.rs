@@ -64,9 +64,10 @@ pub const LEVEL: Key<Host> = Key {
     variable: vital("ORCH_CONFINEMENT_LEVEL"),
     ..row(
         "level",
-        Kind::OneOf(&["auto", "L3", "L2", "L1", "L0"]),
-        "How runs are confined: L3 bubblewrap (own files, processes and network), L2 Landlock and seccomp, L1 an account \
-         of their own (needs root), L0 not at all. \"auto\" is the strongest this host has; each run records its own.",
+        Kind::OneOf(&["auto", "L3", "L2", "L2-open", "L1", "L0"]),
+        "How runs are confined: L3 own files, processes and network, L2 own files and network, L2-open Landlock and \
+         seccomp in this host's network, L1 an account of their own (needs root), L0 not at all. \"auto\" is the \
+         strongest this host has, but nothing below `min`; each run records its own.",
         |h, v| h.confinement.level = v.into_text(),
         |h| Some(quoted(&h.confinement.level)),
     )
@@ -76,8 +77,9 @@ pub const MIN: Key<Host> = Key {
     variable: vital("ORCH_CONFINEMENT_MIN"),
     ..row(
         "min",
-        Kind::OneOf(&["L3", "L2", "L1", "L0"]),
-        "Nothing starts on a host that cannot confine runs to this level.",
+        Kind::OneOf(&["L3", "L2", "L2-open", "L1", "L0"]),
+        "Nothing starts on a host that cannot confine runs to this level. L2-open leaves doors open: without root a run may \
+         change modes of your files, and TCP reaches the port number of its proxy at any address.",
         |h, v| h.confinement.min = v.into_text(),
         |h| Some(quoted(&h.confinement.min)),
     )

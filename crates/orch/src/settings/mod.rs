@@ -25,6 +25,8 @@ mod keys;
 mod kind;
 pub mod model;
 pub mod paths;
+#[cfg(test)]
+mod privacy_tests;
 pub mod secret;
 #[cfg(test)]
 pub mod tests;
@@ -68,10 +70,40 @@ pub fn load(env: &dyn Fn(&str) -> Option<String>) -> Result<(Host, Vec<Warning>)
                 .fix("make it a readable UTF-8 file, or name another one in ORCH_CONFIG"));
         }
     };
+    refuse_what_others_write(&paths.config_file)?;
     let name = paths.config_file.to_string();
     let (mut host, mut problems) = file::read(&name, &text, paths);
     let warnings = variables::apply(&mut host, env, &mut problems);
+    problems.extend(state_shown_to_runs(&host));
     if problems.is_empty() { Ok((host, warnings)) } else { Err(wrong("setting", "settings", problems)) }
+}
+
+/// What runs may read must not hold the service's own state: its token, keys and other people's work.
+fn state_shown_to_runs(host: &Host) -> Option<Point> {
+    let shown = host.confinement.read_only.iter().find(|path| host.paths.state.starts_with(path))?;
+    Some(Point {
+        what: format!(
+            "[confinement] read_only shows {shown} to every run, and with it the state folder {}",
+            host.paths.state
+        ),
+        place: host.paths.config_file.to_string(),
+        fix: "name the folders in it that runs need, or another state folder in ORCH_STATE_DIR".to_owned(),
+    })
+}
+
+/// The host file names the commands that agents are: who may write it, may do what this account may.
+fn refuse_what_others_write(file: &camino::Utf8Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(found) = std::fs::metadata(file) else { return Ok(()) };
+    // Many accounts are alone in their own group, and their files are the group's.
+    let strangers = found.gid() != rustix::process::getegid().as_raw();
+    if found.mode() & 0o002 == 0 && (found.mode() & 0o020 == 0 || !strangers) {
+        return Ok(());
+    }
+    let what = "others may write the host file, and with it the commands of your agents";
+    Err(Failure::new(Exit::Settings, what)
+        .at(file.as_str())
+        .fix(format!("look what is in it, then: chmod go-w {file}")))
 }
 
 /// A failure over all of `problems`; `one` and `many` say what is wrong, in the singular and in the plural.

@@ -108,6 +108,41 @@ pub fn create_private(folder: &Utf8Path) -> Result<(), Failure> {
     })
 }
 
+/// Makes the state folder, or closes one that is there to other accounts: modes depend on no umask. Root's may be open to
+/// the group of the runs' account on its way to their places, and to nobody else.
+///
+/// # Errors
+/// [`Exit::Failed`] if it cannot be made; [`Exit::Settings`] if others may write it and other things lie in it.
+pub fn settle_state(state: &Utf8Path) -> Result<(), Failure> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    /// What an account needs to pass.
+    const PASS: u32 = 0o010;
+    create_private(state)?;
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("the state folder cannot be closed to others: {error}"))
+            .at(state.as_str())
+            .fix("run orch as the user who owns it")
+    };
+    let found = std::fs::metadata(state).map_err(failed)?;
+    let others = found.mode() & 0o077;
+    if others == 0 || (others == PASS && found.gid() != 0) || found.uid() != rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    let empty = || std::fs::read_dir(state).is_ok_and(|mut entries| entries.next().is_none());
+    let ours = ["lock", "orch.db", "token"].iter().any(|name| state.join(name).exists());
+    // A folder with a sticky bit is everybody's on purpose.
+    if found.mode() & 0o1000 == 0 && (ours || empty()) {
+        return std::fs::set_permissions(state, std::fs::Permissions::from_mode(0o700)).map_err(failed);
+    }
+    if others & 0o022 == 0 {
+        // Other things lie here, and what is ours in it has modes of its own.
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Settings, "others may write the state folder, and it holds more than state")
+        .at(state.as_str())
+        .fix("name a folder of its own in ORCH_STATE_DIR"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,6 +70,7 @@ pub fn run(args: &UnitsArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<Strin
     let files: Vec<(Utf8PathBuf, String)> = match &args.action {
         Action::Install(_) => {
             let unit = unit(scope, env)?;
+            refuse_what_is_no_line(&unit)?;
             text::all(&unit).into_iter().map(|(name, text)| (folder.join(name), text)).collect()
         }
         Action::Uninstall(_) => text::NAMES.iter().map(|name| (folder.join(name), String::new())).collect(),
@@ -115,6 +116,22 @@ fn unit(scope: Scope, env: &dyn Fn(&str) -> Option<String>) -> Result<Unit, Fail
             }
         }
     })
+}
+
+/// A unit is read line by line: whatever would begin another one is no part of a value.
+fn refuse_what_is_no_line(unit: &Unit) -> Result<(), Failure> {
+    let values = [
+        ("the path of this program", unit.program.as_str()),
+        ("ORCH_STATE_DIR", unit.state.as_str()),
+        ("ORCH_CONFIG", unit.config.as_str()),
+        ("PATH", unit.search_path.as_str()),
+    ];
+    match values.into_iter().find(|(_, value)| value.chars().any(char::is_control)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Failure::new(Exit::Settings, format!("{name} has a control character in it"))
+            .at(name)
+            .fix("a unit cannot hold it: take it out, a line break for example")),
+    }
 }
 
 fn refuse_what_is_not_ours(file: &Utf8Path) -> Result<(), Failure> {
@@ -201,5 +218,25 @@ fn tell(files: &[(Utf8PathBuf, String)], commands: &[String], dry_run: bool, scr
     screen.line("Then:");
     for command in commands {
         screen.line(&format!("  {}", screen.styled(Style::Command, command)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_another_line_is_refused() {
+        let whole = Unit { state: "/var/lib/orch with blanks".into(), ..Unit::system() };
+        assert!(refuse_what_is_no_line(&whole).is_ok());
+        let line = "/s\nExecStartPre=/bin/touch /owned";
+        for unit in [
+            Unit { state: line.into(), ..Unit::system() },
+            Unit { config: "/c\r[Service]".into(), ..Unit::system() },
+            Unit { search_path: "/bin:\u{1b}[2J".to_owned(), ..Unit::system() },
+            Unit { program: "/opt/a\nb/orch".into(), ..Unit::system() },
+        ] {
+            assert_eq!(refuse_what_is_no_line(&unit).unwrap_err().exit, Exit::Settings, "{unit:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::exit::{Exit, Failure};
-use crate::settings::paths::create_private;
+use crate::settings::paths::settle_state;
 
 /// Held for as long as it lives; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl DataLock {
     /// # Errors
     /// [`Exit::Failed`] if the directory or the lock file cannot be made.
     pub fn take(state: &Utf8Path) -> Result<Option<Self>, Failure> {
-        create_private(state)?;
+        settle_state(state)?;
         let path = state.join("lock");
         let failed = |what: String| {
             Failure::new(Exit::Failed, format!("the lock of the state folder cannot be taken: {what}"))

@@ -6,6 +6,8 @@
 mod agents;
 mod bad_input;
 #[cfg(feature = "demo")]
+mod bare;
+#[cfg(feature = "demo")]
 mod carried;
 #[cfg(feature = "demo")]
 mod crash;

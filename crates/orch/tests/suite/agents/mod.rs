@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orch_run::Trial;
 use orch_testkit::git;
 use orch_testkit::model_server::{Deed, ModelServer, Request, Step, Turn, Usage};
 use orch_testkit::sample::{self, TEST_COMMAND};
@@ -85,8 +86,10 @@ impl Crew {
             not_run(record.as_deref(), &name, &format!("{} is not installed", program.display()));
             return None;
         }
-        let levels = orch_run::available(None);
-        if let Err(problem) = orch_run::choose(None, orch_run::Confinement::Landlock, &levels) {
+        let orch = Path::new(env!("CARGO_BIN_EXE_orch"));
+        let folder = tempfile::tempdir().unwrap();
+        let trial = Trial { user: None, program: orch, folder: folder.path(), command: &[], env: &[] };
+        if let Err(problem) = orch_run::find(None, orch_run::Confinement::Landlock, &trial) {
             not_run(record.as_deref(), &name, &problem);
             return None;
         }

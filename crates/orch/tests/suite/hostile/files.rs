@@ -4,12 +4,24 @@ use super::{PLAIN, Row};
 
 pub const ROWS: &[Row] = &[
     Row {
+        name: "modes, times and owners of other people's files are changed",
+        attack: r#"for my $file ('state/token', 'state/orch.db', 'state', 'home/.ssh/id_ed25519', 'home', 'state/host') {
+                try "mode $file", sub { chmod(0777, "$P/$file") && 'CHANGED' };
+                try "time $file", sub { utime(1, 1, "$P/$file") && 'CHANGED' };
+                try "owner $file", sub { chown($<, -1, "$P/$file") && 'CHANGED' };
+            }"#,
+        tries: 18,
+        l3: "ENOENT|EROFS|EPERM",
+        l2_open: "EPERM|EACCES|ENOENT",
+        ..PLAIN
+    },
+    Row {
         name: "the service's settings, keys, token and database are read",
         attack: r#"try $_, sub { get("$P/$_") } for
             'home/.config/orch/host.toml', 'state/keys/anthropic', 'state/token', 'state/orch.db';"#,
         tries: 4,
         l3: "ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         open: Some("READ"),
         ..PLAIN
     },
@@ -20,7 +32,7 @@ pub const ROWS: &[Row] = &[
             try 'a cache beside them', sub { get("$P/home/.cargo/registry/cache") };"#,
         tries: 5,
         l3: "ENOENT, ENOENT, ENOENT, ENOENT, READ",
-        l2: "EACCES, EACCES, EACCES, EACCES, READ",
+        l2_open: "EACCES, EACCES, EACCES, EACCES, READ",
         open: Some("READ"),
         ..PLAIN
     },
@@ -30,7 +42,7 @@ pub const ROWS: &[Row] = &[
             try '/etc/passwd', sub { get('/etc/passwd') };"#,
         tries: 5,
         l3: "ENOENT, ENOENT, ENOENT|EACCES, ENOENT, OTHER",
-        l2: "EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, OTHER",
+        l2_open: "EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, EACCES|ENOENT, OTHER",
         ..PLAIN
     },
     Row {
@@ -43,7 +55,7 @@ pub const ROWS: &[Row] = &[
             try 'root', sub { get("/proc/self/root$P/state/token") };"#,
         tries: 5,
         l3: "ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         open: Some("READ"),
         ..PLAIN
     },
@@ -54,7 +66,7 @@ pub const ROWS: &[Row] = &[
             try 'unlink', sub { unlink("$P/state/token") && 'GONE' };"#,
         tries: 3,
         l3: "ENOENT|EXDEV",
-        l2: "EACCES|EXDEV|EPERM",
+        l2_open: "EACCES|EXDEV|EPERM",
         ..PLAIN
     },
     Row {
@@ -64,7 +76,7 @@ pub const ROWS: &[Row] = &[
         tries: 4,
         // Without root the folders on the way to its own place are its own, in its own temporary folder.
         l3: "ENOENT, ENOENT, EACCES|EROFS|WROTE, ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         ..PLAIN
     },
     Row {
@@ -75,7 +87,7 @@ pub const ROWS: &[Row] = &[
             try 'listed', sub { list($run) };"#,
         tries: 9,
         l3: "ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         open: Some("OTHER, OTHER, OTHER, OTHER|EISDIR|ENOENT, WROTE, WROTE, WROTE, WROTE, LISTED"),
         ..PLAIN
     },
@@ -86,7 +98,7 @@ pub const ROWS: &[Row] = &[
             try 'all runs', sub { list("$P/state/runs") };"#,
         tries: 4,
         l3: "ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         open: Some("OTHER, OTHER, OTHER, LISTED"),
         ..PLAIN
     },
@@ -100,7 +112,7 @@ pub const ROWS: &[Row] = &[
             try "forged $_", sub { put("$other/$_") } for 'code/work.rs', 'code/new.rs', 'own/result.json';"#,
         tries: 7,
         l3: "ENOENT, ENOENT, ENOENT, LISTED, ENOENT, ENOENT, ENOENT",
-        l2: "EACCES",
+        l2_open: "EACCES",
         ..PLAIN
     },
     Row {
@@ -113,7 +125,7 @@ pub const ROWS: &[Row] = &[
             try 'remove', sub { unlink("$forge/objects/pack/pack-1.pack") && 'GONE' };"#,
         tries: 10,
         l3: "ENOENT, ENOENT, ENOENT|EROFS, ENOENT|EROFS, EROFS|EACCES|WROTE, ENOENT|EROFS, EROFS, EROFS, ENOENT|EROFS, EROFS",
-        l2: "EACCES, EACCES, EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES",
+        l2_open: "EACCES, EACCES, EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES, EACCES, ENOENT|EACCES, EACCES",
         ..PLAIN
     },
     Row {
@@ -121,7 +133,7 @@ pub const ROWS: &[Row] = &[
         name: "objects of other branches are read in the shared store",
         attack: r#"try 'pack', sub { get("$P/state/forge/code.git/objects/pack/pack-1.pack") };"#,
         l3: "READ",
-        l2: "READ",
+        l2_open: "READ",
         open: Some("READ"),
         ..PLAIN
     },
@@ -130,7 +142,7 @@ pub const ROWS: &[Row] = &[
         attack: r#"try $_, sub { put($_) } for '/usr/bin/git', '/usr/bin/new', '/etc/passwd', '/etc/ld.so.preload', '/new';"#,
         tries: 5,
         l3: "EROFS|EACCES",
-        l2: "EACCES",
+        l2_open: "EACCES",
         ..PLAIN
     },
     Row {
@@ -141,7 +153,7 @@ pub const ROWS: &[Row] = &[
             try 'shared memory', sub { put("/dev/shm/$name") };"#,
         tries: 3,
         l3: "LISTED|ENOENT, WROTE|ENOENT|EROFS, WROTE|EACCES",
-        l2: "EACCES",
+        l2_open: "EACCES",
         after: |place, _| {
             let folder = place.folder.path();
             let left = format!("{}.left", folder.display());
@@ -156,7 +168,7 @@ pub const ROWS: &[Row] = &[
             my @open = grep { /\d/ && readlink("/proc/self/fd/$_") !~ m{/proc/|attack\.pl} } readdir $folder;
             try 'open', sub { join(' ', sort @open) };"#,
         l3: "0 1 2",
-        l2: "0 1 2",
+        l2_open: "0 1 2",
         open: Some("0 1 2"),
         ..PLAIN
     },
@@ -167,7 +179,7 @@ pub const ROWS: &[Row] = &[
             try '/dev/null', sub { sysopen(my $f, '/dev/null', O_RDWR) && 'OPENED' };"#,
         tries: 6,
         l3: "EPERM, ENOENT, ENOENT, ENOENT, ENOENT, OPENED",
-        l2: "EPERM|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, OPENED",
+        l2_open: "EPERM|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, ENOENT|EACCES, OPENED",
         ..PLAIN
     },
     Row {
@@ -179,7 +191,7 @@ pub const ROWS: &[Row] = &[
             try 'remove', sub { rmdir("$own/own") && 'GONE' };"#,
         tries: 4,
         l3: "EACCES|EBUSY, EACCES|EBUSY, EACCES|EROFS|LINKED, EACCES|EBUSY",
-        l2: "EACCES",
+        l2_open: "EACCES",
         ..PLAIN
     },
 ];

@@ -12,7 +12,7 @@ pub const ROWS: &[Row] = &[
             try 'setns', sub { sysopen(my $f, '/proc/self/ns/user', O_RDONLY); call('setns', fileno($f), 0) };"#,
         tries: 8,
         l3: "EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, ENOSYS, EPERM",
-        l2: "EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, ENOSYS, EPERM",
+        l2_open: "EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, ENOSYS, EPERM",
         ..PLAIN
     },
     Row {
@@ -28,7 +28,7 @@ pub const ROWS: &[Row] = &[
             try 'open_tree', sub { call('open_tree', -100, $m, 1) };"#,
         tries: 8,
         l3: "EPERM",
-        l2: "EPERM",
+        l2_open: "EPERM",
         ..PLAIN
     },
     Row {
@@ -38,7 +38,7 @@ pub const ROWS: &[Row] = &[
             try 'open_by_handle_at', sub { sysopen(my $f, '.', O_RDONLY); call('open_by_handle_at', fileno($f), $handle, 0) };"#,
         tries: 2,
         l3: "EPERM",
-        l2: "EPERM",
+        l2_open: "EPERM",
         ..PLAIN
     },
     Row {
@@ -56,7 +56,7 @@ pub const ROWS: &[Row] = &[
             try 'kcmp', sub { call('kcmp', $$, $$, 0, 0, 0) };"#,
         tries: 10,
         l3: "EPERM",
-        l2: "EPERM",
+        l2_open: "EPERM",
         ..PLAIN
     },
     Row {
@@ -70,7 +70,7 @@ pub const ROWS: &[Row] = &[
             try $_, sub { put("/proc/$_") } for 'sys/kernel/core_pattern', 'sysrq-trigger', 'sys/vm/drop_caches';"#,
         tries: 8,
         l3: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES|EROFS|EPERM, ENOENT|EACCES|EROFS|EPERM, EACCES|EROFS|EPERM",
-        l2: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES, ENOENT|EACCES, EACCES",
+        l2_open: "EPERM, EPERM, EPERM, EPERM, EPERM, EACCES, ENOENT|EACCES, EACCES",
         ..PLAIN
     },
     Row {
@@ -83,7 +83,7 @@ pub const ROWS: &[Row] = &[
             try 'own setuid program', sub { qx{cp /usr/bin/id mine && chmod 4755 mine}; qx{./mine -u} =~ /^0$/ ? 'ROOT' : 'NOT ROOT' };"#,
         tries: 5,
         l3: "EPERM|EINVAL, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
-        l2: "EPERM, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
+        l2_open: "EPERM, NONE, SETUID|NO SUCH PROGRAM, NOT ROOT, NOT ROOT",
         ..PLAIN
     },
     Row {
@@ -95,7 +95,7 @@ pub const ROWS: &[Row] = &[
             try '/dev/tty', sub { sysopen(my $f, '/dev/tty', O_RDWR) && 'OPENED' };"#,
         tries: 4,
         l3: "EPERM, EPERM, EPERM, ENXIO",
-        l2: "EPERM, EPERM, EPERM, ENXIO",
+        l2_open: "EPERM, EPERM, EPERM, ENXIO",
         ..PLAIN
     },
     Row {
@@ -105,7 +105,7 @@ pub const ROWS: &[Row] = &[
             try $_, sub { call('socket', @{$family{$_}}) } for sort keys %family;"#,
         tries: 10,
         l3: "EPERM",
-        l2: "EPERM",
+        l2_open: "EPERM",
         ..PLAIN
     },
     Row {
@@ -115,7 +115,7 @@ pub const ROWS: &[Row] = &[
             try 'x32', sub { (POSIX::uname())[4] eq 'aarch64' ? do { $! = 1; undef } : (syscall(0x40000000 | 272, 0x10000000) == 0 && 'DONE') };"#,
         tries: 3,
         l3: "EINVAL, EPERM, EPERM|ENOSYS",
-        l2: "EINVAL, EPERM, EPERM|ENOSYS",
+        l2_open: "EINVAL, EPERM, EPERM|ENOSYS",
         ..PLAIN
     },
     Row {
@@ -124,7 +124,7 @@ pub const ROWS: &[Row] = &[
             try 'keys of shared memory', sub { open(my $f, '<', '/proc/sysvipc/shm') or return; my @l = <$f>; @l > 1 ? 'SOME' : 'NONE' };"#,
         l3: "NONE",
         // At L2 the queues and segments are the host's; their modes keep them.
-        l2: "NONE|SOME",
+        l2_open: "NONE|SOME",
         ..PLAIN
     },
 ];

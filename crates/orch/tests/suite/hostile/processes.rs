@@ -14,7 +14,8 @@ pub const ROWS: &[Row] = &[
         tries: 5,
         l3: "ENOENT",
         // Which descriptors a process has can be listed at L2 and none of them opened.
-        l2: "EACCES, EACCES, EACCES, LISTED|EACCES, EACCES",
+        l2: Some("EACCES, EACCES, EACCES, LISTED|EACCES, EACCES"),
+        l2_open: "EACCES, EACCES, EACCES, LISTED|EACCES, EACCES",
         open: Some("READ, EIO, LISTED, LISTED, LISTED"),
         ..PLAIN
     },
@@ -26,7 +27,7 @@ pub const ROWS: &[Row] = &[
             }"#,
         tries: 9,
         l3: "ENOENT|EACCES|EPERM",
-        l2: "EACCES|EPERM",
+        l2_open: "EACCES|EPERM",
         ..PLAIN
     },
     Row {
@@ -38,7 +39,8 @@ pub const ROWS: &[Row] = &[
                 return "$secrets FOUND"; };"#,
         tries: 2,
         l3: "ENOENT, 0 FOUND",
-        l2: "OTHER, 0 FOUND",
+        l2: Some("OTHER, 0 FOUND"),
+        l2_open: "OTHER, 0 FOUND",
         open: Some("OTHER, 0 FOUND"),
         ..PLAIN
     },
@@ -53,7 +55,8 @@ pub const ROWS: &[Row] = &[
             try 'mem for writing', sub { sysopen(my $f, "/proc/$pid/mem", O_RDWR) && 'OPENED' };"#,
         tries: 5,
         l3: "EPERM, EPERM, EPERM, EPERM, ENOENT",
-        l2: "EPERM, EPERM, EPERM, EPERM, EACCES",
+        l2: Some("EPERM, EPERM, EPERM, EPERM, EROFS|EACCES"),
+        l2_open: "EPERM, EPERM, EPERM, EPERM, EACCES",
         ..PLAIN
     },
     Row {
@@ -63,7 +66,32 @@ pub const ROWS: &[Row] = &[
             try 'parent', sub { my $parent = getppid(); return 'EPERM' if $parent <= 1; kill('KILL', $parent) && 'SENT' };"#,
         tries: 5,
         l3: "ESRCH, ESRCH, ESRCH, ESRCH, EPERM",
-        l2: "EPERM",
+        l2: Some("EPERM"),
+        l2_open: "EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "limits and order of the service and of a process of its own account are changed",
+        attack: r#"my $limit = pack('QQ', 0, 0); my $mask = pack('Q', 1); my $order = pack('i', 0);
+            for my $pid ($ENV{ATTACK_PID} + 0, $ENV{ATTACK_SERVICE} + 0) {
+                try "open files $pid", sub { call('prlimit64', $pid, 7, $limit, 0) };
+                try "processor time $pid", sub { call('prlimit64', $pid, 0, $limit, 0) };
+                try "affinity $pid", sub { call('sched_setaffinity', $pid, 8, $mask) };
+                try "scheduler $pid", sub { call('sched_setscheduler', $pid, 5, $order) };
+                try "parameters $pid", sub { call('sched_setparam', $pid, $order) };
+                try "priority $pid", sub { call('setpriority', 0, $pid, 19) };
+                try "disk $pid", sub { call('ioprio_set', 1, $pid, 3 << 13) };
+            }
+            try 'its own', sub { call('setpriority', 0, 0, 19) };
+            try 'priority of the account', sub { call('setpriority', 2, $<, 19) };
+            try 'disk of the account', sub { call('ioprio_set', 3, $<, 3 << 13) };"#,
+        tries: 17,
+        // In processes of its own there is nobody else of its account.
+        l3: "ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, ESRCH, DONE, DONE|EPERM|ESRCH, DONE|EPERM|ESRCH",
+        l2: Some(
+            "EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, DONE, EPERM, EPERM",
+        ),
+        l2_open: "EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, EPERM, DONE, EPERM, EPERM",
         ..PLAIN
     },
     Row {
@@ -73,7 +101,7 @@ pub const ROWS: &[Row] = &[
             waitpid($child, 0); print "all: OUTLIVED\n";"#,
         // The order means the whole run, which is its own loss.
         l3: "BEGUN",
-        l2: "BEGUN",
+        l2_open: "BEGUN",
         end: "signal 9|exit code 137",
         ..PLAIN
     },
@@ -82,7 +110,7 @@ pub const ROWS: &[Row] = &[
         attack: r#"my @groups = grep { -e } map { "$_/cgroup.procs" } glob('/sys/fs/cgroup /sys/fs/cgroup/*');
             try 'groups', sub { for (@groups) { return 'WROTE' if defined put($_) } 'KEPT' };"#,
         l3: "KEPT",
-        l2: "KEPT",
+        l2_open: "KEPT",
         ..PLAIN
     },
     Row {
@@ -98,7 +126,7 @@ pub const ROWS: &[Row] = &[
             }
             close $tell; try 'daemon', sub { my $up = <$hear>; $up && 'UP' };"#,
         l3: "UP",
-        l2: "UP",
+        l2_open: "UP",
         after: |place, ran| assert!(place.is_free(ran, "lock"), "the daemon lives"),
         ..PLAIN
     },
@@ -115,7 +143,7 @@ pub const ROWS: &[Row] = &[
             }
             close $tell; try 'daemons', sub { my $up = ''; sysread($hear, $up, 1, length $up) or last for 1 .. 2; $up };"#,
         l3: "uu",
-        l2: "uu",
+        l2_open: "uu",
         limits: |limits| limits.processes = Some(200),
         after: |place, ran| {
             for name in ["lock1", "lock2"] {

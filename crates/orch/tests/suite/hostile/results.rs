@@ -24,7 +24,7 @@ pub const ROWS: &[Row] = &[
         name: "the result file is a link to a secret",
         attack: r#"try 'link', sub { symlink("$P/state/token", '../own/result.json') && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: link,
         ..PLAIN
     },
@@ -32,7 +32,7 @@ pub const ROWS: &[Row] = &[
         name: "the result file is a pipe that nobody writes",
         attack: r#"try 'pipe', sub { POSIX::mkfifo('../own/result.json', 0666) && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: irregular,
         ..PLAIN
     },
@@ -40,7 +40,7 @@ pub const ROWS: &[Row] = &[
         name: "the result file is a folder",
         attack: r#"try 'folder', sub { mkdir('../own/result.json') && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: irregular,
         ..PLAIN
     },
@@ -49,15 +49,19 @@ pub const ROWS: &[Row] = &[
         attack: r#"try 'socket', sub { socket(my $s, PF_UNIX, SOCK_STREAM, 0) or return;
             bind($s, pack_sockaddr_un('../own/result.json')) && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
-        after: |_, ran| refused(ran, "cannot be opened"),
+        l2_open: "EPERM",
+        after: |place, ran| {
+            if place.level > orch_run::Confinement::Shared {
+                refused(ran, "cannot be opened");
+            }
+        },
         ..PLAIN
     },
     Row {
         name: "the result file is a gigabyte",
         attack: r#"try 'large', sub { open(my $f, '>', '../own/result.json'); print $f '{"a":"'; truncate($f, 1 << 30) && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: |_, ran| refused(ran, "larger"),
         ..PLAIN
     },
@@ -65,7 +69,7 @@ pub const ROWS: &[Row] = &[
         name: "the result file is nested without end",
         attack: r#"try 'deep', sub { open(my $f, '>', '../own/result.json'); print $f '{"a":' . '[' x 500_000; close $f && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: |_, ran| refused(ran, "not JSON"),
         ..PLAIN
     },
@@ -73,7 +77,7 @@ pub const ROWS: &[Row] = &[
         name: "the result file may not be read by anybody",
         attack: r#"try 'closed', sub { open(my $f, '>', '../own/result.json'); print $f '{}'; close $f; chmod(0000, '../own/result.json') && 'LEFT' };"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         after: |_, ran| {
             // Root reads it; another account cannot, and says so.
             assert!(matches!(&ran.result, Some(Ok(_) | Err(_))), "{:?}", ran.result);
@@ -86,7 +90,7 @@ pub const ROWS: &[Row] = &[
             print $f '{"version":2,"end":{"exited":{"code":0}},"confinement":"L3","verdict":"approved","survivors":[]}'; close $f; 'LEFT' };
             POSIX::_exit(7);"#,
         l3: "LEFT",
-        l2: "LEFT",
+        l2_open: "LEFT",
         end: "exit code 7",
         after: |place, ran| {
             // It is words in a field of their own; what counts is what the supervisor saw.
@@ -103,7 +107,7 @@ pub const ROWS: &[Row] = &[
             try 'left', sub { 'LEFT' };"#,
         tries: 3,
         l3: "LEFT, KEPT, OTHER",
-        l2: "LEFT, KEPT, OTHER",
+        l2_open: "LEFT, KEPT, OTHER",
         order: |order| order.finish = vec![["/usr/bin/perl", "evil.pl"].map(str::to_owned).to_vec()],
         ..PLAIN
     },
