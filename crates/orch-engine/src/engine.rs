@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::answers::Answers;
 use crate::changes::Changes;
+use crate::compare::Compared;
 use crate::house::House;
 use crate::perform::PerformError;
 use crate::sweep::SweepCount;
@@ -76,6 +77,8 @@ pub struct Engine {
     pub(crate) chores: Notify,
     /// What was found damaged in the database.
     pub(crate) damage: Mutex<Vec<String>>,
+    /// What was held against each other last.
+    pub(crate) compared: Compared,
     /// The highest number that was given out, by repository and prefix.
     pub(crate) numbers: tokio::sync::Mutex<BTreeMap<(RepositoryId, String), u32>>,
 }
@@ -117,6 +120,7 @@ impl Engine {
             due: Notify::new(),
             chores: Notify::new(),
             damage: Mutex::default(),
+            compared: Compared::default(),
             numbers: tokio::sync::Mutex::default(),
         }
     }

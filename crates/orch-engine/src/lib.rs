@@ -5,6 +5,7 @@
 
 mod answers;
 mod changes;
+mod compare;
 pub mod desk;
 mod engine;
 mod handle;

@@ -84,6 +84,7 @@ impl Engine {
                 tracing::warn!(%error, %task, "the sweep passed over a task");
             }
         }
+        self.compare_all().await;
         self.look_at_branches().await;
         for repository in self.houses.keys() {
             if let Err(error) = self.look_at_lane(repository).await {

@@ -49,7 +49,12 @@ impl Engine {
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
-            taken = self.take_over() => taken?,
+            taken = async {
+                self.take_over().await?;
+                // Before anything is claimed: what landed without this database's knowledge must not be begun again.
+                self.compare_all().await;
+                Ok::<_, StoreError>(())
+            } => taken?,
         }
         // One sweep at a time, beside the loop: looking at everything must not keep anything waiting.
         let mut beside = JoinSet::new();

@@ -170,6 +170,13 @@ impl Forge {
         Ok(Opened { forge, created: false, removed_locks: locks.removed, kept_locks: locks.kept })
     }
 
+    /// A forge that is only looked at: nothing is checked and nothing is removed.
+    #[must_use]
+    pub fn at(git: &Git, origin: Origin, path: &Path) -> Self {
+        let (git, path) = (git.clone(), path.to_path_buf());
+        Self { git, path, origin, contained: Mutex::new(None), idle: Arc::default() }
+    }
+
     /// Where the forge is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -34,6 +34,7 @@
 //! | `refs/orch/remote/<remote>/<branch>` | a branch of a forge on another machine as last fetched |
 //! | `refs/orch/pin/<task>/<attempt>` | the commit a live clone started from; keeps its objects |
 //! | `refs/orch/attempts/<task>/<attempt>` | what an attempt committed |
+//! | `refs/orch/database/<id>` | a database that has worked with this forge |
 //! | `refs/orch/archive/<task>` | the last head of a cancelled task |
 
 #![deny(missing_docs)]
@@ -42,6 +43,7 @@ mod branches;
 mod candidate;
 mod clone;
 mod collect;
+mod copy;
 mod error;
 mod evidence;
 mod forge;
@@ -56,6 +58,7 @@ mod process;
 mod remote;
 mod set_aside;
 mod source;
+mod standing;
 mod tree;
 mod upkeep;
 mod upstream;
@@ -64,6 +67,7 @@ mod words;
 
 pub use candidate::{Candidate, CandidateRequest, Merged, Signature};
 pub use clone::{CloneRequest, Overlay, leftover_script, remove_clone};
+pub use copy::copy_forge;
 pub use error::{Error, Result};
 pub use evidence::{Document, DocumentContent, DocumentLimits, Evidence, EvidenceRequest, Refusal};
 pub use forge::{Forge, Opened, Origin};
@@ -74,6 +78,7 @@ pub use own_commit::OwnRepository;
 pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
 pub use set_aside::SetAsideRequest;
 pub use source::{Source, UserEnvironment};
+pub use standing::LandedWork;
 pub use tree::{Change, ChangeStatus, Mode};
 pub use upkeep::{Packing, Upkept};
 pub use upstream::{RemoteAdded, Synced};

@@ -160,6 +160,28 @@ pub struct Overlay {
     pub patterns: Vec<String>,
 }
 
+/// Work that landed on main, by the words of its commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LandedWork {
+    /// Its work item.
+    pub work_item: String,
+    /// The commit.
+    pub commit: CommitId,
+}
+
+/// How a forge stands beside a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Main.
+    pub tip: CommitId,
+    /// It has worked with another database, and never with this one.
+    pub foreign: bool,
+    /// What the database saw as main, if main does not have it.
+    pub lacks: Option<CommitId>,
+    /// What landed on main since the database saw it last, oldest first; nothing if it lacks that.
+    pub landed: Vec<LandedWork>,
+}
+
 /// A repository's code. Every call is safe to repeat.
 pub trait Forge: Send + Sync {
     /// Bring main up to date with where its users push, and tell its tip.
@@ -197,6 +219,24 @@ pub trait Forge: Send + Sync {
     /// Remove a task branch (never main) if `head` contains it, keeping the head under the archive if asked, and the
     /// task's other refs. A branch that is elsewhere holds a person's push and stays.
     fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()>;
+    /// Hold the forge against what a database knows: its id, and the main it saw last. `None`: neither that nor main has
+    /// changed since `before`. The forge remembers the id.
+    fn standing(
+        &self,
+        _database: Option<&str>,
+        _known: Option<&CommitId>,
+        _before: Option<&(Option<CommitId>, CommitId)>,
+    ) -> ForgeResult<Option<Standing>> {
+        Ok(None)
+    }
+    /// Whether main has a commit.
+    fn has_landed(&self, _commit: &CommitId) -> ForgeResult<bool> {
+        Ok(true)
+    }
+    /// The highest number of a work item of this prefix that stands anywhere in it; 0 if none does.
+    fn highest_number(&self, _prefix: &str) -> ForgeResult<u32> {
+        Ok(0)
+    }
     /// Whatever keeps later calls as cheap as the first ones, if there is anything to do: what was done, in words for the
     /// log. Never at once for one forge; safe beside every other call.
     fn upkeep(&self) -> ForgeResult<Option<String>> {

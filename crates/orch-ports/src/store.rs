@@ -396,6 +396,10 @@ pub trait Store: Send + Sync {
     /// Removes at most `most` rows that nobody reads any more: work that was finished before `work`, deliveries that were
     /// answered before `inbox`. Gives how many.
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64>;
+    /// What tells this database from every other, wherever it is copied to; `None` if it has no such mark.
+    async fn identity(&self) -> StoreResult<Option<String>> {
+        Ok(None)
+    }
     /// What is damaged in the database, in words; reads all of it, in pieces, beside everything else. Empty where the
     /// database looks after itself.
     async fn damage(&self) -> StoreResult<Vec<String>>;

@@ -91,6 +91,10 @@ impl<E: Engine> Store for Database<E> {
         Ok(self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum())
     }
 
+    async fn identity(&self) -> StoreResult<Option<String>> {
+        self.engine.identity().await
+    }
+
     async fn damage(&self) -> StoreResult<Vec<String>> {
         self.engine.damage().await
     }

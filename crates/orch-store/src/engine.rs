@@ -14,6 +14,10 @@ pub trait Engine: Send + Sync + 'static {
     async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
     /// All steps on one consistent snapshot.
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
+    /// What tells this database from every other; `None` if it has no such mark.
+    async fn identity(&self) -> StoreResult<Option<String>> {
+        Ok(None)
+    }
     /// What is damaged, in words; empty where the engine looks after itself.
     async fn damage(&self) -> StoreResult<Vec<String>> {
         Ok(Vec::new())

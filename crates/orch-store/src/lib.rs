@@ -21,4 +21,4 @@ pub mod step;
 
 pub use database::Database;
 pub use postgres::PostgresStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, damage, mains};

@@ -77,6 +77,7 @@ enum Command {
     Pipeline(pipeline_command::PipelineArgs),
     Prompt(prompt_command::PromptArgs),
     Backup(wiring::backup::BackupArgs),
+    Restore(wiring::restore::RestoreArgs),
     Completions(commands::completions::CompletionsArgs),
     /// Hold one run; started by the service, never by hand.
     #[command(hide = true)]
@@ -210,6 +211,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),
         Command::Prompt(args) => prompt_command::run_prompt(&args, screen, &variable),
         Command::Backup(args) => wiring::backup::run(&args, screen, &variable),
+        Command::Restore(args) => wiring::restore::run(&args, screen, &variable),
         Command::Completions(args) => commands::completions::run(&args, Cli::command(), screen),
         Command::Supervise { .. } | Command::Confine | Command::Inside { .. } | Command::Egress { .. } => Ok(()),
         #[cfg(feature = "demo")]

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod local;
 mod lock;
 pub mod models;
+pub mod restore;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,7 +144,7 @@ pub fn store_failure(error: StoreError) -> Failure {
     let fix = match &error {
         StoreError::TooNew { .. } => "install that release, or restore the backup",
         StoreError::Unusable { .. } => {
-            "make sure that it is there and whole; else put a backup (orch backup) in its place while no service runs"
+            "make sure that it is there and whole; else put a backup in its place while no service runs: orch restore FOLDER"
         }
         StoreError::Full { .. } => "free some space, then start again: nothing committed is lost",
         _ => "try again; if it stays, start orch up with ORCH_LOG=debug and look at what it says",

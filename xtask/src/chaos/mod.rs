@@ -8,11 +8,12 @@ mod audit;
 mod crash;
 mod life;
 mod points;
+mod storm;
 mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -45,6 +46,12 @@ pub struct Options {
     /// With `--point`: a second kill at this step of the recovery.
     #[arg(long, value_name = "STEP", requires = "point")]
     again: Option<usize>,
+    /// Not one kill at one step, but kills and faults of the machine for so many seconds, over two repositories.
+    #[arg(long, value_name = "N", conflicts_with_all = ["points", "all", "point"])]
+    seconds: Option<u64>,
+    /// With `--seconds`: at most so many rounds.
+    #[arg(long, value_name = "N", requires = "seconds", default_value_t = u32::MAX, hide_default_value = true)]
+    rounds: u32,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -84,6 +91,9 @@ impl std::fmt::Display for Place {
 /// # Errors
 /// If the binary cannot be built, or a task does not land even when nothing is killed.
 pub fn run(options: &Options) -> Result<ExitCode> {
+    if let Some(seconds) = options.seconds {
+        return storm(options, seconds);
+    }
     if !process::succeeds(Command::new("strace").arg("-V")) {
         println!("not run here: chaos: strace is missing; install it to kill at system calls");
         return Ok(ExitCode::SUCCESS);
@@ -107,6 +117,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         report.add(place, again, &outcome, start);
     }
     Ok(report.finish())
+}
+
+fn storm(options: &Options, seconds: u64) -> Result<ExitCode> {
+    interrupt::watch()?;
+    let binary = bench::binary(options.binary.as_deref(), &root::find()?)?;
+    let outcome = storm::run(&binary, Duration::from_secs(seconds), options.rounds, options.seed)?;
+    if options.json {
+        println!("{}", outcome.json(options.seed));
+    } else {
+        for (kind, rounds) in &outcome.rounds {
+            println!("{rounds:4} {kind}");
+        }
+        outcome.not_run.iter().for_each(|kind| println!("not run here: {kind}"));
+        outcome.violations.iter().for_each(|violation| println!("FAIL {violation}"));
+        let rounds: u32 = outcome.rounds.values().sum();
+        println!("rounds: {rounds}, {:?}, violations: {}", outcome.counts, outcome.violations.len());
+    }
+    Ok(if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The points of a life in which nothing is killed, and where a second kill follows.

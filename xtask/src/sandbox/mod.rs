@@ -190,6 +190,40 @@ impl Sandbox {
         Ok(running)
     }
 
+    /// A second repository in the same state folder, a copy of the first one.
+    ///
+    /// # Errors
+    /// With the words of git or of `orch init`.
+    pub fn second(&self, id: &str, prefix: &str) -> Result<()> {
+        self.git(&["clone", "--quiet", "repository", id], "")?;
+        self.git(&["remote", "remove", "origin"], id)?;
+        self.git(&["config", "user.name", "sandbox"], id)?;
+        self.git(&["config", "user.email", "sandbox@localhost"], id)?;
+        let mut init = self.orch();
+        init.args(["init", "--yes", "--prefix", prefix, "--id", id, "--agent-command"]);
+        init.arg(format!("/bin/sh {}", self.path("agent.sh").display())).arg(self.path(id));
+        process::read(&mut init).map(drop)
+    }
+
+    /// Starts `orch up` with these variables and so many descriptors (0: as many as we have).
+    ///
+    /// # Errors
+    /// As [`Self::up`].
+    pub fn up_with(&self, variables: &[(&str, &str)], descriptors: u32) -> Result<Running> {
+        let mut command = if descriptors == 0 {
+            self.orch()
+        } else {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]).arg(&self.binary);
+            self.apart(shell.current_dir(self.path("repository")));
+            shell
+        };
+        command.envs(variables.iter().copied());
+        let mut running = self.start(command)?;
+        running.await_ready()?;
+        Ok(running)
+    }
+
     /// The same under strace with these arguments.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use orch_rules::work_item::clean_title;
 
 use super::people;
 use super::{Answer, Command, Desk, DeskError, LaneCommand, NewIssue};
+use crate::perform::blocking;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
 pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
@@ -93,7 +94,13 @@ impl Desk {
         let key = (repository.id.clone(), repository.prefix.clone());
         let highest = match numbers.get(&key) {
             Some(highest) => *highest,
-            None => self.engine.store.highest_number(&repository.id, &repository.prefix).await?,
+            // An older or a lost database does not know what the forge has.
+            None => {
+                let (house, prefix) = (self.engine.house(&repository.id)?, repository.prefix.clone());
+                let look = blocking(move || Ok(house.forge.highest_number(&prefix)?));
+                let known = self.engine.store.highest_number(&repository.id, &repository.prefix).await?;
+                self.in_time(look).await?.max(known)
+            }
         };
         let number = highest.saturating_add(1);
         numbers.insert(key, number);

@@ -18,6 +18,7 @@ impl Engine {
     ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
         let house = self.house(repository)?;
+        self.compare_one(repository).await?;
         let head = head.clone();
         let (main, result) = blocking(move || {
             let base = house.forge.base()?;

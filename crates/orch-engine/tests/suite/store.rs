@@ -214,6 +214,9 @@ impl Store for FaultyStore {
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
         self.inner.tidy(work, inbox, most).await
     }
+    async fn identity(&self) -> StoreResult<Option<String>> {
+        self.inner.identity().await
+    }
     async fn damage(&self) -> StoreResult<Vec<String>> {
         self.inner.damage().await
     }

@@ -20,3 +20,4 @@ mod machine;
 mod remote;
 mod set_aside;
 mod source;
+mod standing;

@@ -25,6 +25,15 @@ pub(super) fn damage(path: &Utf8Path) -> StoreResult<Vec<String>> {
     Ok(found)
 }
 
+pub(super) fn mains(path: &Utf8Path) -> StoreResult<Vec<(String, String, Option<String>)>> {
+    let connection = reading(path)?;
+    let mut ask = connection
+        .prepare("SELECT id, base_branch, main_tip FROM repositories ORDER BY id")
+        .map_err(|error| failed(&error))?;
+    let rows = ask.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(|error| failed(&error))?;
+    rows.collect::<rusqlite::Result<_>>().map_err(|error| failed(&error))
+}
+
 fn tables(connection: &Connection, found: &mut Vec<String>) -> StoreResult<Vec<String>> {
     let asked = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let read = connection

@@ -1,5 +1,6 @@
 //! Connections and what each of them needs before its first statement.
 
+use std::hash::BuildHasher;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use camino::Utf8Path;
@@ -44,7 +45,28 @@ pub(super) fn writing(path: &Utf8Path) -> StoreResult<Connection> {
         });
     }
     migrate(&mut connection)?;
+    mark(&connection)?;
     Ok(connection)
+}
+
+/// Gives a new database a number by which every copy of it is known; it stands in the header of the file.
+fn mark(connection: &Connection) -> StoreResult<()> {
+    if application_id(connection)? != 0 {
+        return Ok(());
+    }
+    // No more is needed than that two databases of one host differ.
+    let drawn = std::collections::hash_map::RandomState::new().hash_one(now_ms());
+    let id = i32::try_from(drawn % 0x7fff_ffff).unwrap_or(0) + 1;
+    connection.execute_batch(&format!("PRAGMA application_id = {id}")).map_err(|e| failed(&e))
+}
+
+fn application_id(connection: &Connection) -> StoreResult<i32> {
+    connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| failed(&e))
+}
+
+/// The number of [`mark`], as it stands in names.
+pub(super) fn identity(path: &Utf8Path) -> StoreResult<String> {
+    Ok(format!("{:08x}", application_id(&reading(path)?)?))
 }
 
 /// A connection that only reads.

@@ -35,6 +35,23 @@ pub struct Sqlite {
 /// A store in one SQLite file.
 pub type SqliteStore = Database<Sqlite>;
 
+/// What is damaged in the database file at `path`, in words. Only reads.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it is no database.
+pub fn damage(path: &Utf8Path) -> StoreResult<Vec<String>> {
+    check::damage(path)
+}
+
+/// Repository, base branch and the main that was seen last, of every repository in the database file at `path`. Only
+/// reads.
+///
+/// # Errors
+/// As [`damage`].
+pub fn mains(path: &Utf8Path) -> StoreResult<Vec<(String, String, Option<String>)>> {
+    check::mains(path)
+}
+
 impl SqliteStore {
     /// Opens the database file, makes it if it is not there, and brings its schema up to date. Reads a few pages only,
     /// however large the file is. Its folder must exist and be on a local disk.
@@ -89,6 +106,14 @@ impl Engine for Sqlite {
 
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
         self.readers.read(steps).await
+    }
+
+    async fn identity(&self) -> StoreResult<Option<String>> {
+        let path = self.path.clone();
+        match tokio::task::spawn_blocking(move || connection::identity(&path)).await {
+            Ok(identity) => identity.map(Some),
+            Err(error) => Err(StoreError::Failed { detail: format!("a read was broken off: {error}") }),
+        }
     }
 
     async fn damage(&self) -> StoreResult<Vec<String>> {

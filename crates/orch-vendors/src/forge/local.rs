@@ -11,8 +11,8 @@ use orch_git::{
     Weakened,
 };
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, Landing,
-    Overlay, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, LandedWork,
+    Landing, Overlay, Standing, Workplace,
 };
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
@@ -237,6 +237,46 @@ impl Forge for LocalForge {
             }
         }
         self.repository.reap(&[task]).map(drop).map_err(told)
+    }
+
+    fn standing(
+        &self,
+        database: Option<&str>,
+        known: Option<&CommitId>,
+        before: Option<&(Option<CommitId>, CommitId)>,
+    ) -> ForgeResult<Option<Standing>> {
+        let tip = self.tip()?;
+        if before.is_some_and(|(main, at)| main.as_ref() == known && *at == ours(&tip)) {
+            return Ok(None);
+        }
+        let mut standing = Standing { tip: ours(&tip), foreign: false, lacks: None, landed: Vec::new() };
+        if let Some(id) = database.filter(|_| before.is_none()) {
+            let seen = self.repository.databases().map_err(told)?;
+            if !seen.iter().any(|one| one == id) {
+                standing.foreign = !seen.is_empty();
+                self.repository.note_database(id).map_err(told)?;
+            }
+        }
+        let since = known.map(theirs).transpose()?;
+        match &since {
+            Some(since) if *since == tip => return Ok(Some(standing)),
+            Some(since) if !self.repository.is_landed(since).map_err(told)? => standing.lacks = known.cloned(),
+            _ => {
+                let found = self.repository.landed_work(since.as_ref()).map_err(told)?;
+                let landed = found.into_iter().rev().filter(|work| work.ours);
+                let landed = landed.map(|w| LandedWork { work_item: w.work_item, commit: ours(&w.commit) });
+                standing.landed = landed.collect();
+            }
+        }
+        Ok(Some(standing))
+    }
+
+    fn has_landed(&self, commit: &CommitId) -> ForgeResult<bool> {
+        self.repository.is_landed(&theirs(commit)?).map_err(told)
+    }
+
+    fn highest_number(&self, prefix: &str) -> ForgeResult<u32> {
+        self.repository.highest_number(prefix).map_err(told)
     }
 
     fn upkeep(&self) -> ForgeResult<Option<String>> {

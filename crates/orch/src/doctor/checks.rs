@@ -16,6 +16,8 @@ pub const ALL: &[Check] = &[
     Check { name: "settings", look: settings },
     Check { name: "state", look: state },
     Check { name: "git", look: git },
+    Check { name: "database", look: super::data::database },
+    Check { name: "forges", look: super::data::forges },
     Check { name: "agents", look: agents },
     Check { name: "disk", look: disk },
     Check { name: "confinement", look: super::confinement::levels },

@@ -2,6 +2,7 @@
 
 mod checks;
 mod confinement;
+mod data;
 
 use clap::Args;
 use serde::Serialize;

@@ -141,6 +141,7 @@ rows! {
     following_without_a_service
     a_backup_over_a_file
     a_backup_into_nowhere
+    a_restore_of_what_is_no_backup
     a_state_folder_that_is_relative
     a_database_that_is_none
     a_service_file_that_is_broken

@@ -1,0 +1,431 @@
+//! `cargo xtask chaos --seconds N`: kills and faults of the machine over two repositories with a stream of issues, until
+//! the time is up; then peace, and a look from outside at everything that was accepted.
+
+mod look;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::audit::processes;
+use crate::sandbox::http::{self, Request};
+use crate::sandbox::{Running, Sandbox};
+use crate::{interrupt, process};
+
+/// The line: what one agent makes lands.
+const PIPELINE: &str = include_str!("storm_pipeline.toml");
+/// The agent, the test command and the git of a storm.
+const AGENT: &str = include_str!("storm_agent.sh");
+const GIT: &str = include_str!("storm_git.sh");
+/// An answer of the service.
+const ANSWER: Duration = Duration::from_secs(20);
+/// After the last fault everything that was accepted has so long to end.
+const PEACE: Duration = Duration::from_secs(300);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What happens in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Blow {
+    Service,
+    ServiceAndGits,
+    Everything,
+    Host,
+    Supervisors,
+    Gits,
+    Stopped,
+    Paused,
+    Git(&'static str),
+    Descriptors,
+    FullDisk,
+    Restored,
+}
+
+const BLOWS: &[Blow] = &[
+    Blow::Service,
+    Blow::Git("fails"),
+    Blow::ServiceAndGits,
+    Blow::Git("fails-after"),
+    Blow::Host,
+    Blow::Git("odd"),
+    Blow::Supervisors,
+    Blow::Git("hangs"),
+    Blow::Gits,
+    Blow::Git("killed"),
+    Blow::Everything,
+    Blow::Git("slow"),
+    Blow::Stopped,
+    Blow::Descriptors,
+    Blow::Paused,
+    Blow::FullDisk,
+    Blow::Restored,
+];
+
+impl Blow {
+    fn name(self) -> String {
+        match self {
+            Self::Git(how) => format!("git {how}"),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+}
+
+/// Numbers that are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below.max(1)
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Rounds by what happened in them.
+    pub rounds: BTreeMap<String, u32>,
+    /// What could not be done on this machine.
+    pub not_run: BTreeSet<String>,
+    /// Counts of what was seen at the end.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// What must not be, in words.
+    pub violations: Vec<String>,
+}
+
+impl Outcome {
+    /// The last line.
+    pub fn json(&self, seed: u64) -> Value {
+        json!({
+            "seed": seed, "rounds": self.rounds.values().sum::<u32>(), "by_kind": self.rounds, "counts": self.counts,
+            "not_run": self.not_run, "violations": self.violations,
+        })
+    }
+}
+
+struct Storm<'s> {
+    sandbox: &'s Sandbox,
+    running: Option<Running>,
+    dice: Dice,
+    /// Key of every request, with the task once it was accepted.
+    orders: BTreeMap<String, Option<String>>,
+    outcome: Outcome,
+    /// The state folder is a small file system of its own.
+    small_disk: bool,
+    /// Descriptors the next service gets; 0: as many as we have.
+    descriptors: u32,
+}
+
+/// Rounds until the time is up, or so many; then the look from outside.
+///
+/// # Errors
+/// If the sandbox cannot be made, or the service cannot be started in peace.
+pub fn run(binary: &Path, time: Duration, most_rounds: u32, seed: u64) -> Result<Outcome> {
+    let sandbox = Sandbox::with_agent(binary, AGENT, "true")?;
+    prepare(&sandbox)?;
+    let disk = Disk::small(&sandbox.path("state"));
+    let mut storm = Storm {
+        sandbox: &sandbox,
+        running: None,
+        small_disk: disk.0.is_some(),
+        dice: Dice(seed),
+        orders: BTreeMap::new(),
+        outcome: Outcome::default(),
+        descriptors: 0,
+    };
+    let begun = Instant::now();
+    let mut round = 0;
+    while begun.elapsed() < time && round < most_rounds && !interrupt::happened() {
+        let at = usize::try_from(storm.dice.roll(1000)).unwrap_or(0) + round as usize * 7;
+        storm.round(round, BLOWS[at % BLOWS.len()])?;
+        round += 1;
+    }
+    storm.peace()?;
+    let Storm { outcome, .. } = storm;
+    if !outcome.violations.is_empty() {
+        std::mem::forget(disk);
+        eprintln!("the sandbox is kept: {}", sandbox.keep().display());
+    }
+    Ok(outcome)
+}
+
+/// A file system of its own that is small enough to be filled.
+struct Disk(Option<PathBuf>);
+
+impl Disk {
+    fn small(folder: &Path) -> Self {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs"]).arg(folder);
+        let made = fs::create_dir_all(folder).is_ok() && process::succeeds(&mut mount);
+        Self(made.then(|| folder.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            let _ = process::succeeds(Command::new("umount").arg("-l").arg(folder));
+        }
+    }
+}
+
+fn prepare(sandbox: &Sandbox) -> Result<()> {
+    let real = process::read(Command::new("/bin/sh").args(["-c", "command -v git"]))?;
+    let filled = |text: &str| {
+        let path = |name: &str| sandbox.path(name).display().to_string();
+        let text = text.replace("@REAL@", real.trim()).replace("@FAULT@", &path("fault"));
+        text.replace("@RAN@", &path("ran.log")).replace("@TESTED@", &path("tested.log"))
+    };
+    fs::write(sandbox.path("agent.sh"), filled(AGENT))?;
+    fs::create_dir_all(sandbox.path("bin"))?;
+    program(&sandbox.path("bin/git"), &filled(GIT))?;
+    // The test command writes down which commit it was run on.
+    program(&sandbox.path("tested.sh"), &filled("#!/bin/sh\n'@REAL@' rev-parse HEAD >>'@TESTED@'\n"))?;
+    let settings = fs::read_to_string(sandbox.path("repository/.orch/orch.toml"))?;
+    let tested = settings.replace("\"true\"", &format!("\"{}\"", sandbox.path("tested.sh").display()));
+    anyhow::ensure!(tested != settings, "the test command is not where it was: {settings}");
+    sandbox.commit_file(".orch/pipeline.toml", PIPELINE)?;
+    sandbox.commit_file(".orch/orch.toml", &tested)?;
+    sandbox.second("other", "OTH")
+}
+
+fn program(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text)?;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
+}
+
+impl Storm<'_> {
+    fn round(&mut self, number: u32, blow: Blow) -> Result<()> {
+        self.ensure_up()?;
+        for (repository, n) in [("repository", 0), ("other", 1)] {
+            self.order(&format!("{repository} {number} {n}"), repository);
+        }
+        self.ask_again();
+        thread::sleep(Duration::from_millis(20 + self.dice.roll(700)));
+        match self.strike(blow)? {
+            true => *self.outcome.rounds.entry(blow.name()).or_default() += 1,
+            false => drop(self.outcome.not_run.insert(blow.name())),
+        }
+        Ok(())
+    }
+
+    /// Gives whether it could be done here.
+    fn strike(&mut self, blow: Blow) -> Result<bool> {
+        let long = Duration::from_millis(300 + self.dice.roll(1500));
+        match blow {
+            Blow::Service => self.kill(&["up"]),
+            Blow::ServiceAndGits => self.kill(&["up", "git"]),
+            Blow::Everything => self.kill(&["up", "git", "host", "supervise", "agent.sh"]),
+            Blow::Host => self.kill(&["host"]),
+            Blow::Supervisors => self.kill(&["supervise"]),
+            Blow::Gits => self.kill(&["git"]),
+            Blow::Stopped => self.running = None,
+            Blow::Paused => self.signal(&["up"], Signal::STOP, long),
+            Blow::Git(how) => {
+                // One in three, for a while.
+                fs::write(self.sandbox.path("fault"), how)?;
+                thread::sleep(long + Duration::from_secs(1));
+                fs::remove_file(self.sandbox.path("fault"))?;
+            }
+            Blow::Descriptors => {
+                self.running = None;
+                self.descriptors = 80;
+                self.ensure_up()?;
+                thread::sleep(long + Duration::from_secs(1));
+                (self.running, self.descriptors) = (None, 0);
+            }
+            Blow::FullDisk => return self.fill_disk(long),
+            Blow::Restored => self.restore()?,
+        }
+        Ok(true)
+    }
+
+    fn kill(&mut self, kinds: &[&str]) {
+        self.signal(kinds, Signal::KILL, Duration::ZERO);
+        if kinds.contains(&"up") {
+            self.running = None;
+        }
+    }
+
+    /// Processes of the sandbox of these kinds: `up`, `host`, `supervise`, a script, `git` for every git of the service.
+    fn signal(&self, kinds: &[&str], signal: Signal, long: Duration) {
+        let all = processes(self.sandbox.folder());
+        let is = |line: &str| {
+            kinds.iter().any(|kind| match *kind {
+                "git" => line.starts_with("git ") || line.contains("/git ") || line.contains("bin/git"),
+                "agent.sh" => line.contains("agent.sh"),
+                kind => line.split(' ').nth(1) == Some(kind),
+            })
+        };
+        let own = self.running.as_ref().map(|running| running.pid);
+        let picked = all.into_iter().filter(|(pid, line)| is(line) || (kinds.contains(&"up") && Some(*pid) == own));
+        let picked: Vec<Pid> = picked.filter_map(|(pid, _)| Pid::from_raw(i32::try_from(pid).ok()?)).collect();
+        for pid in &picked {
+            let _ = kill_process(*pid, signal);
+        }
+        if signal == Signal::STOP {
+            thread::sleep(long);
+            for pid in &picked {
+                let _ = kill_process(*pid, Signal::CONT);
+            }
+        }
+    }
+
+    /// The state folder is a small disk of its own where that can be had; it fills, and has room again.
+    fn fill_disk(&mut self, long: Duration) -> Result<bool> {
+        let ballast = self.sandbox.path("state/ballast");
+        if !self.small_disk {
+            return Ok(false);
+        }
+        let mut fill = Command::new("dd");
+        fill.args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", ballast.display()));
+        // It ends with the disk.
+        let _ = fill.stderr(std::process::Stdio::null()).status();
+        thread::sleep(long + Duration::from_secs(1));
+        fs::remove_file(&ballast)?;
+        Ok(true)
+    }
+
+    /// A backup, some more work, and the backup put back: what landed meanwhile must be met again.
+    fn restore(&mut self) -> Result<()> {
+        let backup = self.sandbox.path(&format!("backup-{}", self.dice.roll(u64::MAX >> 33)));
+        if backup.exists() {
+            return Ok(());
+        }
+        process::read(self.sandbox.orch().arg("backup").arg(&backup))?;
+        thread::sleep(Duration::from_millis(500 + self.dice.roll(1500)));
+        self.running = None;
+        self.kill(&["host", "supervise", "agent.sh", "git"]);
+        // Only the database: the forge keeps what landed.
+        let database = self.sandbox.path("state/orch.db");
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", database.display()));
+        }
+        fs::copy(backup.join("orch.db"), database)?;
+        // What ran after the backup runs again: that is what an older database means.
+        let log = self.sandbox.path("ran.log");
+        if log.exists() {
+            fs::rename(&log, self.sandbox.path(&format!("ran-before-{}.log", self.orders.len())))?;
+        }
+        Ok(())
+    }
+
+    fn ensure_up(&mut self) -> Result<()> {
+        if self.running.as_mut().is_some_and(|running| !running.ended()) {
+            return Ok(());
+        }
+        self.running = None;
+        let path = format!("{}:{}", self.sandbox.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let begun = Instant::now();
+        loop {
+            let started = self.sandbox.up_with(
+                &[
+                    ("PATH", &path),
+                    ("ORCH_CONFINEMENT_LEVEL", "L0"),
+                    ("ORCH_CONFINEMENT_MIN", "L0"),
+                    ("ORCH_MAX_CONCURRENCY", "4"),
+                    ("ORCH_FREE_DISK_FLOOR_MB", "0"),
+                ],
+                self.descriptors,
+            );
+            match started {
+                Ok(running) => {
+                    self.running = Some(running);
+                    return Ok(());
+                }
+                // One that was killed still holds the lock for a moment, or its fault goes on.
+                Err(error) if begun.elapsed() > Duration::from_secs(60) => return Err(error),
+                Err(_) => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    fn ask(&self, path: &str, body: Option<&Value>, key: Option<&str>) -> Result<(u16, Value)> {
+        let running = self.running.as_ref().context("nobody runs")?;
+        let token = fs::read_to_string(self.sandbox.path("state/token"))?;
+        http::ask(running.port, token.trim(), &Request { path, body, key }, ANSWER)
+    }
+
+    fn order(&mut self, key: &str, repository: &str) {
+        let body =
+            json!({"title": format!("Storm {key}"), "repository": repository, "description": "long enough to be read"});
+        let known = self.orders.get(key).cloned().flatten();
+        let answer = self.ask("/api/v1/tasks", Some(&body), Some(key));
+        let accepted = match &answer {
+            Ok((200 | 201, task)) => task["id"].as_str().map(str::to_owned),
+            // It could not now; it is asked again.
+            Ok((503 | 429, _)) | Err(_) => None,
+            Ok((status, words)) => {
+                self.outcome.violations.push(format!("{key} was refused: {status} {words}"));
+                None
+            }
+        };
+        if let (Some(known), Some(id)) = (&known, &accepted)
+            && known != id
+        {
+            self.outcome.violations.push(format!("{key} was {known} and became {id}"));
+        }
+        self.orders.insert(key.to_owned(), accepted.or(known));
+    }
+
+    /// What nobody knows the answer of.
+    fn ask_again(&mut self) {
+        let open: Vec<String> = self.orders.iter().filter(|(_, id)| id.is_none()).map(|(key, _)| key.clone()).collect();
+        for key in open.into_iter().take(5) {
+            let repository = key.split(' ').next().unwrap_or_default().to_owned();
+            self.order(&key, &repository);
+        }
+    }
+
+    /// Everything that was accepted ends; then it is looked at.
+    fn peace(&mut self) -> Result<()> {
+        let _ = fs::remove_file(self.sandbox.path("fault"));
+        self.running = None;
+        self.ensure_up()?;
+        // Orders that a restored backup forgot are given again: their keys are the same.
+        for key in self.orders.keys().cloned().collect::<Vec<_>>() {
+            let repository = key.split(' ').next().unwrap_or_default().to_owned();
+            self.orders.insert(key.clone(), None);
+            self.order(&key, &repository);
+        }
+        let begun = Instant::now();
+        let tasks = loop {
+            let (_, answer) = self.ask("/api/v1/tasks?ended=true&limit=1000", None, None)?;
+            let tasks = answer["tasks"].as_array().cloned().unwrap_or_default();
+            let rests = |task: &Value| task["ended"] == true || held(task);
+            if tasks.iter().all(rests) || begun.elapsed() > PEACE || interrupt::happened() {
+                break tasks;
+            }
+            thread::sleep(LOOK);
+        };
+        self.look(&tasks)?;
+        self.running = None;
+        let left = {
+            let begun = Instant::now();
+            loop {
+                let found = processes(self.sandbox.folder());
+                if found.is_empty() || begun.elapsed() > Duration::from_secs(20) {
+                    break found;
+                }
+                thread::sleep(LOOK);
+            }
+        };
+        if !left.is_empty() {
+            self.outcome.violations.push(format!("processes left: {left:?}"));
+        }
+        Ok(())
+    }
+}
+
+fn held(task: &Value) -> bool {
+    let waits = task["waiting_on"].as_array().map_or(&[][..], Vec::as_slice);
+    waits.iter().any(|wait| matches!(wait["kind"].as_str(), Some("held" | "human")))
+}

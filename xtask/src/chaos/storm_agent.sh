@@ -1,0 +1,4 @@
+# The agent of a storm: one file for each task, written down outside so that nobody can deny that it ran.
+echo "$ORCH_TASK_ID $ORCH_ATTEMPT" >>'@RAN@'
+mkdir -p work
+echo "work of $ORCH_TASK_ID" >"work/$ORCH_TASK_ID.txt"
