@@ -102,12 +102,17 @@ impl House {
     ///
     /// # Errors
     /// The forge's.
-    pub fn protected(&self, base: &CommitId, paths: &[String]) -> ForgeResult<Option<ProtectedPaths>> {
+    pub fn protected(
+        &self,
+        base: &CommitId,
+        paths: &[String],
+        links: &[String],
+    ) -> ForgeResult<Option<ProtectedPaths>> {
         let settings = self.settings_at(base)?;
         let Ok(file) = settings.as_ref() else { return Ok(None) };
         let mut patterns = file.protected();
         patterns.extend(self.named_by_check(base, file)?);
-        Ok(Some(ProtectedPaths::touched(paths, &patterns)))
+        Ok(Some(ProtectedPaths::touched(paths, links, &patterns)))
     }
 
     /// Who acts in which role, as far as outages go.

@@ -2,6 +2,7 @@
 
 mod agent_run;
 mod branch;
+mod bring_home;
 mod check_run;
 mod kept;
 mod lane;
@@ -108,6 +109,7 @@ impl From<ForgeError> for PerformError {
         match error {
             ForgeError::Passing(text) => Self::Passing(text),
             ForgeError::Lasting(text) => Self::Lasting(text),
+            ForgeError::Unpacked(text) => Self::Passing(text),
         }
     }
 }
@@ -203,9 +205,13 @@ impl Engine {
                 let due = self.store.now().await?.plus_ms(pause);
                 return self.finish(work, Finished::Again { due, error }).await;
             }
-            Err(PerformError::Half { error, event }) => {
+            Err(PerformError::Half { error, mut event }) => {
                 let again = error.again(work.attempt);
-                (error.words(), again, Some(event))
+                let words = error.words();
+                if let Event::Task { event: TaskEvent::RunEnded { trouble, .. }, .. } = &mut event {
+                    *trouble = Some(words.clone());
+                }
+                (words, again, Some(event))
             }
             Err(error) => {
                 let again = error.again(work.attempt);
@@ -273,7 +279,7 @@ impl Engine {
         } else {
             (RunEnd::SpawnFailed { reason: error }, None, house.map(|house| house.place(&name)).into_iter().collect())
         };
-        let event = TaskEvent::RunEnded { attempt, end, evidence: None, usage, cut_from: None };
+        let event = TaskEvent::RunEnded { attempt, end, evidence: None, usage, cut_from: None, trouble: None };
         Ok((Event::Task { task: task.clone(), event }, leftovers))
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::evidence::tree_of;
 use crate::forge::{Forge, usable};
+use crate::process::Limits;
 use crate::tree::{self, Difference, Entry};
 use crate::words::{BranchName, CommitId, Identity, TaskKey};
 
@@ -242,7 +243,14 @@ impl Forge {
     fn in_layout(&self, commit: &CommitId, folder: &Path, arguments: &[&str], input: Vec<u8>) -> Result<Vec<u8>> {
         let mut git_dir = std::ffi::OsString::from("--git-dir=");
         git_dir.push(folder.join(".git"));
-        let call = self.git.call(folder).arg(git_dir).arg("--work-tree=.").args(arguments).input(input);
+        let call = self
+            .git
+            .call(folder)
+            .arg(git_dir)
+            .arg("--work-tree=.")
+            .args(arguments)
+            .input(input)
+            .limits(Limits::READING);
         let shown = call.shown();
         let ended = call.run()?;
         if ended.code == Some(0) {
@@ -379,24 +387,6 @@ fn open_folders(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Commits whatever lies in the working copy; ends with the first failure. `$1` to `$3`: name, address, message.
-const LEFTOVERS: &str = "\
-# An agent that was stopped leaves the locks of its git behind.
-rm -f -- .git/index.lock .git/HEAD.lock || exit
-git -c core.hooksPath=/dev/null -c core.fsmonitor=false add --all -- . || exit
-git diff --cached --quiet --ignore-submodules=none && exit 0
-exec git -c core.hooksPath=/dev/null -c commit.gpgSign=false -c \"user.name=$1\" -c \"user.email=$2\" \
-    commit --quiet --no-verify --cleanup=verbatim --message \"$3\"";
-
-/// The commands, one argument list each, that commit what an agent left uncommitted. They are run in the working
-/// copy, *inside* the sandbox; outside, git would run whatever the copy's settings name. Nothing to commit is fine. They
-/// need `sh`, `rm` and `git`. It is one command, because every one of them is confined anew, which takes longer than its
-/// work.
-#[must_use]
-pub fn leftover_script(message: &str, identity: &Identity) -> Vec<Vec<String>> {
-    vec![["sh", "-c", LEFTOVERS, "leftovers", identity.name(), identity.email(), message].map(str::to_owned).to_vec()]
 }
 
 #[cfg(test)]

@@ -52,20 +52,10 @@ pub enum Error {
         /// What was looked for.
         what: String,
     },
-    /// An attempt's head does not contain the commit the attempt started from (history was rewritten).
-    #[error("the attempt's head {head} does not descend from {start}, where it started")]
-    NotDescendant {
-        /// Where the attempt started.
-        start: CommitId,
-        /// Where it ended, if its head is a commit at all.
-        head: CommitId,
-    },
-    /// A clone is not something an agent's ordinary work leaves behind.
-    #[error("the clone {} cannot be collected: {reason}", .clone.display())]
-    BrokenClone {
-        /// The clone.
-        clone: PathBuf,
-        /// What is wrong with it.
+    /// The last command of a run did not pack what lies in its clone. The work is still there.
+    #[error("what the attempt left could not be packed: {reason}")]
+    Unpacked {
+        /// Why not, as far as it is known.
         reason: String,
     },
     /// A ref is not where the caller believed; nothing was changed.
@@ -191,8 +181,6 @@ impl Error {
             | Self::NoBranch { .. }
             | Self::Shallow(_)
             | Self::NotFound { .. }
-            | Self::NotDescendant { .. }
-            | Self::BrokenClone { .. }
             | Self::StaleRef { .. }
             | Self::NotOnTip { .. }
             | Self::Unrelated { .. }
@@ -208,6 +196,7 @@ impl Error {
             | Self::DiskFull { .. }
             | Self::TimedOut { .. }
             | Self::Failed { .. }
+            | Self::Unpacked { .. }
             | Self::Unexpected { .. }
             | Self::Io { .. } => true,
         }

@@ -55,6 +55,8 @@ pub struct Evidence {
     pub patch_id: PatchId,
     /// What the task's whole change touches, without its documents.
     pub patch_paths: Vec<String>,
+    /// Those of them that are, or were, a symbolic link or a submodule.
+    pub patch_links: Vec<String>,
     /// What differs between start and head, by path, documents included.
     pub changed: Vec<Change>,
     /// How many commits the head has that the start has not.
@@ -121,11 +123,11 @@ impl Forge {
             Some(commits) => commits,
             None => self.count(request.start, request.head)?,
         };
-        let (patch_id, patch_paths) = self.patch(request.main, request.head, request.documents)?;
+        let (patch_id, patch_paths, patch_links) = self.patch(request.main, request.head, request.documents)?;
         let is_test = |path: &str| (request.is_test)(path) && !request.documents.contains(path);
-        let weakened = self.weakened(request.start, request.head, &changed, is_test)?;
+        let weakened = self.weakened((request.main, request.start, request.head), &changed, is_test)?;
         let tree = TreeId::new(head_tree)?;
-        Ok(Evidence { tree, code_id, patch_id, patch_paths, changed, commits, documents, weakened })
+        Ok(Evidence { tree, code_id, patch_id, patch_paths, patch_links, changed, commits, documents, weakened })
     }
 
     /// Names the code of a commit without the task's documents.
@@ -155,7 +157,7 @@ pub(crate) fn tree_of(objects: &mut ObjectReader, commit: &CommitId) -> Result<S
 }
 
 /// How many commits `head` has that `start` has not, as long as they are a short line ending at `start`.
-fn walk(objects: &mut ObjectReader, start: &CommitId, head: &CommitId) -> Result<Option<u32>> {
+pub(crate) fn walk(objects: &mut ObjectReader, start: &CommitId, head: &CommitId) -> Result<Option<u32>> {
     let mut at = head.to_string();
     let mut seen = 0;
     while at != start.as_str() {

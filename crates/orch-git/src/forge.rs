@@ -11,7 +11,7 @@ use crate::error::{Error, Result, show};
 use crate::git::Git;
 use crate::locks;
 use crate::objects::Idle;
-use crate::process::Call;
+use crate::process::{Call, Limits};
 use crate::source::{Place, branches, find_branch};
 use crate::words::{BranchName, CommitId};
 
@@ -204,9 +204,9 @@ impl Forge {
         format!("refs/heads/{}", self.origin.base)
     }
 
-    /// A call on the forge.
+    /// A call on the forge. It reads what runs have made, so it may not use all that a machine has.
     pub(crate) fn call(&self) -> Call {
-        in_forge(&self.git, &self.path)
+        in_forge(&self.git, &self.path).limits(Limits::READING)
     }
 
     /// Where a ref, or any other name of a commit, points; `None` if git says that there is no such. A git that failed,

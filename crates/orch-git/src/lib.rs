@@ -11,13 +11,13 @@
 //!   objects. All the rest are its methods: clones for attempts, collecting what an attempt committed,
 //!   evidence, candidates, landing, upkeep.
 //! * [`Remote`]: a repository on a server, reached by https or ssh.
-//! * [`leftover_script`]: the commands that commit what an agent left behind, to be run *inside* its sandbox.
+//! * [`Forge::parcel_command`]: the command that packs what an agent left, to be run *inside* its sandbox.
 //!
 //! What never happens here:
 //!
-//! * Git never runs *in* a directory an agent could write. A clone's files, index and settings are agent
-//!   territory; only `git-upload-pack` looks at a clone from outside, with every known way to make it run
-//!   somebody's program closed ([`Forge::collect`]).
+//! * Git never runs *in* a directory an agent could write, and nothing of such a directory is opened. A clone's
+//!   files, index and settings are agent territory; what comes home is a parcel that the run itself packed
+//!   ([`Forge::parcel_command`], [`Forge::collect`]).
 //! * Nothing is read from the file system that could be read from git objects: a document that is a symbolic
 //!   link or a FIFO is an object with a mode, and is refused by its mode.
 //! * No submodule and no LFS object is fetched: both are carried as the pointers they are.
@@ -53,6 +53,7 @@ mod landing;
 mod locks;
 mod objects;
 mod own_commit;
+mod parcel;
 mod patch_id;
 mod process;
 mod remote;
@@ -66,7 +67,8 @@ mod weakened;
 mod words;
 
 pub use candidate::{Candidate, CandidateRequest, Merged, Signature};
-pub use clone::{CloneRequest, Overlay, leftover_script, remove_clone};
+pub use clone::{CloneRequest, Overlay, remove_clone};
+pub use collect::{CollectLimits, CollectRequest, Delivered};
 pub use copy::copy_forge;
 pub use error::{Error, Result};
 pub use evidence::{Document, DocumentContent, DocumentLimits, Evidence, EvidenceRequest, Refusal};
@@ -75,6 +77,7 @@ pub use git::{Git, MINIMUM_VERSION, Version};
 pub use history::FileAt;
 pub use landing::{Landing, Published};
 pub use own_commit::OwnRepository;
+pub use parcel::ParcelRequest;
 pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
 pub use set_aside::SetAsideRequest;
 pub use source::{Source, UserEnvironment};

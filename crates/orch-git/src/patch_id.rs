@@ -37,8 +37,14 @@ impl Forge {
         Ok(self.patch(main, head, without)?.0)
     }
 
-    /// The name of that change, and the paths it touches, in the order of the diff.
-    pub(crate) fn patch(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<(PatchId, Vec<String>)> {
+    /// The name of that change, the paths it touches, in the order of the diff, and those of them that are or were links
+    /// or submodules.
+    pub(crate) fn patch(
+        &self,
+        main: &CommitId,
+        head: &CommitId,
+        without: &RepoPath,
+    ) -> Result<(PatchId, Vec<String>, Vec<String>)> {
         let call = self
             .call()
             .args(DIFF)
@@ -58,9 +64,9 @@ impl Forge {
         if patch.odd {
             return Err(Error::Unexpected { command: shown, answer: "it does not begin as a patch does".to_owned() });
         }
-        let (name, paths) = patch.finish();
+        let (name, paths, links) = patch.finish();
         let id = PatchId::new(name.clone()).map_err(|_| Error::Unexpected { command: shown, answer: name })?;
-        Ok((id, paths))
+        Ok((id, paths, links))
     }
 }
 
@@ -137,6 +143,7 @@ struct CanonicalPatch {
     hash: sha2::Sha256,
     index_line: Vec<u8>,
     paths: Vec<String>,
+    links: Vec<String>,
     begun: bool,
     /// Its first line is none of a patch.
     odd: bool,
@@ -149,6 +156,7 @@ impl CanonicalPatch {
             hash: sha2::Sha256::new().chain_update("orchestrion patch 1\n"),
             index_line: Vec::new(),
             paths: Vec::new(),
+            links: Vec::new(),
             begun: false,
             odd: false,
         }
@@ -157,6 +165,11 @@ impl CanonicalPatch {
     fn take(&mut self, line: &[u8]) {
         self.odd |= !std::mem::replace(&mut self.begun, true) && !line.starts_with(b"diff --git ");
         // Lines of content start with a blank, a sign or a backslash, so none of these can be forged by content.
+        let about_modes = [&b"index "[..], b"new file mode ", b"deleted file mode ", b"old mode ", b"new mode "];
+        let elsewhere = || [&b" 120000\n"[..], b" 160000\n"].iter().any(|mode| line.ends_with(mode));
+        if about_modes.iter().any(|begin| line.starts_with(begin)) && elsewhere() {
+            self.links.extend(self.paths.last().filter(|path| self.links.last() != Some(path)).cloned());
+        }
         if line.starts_with(b"index ") {
             self.index_line = line.to_vec();
         } else if line.starts_with(b"@@ ") {
@@ -173,8 +186,8 @@ impl CanonicalPatch {
         }
     }
 
-    fn finish(self) -> (String, Vec<String>) {
-        (hex(&self.hash.finalize()), self.paths)
+    fn finish(self) -> (String, Vec<String>, Vec<String>) {
+        (hex(&self.hash.finalize()), self.paths, self.links)
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 
 use crate::error::{Error, Result};
 
@@ -21,13 +22,29 @@ const ANSWER_LIMIT: usize = 256 << 20;
 /// How long a look at a ref, or its move, may take on a very slow machine.
 const QUICK: Duration = Duration::from_secs(60);
 
+/// What a git process may use. Its children have the same limits, each for itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes of memory of its own; files that it maps to read them do not count.
+    pub memory: u64,
+    /// Time of the processor, so that a slow machine is no reason.
+    pub cpu: Duration,
+}
+
+impl Limits {
+    /// For looking at what runs have made: more than any honest work needs, and less than would hurt the machine.
+    pub const READING: Self = Self { memory: 1 << 30, cpu: Duration::from_secs(600) };
+}
+
 /// A git process to be started.
 pub(crate) struct Call {
     command: Command,
     directory: PathBuf,
     arguments: Vec<OsString>,
     input: Vec<u8>,
+    input_file: Option<File>,
     limit: Duration,
+    limits: Option<Limits>,
     running: Arc<Running>,
 }
 
@@ -64,6 +81,8 @@ impl Running {
 /// An ended git process.
 pub(crate) struct Ended {
     pub code: Option<i32>,
+    /// What ended it, if it did not end by itself.
+    pub signal: Option<i32>,
     pub output: Vec<u8>,
     pub stderr: Vec<u8>,
 }
@@ -73,8 +92,16 @@ impl Call {
         let mut command = Command::new(program);
         // A group of its own: a Ctrl-C at the terminal must not tear a landing, and a stop reaches all children.
         command.env_clear().current_dir(directory).process_group(0);
-        let (directory, running) = (directory.to_path_buf(), Arc::clone(running));
-        Self { command, directory, arguments: Vec::new(), input: Vec::new(), limit, running }
+        Self {
+            command,
+            directory: directory.to_path_buf(),
+            arguments: Vec::new(),
+            input: Vec::new(),
+            input_file: None,
+            limit,
+            limits: None,
+            running: Arc::clone(running),
+        }
     }
 
     pub(crate) fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
@@ -114,6 +141,24 @@ impl Call {
         self
     }
 
+    /// The input is an open file instead.
+    pub(crate) fn input_from(mut self, file: File) -> Self {
+        self.input_file = Some(file);
+        self
+    }
+
+    /// It may use so much.
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// It may use what it needs: the user's own repository is read, or the forge as a whole.
+    pub(crate) fn without_limits(mut self) -> Self {
+        self.limits = None;
+        self
+    }
+
     /// What is shown of the call in an error: short, and without credentials.
     pub(crate) fn shown(&self) -> String {
         let mut shown = String::from("git");
@@ -134,8 +179,12 @@ impl Call {
 
     fn spawn(&mut self) -> Result<Child> {
         let failed = |source| Error::io("run git in", &self.directory, source);
-        self.command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = self.input_file.take().map_or_else(Stdio::piped, Stdio::from);
+        self.command.args(&self.arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(failed)?;
+        if let Some(limits) = self.limits {
+            limit(&child, limits);
+        }
         let mut groups = self.running.groups();
         if groups.over {
             drop(groups);
@@ -189,7 +238,7 @@ impl Call {
         let stderr = fed?;
         self.running.forget(&child);
         let status = child.wait().map_err(|source| Error::io("wait for git in", &self.directory, source))?;
-        Ok(Ended { code: status.code(), output: Vec::new(), stderr })
+        Ok(Ended { code: status.code(), signal: status.signal(), output: Vec::new(), stderr })
     }
 
     /// Writes the input and reads both outputs until both are closed.
@@ -275,6 +324,16 @@ impl Ended {
 
     pub(crate) fn failed(&self, shown: String) -> Error {
         Error::failed(shown, self.code, &self.stderr)
+    }
+}
+
+/// Limits a process that has just been started: it has not read a byte of anybody's work yet.
+fn limit(child: &Child, limits: Limits) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
+    for (resource, value) in [(Resource::Data, limits.memory), (Resource::Cpu, limits.cpu.as_secs())] {
+        // It fails for a process that is over, and for one that has less already.
+        let _ = prlimit(pid, resource, both(value));
     }
 }
 

@@ -140,8 +140,8 @@ impl Forge {
     /// [`Error::TimedOut`](crate::Error::TimedOut).
     pub fn pack(&self, packing: Packing) -> Result<()> {
         let call = match packing {
-            Packing::Quick => self.call().args(["repack", "--quiet", "-d", "--geometric=2"]),
-            Packing::Full => self.call().args(["gc", "--quiet", "--prune=2.weeks.ago"]),
+            Packing::Quick => self.call().without_limits().args(["repack", "--quiet", "-d", "--geometric=2"]),
+            Packing::Full => self.call().without_limits().args(["gc", "--quiet", "--prune=2.weeks.ago"]),
         };
         call.output()?;
         Ok(())

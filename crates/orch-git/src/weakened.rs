@@ -34,11 +34,10 @@ struct Section {
 
 impl Forge {
     /// Of the changes from `start` to `head` those that weaken a file which `is_test` names, by path. No git process
-    /// if none of them could.
+    /// if none of them could. What the base branch did to them meanwhile is nobody's of this task.
     pub(crate) fn weakened(
         &self,
-        start: &CommitId,
-        head: &CommitId,
+        (main, start, head): (&CommitId, &CommitId, &CommitId),
         changed: &[Change],
         is_test: impl Fn(&str) -> bool,
     ) -> Result<Vec<Weakened>> {
@@ -47,8 +46,10 @@ impl Forge {
         if suspects.is_empty() {
             return Ok(Vec::new());
         }
+        let theirs = if main == start { None } else { self.taken_over(main, start, head)? };
+        let from = theirs.as_ref().unwrap_or(start);
         // As text, whatever is in it: a NUL in a test must not hide what it lost.
-        let call = self.call().args(DIFF).args(["--text", start.as_str(), head.as_str(), "--", "."]);
+        let call = self.call().args(DIFF).args(["--text", from.as_str(), head.as_str(), "--", "."]);
         let shown = call.shown();
         let (mut lines, mut sections, mut at) = (Lines::default(), Vec::new(), None);
         let ended = call.stream(|chunk| {
@@ -65,6 +66,9 @@ impl Forge {
             let mut own = sections.iter().filter(|section: &&Section| section.path == change.path);
             let section = own.next();
             let removed_lines = section.map_or(0, |section| section.removed);
+            if section.is_none() && theirs.is_some() {
+                return None;
+            }
             let diff = section.map(|section| section.diff.clone()).unwrap_or_default();
             (deleted || removed_lines > 0).then(|| Weakened { path: change.path.clone(), deleted, removed_lines, diff })
         });

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use orch_rules::attempt::Evidence;
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{AttemptNumber, CommitId, TaskId, Timestamp, WorkItemId};
+use orch_rules::scope::Scope;
 
 /// What went wrong with the code's home.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -16,6 +17,9 @@ pub enum ForgeError {
     /// Will not pass by itself.
     #[error("{0}")]
     Lasting(String),
+    /// The run's last command did not pack what its agent left. The work is there: the command can be run again.
+    #[error("{0}")]
+    Unpacked(String),
 }
 
 /// Result of a forge call.
@@ -34,6 +38,12 @@ pub struct Workplace {
     pub branch: String,
     /// Where the clone goes.
     pub directory: Utf8PathBuf,
+    /// Where the run packs what is to come home: the beginning of the parcel's files. The run may write there.
+    pub parcel: Utf8PathBuf,
+    /// Files of it are another commit's, and git takes no notice of that ([`Forge::prepare`]): they are not looked at.
+    pub overlaid: bool,
+    /// Message of the commit that is made of what was left uncommitted, or cannot be taken as it was committed.
+    pub message: String,
     /// Name and mail of the commits made there.
     pub identity: Identity,
     /// When the attempt was asked for: the date of a commit made before it starts.
@@ -87,6 +97,8 @@ pub struct Collected {
     pub evidence: Evidence,
     /// Every path of the task's whole change against the merge base with `evidence.base`, its documents left out.
     pub patch_paths: Vec<String>,
+    /// Those of them that are, or were, a link or a submodule: they lead elsewhere.
+    pub patch_links: Vec<String>,
 }
 
 /// A task branch that is compared with the task's head.
@@ -198,10 +210,15 @@ pub trait Forge: Send + Sync {
         aside: &[String],
         overlay: Option<&Overlay>,
     ) -> ForgeResult<CommitId>;
-    /// Commands that commit what an agent left, to be run inside its confinement.
-    fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>>;
-    /// Fetch the attempt's head and say what it did since `start`.
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected>;
+    /// The command that notes how its set-up left a clone, to be run inside of its confinement before the agent: what
+    /// nobody touches afterwards is not the agent's.
+    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>>;
+    /// The command that packs what an agent left, to be run inside of its confinement when it has ended; again, if it
+    /// failed.
+    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>>;
+    /// Take in what was packed, as far as it is in scope and may be taken at all, and say what it does since `start`.
+    /// What was left out or refused is told in the evidence. Nothing of the clone is looked at.
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected>;
     /// A clean checkout of an exact commit; an existing directory is replaced. Files that an overlay names are there as
     /// its commit has them; those it does not have there are left out.
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()>;

@@ -95,6 +95,8 @@ pub struct RunReport {
     pub exit_code: Option<i32>,
     /// How it was confined; `None` if that is not known.
     pub level: Option<ConfinementLevel>,
+    /// The finish command that did not end well, and how; `None` if all did.
+    pub unfinished: Option<String>,
     /// What the proxy of the run counted; `None` if the run had no model, or the count is lost.
     pub metered: Option<Metered>,
 }
@@ -102,7 +104,7 @@ pub struct RunReport {
 impl RunReport {
     /// A report of which no more is known than this.
     pub fn of(end: RunEnd, result: Option<Result<Value, String>>, exit_code: Option<i32>) -> Self {
-        Self { end, result, exit_code, level: None, metered: None }
+        Self { end, result, exit_code, level: None, unfinished: None, metered: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptNumber, CodeId, CommitId, PatchId, StageId, TaskId, Timestamp};
-use crate::path_pattern::any_matches;
+use crate::path_pattern::{any_matches, may_match_below};
 use crate::pipeline::Role;
 use crate::verdict::findings::Finding;
 
@@ -46,6 +46,9 @@ pub struct Ended {
     pub at: Timestamp,
     /// What was collected from git; `None` if nothing could be (spawn failure, lost run).
     pub evidence: Option<Evidence>,
+    /// Why what it left could not be brought home, if that is so: the machine's trouble, never the agent's.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// The ways a run ends. Failure, timeout and an empty delivery are told apart (D4).
@@ -147,6 +150,17 @@ pub struct Evidence {
     /// How many there were in all.
     #[serde(default)]
     pub weakened_total: u32,
+    /// How many paths the task's whole change touches outside of its documents, earlier attempts' work included; `None` in
+    /// rows from before this was recorded.
+    #[serde(default)]
+    pub patch_total: Option<u32>,
+    /// What lay in its place and was left out, or taken in another form than it lay there: a sentence each, at most
+    /// [`Evidence::SENTENCES_KEPT`]. It stops nobody.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// What can never be taken and has to be mended: a sentence each, at most [`Evidence::SENTENCES_KEPT`].
+    #[serde(default)]
+    pub refused: Vec<String>,
     /// How the run was confined; `None` in rows from before this was recorded.
     #[serde(default)]
     pub level: Option<ConfinementLevel>,
@@ -162,9 +176,16 @@ pub struct ProtectedPaths {
 }
 
 impl ProtectedPaths {
-    /// Those of a change's paths that match one of the patterns ([`crate::path_pattern`]).
-    pub fn touched(patch_paths: &[String], patterns: &[String]) -> Self {
-        let mut paths: Vec<String> = patch_paths.iter().filter(|path| any_matches(patterns, path)).cloned().collect();
+    /// Those of a change's paths that match one of the patterns ([`crate::path_pattern`]), whatever the case of their
+    /// letters; and those that are links or submodules where a pattern may match something below.
+    pub fn touched(patch_paths: &[String], links: &[String], patterns: &[String]) -> Self {
+        let patterns: Vec<String> = patterns.iter().map(|pattern| pattern.to_lowercase()).collect();
+        let named = patch_paths.iter().filter(|path| any_matches(&patterns, &path.to_lowercase()));
+        let leading = links.iter().filter(|path| {
+            let path = path.to_lowercase();
+            patterns.iter().any(|pattern| may_match_below(pattern, &path))
+        });
+        let mut paths: Vec<String> = named.chain(leading).cloned().collect();
         paths.sort();
         paths.dedup();
         let total = u32::try_from(paths.len()).unwrap_or(u32::MAX);
@@ -199,6 +220,8 @@ impl Evidence {
     pub const PATHS_KEPT: usize = 200;
     /// How many weakened tests are kept in the row.
     pub const WEAKENED_KEPT: usize = 20;
+    /// How many sentences about what was left out or refused are kept in the row.
+    pub const SENTENCES_KEPT: usize = 30;
     /// Bytes of a weakened test's diff that are kept.
     pub const DIFF_BYTES: usize = 2048;
     /// Neither a commit nor a document: an empty delivery.

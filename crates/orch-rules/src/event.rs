@@ -164,6 +164,9 @@ pub enum TaskEvent {
         usage: Option<Usage>,
         /// Main's tip the branch was cut from, told by the first run.
         cut_from: Option<CommitId>,
+        /// Why what it left could not be brought home.
+        #[serde(default)]
+        trouble: Option<String>,
     },
     /// A check of the task's head ended.
     CheckEnded {

@@ -44,6 +44,22 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
     }
 }
 
+/// Whether a pattern may match something below a path. One that begins with `**` may match anywhere, and is not asked.
+pub fn may_match_below(pattern: &str, path: &str) -> bool {
+    let mut patterns = pattern.trim_end_matches('/').split('/').peekable();
+    if patterns.peek() == Some(&"**") {
+        return false;
+    }
+    for segment in path.split('/') {
+        match patterns.next() {
+            Some("**") => return true,
+            Some(pattern) if segment_matches(pattern, segment) => {}
+            _ => return false,
+        }
+    }
+    patterns.next().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +95,24 @@ mod tests {
         }
         assert!(!any_matches(&[], "a"));
         assert!(any_matches(&["x".to_owned(), "a/*".to_owned()], "a/b"));
+    }
+
+    #[test]
+    fn what_may_lie_below() {
+        for (pattern, good, bad) in [
+            (".github/workflows/**", &[".github", ".github/workflows"][..], &["x", ".github/other", "a/.github"][..]),
+            ("a/*/b", &["a", "a/x"], &["a/x/b", "b"]),
+            ("a/**/b", &["a", "a/x", "a/x/y"], &["b"]),
+            ("ci", &[], &["ci", "c"]),
+            ("**/CLAUDE.md", &[], &["a"]),
+        ] {
+            for path in good {
+                assert!(may_match_below(pattern, path), "{pattern} below {path}");
+            }
+            for path in bad {
+                assert!(!may_match_below(pattern, path), "{pattern} below {path}");
+            }
+        }
     }
 
     /// A pattern of many `**` on a deep path ends soon: it never goes back behind the last one.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claim::Claim;
 use crate::convergence::Convergence;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
@@ -145,6 +146,9 @@ pub struct Task {
     pub retries: u32,
     /// What the next attempt is told of the failure that sent it back, verbatim (B5).
     pub rework: Option<String>,
+    /// What it was sent back for and has not answered yet.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
     /// Findings of its reviews, and whether its reworks get anywhere (X14).
     #[serde(default)]
     pub convergence: Convergence,

@@ -94,6 +94,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         attempt,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
@@ -144,7 +145,11 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
                 weakened: vec![],
                 weakened_total: 0,
                 level: None,
+                patch_total: None,
+                left_out: Vec::new(),
+                refused: Vec::new(),
             }),
+            trouble: None,
         }),
     }
 }

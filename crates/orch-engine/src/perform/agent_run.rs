@@ -3,10 +3,10 @@
 
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
-use orch_ports::forge::{Collected, Overlay, Workplace};
+use orch_ports::forge::Overlay;
 use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
 use orch_rules::agent_files;
-use orch_rules::attempt::{Attempt, Evidence, RunEnd};
+use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
@@ -14,19 +14,13 @@ use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking, said, set_up, task_file};
+use super::{PerformError, PerformResult, Performed, blocking, bring_home, said, set_up, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::house::House;
 use crate::places;
 use crate::prompt::{self, OwnPrompt, Subject};
 
-/// File beside the clone that tells where an attempt started, for a later process.
-const START_FILE: &str = "start";
-/// What an agent may write besides its clone, inside an attempt's place.
-const OWN: &str = "own";
-/// The clone inside an attempt's place.
-const CODE: &str = "code";
 /// Copies of what its set-up must not change, inside an attempt's place.
 const KEPT: &str = "kept";
 
@@ -80,7 +74,7 @@ fn run_to_its_end(
     let name = House::run_name(&attempt.task, attempt.number);
     let folder = house.place(&name);
     let ended = |end, evidence, usage, cut_from| {
-        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from };
+        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from, trouble: None };
         Event::Task { task: attempt.task.clone(), event }
     };
     if !runner.exists(&name) {
@@ -105,7 +99,7 @@ fn run_to_its_end(
     let credential = house.agents.get(&attempt.role).and_then(|agent| agent.credential());
     let end = words.end.unwrap_or_else(|| report.end.clone());
     let report = RunReport { end: with_outage(end, report.metered.as_ref(), credential), ..report };
-    match collect(house, facts, attempt, &folder, &report) {
+    match bring_home::bring_home(house, runner, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
             let leftovers = if report.end == RunEnd::Quarantined { Vec::new() } else { vec![folder] };
@@ -125,24 +119,6 @@ pub(super) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -
         RunEnd::SpawnFailed { reason } if runner.forget_unstarted(name)? => Err(PerformError::Passing(reason.clone())),
         _ => Ok(()),
     }
-}
-
-fn workplace(
-    house: &House,
-    facts: &TaskFacts,
-    attempt: &Attempt,
-    folder: &Utf8Path,
-    base: &CommitId,
-) -> Result<Workplace, PerformError> {
-    Ok(Workplace {
-        task: facts.task.id.clone(),
-        work_item: facts.task.work_item.clone(),
-        attempt: attempt.number,
-        branch: facts.task.branch.clone(),
-        directory: folder.join(CODE),
-        identity: House::identity(&*house.settings_at(base)?),
-        at: attempt.requested_at,
-    })
 }
 
 /// Cut or continue the branch in a clone of its own, write the task file, and say how the agent is run.
@@ -167,7 +143,7 @@ fn prepare(
     // The first run has just cut the branch at `start`, a commit of the base branch.
     let base = facts.task.base.as_ref().unwrap_or(&start);
     let prompt = prompt_of(house, facts, attempt, base)?;
-    let place = workplace(house, facts, attempt, folder, base)?;
+    let place = bring_home::workplace(house, facts, attempt, folder, base)?;
     let below = work_item::documents_folder(&facts.task.work_item);
     let judges = judges(facts, attempt);
     let given = judges.then(|| Overlay { from: base.clone(), patterns: agent_files::patterns() });
@@ -178,7 +154,7 @@ fn prepare(
             place.branch
         )));
     };
-    let own = folder.join(OWN);
+    let own = folder.join(bring_home::OWN);
     let kept = Kept::of(house, &facts.task.id, attempt.role);
     let assignment = Assignment {
         task: facts.task.id.clone(),
@@ -198,7 +174,7 @@ fn prepare(
     std::fs::create_dir_all(&assignment.home)?;
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
-    std::fs::write(folder.join(START_FILE), start.as_str())?;
+    std::fs::write(folder.join(bring_home::START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
     for (path, text) in &launch.files {
         places::write_inside(&assignment.home, path, text)?;
@@ -206,9 +182,8 @@ fn prepare(
     let settings = house.settings_at(base)?;
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &house.program.check_environment;
-    let set_up = set_up::of((*settings).as_ref().ok(), environment, keeps);
-    let message =
-        format!("{}: what the {} left\n\nRefs: {}", facts.task.work_item, attempt.role.name(), facts.task.work_item);
+    let snapshot = house.forge.snapshot_command(&place, &start)?;
+    let set_up = set_up::of((*settings).as_ref().ok(), environment, keeps, &snapshot);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
@@ -218,7 +193,7 @@ fn prepare(
         environment: launch.environment,
         set_up,
         result_file: Some(assignment.result_file),
-        finish: house.forge.leftover_commands(&place, &message),
+        finish: vec![house.forge.parcel_command(&place, &start)?],
         deadline_ms: house.program.run_deadline_ms,
         stall_ms: house.program.run_stall_ms,
         stop_grace_ms: house.program.stop_grace_ms,
@@ -242,7 +217,7 @@ fn prompt_of(house: &House, facts: &TaskFacts, attempt: &Attempt, base: &CommitI
 }
 
 /// Whether the attempt judges others' work: then what its agent reads by itself is the base branch's.
-fn judges(facts: &TaskFacts, attempt: &Attempt) -> bool {
+pub(super) fn judges(facts: &TaskFacts, attempt: &Attempt) -> bool {
     let stage = facts.pipeline.stage(&attempt.stage);
     stage.is_some_and(|stage| matches!(stage.kind, StageKind::Judge | StageKind::Check))
 }
@@ -254,39 +229,6 @@ fn set_aside(facts: &TaskFacts, attempt: &Attempt, folder: &str) -> Vec<String> 
     let documents = facts.pipeline.stage(&attempt.stage).filter(judges).map(|stage| stage.documents.as_slice());
     let plain = documents.unwrap_or_default().iter().filter(|pattern| !pattern.contains('*'));
     plain.map(|name| format!("{folder}/{name}")).collect()
-}
-
-/// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
-/// nothing to collect.
-fn collect(
-    house: &House,
-    facts: &TaskFacts,
-    attempt: &Attempt,
-    folder: &Utf8Path,
-    report: &RunReport,
-) -> Result<(Option<CommitId>, Option<Evidence>), PerformError> {
-    if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
-        return Ok((attempt.start.clone(), None));
-    }
-    let start = started_at(folder)?;
-    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
-    let Collected { mut evidence, patch_paths } = house.forge.collect(&place, &start)?;
-    evidence.level = report.level;
-    // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
-    // that could be named: unknown, which never passes.
-    evidence.protected = house.protected(&evidence.base, &patch_paths)?;
-    Ok((Some(start), Some(evidence)))
-}
-
-fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
-    let file = folder.join(START_FILE);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(CommitId::from(text.trim())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(PerformError::Lasting(format!("the place of this attempt is gone: there is no {file}")))
-        }
-        Err(error) => Err(PerformError::Passing(format!("{file}: {error}"))),
-    }
 }
 
 /// What the agent's own words say of its run.

@@ -113,7 +113,7 @@ fn seen(house: &House, order: &BranchOrder) -> Result<BranchSeen, PerformError> 
 
 /// The patterns are the base branch's, for a person's push as for an agent's work.
 fn judged(house: &House, work: Collected) -> Result<Evidence, PerformError> {
-    let Collected { mut evidence, patch_paths } = work;
-    evidence.protected = house.protected(&evidence.base, &patch_paths)?;
+    let Collected { mut evidence, patch_paths, patch_links } = work;
+    evidence.protected = house.protected(&evidence.base, &patch_paths, &patch_links)?;
     Ok(evidence)
 }

@@ -152,7 +152,7 @@ fn order(
         argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         directory: folder.clone(),
         environment: environment.clone(),
-        set_up: set_up::of(Some(file), environment, keeps),
+        set_up: set_up::of(Some(file), environment, keeps, &[]),
         result_file: None,
         finish: Vec::new(),
         deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),

@@ -67,7 +67,9 @@ impl OwnPrompt {
             match forge.read(base, &path, CAP) {
                 Ok(Some(text)) => return usable(&path, text).map(Some),
                 Ok(None) => {}
-                Err(ForgeError::Passing(words)) => return Err(PromptError::Passing(words)),
+                Err(ForgeError::Passing(words) | ForgeError::Unpacked(words)) => {
+                    return Err(PromptError::Passing(words));
+                }
                 Err(ForgeError::Lasting(words)) => {
                     return Err(PromptError::Unusable(format!("the prompt {path} cannot be read: {words}")));
                 }

@@ -154,11 +154,47 @@ async fn work_that_cannot_be_taken_home_is_paid_for_and_kept() {
     process.forge.faults.fail_next("collect", Fault::Lasting("objects are missing".to_owned()));
     let task = process.issue("Add up").await;
     let held = world.until_held(&task).await;
-    assert!(held.contains("could not be read from git"), "{held}");
+    assert!(held.contains("what attempt 1 left could not be brought home: objects are missing"), "{held}");
     let history = world.history(&task).await;
     assert_eq!(history.usage[0].usage.cost_micros, Some(500_000));
     assert_eq!(history.attempts[0].ended.as_ref().unwrap().how, RunEnd::Completed);
     assert!(world.places().join(format!("{}-1/code", task.id)).exists(), "it may be rescued by hand");
+}
+
+/// The last command of a run fails as often as this machine likes: what the agent left is packed again, and nobody works
+/// again for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_command_that_failed_is_run_again_and_no_agent_with_it() {
+    let world = World::new().await;
+    world.unfinished.store(2, std::sync::atomic::Ordering::SeqCst);
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let history = world.history(&task).await;
+    assert_eq!(history.attempts.len(), 2, "one of each role");
+    let packing = world.runner.launched().into_iter().filter(|name| name.contains("-pack-")).count();
+    assert_eq!(packing, 2, "one for each");
+    world.settled(&[&task]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_judge_left_lying_voids_no_verdict() {
+    let world = World::new().await;
+    world.when(|act| {
+        act.is("reviewer").then(|| {
+            act.commit(&[("__pycache__/a.pyc", Some("x")), ("src/extra.rs", Some("mine"))]);
+            act.usual()
+        })
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let main = world.forge.files(&world.forge.main());
+    assert!(!main.contains_key("__pycache__/a.pyc") && !main.contains_key("src/extra.rs"), "{main:?}");
+    let history = world.history(&task).await;
+    let told =
+        history.attempts.iter().filter_map(|a| a.ended.as_ref()?.evidence.as_ref()).flat_map(|e| e.left_out.clone());
+    assert_eq!(told.collect::<Vec<_>>(), ["__pycache__/a.pyc, src/extra.rs: not for the reviewer to change"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

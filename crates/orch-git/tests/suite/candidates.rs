@@ -71,7 +71,7 @@ fn a_conflict_names_its_files_and_changes_nothing() {
     let changed = world.clone_at("ET-003", &start);
     put(&changed, "README.md", "changed\n");
     commit(&changed, "x");
-    let changed = world.forge.collect(&changed, &task("ET-003"), 1, &start).unwrap();
+    let changed = world.collect(&changed, &task("ET-003"), 1, &start).unwrap();
     assert_eq!(world.merged(&landed.commit, &changed), Merged::Conflict { paths: vec!["README.md".to_owned()] });
 }
 
@@ -112,7 +112,7 @@ fn unknown_and_unrelated_commits_are_errors() {
     let clone = world.clone_at("ET-001", &main);
     run(&clone, ["checkout", "--quiet", "--orphan", "fresh"]);
     let orphan = commit(&clone, "orphan");
-    let _ = world.forge.collect(&clone, &task("ET-001"), 1, &main);
+    let _ = world.collect(&clone, &task("ET-001"), 1, &main);
     let refused = make(&main, &orphan).unwrap_err();
     assert!(matches!(&refused, Error::Unrelated { head, .. } if *head == orphan), "{refused:?}");
     assert!(!refused.is_retryable());

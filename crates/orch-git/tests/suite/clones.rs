@@ -82,47 +82,11 @@ fn attributes_and_links_are_checked_out_as_they_are() {
     put(&clone, "a.bin", "version https://git-lfs.github.com/spec/v1\n");
     std::os::unix::fs::symlink("/etc/passwd", clone.join("link")).unwrap();
     commit(&clone, "x");
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &world.main()).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &world.main()).unwrap();
     let folder = world.place("check");
     world.forge.checkout_clean(&head, &folder).unwrap();
     assert!(fs::read_to_string(folder.join("a.bin")).unwrap().starts_with("version https"));
     assert!(fs::symlink_metadata(folder.join("link")).unwrap().is_symlink());
-}
-
-/// Runs the leftover commands as the sandbox would.
-fn commit_leftovers(clone: &Path, message: &str) {
-    for words in leftover_script(message, &Identity::new("Left \"Over\" $HOME", "l@example.org").unwrap()) {
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).current_dir(clone).env_clear().env("PATH", search_path()).env("HOME", "/nonexistent");
-        checked(command.output().unwrap());
-    }
-}
-
-#[test]
-fn leftovers_are_committed_once_whatever_state_they_are_in() {
-    let world = World::new();
-    let start = world.main();
-    let clone = world.clone_at("ET-001", &start);
-    // Nothing to do makes no commit.
-    commit_leftovers(&clone, "nothing");
-    assert_eq!(head(&clone), start);
-    put(&clone, "new 'file' ü.txt", "x");
-    fs::remove_file(clone.join("README.md")).unwrap();
-    put(&clone, "src/lib.txt", "staged\n");
-    run(&clone, ["add", "src/lib.txt"]);
-    put(&clone, ".git/index.lock", "left by a killed git");
-    // A hook the agent left must not decide.
-    program(&clone.join(".git/hooks/pre-commit"), "#!/bin/sh\nexit 1\n");
-    run(&clone, ["config", "core.hooksPath", ".git/hooks"]);
-    let message = "leftovers of \"ET-001\" $(touch pwned) `x`\n\n# not a comment";
-    commit_leftovers(&clone, message);
-    assert_eq!(run(&clone, ["status", "--porcelain"]), "");
-    assert_eq!(run(&clone, ["rev-list", "--count", &format!("{start}..HEAD")]), "1");
-    assert_eq!(run(&clone, ["log", "-1", "--format=%B"]), message);
-    assert_eq!(run(&clone, ["log", "-1", "--format=%an"]), "Left \"Over\" $HOME");
-    assert!(!clone.join("pwned").exists());
-    let collected = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
-    assert_eq!(collected, head(&clone));
 }
 
 #[test]
@@ -130,14 +94,14 @@ fn what_an_attempt_committed_comes_home_and_outlives_the_clone() {
     let world = World::new();
     let start = world.main();
     let clone = world.clone_at("ET-001", &start);
-    assert_eq!(world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap(), start);
+    assert_eq!(world.collect(&clone, &task("ET-001"), 1, &start).unwrap(), start);
     for n in 0..5 {
         put(&clone, "src/new.txt", format!("{n}\n"));
         commit(&clone, "step");
     }
     // On another branch or none: the head is what counts.
     run(&clone, ["checkout", "--quiet", "--detach"]);
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     assert_eq!(head, self::head(&clone));
     let kept = |attempt| world.forge.attempt_head(&task("ET-001"), attempt).unwrap();
     assert_eq!((kept(1), kept(2)), (Some(head.clone()), None));
@@ -146,25 +110,6 @@ fn what_an_attempt_committed_comes_home_and_outlives_the_clone() {
     assert_eq!(world.in_forge(&["rev-list", "--count", &format!("{start}..{head}")]), "5");
     // Collecting again replaces: the attempt is the same.
     assert!(!world.forge.path().join("FETCH_HEAD").exists());
-}
-
-#[test]
-fn a_rewritten_history_is_told_apart() {
-    let world = World::new();
-    let start = world.main();
-    let clone = world.clone_at("ET-001", &start);
-    run(&clone, ["reset", "--quiet", "--hard", "HEAD~1"]);
-    put(&clone, "x", "x");
-    let rewritten = commit(&clone, "elsewhere");
-    match world.forge.collect(&clone, &task("ET-001"), 1, &start) {
-        Err(Error::NotDescendant { start: said, head }) => {
-            assert_eq!((said, head), (start.clone(), rewritten))
-        }
-        other => panic!("{other:?}"),
-    }
-    run(&clone, ["checkout", "--quiet", "--orphan", "fresh"]);
-    commit(&clone, "orphan");
-    assert!(matches!(world.forge.collect(&clone, &task("ET-001"), 1, &start), Err(Error::NotDescendant { .. })));
 }
 
 #[test]
@@ -262,7 +207,7 @@ fn an_overlay_has_the_files_of_the_other_commit() {
     fs::remove_dir_all(clone.join("ci/deep")).unwrap();
     put(&clone, "src/new", "work\n");
     commit(&clone, "work");
-    let work = world.forge.collect(&clone, &task("ET-001"), 1, &base).unwrap();
+    let work = world.collect(&clone, &task("ET-001"), 1, &base).unwrap();
     let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
     let rest = [
         pair("README.md", "hello\n"),
@@ -290,7 +235,7 @@ fn an_overlay_has_the_files_of_the_other_commit() {
     fs::remove_file(clone.join("gate")).unwrap();
     fs::rename(clone.join("elsewhere/gate"), clone.join("gate")).unwrap();
     commit(&clone, "traps");
-    let traps = world.forge.collect(&clone, &task("ET-001"), 2, &work).unwrap();
+    let traps = world.collect(&clone, &task("ET-001"), 2, &work).unwrap();
     for (name, covers) in [
         ("four", (|path| path.starts_with("ci") || path == "gate") as fn(&str) -> bool),
         ("five", |path| path.starts_with("ci/") || path == "gate"),
@@ -318,7 +263,7 @@ fn a_clone_with_an_overlay_shows_the_others_files_and_commits_its_own() {
     put(&clone, "src/new", "work\n");
     fs::remove_file(clone.join(".agent/only base [x].md")).unwrap();
     commit(&clone, "work");
-    let work = world.forge.collect(&clone, &task("ET-001"), 1, &base).unwrap();
+    let work = world.collect(&clone, &task("ET-001"), 1, &base).unwrap();
 
     let folder = world.place("judge");
     let covers = |path: &str| path == "CLAUDE.md" || path == "AGENTS.md" || path.starts_with(".agent/");
@@ -338,9 +283,10 @@ fn a_clone_with_an_overlay_shows_the_others_files_and_commits_its_own() {
     assert!(!folder.join(".agent/hook.sh").exists());
     assert_eq!(run(&folder, ["status", "--porcelain"]), "");
 
-    // What is left uncommitted is committed, and nothing of the overlay with it.
+    // What is left comes home, and nothing of the overlay with it.
     put(&folder, "docs/review.md", "approved\n");
-    let script = &leftover_script("left", &Identity::new("A", "a@example.org").unwrap())[0];
-    assert!(std::process::Command::new(&script[0]).args(&script[1..]).current_dir(&folder).status().unwrap().success());
-    assert_eq!(run(&folder, ["diff", "--name-status", work.as_str(), "HEAD"]).trim(), "A\tdocs/review.md");
+    checked(world.pack_from(&folder, &work, true));
+    let found = world.take(&folder, &task("ET-002"), 1, &work, &|path, _| path.starts_with("docs/")).unwrap();
+    assert_eq!(world.in_forge(&["diff", "--name-status", work.as_str(), found.head.as_str()]), "A\tdocs/review.md");
+    assert_eq!((found.strayed, found.told, found.refused), (vec![], vec![], vec![]));
 }

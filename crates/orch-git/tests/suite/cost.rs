@@ -63,8 +63,8 @@ fn the_number_of_processes_is_known() {
     put(&clone, "docs/work-items/ET-001/01-brd.md", "x\n");
     put(&clone, "src/x", "x\n");
     commit(&clone, "x");
-    let (head, calls) = counted.calls(|| forge.collect(&clone, &task("ET-001"), 1, &main).unwrap());
-    // The shell that starts the other side of the fetch finds git in git's own folder, not in the search path.
+    let (head, calls) = counted.calls(|| world.collect(&clone, &task("ET-001"), 1, &main).unwrap());
+    // Of the calls inside the run none: its git is found by a search path of its own.
     count("collect", calls);
     count("evidence", counted.calls(|| world.evidence(&main, &main, &head)).1);
     let (candidate, calls) = counted.calls(|| world.candidate(&main, &head));
@@ -86,8 +86,8 @@ fn the_number_of_processes_is_known() {
             ("sync_base, nothing new", 0),
             ("sync_base, forward", 3),
             ("clone_attempt", 2),
-            ("collect", 2),
-            ("evidence", 2),
+            ("collect", 4),
+            ("evidence", 1),
             ("candidate", 2),
             ("publish_branch", 1),
             ("checkout_clean", 1),
@@ -144,7 +144,7 @@ fn objects_and_refs_are_on_the_disk_before_an_answer() {
         put(&clone, &format!("src/{n}"), format!("{n}\n"));
         commit(&clone, "step");
     }
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &main).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &main).unwrap();
     let collected = synced(&trace);
     assert!(inside(&collected, "/objects/pack/") >= 1, "{collected:?}");
     assert_eq!(ends(&collected, "/refs/orch/attempts/ET-001/1.lock"), 1, "{collected:?}");

@@ -30,7 +30,7 @@ fn changes_documents_and_commits_are_told() {
     symlink("/etc/passwd", clone.join("docs/guide.md")).unwrap();
     fs::set_permissions(clone.join("src/lib.txt"), fs::Permissions::from_mode(0o755)).unwrap();
     commit(&clone, "two");
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     let evidence = world.evidence(&start, &start, &head);
     let seen: Vec<_> =
         evidence.changed.iter().map(|change| (change.path.as_str(), change.status, change.new_mode)).collect();
@@ -75,7 +75,7 @@ fn a_file_that_becomes_a_folder_is_a_removal_and_additions() {
     fs::remove_dir_all(clone.join("src")).unwrap();
     put(&clone, "src", "a file now");
     commit(&clone, "x");
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     let seen: Vec<_> = world
         .forge
         .changed_paths(&start, &head)
@@ -108,7 +108,7 @@ fn documents_that_are_no_files_or_too_large_are_not_read() {
     run(&clone, ["add", "--all"]);
     run(&clone, ["update-index", "--add", "--cacheinfo", &format!("160000,{start},{DOCS}/13-test-report.md")]);
     run(&clone, ["commit", "--quiet", "-m", "x"]);
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.fetch(&clone);
     let with = |limits| {
         world
             .forge
@@ -184,7 +184,7 @@ fn the_code_id_is_the_tree_without_the_documents() {
     put(&clone, "docs/work-items/ET-0011/01.md", "x\n");
     put(&clone, "src/y", "y\n");
     commit(&clone, "x");
-    let head = world.forge.collect(&clone, &task("ET-005"), 1, &only_docs).unwrap();
+    let head = world.collect(&clone, &task("ET-005"), 1, &only_docs).unwrap();
     run(&clone, ["rm", "--quiet", "-r", DOCS]);
     commit(&clone, "without");
     assert_eq!(world.forge.code_id(&head, &docs).unwrap().as_str(), run(&clone, ["rev-parse", "HEAD^{tree}"]));
@@ -211,7 +211,7 @@ fn the_patch_id_survives_a_moved_base_and_our_documents_but_no_change() {
         let clone = world.clone_at(key, &first);
         edit(&clone);
         commit(&clone, "x");
-        let head = world.forge.collect(&clone, &task(key), 1, &first).unwrap();
+        let head = world.collect(&clone, &task(key), 1, &first).unwrap();
         world.forge.patch_id(&start, &head, &docs).unwrap()
     };
     assert_eq!(on_top("ET-010", &|c| put(c, &format!("{DOCS}/12-review.md"), "x\n")), patch);
@@ -238,7 +238,7 @@ fn commits_are_counted_through_merges() {
     put(&clone, "mine", "x");
     commit(&clone, "mine");
     run(&clone, ["merge", "--quiet", "--no-edit", "side"]);
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     assert_eq!(world.evidence(&start, &start, &head).commits, 3);
     assert_eq!(world.evidence(&head, &start, &head).commits, 0);
 }
@@ -264,7 +264,7 @@ fn very_deep_folders_are_read() {
     }
     let deep = id(&run(&clone, ["commit-tree", &tree, "-p", start.as_str(), "-m", "deep"]));
     run(&clone, ["update-ref", "HEAD", deep.as_str()]);
-    let head = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let head = world.fetch(&clone);
     let changed = world.evidence(&start, &start, &head).changed;
     assert!(changed.iter().any(|change| change.path.len() > 590 && change.path.ends_with("d/f")));
 }
@@ -283,11 +283,11 @@ fn the_whole_change_is_told_by_its_paths() {
     fs::remove_file(clone.join("docs/guide.md")).unwrap();
     symlink("/etc/passwd", clone.join("docs/guide.md")).unwrap();
     commit(&clone, "first attempt");
-    let first = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let first = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     // The next attempt starts there and does something else; main moves meanwhile.
     fs::remove_file(clone.join("src/lib.txt")).unwrap();
     commit(&clone, "second attempt");
-    let head = world.forge.collect(&clone, &task("ET-001"), 2, &first).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 2, &first).unwrap();
     put(&world.source, "elsewhere", "x\n");
     commit(&world.source, "main moves");
     world.forge.sync_base().unwrap();
@@ -308,7 +308,7 @@ fn tests_that_lost_something_are_told_with_their_diff() {
     }
     put(&clone, &format!("{DOCS}/13-test-report.md"), "result: PASS\n");
     commit(&clone, "tests");
-    let before = world.forge.collect(&clone, &task("ET-001"), 1, &start).unwrap();
+    let before = world.collect(&clone, &task("ET-001"), 1, &start).unwrap();
     assert_eq!(world.evidence(&start, &start, &before).weakened, [], "new tests weaken nothing");
     put(&clone, "tests/a", "one\n-- two\nthree\nfour\n");
     fs::remove_file(clone.join("tests/b")).unwrap();
@@ -321,7 +321,7 @@ fn tests_that_lost_something_are_told_with_their_diff() {
     put(&clone, &format!("{DOCS}/13-test-report.md"), "result: FAIL\n");
     put(&clone, "tests/long", "x\n");
     commit(&clone, "weaker");
-    let head = world.forge.collect(&clone, &task("ET-001"), 2, &before).unwrap();
+    let head = world.collect(&clone, &task("ET-001"), 2, &before).unwrap();
     let weakened = world.evidence(&before, &start, &head).weakened;
     let told: Vec<_> = weakened.iter().map(|w| (w.path.as_str(), w.deleted, w.removed_lines)).collect();
     assert_eq!(
@@ -339,10 +339,10 @@ fn tests_that_lost_something_are_told_with_their_diff() {
     assert!(diff.ends_with("@@ -1,3 +1,4 @@\n one\n-two\n+-- two\n three\n+four\n"), "{diff}");
     put(&clone, "tests/a", "x\n".repeat(4000));
     commit(&clone, "long");
-    let long = world.forge.collect(&clone, &task("ET-001"), 3, &head).unwrap();
+    let long = world.collect(&clone, &task("ET-001"), 3, &head).unwrap();
     fs::remove_file(clone.join("tests/a")).unwrap();
     commit(&clone, "gone");
-    let gone = world.forge.collect(&clone, &task("ET-001"), 4, &long).unwrap();
+    let gone = world.collect(&clone, &task("ET-001"), 4, &long).unwrap();
     let weakened = world.evidence(&long, &start, &gone).weakened;
     assert_eq!((weakened[0].removed_lines, weakened[0].diff.len()), (4000, Weakened::DIFF_BYTES));
 }

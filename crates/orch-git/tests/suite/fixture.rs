@@ -157,7 +157,73 @@ impl World {
             }
         }
         commit(&clone, &format!("work of {key}"));
-        self.forge.collect(&clone, &task(key), 1, &start).expect("it is collected")
+        self.collect(&clone, &task(key), 1, &start).expect("it is collected")
+    }
+
+    /// Where a clone's parcel goes.
+    pub fn parcel(&self, clone: &Path) -> PathBuf {
+        let mut parcel = clone.as_os_str().to_os_string();
+        parcel.push(".parcel");
+        PathBuf::from(parcel)
+    }
+
+    /// The last command of a run in a clone, with a bare environment.
+    pub fn pack(&self, clone: &Path, start: &CommitId) -> Output {
+        self.pack_from(clone, start, false)
+    }
+
+    /// The same, of a clone that may have an overlay.
+    pub fn pack_from(&self, clone: &Path, start: &CommitId, overlaid: bool) -> Output {
+        let request = ParcelRequest {
+            parcel: &self.parcel(clone),
+            start,
+            base: None,
+            documents: &path("docs/work-items/ET-001"),
+            branch: &branch("feature/ET-001-x"),
+            overlaid,
+        };
+        let words = self.forge.parcel_command(request);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(clone).env_clear().env("PATH", search_path()).env("HOME", "/nonexistent");
+        command.output().expect("sh starts")
+    }
+
+    /// What comes home of a clone that was packed.
+    pub fn take(
+        &self,
+        clone: &Path,
+        key: &TaskKey,
+        attempt: u64,
+        start: &CommitId,
+        owns: &dyn Fn(&str, bool) -> bool,
+    ) -> Result<Delivered> {
+        self.forge.collect(CollectRequest {
+            parcel: &self.parcel(clone),
+            task: key,
+            attempt,
+            start,
+            main: &self.main(),
+            documents: &path("docs/work-items/ET-001"),
+            owns,
+            message: "what was left\n\nRefs: ET-001",
+            by: &Signature { identity: robot(), seconds: 1_700_000_000 },
+            limits: CollectLimits::default(),
+        })
+    }
+
+    /// The head of all that lies in a clone.
+    pub fn collect(&self, clone: &Path, key: &TaskKey, attempt: u64, start: &CommitId) -> Result<CommitId> {
+        checked(self.pack(clone, start));
+        let delivered = self.take(clone, key, attempt, start, &|_, _| true)?;
+        assert_eq!(delivered.refused, Vec::<String>::new());
+        Ok(delivered.head)
+    }
+
+    /// The head of a clone in the forge, past all that is asked of a delivery.
+    pub fn fetch(&self, clone: &Path) -> CommitId {
+        let from = clone.to_str().expect("a path of text");
+        run(self.forge.path(), ["fetch", "--quiet", from, "+HEAD:refs/orch/fetched"]);
+        head(clone)
     }
 
     pub fn merged(&self, main: &CommitId, head: &CommitId) -> Merged {

@@ -155,7 +155,7 @@ fn upkeep_joins_what_many_tasks_leave_and_takes_nothing_that_is_borrowed() {
         run(&clone, ["checkout", "--quiet", "--orphan", "elsewhere"]);
         commit(&clone, "of nobody")
     };
-    let _ = world.forge.collect(&world.place("clones/ET-200 é"), &task("ET-200"), 1, &start);
+    let _ = world.collect(&world.place("clones/ET-200 é"), &task("ET-200"), 1, &start);
     world.forge.pin(&task("ET-201"), 1, &orphan).unwrap();
     let borrowing = world.clone_at("ET-202", &orphan);
     world.forge.reap(&[task("ET-200")]).unwrap();

@@ -10,6 +10,7 @@
 mod candidates;
 mod clones;
 mod cost;
+mod delivery;
 mod evidence;
 mod fixture;
 mod forge;
@@ -17,6 +18,7 @@ mod git_server;
 mod hostile;
 mod landing;
 mod machine;
+mod refusals;
 mod remote;
 mod set_aside;
 mod source;

@@ -9,6 +9,7 @@ mod money;
 mod outages;
 mod outcomes;
 
+use crate::attempt::Ended;
 use crate::event::{Refusal, TaskEvent};
 
 use super::draft::Draft;
@@ -46,8 +47,14 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
         TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
         TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, by, commit, word, people)),
-        TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from } => {
-            Ok(outcomes::run_ended(draft, *attempt, end, evidence.as_ref(), usage.as_ref(), cut_from.as_ref()))
+        TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from, trouble } => {
+            let ended = Ended {
+                how: end.clone(),
+                at: draft.now,
+                evidence: evidence.clone(),
+                trouble: trouble.clone().filter(|_| evidence.is_none()),
+            };
+            Ok(outcomes::run_ended(draft, *attempt, ended, usage.as_ref(), cut_from.as_ref()))
         }
         TaskEvent::CheckEnded { check, outcome, excerpt } => Ok(outcomes::check_ended(draft, check, outcome, excerpt)),
         TaskEvent::EffectFailed { effect, error } => {

@@ -3,10 +3,11 @@
 use crate::attempt::Attempt;
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::check::{Check, CheckKey};
+use crate::claim::{self, Claim, ClaimKind};
 use crate::effect::Effect;
 use crate::episode::{Answer, Answered, Episode, EpisodeKind};
 use crate::facts::{Dependencies, TaskFacts, Worker};
-use crate::ids::{CheckId, CommitId, EpisodeId, Timestamp};
+use crate::ids::{CheckId, CommitId, EpisodeId, StageId, Timestamp};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
 use crate::outage::{Outage, Source};
 use crate::pipeline::{Role, Stage, Target};
@@ -153,6 +154,7 @@ impl Draft {
     /// Leave a green stage.
     pub fn advance(&mut self, stage: &Stage, rule: &str) {
         self.facts.task.convergence.passed(&stage.id);
+        self.facts.task.claims.retain(|claim| claim.from != stage.id);
         match &stage.next {
             Target::Stage(next) => {
                 self.audit(ORCH, rule, format!("{} is green → {next}", stage.id));
@@ -177,6 +179,7 @@ impl Draft {
         task.ended_at = Some(now);
         task.hold = None;
         task.rework = None;
+        task.claims.clear();
         let (id, repository) = (task.id.clone(), task.repository.clone());
         for line in [Line::Entry, Line::Landing] {
             self.leave(line);
@@ -215,11 +218,38 @@ impl Draft {
         self.perform(Effect::CleanUp { task, branch, head, archive });
     }
 
-    /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the text.
-    pub fn send_back(&mut self, to: Position, cap: u32, rule: &str, reason: &str, must_fix: &str) {
+    /// Something is open that the next attempt at `to` is told, beside all that was open before.
+    pub fn claim(&mut self, kind: ClaimKind, text: String, to: &Position) {
+        let from = self.facts.task.position.stage().cloned().unwrap_or_else(|| StageId::from(""));
+        let left = self.left_out(to);
         let task = &mut self.facts.task;
+        claim::add(&mut task.claims, Claim { kind, from, text });
+        task.rework = Some(claim::told(&task.claims) + &left);
+    }
+
+    /// What was left out of the attempt before, if the next one is at the same stage.
+    fn left_out(&self, to: &Position) -> String {
+        let attempt = self.visit_attempt().filter(|attempt| to.stage() == Some(&attempt.stage));
+        let ended = attempt.and_then(|attempt| attempt.ended.as_ref());
+        let lines = ended.and_then(|ended| ended.evidence.as_ref()).map(|evidence| evidence.left_out.as_slice());
+        match lines.unwrap_or_default() {
+            [] => String::new(),
+            lines => format!("\n\nLeft out of the attempt before:\n\n- {}", lines.join("\n- ")),
+        }
+    }
+
+    /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the text.
+    pub fn send_back(
+        &mut self,
+        to: Position,
+        cap: u32,
+        rule: &str,
+        claim: ClaimKind,
+        (reason, must_fix): (&str, &str),
+    ) {
         let text = if must_fix.trim().is_empty() { reason.to_owned() } else { format!("{reason}\n\n{must_fix}") };
-        task.rework = Some(text);
+        self.claim(claim, text, &to);
+        let task = &mut self.facts.task;
         let from = task.position.name().to_owned();
         let stage = task.position.stage().cloned();
         // More of the same is not tried to the cap (X14).

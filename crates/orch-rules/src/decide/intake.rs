@@ -97,6 +97,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         attempt: 0,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: crate::convergence::Convergence::default(),
         hold,
         paused: false,

@@ -41,9 +41,14 @@ pub(super) fn delivery(facts: &TaskFacts) -> Result<Delivery<'_>, Conclusion> {
     };
     match &ended.evidence {
         Some(evidence) => Ok(Delivery { stage, evidence, attempt: number }),
-        None if ended.how == RunEnd::Completed => Err(Conclusion::unknown(format!(
-            "attempt {number} ended, but what it delivered could not be read from git"
-        ))),
+        None if ended.how == RunEnd::Completed || ended.trouble.is_some() => {
+            let why = ended.trouble.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            Err(Conclusion::unknown(format!(
+                "what attempt {number} left could not be brought home{why}; its work is kept, and this machine has to be \
+                 mended before: orch retry {}",
+                facts.task.work_item
+            )))
+        }
         None => {
             let reason = format!("attempt {number} delivered nothing: {}", told(&ended.how));
             Err(Conclusion::fail(reason.clone(), reason))
@@ -87,8 +92,8 @@ impl<'f> Delivery<'f> {
     /// The conclusion when this attempt did not write such a document.
     pub(super) fn missing(&self, facts: &TaskFacts, pattern: &str) -> Conclusion {
         let attempt = self.attempt;
-        let reason = if self.evidence.is_empty() {
-            format!("attempt {attempt} delivered nothing: no commit since its start, and no `{pattern}`")
+        let reason = if self.evidence.is_empty() && self.evidence.refused.is_empty() {
+            format!("attempt {attempt} delivered nothing new, and no `{pattern}`")
         } else {
             format!("attempt {attempt} did not write `{pattern}`; one written earlier does not count")
         };

@@ -48,9 +48,12 @@ impl Case {
             weakened: Vec::new(),
             weakened_total: 0,
             level: None,
+            patch_total: None,
+            left_out: Vec::new(),
+            refused: Vec::new(),
         };
         let at = i64::from(number) * 10;
-        let ended = Ended { how: RunEnd::Completed, at: Timestamp(at + 5), evidence: Some(evidence) };
+        let ended = Ended { how: RunEnd::Completed, at: Timestamp(at + 5), evidence: Some(evidence), trouble: None };
         self.attempts.push(Attempt {
             by_hand: None,
             task: "t1".into(),

@@ -50,6 +50,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
         attempt: count(what, row, 8)?,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: Convergence::default(),
         hold: None,
         paused: false,

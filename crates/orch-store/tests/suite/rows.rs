@@ -52,6 +52,7 @@ pub fn task(id: &str, number: u32) -> Task {
         attempt: 0,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,
@@ -89,7 +90,7 @@ pub fn attempt(task: &str, number: u32) -> Attempt {
 }
 
 pub fn ended(task: &str, number: u32, how: RunEnd) -> Attempt {
-    Attempt { ended: Some(Ended { how, at: Timestamp(2), evidence: None }), ..attempt(task, number) }
+    Attempt { ended: Some(Ended { how, at: Timestamp(2), evidence: None, trouble: None }), ..attempt(task, number) }
 }
 
 pub fn check(id: &str, task: &str, key: CheckKey) -> Check {

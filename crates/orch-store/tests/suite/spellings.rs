@@ -150,8 +150,14 @@ async fn a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped(wo
             let why = decide(seen.clone(), &event).unwrap_err();
             assert!(why.contains(&word) && why.contains("orch stop SHOP-"), "{context}: {why}");
         }
-        let outcome =
-            TaskEvent::RunEnded { attempt: 1, end: RunEnd::Completed, evidence: None, usage: None, cut_from: None };
+        let outcome = TaskEvent::RunEnded {
+            attempt: 1,
+            end: RunEnd::Completed,
+            evidence: None,
+            usage: None,
+            cut_from: None,
+            trouble: None,
+        };
         assert!(decide(seen.clone(), &outcome).is_err(), "{context}: an outcome is kept, not lost");
         // It can be stopped, and what the stop does not write itself stays as it was.
         let stop = decide(seen, &TaskEvent::StopRequested).unwrap_or_else(|why| panic!("{context}: {why}"));

@@ -35,12 +35,15 @@ fn deliver<B: ForgeBench>(bench: &B, attempt: u32, start: &CommitId, edits: &[Ed
         attempt,
         branch: BRANCH.to_owned(),
         directory: bench.directory(&format!("place-{attempt}/code")),
+        parcel: bench.directory(&format!("place-{attempt}/parcel")),
+        overlaid: false,
+        message: "left".to_owned(),
         identity: who(),
         at: Timestamp(1_700_000_000_000),
     };
     bench.forge().prepare(&place, start, &[], None).unwrap();
     bench.work(&place, edits, Some("work"));
-    bench.forge().collect(&place, start).unwrap().evidence.head
+    super::forge::collect(bench, &place, start).evidence.head
 }
 
 fn order(head: &CommitId, since: &CommitId, replay: bool) -> BranchOrder {

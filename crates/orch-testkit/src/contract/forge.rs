@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use orch_ports::forge::{CandidateOrder, Forge, ForgeError, Identity, Overlay, Workplace};
+use orch_ports::forge::{CandidateOrder, Collected, Forge, ForgeError, Identity, Overlay, Workplace};
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId, Timestamp};
 use orch_rules::lane::Candidate;
+use orch_rules::pipeline::default_pipeline;
+use orch_rules::scope::Scope;
 
+use super::deliveries::{
+    a_clone_that_is_gone_is_told, a_rewritten_history_counts_as_what_it_holds, leftovers_are_committed_once,
+    nothing_done_is_an_empty_delivery, what_is_not_in_scope_is_left_out_by_name,
+};
 use super::{Case, cases};
 use crate::fake::forge::Edit;
 
@@ -46,14 +52,15 @@ pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
             a_clone_stands_at_its_start_and_is_replaced,
             work_is_collected_as_evidence_and_again,
             leftovers_are_committed_once,
+            what_is_not_in_scope_is_left_out_by_name,
             nothing_done_is_an_empty_delivery,
             documents_are_told_apart_from_code,
             the_whole_change_is_told_by_its_paths,
             weakened_tests_are_told,
             an_overlay_is_what_the_other_commit_has,
             the_code_id_ignores_documents,
-            a_rewritten_history_delivers_nothing,
-            a_clone_that_is_gone_delivers_nothing,
+            a_rewritten_history_counts_as_what_it_holds,
+            a_clone_that_is_gone_is_told,
             an_earlier_rounds_document_is_set_aside,
             cleaning_up_leaves_a_persons_push,
             a_checkout_is_clean_and_exact,
@@ -78,13 +85,16 @@ pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
     cases
 }
 
-fn place<B: ForgeBench>(bench: &B, attempt: u32) -> Workplace {
+pub(super) fn place<B: ForgeBench>(bench: &B, attempt: u32) -> Workplace {
     Workplace {
         task: TaskId::from("0190-task"),
         work_item: "T-001".into(),
         attempt,
         branch: "feature/T-001-x".to_owned(),
         directory: bench.directory(&format!("place-{attempt}/code")),
+        parcel: bench.directory(&format!("place-{attempt}/parcel")),
+        overlaid: false,
+        message: "left\n\nRefs: T-001".to_owned(),
         identity: who(),
         at: Timestamp(1_700_000_000_000),
     }
@@ -94,7 +104,7 @@ fn who() -> Identity {
     Identity { name: "Robot".to_owned(), email: "robot@example.org".to_owned() }
 }
 
-fn base<B: ForgeBench>(bench: &B) -> CommitId {
+pub(super) fn base<B: ForgeBench>(bench: &B) -> CommitId {
     bench.forge().base().unwrap().tip
 }
 
@@ -103,9 +113,25 @@ fn deliver<B: ForgeBench>(bench: &B, attempt: u32, edits: &[Edit<'_>]) -> Commit
     let (place, start) = (place(bench, attempt), base(bench));
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, edits, Some("work"));
-    let head = bench.forge().collect(&place, &start).unwrap().evidence.head;
+    let head = collect(bench, &place, &start).evidence.head;
     assert_ne!(head, start);
     head
+}
+
+/// Packs and takes in everything that lies in a clone.
+pub(super) fn collect<B: ForgeBench>(bench: &B, place: &Workplace, start: &CommitId) -> Collected {
+    bench.run_commands(place, &[bench.forge().parcel_command(place, start).unwrap()]);
+    bench.forge().collect(place, start, &scope("development")).unwrap()
+}
+
+/// What attempts at a stage of the built-in line may deliver. A developer's is everything but others' documents.
+pub(super) fn scope(stage: &str) -> Scope {
+    let mut pipeline = default_pipeline();
+    let at = pipeline.stages.iter().position(|known| known.id.as_str() == stage).unwrap();
+    if stage == "development" {
+        pipeline.stages.iter_mut().for_each(|other| other.documents.clear());
+    }
+    Scope::of(&pipeline, &pipeline.stages[at], &"T-001".into())
 }
 
 fn order(head: &CommitId) -> CandidateOrder {
@@ -140,7 +166,7 @@ fn a_clone_stands_at_its_start_and_is_replaced<B: ForgeBench>(bench: &B) {
     bench.work(&place, &[("a.txt", Some("broken\n")), ("junk", Some("x"))], Some("half done"));
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     assert_eq!(bench.files(&place.directory), texts(FIRST));
-    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
+    assert!(collect(bench, &place, &start).evidence.is_empty());
 }
 
 fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
@@ -148,33 +174,12 @@ fn work_is_collected_as_evidence_and_again<B: ForgeBench>(bench: &B) {
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("one\n"))], Some("one"));
     bench.work(&place, &[("b.txt", Some("two\n"))], Some("two"));
-    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
+    let evidence = collect(bench, &place, &start).evidence;
     assert_eq!((evidence.commits, evidence.changed_total, &evidence.start, &evidence.base), (2, 2, &start, &start));
     assert_eq!(evidence.changed, ["a.txt", "b.txt"]);
-    assert_eq!(bench.forge().collect(&place, &start).unwrap().evidence, evidence);
+    assert_eq!(collect(bench, &place, &start).evidence, evidence);
     assert_eq!(base(bench), start, "collecting moves no branch");
     assert_eq!(bench.branch(&place.branch), None);
-}
-
-fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
-    let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
-    bench.work(&place, &[("left.txt", Some("x\n"))], None);
-    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty(), "what is not committed is no delivery");
-    let commands = bench.forge().leftover_commands(&place, "left\n\nRefs: T-001");
-    bench.run_commands(&place, &commands);
-    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
-    assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["left.txt".to_owned()][..]));
-    bench.run_commands(&place, &commands);
-    assert_eq!(bench.forge().collect(&place, &start).unwrap().evidence, evidence);
-}
-
-fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
-    let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
-    bench.run_commands(&place, &bench.forge().leftover_commands(&place, "nothing"));
-    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
-    assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
 }
 
 fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
@@ -188,7 +193,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &edits, Some("all"));
-    let evidence = bench.forge().collect(&place, &start).unwrap().evidence;
+    let evidence = collect(bench, &place, &start).evidence;
     let document = evidence.document("12-review.md").unwrap();
     assert_eq!(document.fields.as_ref().unwrap().get("verdict").map(String::as_str), Some("APPROVED"));
     assert_eq!(evidence.documents.len(), 1);
@@ -197,7 +202,7 @@ fn documents_are_told_apart_from_code<B: ForgeBench>(bench: &B) {
     let next = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..place };
     bench.forge().prepare(&next, &evidence.head, &[], None).unwrap();
     bench.work(&next, &[("docs/work-items/T-001/12-review.md", None)], Some("removed"));
-    let removed = bench.forge().collect(&next, &evidence.head).unwrap().evidence;
+    let removed = collect(bench, &next, &evidence.head).evidence;
     assert!(removed.documents.is_empty(), "{removed:?}");
     assert_eq!(removed.changed, ["docs/work-items/T-001/12-review.md"], "a removed document is a change");
 }
@@ -207,13 +212,13 @@ fn the_whole_change_is_told_by_its_paths<B: ForgeBench>(bench: &B) {
     bench.forge().prepare(&first, &start, &[], None).unwrap();
     let edits = [("a.txt", Some("x\n")), ("docs/work-items/T-001/01-brd.md", Some("text\n")), (".ci/run", Some("x\n"))];
     bench.work(&first, &edits, Some("first"));
-    let head = bench.forge().collect(&first, &start).unwrap().evidence.head;
+    let head = collect(bench, &first, &start).evidence.head;
     bench.user_commits(&[("elsewhere", Some("x\n"))], false);
     assert_ne!(base(bench), start, "main moved");
     let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
     bench.forge().prepare(&second, &head, &[], None).unwrap();
     bench.work(&second, &[("docs/guide.md", None)], Some("second"));
-    let collected = bench.forge().collect(&second, &head).unwrap();
+    let collected = collect(bench, &second, &head);
     assert_eq!(collected.evidence.changed, ["docs/guide.md"]);
     assert_eq!(collected.evidence.protected, None);
     let mut paths = collected.patch_paths;
@@ -227,14 +232,14 @@ fn weakened_tests_are_told<B: ForgeBench>(bench: &B) {
     let text = Some("one\ntwo\n");
     let edits = [("tests/a", text), ("tests/b", text), ("tests/c", text), ("src/sum.rs", text)];
     bench.work(&first, &edits, Some("tests"));
-    let written = bench.forge().collect(&first, &start).unwrap().evidence;
+    let written = collect(bench, &first, &start).evidence;
     assert_eq!((written.weakened.len(), written.weakened_total), (0, 0), "new tests weaken nothing");
     let second = Workplace { directory: bench.directory("place-2/code"), attempt: 2, ..first };
     bench.forge().prepare(&second, &written.head, &[], None).unwrap();
     let longer = Some("one\ntwo\nthree\n");
     let edits = [("tests/a", Some("one\n")), ("tests/b", None), ("tests/c", longer), ("src/sum.rs", None)];
     bench.work(&second, &edits, Some("weaker"));
-    let evidence = bench.forge().collect(&second, &written.head).unwrap().evidence;
+    let evidence = collect(bench, &second, &written.head).evidence;
     let told: Vec<_> = evidence.weakened.iter().map(|w| (w.path.as_str(), w.deleted, w.removed_lines)).collect();
     assert_eq!(told, [("tests/b", true, 2), ("tests/a", false, 1)], "deleted ones first");
     assert_eq!(evidence.weakened_total, 2);
@@ -243,7 +248,7 @@ fn weakened_tests_are_told<B: ForgeBench>(bench: &B) {
 
 fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    let collect = || bench.forge().collect(&place, &start).unwrap().evidence;
+    let collect = || collect(bench, &place, &start).evidence;
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("code"));
     let code = collect();
@@ -256,21 +261,6 @@ fn the_code_id_ignores_documents<B: ForgeBench>(bench: &B) {
     assert!(more.code != code.code && more.patch != code.patch);
 }
 
-fn a_rewritten_history_delivers_nothing<B: ForgeBench>(bench: &B) {
-    let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
-    bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
-    bench.rewrite(&place);
-    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
-}
-
-fn a_clone_that_is_gone_delivers_nothing<B: ForgeBench>(bench: &B) {
-    let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
-    std::fs::remove_dir_all(&place.directory).unwrap();
-    assert!(bench.forge().collect(&place, &start).unwrap().evidence.is_empty());
-}
-
 fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     let (review, text) = ("docs/work-items/T-001/12-review.md", "---\nverdict: APPROVED\n---\n");
     let first = deliver(bench, 1, &[(review, Some(text)), ("b.txt", Some("b\n"))]);
@@ -279,13 +269,10 @@ fn an_earlier_rounds_document_is_set_aside<B: ForgeBench>(bench: &B) {
     assert_ne!(start, first);
     assert!(!place.directory.join(review).exists() && place.directory.join("b.txt").exists());
     assert_eq!(bench.forge().prepare(&place, &first, &aside, None).unwrap(), start, "again is the same");
-    assert!(
-        bench.forge().collect(&place, &start).unwrap().evidence.document("12-review.md").is_none(),
-        "silence is no verdict"
-    );
+    assert!(collect(bench, &place, &start).evidence.document("12-review.md").is_none(), "silence is no verdict");
     // The same words again are this attempt's own.
     bench.work(&place, &[(review, Some(text))], Some("review"));
-    let second = bench.forge().collect(&place, &start).unwrap().evidence;
+    let second = collect(bench, &place, &start).evidence;
     assert!(second.document("12-review.md").is_some());
     // Nothing to set aside: it starts where it was told.
     assert_eq!(bench.forge().prepare(&place, &first, &["not/there.md".to_owned()], None).unwrap(), first);

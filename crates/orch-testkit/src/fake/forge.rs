@@ -16,14 +16,15 @@ use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
+use orch_rules::scope::Scope;
 
 use super::faults::{Fault, Faults};
 use super::merge::{Tree, merge};
 
 /// The branch that is kept green.
 pub const MAIN: &str = "main";
-/// First word of the one leftover command; [`FakeForge::run_command`] knows it.
-const LEFTOVERS: &str = "fake-forge-leftovers";
+/// First word of the command that packs; [`FakeForge::run_command`] knows it.
+const PARCEL: &str = "fake-forge-parcel";
 
 #[derive(Debug, Clone)]
 struct Commit {
@@ -36,6 +37,8 @@ struct Clone {
     head: CommitId,
     /// With what is not committed yet.
     files: Tree,
+    /// Where its head was when it was packed.
+    packed: Option<CommitId>,
 }
 
 #[derive(Debug, Default)]
@@ -149,10 +152,10 @@ impl FakeForge {
         commit
     }
 
-    /// Carries out a command of [`Forge::leftover_commands`]; others do nothing.
+    /// Carries out a command of [`Forge::parcel_command`]; others do nothing.
     pub fn run_command(&self, command: &[String]) {
         if let [name, clone, message] = command
-            && name == LEFTOVERS
+            && name == PARCEL
         {
             let clone = Utf8Path::new(clone);
             let changed = {
@@ -162,6 +165,9 @@ impl FakeForge {
             };
             if changed {
                 self.work(clone, &[], Some(message));
+            }
+            if let Some(copy) = self.lock().clones.get_mut(clone) {
+                copy.packed = Some(copy.head.clone());
             }
         }
     }
@@ -320,23 +326,48 @@ impl Forge for FakeForge {
                 false => code.commit(vec![start.clone()], files.clone(), "set aside"),
             };
             write_out(&laid_over(code, &files, overlay)?, &place.directory)?;
-            code.clones.insert(place.directory.clone(), Clone { head: start.clone(), files });
+            code.clones.insert(place.directory.clone(), Clone { head: start.clone(), files, packed: None });
             Ok(start)
         })
     }
 
-    fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>> {
-        vec![vec![LEFTOVERS.to_owned(), place.directory.to_string(), message.to_owned()]]
+    fn snapshot_command(&self, _: &Workplace, _: &CommitId) -> ForgeResult<Vec<String>> {
+        self.call("snapshot_command", |_| Ok(vec!["true".to_owned()]))
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected> {
+    fn parcel_command(&self, place: &Workplace, _: &CommitId) -> ForgeResult<Vec<String>> {
+        self.call("parcel_command", |_| Ok(vec![PARCEL.to_owned(), place.directory.to_string(), place.message.clone()]))
+    }
+
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected> {
         self.call("collect", |code| {
-            code.known(start)?;
-            // No clone, or rewritten history: nothing of it counts.
-            let head = code.clones.get(&place.directory).map_or(start, |copy| &copy.head).clone();
-            let head = if code.contains(&head, start) { head } else { start.clone() };
+            let before = code.known(start)?.files.clone();
+            let Some(packed) = code.clones.get(&place.directory).and_then(|copy| copy.packed.clone()) else {
+                return Err(ForgeError::Unpacked("the clone was not packed".to_owned()));
+            };
+            let after = code.known(&packed)?.files.clone();
+            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+            let (kept, strayed): (Vec<_>, Vec<_>) = changed.partition(|name| scope.takes(name, false));
+            let head = if strayed.is_empty() && code.contains(&packed, start) {
+                packed
+            } else if kept.is_empty() {
+                start.clone()
+            } else {
+                let mut files = before.clone();
+                for name in kept {
+                    match after.get(name) {
+                        Some(text) => files.insert(name.clone(), text.clone()),
+                        None => files.remove(name),
+                    };
+                }
+                code.commit(vec![start.clone()], files, &place.message)
+            };
             code.attempts.insert((place.task.clone(), place.attempt), head.clone());
-            code.collected(&place.work_item, start, &head)
+            let mut collected = code.collected(&place.work_item, start, &head)?;
+            let strayed: Vec<String> = strayed.into_iter().cloned().collect();
+            collected.evidence.left_out.extend(scope.left_out(&strayed));
+            Ok(collected)
         })
     }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use orch_git::{
-    BranchName, CandidateRequest, ChangeStatus, CloneRequest, DocumentContent, DocumentLimits, Error, EvidenceRequest,
-    FileAt, Forge as Repository, Landing as Landed, Merged, RepoPath, SetAsideRequest, Signature, Synced, TaskKey,
-    Weakened,
+    BranchName, CandidateRequest, ChangeStatus, CloneRequest, CollectLimits, CollectRequest, DocumentContent,
+    DocumentLimits, Error, EvidenceRequest, FileAt, Forge as Repository, Landing as Landed, Merged, ParcelRequest,
+    RepoPath, SetAsideRequest, Signature, Synced, TaskKey, Weakened,
 };
 use orch_ports::forge::{
     Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, LandedWork,
@@ -20,6 +20,7 @@ use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
+use orch_rules::scope::Scope;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
 
@@ -46,6 +47,22 @@ impl LocalForge {
             .ok_or_else(|| ForgeError::Lasting(format!("the branch {base} is gone from the local forge")))
     }
 
+    fn packing(
+        &self,
+        place: &Workplace,
+        start: &CommitId,
+        command: impl Fn(ParcelRequest<'_>) -> Vec<String>,
+    ) -> ForgeResult<Vec<String>> {
+        Ok(command(ParcelRequest {
+            parcel: place.parcel.as_std_path(),
+            start: &theirs(start)?,
+            base: Some(&self.tip()?),
+            documents: &path(&documents_folder(&place.work_item))?,
+            branch: &branch(&place.branch)?,
+            overlaid: place.overlaid,
+        }))
+    }
+
     /// What git says of the commits from `start` to `head`.
     fn collected(&self, work_item: &WorkItemId, start: &CommitId, head: &orch_git::CommitId) -> ForgeResult<Collected> {
         let main = self.tip()?;
@@ -67,6 +84,7 @@ impl LocalForge {
             .filter(|c| !documents.contains(&c.path) || c.status == ChangeStatus::Deleted)
             .map(|c| c.path.clone())
             .collect();
+        let patch_total = u32::try_from(found.patch_paths.len()).unwrap_or(u32::MAX);
         let evidence = Evidence {
             start: start.clone(),
             head: ours(head),
@@ -80,9 +98,12 @@ impl LocalForge {
             protected: None,
             weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
             level: None,
+            patch_total: Some(patch_total),
+            left_out: Vec::new(),
+            refused: Vec::new(),
             weakened: weakened(found.weakened),
         };
-        Ok(Collected { evidence, patch_paths: found.patch_paths })
+        Ok(Collected { evidence, patch_paths: found.patch_paths, patch_links: found.patch_links })
     }
 }
 
@@ -149,22 +170,38 @@ impl Forge for LocalForge {
         Ok(ours(&commit))
     }
 
-    fn leftover_commands(&self, place: &Workplace, message: &str) -> Vec<Vec<String>> {
-        // An identity that git refuses is refused when the clone is made; here nothing is left to commit then.
-        identity(&place.identity).map(|who| orch_git::leftover_script(message, &who)).unwrap_or_default()
+    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+        self.packing(place, start, |request| self.repository.snapshot_command(request))
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Collected> {
-        let begun = theirs(start)?;
-        let task = key(&place.task)?;
-        let attempt = u64::from(place.attempt);
-        let head = match self.repository.collect(place.directory.as_std_path(), &task, attempt, &begun) {
-            Ok(head) => head,
-            // History was rewritten: nothing of it counts, which reads as "nothing committed".
-            Err(Error::NotDescendant { .. } | Error::BrokenClone { .. }) => begun.clone(),
-            Err(error) => return Err(told(error)),
-        };
-        self.collected(&place.work_item, start, &head)
+    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+        self.packing(place, start, |request| self.repository.parcel_command(request))
+    }
+
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected> {
+        let documents = path(&documents_folder(&place.work_item))?;
+        let by = Signature { identity: identity(&place.identity)?, seconds: seconds(place.at) };
+        let delivered = self
+            .repository
+            .collect(CollectRequest {
+                parcel: place.parcel.as_std_path(),
+                task: &key(&place.task)?,
+                attempt: u64::from(place.attempt),
+                start: &theirs(start)?,
+                main: &self.tip()?,
+                documents: &documents,
+                owns: &|path, uncommitted| scope.takes(path, uncommitted),
+                message: &place.message,
+                by: &by,
+                limits: CollectLimits::default(),
+            })
+            .map_err(told)?;
+        let mut collected = self.collected(&place.work_item, start, &delivered.head)?;
+        let kept = Evidence::SENTENCES_KEPT;
+        collected.evidence.left_out =
+            scope.left_out(&delivered.strayed).into_iter().chain(delivered.told).take(kept).collect();
+        collected.evidence.refused = delivered.refused.into_iter().take(kept).collect();
+        Ok(collected)
     }
 
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
@@ -355,5 +392,8 @@ fn lasting(error: orch_git::InvalidName) -> ForgeError {
 
 fn told(error: Error) -> ForgeError {
     let text = error.to_string();
+    if matches!(error, Error::Unpacked { .. }) {
+        return ForgeError::Unpacked(text);
+    }
     if error.is_retryable() { ForgeError::Passing(text) } else { ForgeError::Lasting(text) }
 }

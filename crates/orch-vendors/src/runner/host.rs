@@ -158,13 +158,17 @@ impl Runner for HostRunner {
                     End::Exited { code } => Some(code),
                     _ => None,
                 };
+                let unfinished = result.finish.iter().find(|command| command.code != Some(0)).map(|command| {
+                    let code = command.code.map(|code| format!("it ended with {code}"));
+                    command.problem.clone().or(code).unwrap_or_default()
+                });
                 let end = if result.survivors.is_empty() { end(result.end) } else { RunEnd::Quarantined };
                 let result = match result.agent_result {
                     AgentResult::Absent => None,
                     AgentResult::Invalid(reason) => Some(Err(reason)),
                     AgentResult::Object(object) => Some(Ok(object.into())),
                 };
-                RunReport::of(end, result, exit_code)
+                RunReport { unfinished, ..RunReport::of(end, result, exit_code) }
             }
         };
         let confined = directory.spec().map_err(words)?.confinement;

@@ -60,6 +60,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         attempt: 1,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: orch_rules::convergence::Convergence::default(),
         hold: None,
         paused: false,

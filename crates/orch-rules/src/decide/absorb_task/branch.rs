@@ -3,6 +3,7 @@
 use crate::attempt::{Attempt, Ended, Evidence, RunEnd};
 use crate::change::Change;
 use crate::check::CheckKey;
+use crate::claim::ClaimKind;
 use crate::decide::draft::{Draft, ORCH};
 use crate::effect::Effect;
 use crate::episode::EpisodeKind;
@@ -221,7 +222,7 @@ fn by_hand(draft: &mut Draft, by: &str, stage: &Stage, evidence: &Evidence) {
         requested_at: now,
         stop_requested: false,
         by_hand: Some(by.to_owned()),
-        ended: Some(Ended { how: RunEnd::Completed, at: now, evidence: Some(evidence.clone()) }),
+        ended: Some(Ended { how: RunEnd::Completed, at: now, evidence: Some(evidence.clone()), trouble: None }),
     };
     draft.facts.attempt = Some(attempt.clone());
     draft.change(Change::PutAttempt { attempt });
@@ -266,10 +267,12 @@ fn conflict(draft: &mut Draft, by: &str, evidence: &Evidence, paths: &[String]) 
         format!("pushed {} while an attempt worked; both changed the same lines", evidence.head),
     );
     move_head(draft, evidence);
-    draft.facts.task.rework = Some(format!(
+    let to = Position::Stage(to);
+    let text = format!(
         "{by} pushed {} to the branch while you worked, and changed the same lines. The branch holds those commits; \
          yours ({lost}) are not on it. Make your change again on top, keep both intentions:\n{list}",
         evidence.head
-    ));
-    draft.enter(Position::Stage(to));
+    );
+    draft.claim(ClaimKind::Person, text, &to);
+    draft.enter(to);
 }

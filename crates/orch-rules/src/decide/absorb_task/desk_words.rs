@@ -1,5 +1,6 @@
 //! What people do to a task at the desk: edit it, send it back, skip a stage, leave a comment.
 
+use crate::claim::ClaimKind;
 use crate::decide::draft::Draft;
 use crate::event::Refusal;
 use crate::facts::Policy;
@@ -104,10 +105,10 @@ fn until<'s>(stages: &'s [Stage], here: &StageId) -> &'s [Stage] {
 pub(super) fn back(draft: &mut Draft, to: &StageId, rework: String) {
     draft.stop_run();
     draft.leave(Line::Landing);
+    draft.claim(ClaimKind::Person, rework, &Position::Stage(to.clone()));
     let task = &mut draft.facts.task;
     task.retries = 0;
     task.hold = None;
-    task.rework = Some(rework);
     draft.enter(Position::Stage(to.clone()));
 }
 
@@ -186,6 +187,7 @@ pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Ans
     let task = &mut draft.facts.task;
     task.hold = None;
     task.rework = None;
+    task.claims.retain(|claim| claim.from != stage.id);
     draft.enter(Position::Stage(next.clone()));
     Ok(format!("{} is skipped → {next}", stage.id))
 }

@@ -16,8 +16,7 @@ use crate::task::{Keys, Position};
 pub fn run_ended(
     draft: &mut Draft,
     number: AttemptNumber,
-    end: &RunEnd,
-    evidence: Option<&Evidence>,
+    ended: Ended,
     usage: Option<&Usage>,
     cut_from: Option<&CommitId>,
 ) -> String {
@@ -28,14 +27,21 @@ pub fn run_ended(
     };
     let task = draft.facts.task.id.clone();
     draft.guard(Guard::Fence { task: task.clone(), attempt: number });
-    attempt.ended = Some(Ended { how: end.clone(), at: draft.now, evidence: evidence.cloned() });
+    let (end, evidence) = (&ended.how, ended.evidence.as_ref());
+    attempt.ended = Some(ended.clone());
     draft.facts.attempt = Some(attempt.clone());
     if matches!(end, RunEnd::Lost) && attempt.visit == draft.facts.task.visit {
         draft.facts.lost_in_visit += 1;
     }
     super::outages::run_ended(draft, &attempt, end);
-    let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(end, evidence));
+    let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(&ended));
     draft.audit(attempt.role.name(), "run_ended", text);
+    for (kind, lines) in evidence.iter().flat_map(|e| [("left_out", &e.left_out), ("refused", &e.refused)]) {
+        if !lines.is_empty() {
+            let what = if kind == "refused" { "not to be taken" } else { "left out" };
+            draft.audit(ORCH, kind, format!("{what} of attempt {number}: {}", lines.join("; ")));
+        }
+    }
     if let Some(cut) = cut_from
         && draft.facts.task.base.is_none()
     {
@@ -120,10 +126,15 @@ fn take_in_review(draft: &mut Draft) {
     }
 }
 
-fn describe(end: &RunEnd, evidence: Option<&Evidence>) -> String {
-    match end {
-        RunEnd::Completed => match evidence {
-            Some(e) if e.is_empty() => "nothing committed".to_owned(),
+fn describe(ended: &Ended) -> String {
+    if let Some(trouble) = &ended.trouble {
+        return format!("what it left could not be brought home, which is no fault of its: {trouble}");
+    }
+    match &ended.how {
+        RunEnd::Completed => match &ended.evidence {
+            Some(e) if e.is_empty() && !e.refused.is_empty() => "nothing that can be taken".to_owned(),
+            Some(e) if e.is_empty() && !e.left_out.is_empty() => "nothing of its own".to_owned(),
+            Some(e) if e.is_empty() => "nothing new".to_owned(),
             Some(e) => format!("{} commit(s), {} document(s)", e.commits, e.documents.len()),
             None => "no evidence".to_owned(),
         },

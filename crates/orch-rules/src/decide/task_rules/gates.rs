@@ -2,6 +2,7 @@
 
 use crate::attempt::Evidence;
 use crate::check::CheckKey;
+use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
@@ -92,6 +93,17 @@ pub fn asks(draft: &mut Draft) -> Option<Step> {
     Some(Step::Rest(vec![Wait::Human { asked: kind }]))
 }
 
+/// What a red gate leaves open.
+fn claimed(result: &GateResult) -> ClaimKind {
+    match result.gate {
+        // Without a link to a document there was nothing in one that could be handed on.
+        GateName::CheckReviewerVerdict if result.must_fix.contains("\n\nThe whole: ") => ClaimKind::Findings,
+        GateName::CheckReviewerVerdict => ClaimKind::Review,
+        GateName::CheckCiGreen | GateName::CheckTestsPassed => ClaimKind::Tests,
+        _ => ClaimKind::Gate,
+    }
+}
+
 /// Red where red stays: a human looks at it.
 pub fn red_stays(draft: &mut Draft) -> Option<Step> {
     let result = outcome(draft, Outcome::Fail)?;
@@ -99,7 +111,8 @@ pub fn red_stays(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     let text = [result.reason.as_str(), result.must_fix.trim()].join("\n\n");
-    draft.facts.task.rework = Some(text.trim_end().to_owned());
+    let here = draft.facts.task.position.clone();
+    draft.claim(claimed(&result), text.trim_end().to_owned(), &here);
     draft.hold(Hold::Stuck { reason: format!("{}: {}", result.gate.name(), result.reason) }, "gate_red_stays");
     Some(Step::Again)
 }
@@ -117,7 +130,8 @@ pub fn red(draft: &mut Draft) -> Option<Step> {
         let idle = rework && result.gate == GateName::CheckCodeChanged;
         draft.facts.task.convergence.failed(&stage.id, &format!("{reason}\n{}", result.must_fix), idle);
     }
-    draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", &reason, &result.must_fix);
+    let claim = claimed(&result);
+    draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", claim, (&reason, &result.must_fix));
     Some(Step::Again)
 }
 
@@ -148,7 +162,8 @@ pub fn approval_rejected(draft: &mut Draft) -> Option<Step> {
     let answer = draft.episode(EpisodeKind::Approval)?.answer.clone()?;
     let Answer::Rejected { reason } = answer.answer else { return None };
     draft.audit(&answer.by, "approval_rejected", format!("rejected: {reason}"));
-    draft.facts.task.rework = Some(format!("{} rejected the work: {reason}", answer.by));
+    let here = draft.facts.task.position.clone();
+    draft.claim(ClaimKind::Person, format!("{} rejected the work: {reason}", answer.by), &here);
     draft.enter_again();
     Some(Step::Again)
 }

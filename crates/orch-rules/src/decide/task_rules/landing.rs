@@ -1,6 +1,7 @@
 //! The end of the line as the task sees it: it asks for a place, validates the candidate, and takes what the lane
 //! answers. It never lands by itself.
 
+use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
@@ -84,11 +85,13 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
             if let Some(excerpt) = red {
                 draft.facts.task.convergence.failed(&stage.id, &excerpt, false);
             }
-            draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", &reason, &must_fix);
+            let told = (reason.as_str(), must_fix.as_str());
+            draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", ClaimKind::Conflict, told);
         }
         OnRed::Stay => {
             draft.leave(Line::Landing);
-            draft.facts.task.rework = Some(must_fix);
+            let here = draft.facts.task.position.clone();
+            draft.claim(ClaimKind::Conflict, must_fix, &here);
             draft.hold(Hold::Stuck { reason }, "lane_sent_back");
         }
     }

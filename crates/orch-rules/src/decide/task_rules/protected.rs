@@ -1,5 +1,6 @@
 //! A change to protected paths asks a human (X13): neither red, which would cost a retry, nor green.
 
+use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, Episode, EpisodeKind};
@@ -40,7 +41,7 @@ pub fn rejected(draft: &mut Draft) -> Option<Step> {
         OnRed::Stay => draft.facts.task.position.clone(),
     };
     draft.audit(&answer.by, "protected_rejected", format!("refused the change to protected paths: {reason}"));
-    draft.facts.task.rework = Some(format!("{} refused the change to protected paths: {reason}", answer.by));
+    draft.claim(ClaimKind::Protected, format!("{} refused the change to protected paths: {reason}", answer.by), &to);
     draft.leave(Line::Landing);
     draft.enter(to);
     Some(Step::Again)

@@ -2,6 +2,7 @@
 //! the gates to find.
 
 use crate::attempt::RunEnd;
+use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::Draft;
 use crate::pipeline::OnRed;
@@ -53,13 +54,14 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         RunEnd::SpawnFailed { reason } => format!("the {} could not be started: {reason}", attempt.role.name()),
         _ => return None,
     };
-    let rework = draft.facts.attempt.as_ref().and_then(|a| a.rework.clone()).unwrap_or_default();
     let cap = match stage.on_red {
         OnRed::Stay => DEFAULT_CAP,
         OnRed::Back(_) => stage.cap.unwrap_or(DEFAULT_CAP),
     };
+    // What it was told stands, and is told again; rows from before claims were kept have it only here.
+    let told = attempt.rework.clone().filter(|_| draft.facts.task.claims.is_empty()).unwrap_or_default();
     let text = format!("{reason} (attempt {number})");
-    draft.send_back(Position::Stage(stage.id), cap, "run_failed", &text, &rework);
+    draft.send_back(Position::Stage(stage.id), cap, "run_failed", ClaimKind::Run, (&text, &told));
     Some(Step::Again)
 }
 

@@ -41,6 +41,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         attempt: 7,
         retries: 0,
         rework: None,
+        claims: Vec::new(),
         convergence: crate::convergence::Convergence::default(),
         hold: None,
         paused: false,
@@ -73,6 +74,9 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         weakened: Vec::new(),
         weakened_total: 0,
         level: None,
+        patch_total: None,
+        left_out: Vec::new(),
+        refused: Vec::new(),
     };
     let attempt = Attempt {
         task: "t1".into(),
@@ -85,7 +89,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         requested_at: Timestamp(0),
         stop_requested: false,
         by_hand: None,
-        ended: Some(Ended { how: RunEnd::Completed, at: Timestamp(1), evidence: Some(evidence) }),
+        ended: Some(Ended { how: RunEnd::Completed, at: Timestamp(1), evidence: Some(evidence), trouble: None }),
     };
     let repository = Repository {
         id: "shop".into(),

@@ -67,9 +67,10 @@ fn no_delivery_is_never_green() {
         at(stage).attempt(|attempt| attempt.stage = "elsewhere".into()).says(gate, Pending, "nobody has worked");
         at(stage).attempt(|attempt| attempt.ended = None).says(gate, Pending, "attempt 7 is still under way");
         let without = |how: RunEnd| {
-            at(stage).attempt(|attempt| attempt.ended = Some(Ended { how, at: Timestamp(1), evidence: None }))
+            at(stage)
+                .attempt(|attempt| attempt.ended = Some(Ended { how, at: Timestamp(1), evidence: None, trouble: None }))
         };
-        without(RunEnd::Completed).says(gate, Unknown, "could not be read");
+        without(RunEnd::Completed).says(gate, Unknown, "could not be brought home");
         without(RunEnd::TimedOut).says(gate, Fail, "its deadline passed");
         without(RunEnd::Failed { reason: "exit code 3".to_owned() }).says(gate, Fail, "exit code 3");
         let strange = at(stage).with(|facts| facts.task.position = Position::Stage("gone".into()));
@@ -242,8 +243,9 @@ fn protected_paths_truth_table() {
     for stage in ["development", "testing"] {
         let touching = |paths: &[&str]| {
             let all: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-            at(stage)
-                .evidence(|evidence| evidence.protected = Some(ProtectedPaths::touched(&all, &["ci/**".to_owned()])))
+            at(stage).evidence(|evidence| {
+                evidence.protected = Some(ProtectedPaths::touched(&all, &[], &["ci/**".to_owned()]))
+            })
         };
         let said = |case: Case, about: String, visit: u32, answer: Option<Answer>| {
             case.with(|facts| {

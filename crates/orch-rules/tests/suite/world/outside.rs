@@ -96,6 +96,9 @@ impl World {
             weakened: delivered.weakened.clone(),
             weakened_total: delivered.weakened.len() as u32,
             level: None,
+            patch_total: None,
+            left_out: Vec::new(),
+            refused: Vec::new(),
         })
     }
 
@@ -107,7 +110,7 @@ impl World {
             evidence.filter(|e| Some(&e.head) == attempt.start.as_ref()).filter_map(|e| e.protected.clone());
         let mut paths: Vec<String> = before.next_back().map(|p| p.paths).unwrap_or_default();
         paths.extend(delivered.changed.iter().cloned());
-        ProtectedPaths::touched(&paths, &PROTECTED.map(str::to_owned))
+        ProtectedPaths::touched(&paths, &[], &PROTECTED.map(str::to_owned))
     }
 
     /// What git says of commits that a person pushed on top of a head; `name` is the newest.
@@ -132,7 +135,7 @@ impl World {
             self.main.get(&task.repository).cloned()
         });
         let usage = cost.map(|cost| Usage { cost_micros: Some(cost), ..Usage::default() });
-        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from };
+        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from, trouble: None };
         Event::Task { task: attempt.task.clone(), event }
     }
 

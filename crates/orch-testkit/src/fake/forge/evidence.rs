@@ -54,10 +54,13 @@ impl Code {
             protected: None,
             weakened_total: u32::try_from(weakened.len()).unwrap_or(u32::MAX),
             level: None,
+            patch_total: Some(u32::try_from(patch_paths.len()).unwrap_or(u32::MAX)),
+            left_out: Vec::new(),
+            refused: Vec::new(),
             weakened: weakened.into_iter().take(Evidence::WEAKENED_KEPT).collect(),
             head: head.clone(),
         };
-        Ok(Collected { evidence, patch_paths })
+        Ok(Collected { evidence, patch_paths, patch_links: Vec::new() })
     }
 }
 

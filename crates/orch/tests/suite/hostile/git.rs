@@ -9,6 +9,8 @@ use camino::Utf8PathBuf;
 use orch_git::{BranchName, Git, Origin};
 use orch_ports::forge::{Collected, Forge, ForgeError, Identity, Workplace};
 use orch_rules::ids::{CommitId, TaskId, Timestamp, WorkItemId};
+use orch_rules::pipeline::{StageKind, default_pipeline};
+use orch_rules::scope::Scope;
 use orch_run::Confinement;
 use orch_testkit::git;
 use orch_vendors::forge::local::LocalForge;
@@ -57,22 +59,22 @@ const ATTACKS: &[Attack] = &[
         name: "attributes with a filter, in the work itself",
         script: r#"echo '* filter=x diff=x merge=x' > .gitattributes; echo x > work; save work
             git config filter.x.clean "$evil"; git config filter.x.smudge "$evil"; tried attributes"#,
-        collected: "1 commits; changed .gitattributes work; documents none",
+        collected: "nothing",
     },
     Attack {
         name: "the repository's folder is a file that names the forge",
         script: r#"echo x > work; mv .git ../own/git 2>/dev/null || mv .git elsewhere; echo "gitdir: $forge" > .git; tried gitdir"#,
-        collected: "nothing",
+        collected: "1 commits; changed work; documents none",
     },
     Attack {
         name: "the repository's folder is a link to the forge",
         script: r#"mv .git elsewhere; ln -s "$forge" .git; tried link"#,
-        collected: "nothing",
+        collected: "1 commits; changed elsewhere/HEAD elsewhere/config elsewhere/evil elsewhere/index elsewhere/objects/info/alternates elsewhere/refs/heads/feature/it-1 elsewhere/refs/heads/orch-base; documents none",
     },
     Attack {
         name: "the repository shares the forge's settings and branches",
         script: r#"echo x > work; save work; echo "$forge" > .git/commondir; tried commondir"#,
-        collected: "nothing",
+        collected: "1 commits; changed work; documents none",
     },
     Attack { name: "HEAD is a pipe", script: r#"rm .git/HEAD; mkfifo .git/HEAD; tried pipe"#, collected: "nothing" },
     Attack {
@@ -85,7 +87,7 @@ const ATTACKS: &[Attack] = &[
         name: "references are links to secrets, whose lines git would quote",
         script: r#"echo x > work; save work; rm -f .git/packed-refs; ln -s "$ATTACK_PLACE/state/token" .git/packed-refs
             ln -sf "$ATTACK_PLACE/state/token" .git/shallow; tried links"#,
-        collected: "nothing",
+        collected: "1 commits; changed work; documents none",
     },
     Attack {
         name: "objects are borrowed from somebody else's repository",
@@ -102,12 +104,12 @@ const ATTACKS: &[Attack] = &[
         name: "replaced and grafted history",
         script: r#"echo x > work; save work; git replace HEAD "$ATTACK_OTHER"; git rev-parse HEAD > .git/info/grafts 2>/dev/null || mkdir -p .git/info
             git --no-replace-objects rev-parse HEAD > .git/info/grafts; tried replace"#,
-        collected: "2 commits; changed work; documents none",
+        collected: "1 commits; changed work; documents none",
     },
     Attack {
         name: "history before the start is rewritten",
         script: r#"git checkout --quiet --orphan new; echo x > work; save work; tried rewritten"#,
-        collected: "nothing",
+        collected: "1 commits; changed work; documents none",
     },
     Attack {
         name: "the forge is pushed to, main and the branch of another task",
@@ -121,7 +123,7 @@ const ATTACKS: &[Attack] = &[
         script: r#"printf '[submodule "s"]\n\tpath = s\n\turl = ext::%s\n\tupdate = !%s\n' "$evil" "$evil" > .gitmodules
             git add .gitmodules; git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),s"
             git -c core.hooksPath=/dev/null commit --quiet -m s; mkdir -p s; git config submodule.s.url "ext::$evil"; tried submodule"#,
-        collected: "1 commits; changed .gitmodules s; documents none|nothing",
+        collected: "nothing",
     },
     Attack {
         name: "a missing object that a remote promises, by a command",
@@ -129,7 +131,7 @@ const ATTACKS: &[Attack] = &[
             git config core.repositoryFormatVersion 1; git config extensions.partialClone o; git config remote.o.promisor true
             git config remote.o.url "ext::$evil"; git config remote.o.uploadpack "$evil"; git config protocol.allow always
             rm -f .git/objects/$(echo $blob | cut -c1-2)/$(echo $blob | cut -c3-); tried promise"#,
-        collected: "nothing",
+        collected: "1 commits; changed work; documents none",
     },
     Attack {
         name: "documents that are links, to a secret and to a folder",
@@ -225,6 +227,14 @@ fn spelled(start: &CommitId, collected: &Result<Collected, ForgeError>) -> Strin
     format!("{} commits; changed {changed}; documents {documents}", evidence.commits)
 }
 
+/// The scope of somebody whose everything is.
+fn everything() -> Scope {
+    let mut pipeline = default_pipeline();
+    pipeline.stages.iter_mut().for_each(|stage| stage.documents.clear());
+    let developer = pipeline.stages.iter().find(|stage| stage.kind == StageKind::Build).unwrap();
+    Scope::of(&pipeline, developer, &WorkItemId::from("IT-1"))
+}
+
 /// A repository on the line, with another task's branch, in a [`Place`].
 struct Line {
     forge: LocalForge,
@@ -286,6 +296,9 @@ impl Line {
             attempt: number,
             branch: "feature/it-1".to_owned(),
             directory: order.directory.clone(),
+            parcel: order.directory.with_file_name("own").join("parcel"),
+            overlaid: false,
+            message: "IT-1: what was left".to_owned(),
             identity: Identity { name: "Agent".to_owned(), email: "agent@example.org".to_owned() },
             at: Timestamp(1_700_000_000_000),
         };
@@ -295,13 +308,9 @@ impl Line {
         order.argv = vec!["/bin/sh".to_owned(), script.to_string()];
         order.environment.insert("ATTACK_OTHER".to_owned(), self.other.clone());
         order.environment.insert("ATTACK_PRIVATE".to_owned(), self.private.clone());
-        // Git inside waits at a pipe and for a remote that says nothing, as long as a finish command may take: its own
-        // loss, and not waited for here.
-        if !attack.script.contains("mkfifo .git") && !attack.script.contains("promisor") {
-            order.finish = self.forge.leftover_commands(&workplace, "IT-1: what was left");
-        }
+        order.finish = vec![self.forge.parcel_command(&workplace, &start).unwrap()];
         let ran = place.finish(place.runner(), &order);
-        let collected = self.forge.collect(&workplace, &start);
+        let collected = self.forge.collect(&workplace, &start, &everything());
         let mut wrong = place.harm();
         let tried = ran.output.lines().filter(|line| line.ends_with(": TRIED")).count();
         if tried != 1 || ran.output.contains(": DONE") || ran.end != "completed" {

@@ -1,0 +1,140 @@
+//! From the end of a run to what git says of its work. The run's last command has packed it; where that failed, which is
+//! the machine's trouble, the command is run again, and nobody else's work with it.
+
+use camino::Utf8Path;
+use orch_ports::forge::{Collected, ForgeError, Workplace};
+use orch_ports::runner::{RunOrder, RunReport, Runner};
+use orch_rules::attempt::{Attempt, Evidence, RunEnd};
+use orch_rules::facts::TaskFacts;
+use orch_rules::ids::CommitId;
+use orch_rules::scope::Scope;
+
+use super::PerformError;
+use crate::house::House;
+
+/// File beside the clone that tells where an attempt started, for a later process.
+pub(super) const START_FILE: &str = "start";
+/// What an agent may write besides its clone, inside an attempt's place.
+pub(super) const OWN: &str = "own";
+/// The clone inside an attempt's place.
+const CODE: &str = "code";
+/// The parcel, inside of what it may write.
+const PARCEL: &str = "parcel";
+/// Packing takes moments.
+const PACKING_MS: u64 = 300_000;
+
+/// The place an attempt works in.
+pub(super) fn workplace(
+    house: &House,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    folder: &Utf8Path,
+    base: &CommitId,
+) -> Result<Workplace, PerformError> {
+    let work_item = &facts.task.work_item;
+    Ok(Workplace {
+        task: facts.task.id.clone(),
+        work_item: work_item.clone(),
+        attempt: attempt.number,
+        branch: facts.task.branch.clone(),
+        directory: folder.join(CODE),
+        parcel: folder.join(OWN).join(PARCEL),
+        overlaid: super::agent_run::judges(facts, attempt),
+        message: format!("{work_item}: what the {} left\n\nRefs: {work_item}", attempt.role.name()),
+        identity: House::identity(&*house.settings_at(base)?),
+        at: attempt.requested_at,
+    })
+}
+
+/// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
+/// nothing to bring home.
+pub(super) fn bring_home(
+    house: &House,
+    runner: &dyn Runner,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    folder: &Utf8Path,
+    report: &RunReport,
+) -> Result<(Option<CommitId>, Option<Evidence>), PerformError> {
+    if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
+        return Ok((attempt.start.clone(), None));
+    }
+    let start = started_at(folder)?;
+    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
+        PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
+    })?;
+    let scope = Scope::of(&facts.pipeline, stage, &facts.task.work_item);
+    let collected = match house.forge.collect(&place, &start, &scope) {
+        Err(ForgeError::Unpacked(why)) => {
+            let why = report.unfinished.clone().map_or(why.clone(), |end| format!("{why} ({end})"));
+            tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
+            pack_again(house, runner, attempt, &place, &start)?;
+            house.forge.collect(&place, &start, &scope)?
+        }
+        collected => collected?,
+    };
+    let Collected { mut evidence, patch_paths, patch_links } = collected;
+    evidence.level = report.level;
+    // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
+    // that could be named: unknown, which never passes.
+    evidence.protected = house.protected(&evidence.base, &patch_paths, &patch_links)?;
+    Ok((Some(start), Some(evidence)))
+}
+
+/// Runs the packing command as a run of its own, in the same place and as confined as the agent was. One that an earlier
+/// process began is waited for.
+fn pack_again(
+    house: &House,
+    runner: &dyn Runner,
+    attempt: &Attempt,
+    place: &Workplace,
+    start: &CommitId,
+) -> Result<(), PerformError> {
+    let name = |number: u32| format!("{}-pack-{number}", House::run_name(&attempt.task, attempt.number));
+    let begun = (1..).take_while(|number| runner.exists(&name(*number))).last().unwrap_or(0);
+    if begun > 0 {
+        runner.wait(&name(begun))?;
+    }
+    let name = name(begun + 1);
+    runner.ensure(&RunOrder {
+        name: name.clone(),
+        check: false,
+        argv: house.forge.parcel_command(place, start)?,
+        directory: place.directory.clone(),
+        environment: house.program.check_environment.clone(),
+        set_up: None,
+        result_file: None,
+        finish: Vec::new(),
+        deadline_ms: PACKING_MS,
+        stall_ms: 0,
+        stop_grace_ms: house.program.stop_grace_ms,
+        output_cap_bytes: house.program.output_cap_bytes,
+        read_only: Vec::new(),
+        read_write: place.parcel.parent().map(Utf8Path::to_owned).into_iter().collect(),
+        model: None,
+        stop: Vec::new(),
+    })?;
+    match runner.wait(&name)?.end {
+        RunEnd::Completed => Ok(()),
+        end => {
+            let last = runner.output_tail(&name, 1000).unwrap_or_default();
+            let last = last.lines().last().unwrap_or_default().to_owned();
+            Err(PerformError::Passing(format!(
+                "the command that packs what attempt {} left: {end:?} {last}",
+                attempt.number
+            )))
+        }
+    }
+}
+
+fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
+    let file = folder.join(START_FILE);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(CommitId::from(text.trim())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(PerformError::Lasting(format!("the place of this attempt is gone: there is no {file}")))
+        }
+        Err(error) => Err(PerformError::Passing(format!("{file}: {error}"))),
+    }
+}
