@@ -104,9 +104,10 @@ impl Engine {
     async fn adopt(&self, at: &Repository, standing: &Standing) -> Result<(), PerformError> {
         let (mut adopted, mut unknown) = (Vec::new(), Vec::new());
         for LandedWork { work_item, commit } in &standing.landed {
-            match self.store.task_by_work_item(&WorkItemId::from(work_item.as_str())).await? {
+            let all = self.store.tasks_by_work_item(&WorkItemId::from(work_item.as_str())).await?;
+            match all.into_iter().find(|task| task.repository == at.id) {
                 None => unknown.push(work_item.clone()),
-                Some(task) if task.repository != at.id || task.landed.is_some() || task.position.is_terminal() => {}
+                Some(task) if task.landed.is_some() || task.position.is_terminal() => {}
                 Some(task) => {
                     // Its landing is about to be written down, and asks git itself.
                     let lane = self.store.history(&task.id).await?.lane;

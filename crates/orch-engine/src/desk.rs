@@ -7,6 +7,7 @@ mod orders;
 mod outages;
 mod people;
 mod standing;
+mod task_name;
 
 use std::sync::Arc;
 
@@ -22,24 +23,40 @@ use crate::engine::Engine;
 use crate::perform::PerformError;
 
 pub use log::{LogAsk, LogChunk};
+pub use task_name::TaskName;
 
 /// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.
 #[derive(Clone)]
 pub struct Desk {
     engine: Arc<Engine>,
-    /// Without a running loop the desk handles the inbox itself.
-    alone: bool,
+    handles: Handles,
+}
+
+/// Who handles what the desk accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handles {
+    /// The loop of this process.
+    Loop,
+    /// The desk itself, at once: nobody else works on the store.
+    Desk,
+    /// Another process, which works on the store.
+    Elsewhere,
 }
 
 impl Desk {
     /// The desk of a running engine.
     pub fn of(engine: Arc<Engine>) -> Self {
-        Self { engine, alone: false }
+        Self { engine, handles: Handles::Loop }
     }
 
     /// The desk of an engine whose loop does not run: what people ask is decided at once, effects stay queued.
     pub fn alone(engine: Arc<Engine>) -> Self {
-        Self { engine, alone: true }
+        Self { engine, handles: Handles::Desk }
+    }
+
+    /// The desk beside a service in another process: what people ask is stored, and handled there.
+    pub fn accepting(engine: Arc<Engine>) -> Self {
+        Self { engine, handles: Handles::Elsewhere }
     }
 }
 
@@ -212,6 +229,14 @@ pub enum DeskError {
     NotFound {
         /// What is missing and where to look.
         what: String,
+    },
+    /// Several repositories have a task of this id.
+    #[error("{work_item} is a task of several repositories: {}", .repositories.iter().map(RepositoryId::as_str).collect::<Vec<_>>().join(", "))]
+    Ambiguous {
+        /// The id.
+        work_item: WorkItemId,
+        /// Those that have it.
+        repositories: Vec<RepositoryId>,
     },
     /// The rules say no.
     #[error("{why}")]

@@ -10,7 +10,7 @@ use orch_rules::change::ChangeSet;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
 use orch_rules::ids::RepositoryId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::answers::Answers;
 use crate::changes::Changes;
@@ -81,6 +81,8 @@ pub struct Engine {
     pub(crate) compared: Compared,
     /// The highest number that was given out, by repository and prefix.
     pub(crate) numbers: tokio::sync::Mutex<BTreeMap<(RepositoryId, String), u32>>,
+    /// Whether this process is the one that works on the store; another one may work on it while it is not.
+    pub(crate) held: watch::Receiver<bool>,
 }
 
 /// What is to be done with a claimed row.
@@ -94,7 +96,8 @@ pub(crate) enum Step {
 }
 
 impl Engine {
-    /// An engine that is not running yet. `owner` names this process among all that ever claim from this store.
+    /// An engine that is not running yet. `owner` names this process among all that ever claim from this store. It
+    /// claims and sweeps only while `held` says that no other process may.
     pub fn new(
         store: Arc<dyn Store>,
         runner: Arc<dyn Runner>,
@@ -102,6 +105,7 @@ impl Engine {
         policy: Policy,
         limits: Limits,
         owner: String,
+        held: watch::Receiver<bool>,
     ) -> Self {
         let houses: BTreeMap<_, _> = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
         let workers = houses.iter().map(|(id, house)| (id.clone(), house.workers())).collect();
@@ -122,11 +126,12 @@ impl Engine {
             damage: Mutex::default(),
             compared: Compared::default(),
             numbers: tokio::sync::Mutex::default(),
+            held,
         }
     }
 
-    /// Something was queued.
-    pub(crate) fn nudge(&self) {
+    /// Something was queued, by this process or another one.
+    pub fn nudge(&self) {
         self.due.notify_one();
     }
 

@@ -54,7 +54,10 @@ impl Engine {
     /// Never ends; a sweep that breaks down does not keep the next one from coming.
     pub(crate) async fn sweep_forever(self: Arc<Self>) {
         let mut turn = JoinSet::new();
+        let mut held = self.held.clone();
         loop {
+            // Nobody is left who could change it: it stays as it is.
+            let _ = held.wait_for(|held| *held).await;
             let engine = Arc::clone(&self);
             turn.spawn(async move { engine.sweep().await });
             match turn.join_next().await {

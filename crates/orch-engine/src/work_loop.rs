@@ -62,14 +62,21 @@ impl Engine {
         beside.spawn(self.clone().upkeep_forever());
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
+        let mut held = work.engine.held.clone();
         loop {
-            let sleep = work.claim_due().await;
+            let ours = *held.borrow_and_update();
+            let sleep = if ours { work.claim_due().await } else { None };
+            let mut told = false;
             tokio::select! {
                 // Also if whoever could stop it is gone.
                 _ = stop.wait_for(|stop| *stop) => break,
                 () = work.engine.due.notified() => {}
                 () = sleep_or_forever(sleep) => {}
+                () = changed(&mut held) => told = true,
                 Some(ended) = work.handlers.join_next_with_id(), if !work.handlers.is_empty() => work.ended(ended),
+            }
+            if told {
+                work.engine.held_again().await;
             }
         }
         drop(beside);
@@ -88,6 +95,14 @@ impl Engine {
         }
         work.handlers.abort_all();
         Ok(())
+    }
+
+    /// This process may work again: what another one was handling meanwhile is queued again.
+    async fn held_again(&self) {
+        let held = *self.held.borrow();
+        if held && let Err(error) = self.store.reclaim(&self.owner).await {
+            tracing::warn!(%error, "the work of another process is taken over at the next start");
+        }
     }
 
     /// Queue again what dead processes were handling.
@@ -187,6 +202,13 @@ impl WorkLoop {
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it did not say why").to_owned()
+}
+
+/// Never, once nobody is left who could change it.
+async fn changed(held: &mut watch::Receiver<bool>) {
+    if held.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn sleep_or_forever(duration: Option<Duration>) {

@@ -378,8 +378,9 @@ pub trait Store: Send + Sync {
     async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>>;
     /// One task row.
     async fn task(&self, task: &TaskId) -> StoreResult<Option<Task>>;
-    /// The task that holds this work item id; failing that, the newest cancelled one that held it.
-    async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>>;
+    /// Of each repository that has this work item id the task that holds it; failing that, the newest cancelled one that
+    /// held it. In the order of the repositories' names.
+    async fn tasks_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Vec<Task>>;
     /// Task rows for a list.
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
     /// The rows of a repository's tasks that had an attempt and have not ended, at most so many.

@@ -206,17 +206,19 @@ impl<E: Engine> Store for Database<E> {
         self.one(step).await?.as_ref().map(task).transpose()
     }
 
-    async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>> {
+    async fn tasks_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Vec<Task>> {
         let step = Step::rows(
             concat!(
                 "SELECT ",
                 task_columns!(),
-                " FROM tasks t WHERE work_item = ?1
-             ORDER BY CASE WHEN place = 'cancelled' THEN 1 ELSE 0 END, created_at DESC, id DESC LIMIT 1"
+                " FROM tasks t WHERE work_item = ?1 ORDER BY repository,
+                     CASE WHEN place = 'cancelled' THEN 1 ELSE 0 END, created_at DESC, id DESC LIMIT 1000"
             ),
             [work_item.as_str().into()],
         );
-        self.one(step).await?.as_ref().map(task).transpose()
+        let mut tasks: Vec<Task> = self.list(step).await?.rows.iter().map(task).collect::<StoreResult<_>>()?;
+        tasks.dedup_by(|next, kept| next.repository == kept.repository);
+        Ok(tasks)
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {

@@ -12,6 +12,7 @@ use crate::api;
         api::health::healthz, api::health::readyz, api::health::document,
         api::queue::queue, api::queue::unfreeze, api::queue::lift,
         api::tasks::list, api::tasks::create, api::tasks::show, api::tasks::log, api::tasks::command,
+        api::bare::show, api::bare::log, api::bare::command, api::bare::answer,
         api::answers::answer, api::answers::everything,
         api::repositories::list, api::repositories::lane, api::repositories::command,
     ),

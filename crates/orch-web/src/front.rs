@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail};
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail, TaskName};
 use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
-use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::outage::Source;
 use orch_rules::task::Task;
@@ -18,7 +18,7 @@ pub trait Front: Send + Sync {
     /// A new issue.
     async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError>;
     /// A person's command to a task.
-    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError>;
+    async fn command(&self, task: &TaskName, command: Command, by: &str, key: String) -> Result<Answer, DeskError>;
     /// A person's command to a lane.
     async fn lane_command(
         &self,
@@ -32,7 +32,7 @@ pub trait Front: Send + Sync {
     /// Tasks for a list.
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError>;
     /// Everything known of one task.
-    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError>;
+    async fn show(&self, task: &TaskName) -> Result<TaskDetail, DeskError>;
     /// The work table at a glance.
     async fn queue(&self) -> Result<QueueView, DeskError>;
     /// The sweep for lost wakes.
@@ -42,7 +42,7 @@ pub trait Front: Send + Sync {
     /// All repositories.
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError>;
     /// Part of a run's log; waits for more if there is nothing yet.
-    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError>;
+    async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError>;
     /// Waits until something was written after the change `seen`, for `patience` at most.
     async fn await_change(&self, seen: u64, patience: Duration);
     /// The store is usable; else the reason.
@@ -54,8 +54,8 @@ impl Front for orch_engine::desk::Desk {
     async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
         self.open_issue(issue, by).await
     }
-    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
-        self.command(id, command, by, key).await
+    async fn command(&self, task: &TaskName, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
+        self.command(task, command, by, key).await
     }
     async fn lane_command(
         &self,
@@ -72,8 +72,8 @@ impl Front for orch_engine::desk::Desk {
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
         self.board(filter).await
     }
-    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError> {
-        self.show(id).await
+    async fn show(&self, task: &TaskName) -> Result<TaskDetail, DeskError> {
+        self.show(task).await
     }
     async fn queue(&self) -> Result<QueueView, DeskError> {
         self.queue().await
@@ -87,8 +87,8 @@ impl Front for orch_engine::desk::Desk {
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
         self.repositories().await
     }
-    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError> {
-        self.log(id, ask).await
+    async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError> {
+        self.log(task, ask).await
     }
     async fn await_change(&self, seen: u64, patience: Duration) {
         self.await_change(seen, patience).await;

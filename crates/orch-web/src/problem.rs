@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Closed set, for programs: `invalid`, `no_token`, `forbidden_origin`, `wrong_host`, `not_found`,
-    /// `method_not_allowed`, `refused`, `too_large`, `not_json`, `not_ready`.
+    /// `method_not_allowed`, `ambiguous`, `refused`, `too_large`, `not_json`, `not_ready`.
     pub error: String,
     /// For people: one sentence. Never holds a secret.
     pub why: String,
@@ -64,6 +64,13 @@ impl From<DeskError> for Problem {
                 Some((what, look)) => Self::new(StatusCode::NOT_FOUND, "not_found", what).fix(look),
                 None => Self::new(StatusCode::NOT_FOUND, "not_found", what),
             },
+            DeskError::Ambiguous { ref work_item, ref repositories } => {
+                let places = repositories.iter().map(|id| format!("/api/v1/repositories/{id}/tasks/{work_item}"));
+                let mut problem = Self::new(StatusCode::CONFLICT, "ambiguous", error.to_string());
+                problem.fix = Some("say which repository is meant: --repo NAME, or its address".to_owned());
+                problem.problems = places.collect();
+                problem
+            }
             DeskError::Refused { why } => Self::new(StatusCode::CONFLICT, "refused", why),
             DeskError::Unavailable { why } => {
                 tracing::warn!(error = %why, "somebody asked for what this host could not do");

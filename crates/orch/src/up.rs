@@ -19,6 +19,7 @@ use crate::client::Running;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
+use crate::wiring::hold::{self, Database};
 use crate::wiring::{DataLock, Wired, wire};
 
 /// Run the service: carries every started issue on until it is stopped.
@@ -72,7 +73,9 @@ fn tell_confinement(runner: &HostRunner, screen: &Screen) {
 
 fn second(host: &Host) -> Failure {
     let who = match Running::read(&host.paths.state) {
-        Ok(Some(running)) => format!("process {} serves it on {}", running.pid, running.base()),
+        Ok(Some(running)) => {
+            format!("process {} on {} serves it on {}", running.pid, hold::machine(), running.base())
+        }
         _ => "another process works on it".to_owned(),
     };
     Failure::new(Exit::Taken, format!("this data is in use: {who}"))
@@ -126,6 +129,10 @@ async fn serve(
     let address = (host.service.listen, host.service.port);
     let listener = TcpListener::bind(address).await.map_err(|error| not_opened(&error, address.into()))?;
     let bound = listener.local_addr().unwrap_or(address.into());
+    let database = match hold::ask(host, Some(bound.to_string())).await? {
+        Database::Theirs(theirs) => return Err(theirs.refusal()),
+        ours => ours,
+    };
     let token = settings::secret::token(&host.paths)?;
     let wired = wire(host, lock, env, true).await?;
     for note in &wired.notes {
@@ -159,7 +166,7 @@ async fn serve(
     let (runner, shown) = (wired.runner.clone(), screen.clone());
     tokio::task::spawn_blocking(move || tell_confinement(&runner, &shown));
     let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
-    let done = until_stopped(&wired, listener, router, &desk, host, screen).await;
+    let done = until_stopped(&wired, database, listener, router, &desk, host, screen).await;
     if let Err(error) = std::fs::remove_file(&service_file) {
         tracing::warn!(%error, "{service_file} was not removed");
     }
@@ -212,6 +219,7 @@ fn source_warnings(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> impl Fn
 
 async fn until_stopped(
     wired: &Wired,
+    database: Database,
     listener: TcpListener,
     router: axum::Router,
     desk: &Desk,
@@ -224,9 +232,11 @@ async fn until_stopped(
     let (stop, stopped) = watch::channel(false);
     let engine = tokio::spawn(wired.engine.clone().run(stopped.clone()));
     let web = tokio::spawn(crate::door::serve(listener, router, stopped));
-    let interrupted = tokio::select! {
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => true,
+    let mut taken = std::pin::pin!(taken_away(database, wired));
+    let (interrupted, taken) = tokio::select! {
+        _ = terminate.recv() => (false, None),
+        _ = interrupt.recv() => (true, None),
+        failure = &mut taken => (false, Some(failure)),
     };
     // Before the engine is told: it gives back what it had taken, and then nothing seems to run.
     let runs = live_runs(desk, host).await;
@@ -254,9 +264,18 @@ async fn until_stopped(
         }
     }
     match ended {
+        _ if taken.is_some() => taken.map_or(Ok(()), Err),
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(crate::wiring::store_failure(error)),
         Err(error) => Err(Failure::new(Exit::Internal, format!("the engine ended: {error}"))),
+    }
+}
+
+/// Ends when another process works on the database: then this one has to end.
+async fn taken_away(database: Database, wired: &Wired) -> Failure {
+    match database {
+        Database::Held(hold) => hold.keep(&wired.held, &wired.engine).await,
+        Database::Ours | Database::Theirs(_) => std::future::pending().await,
     }
 }
 

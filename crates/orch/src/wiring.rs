@@ -1,6 +1,7 @@
 //! From settings to a working engine: the one place that chooses implementations.
 
 pub mod backup;
+pub mod hold;
 pub mod local;
 mod lock;
 pub mod models;
@@ -29,6 +30,7 @@ use orch_vendors::forge::local::LocalForge;
 use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
 use orch_vendors::runner::proxy::Proxies;
+use tokio::sync::watch;
 
 pub use lock::DataLock;
 
@@ -73,6 +75,8 @@ pub struct Wired {
     pub notes: Vec<String>,
     store: Opened,
     git: Git,
+    /// Whether the database is this process's: the engine works only while it is.
+    pub held: watch::Sender<bool>,
     _lock: DataLock,
 }
 
@@ -187,8 +191,9 @@ pub async fn wire(
     };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
-    let engine = Engine::new(store, Arc::new(runner.clone()), houses, policy(host), limits, owner);
-    Ok(Wired { engine: Arc::new(engine), runner, notes, store: opened, git, _lock: lock })
+    let (held, ours) = watch::channel(true);
+    let engine = Engine::new(store, Arc::new(runner.clone()), houses, policy(host), limits, owner, ours);
+    Ok(Wired { engine: Arc::new(engine), runner, notes, store: opened, git, held, _lock: lock })
 }
 
 fn confining(host: &Host) -> Confining {

@@ -9,7 +9,7 @@ use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_rules::unknown::Unknown;
 
-use super::{Desk, DeskError, RunSoFar, TaskDetail};
+use super::{Desk, DeskError, RunSoFar, TaskDetail, TaskName};
 use crate::house::House;
 use crate::perform::blocking;
 use crate::sweep::Reconciler;
@@ -29,9 +29,9 @@ impl Desk {
     ///
     /// # Errors
     /// [`DeskError::NotFound`], or the store's.
-    pub async fn show(&self, work_item: &WorkItemId) -> Result<TaskDetail, DeskError> {
+    pub async fn show(&self, task: impl Into<TaskName>) -> Result<TaskDetail, DeskError> {
         let change = self.engine.changes.newest();
-        let mut task = self.task_of(work_item).await?;
+        let mut task = self.task_of(&task.into()).await?;
         self.stand(std::slice::from_mut(&mut task)).await?;
         let mut history = self.engine.store.history(&task.id).await?;
         history.unknown.splice(..0, task.beyond.parts());
@@ -143,12 +143,6 @@ impl Desk {
             }
         }
         Ok(found)
-    }
-
-    pub(super) async fn task_of(&self, work_item: &WorkItemId) -> Result<Task, DeskError> {
-        self.engine.store.task_by_work_item(work_item).await?.ok_or_else(|| DeskError::NotFound {
-            what: format!("there is no task {work_item}; orch board --all lists them"),
-        })
     }
 
     /// The repository that is named, or the only one there is.

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use orch_ports::agent::Agent;
 use orch_ports::runner::{Runner, RunnerError};
-use orch_rules::ids::WorkItemId;
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, TaskName};
 use crate::house::House;
 use crate::perform::blocking;
 
@@ -49,12 +48,13 @@ impl Desk {
     ///
     /// # Errors
     /// [`DeskError::NotFound`] if there was no such attempt, or its log is gone.
-    pub async fn log(&self, work_item: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError> {
+    pub async fn log(&self, task: impl Into<TaskName>, ask: LogAsk) -> Result<LogChunk, DeskError> {
+        let name_of_task = task.into();
         let until = Instant::now() + ask.patience;
         let mut ask = ask;
         loop {
             let seen = self.engine.changes.newest();
-            let (chunk, name) = self.part(work_item, &ask).await?;
+            let (chunk, name) = self.part(&name_of_task, &ask).await?;
             let left = until.saturating_duration_since(Instant::now());
             if !chunk.text.is_empty() || chunk.ended || left.is_zero() || self.engine.changes.is_closing() {
                 return Ok(chunk);
@@ -68,8 +68,9 @@ impl Desk {
         }
     }
 
-    async fn part(&self, work_item: &WorkItemId, ask: &LogAsk) -> Result<(LogChunk, String), DeskError> {
-        let task = self.task_of(work_item).await?;
+    async fn part(&self, task: &TaskName, ask: &LogAsk) -> Result<(LogChunk, String), DeskError> {
+        let task = self.task_of(task).await?;
+        let work_item = &task.work_item;
         let number = ask.attempt.unwrap_or(task.attempt);
         if number == 0 || number > task.attempt {
             let what = match task.attempt {

@@ -4,14 +4,14 @@ use orch_ports::store::{Delivery, InboxAnswer, StoreError};
 use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
+use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::lane::Repository;
 use orch_rules::people::Reply;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::people;
-use super::{Answer, Command, Desk, DeskError, LaneCommand, NewIssue};
+use super::{Answer, Command, Desk, DeskError, Handles, LaneCommand, NewIssue, TaskName};
 use crate::perform::blocking;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
@@ -42,7 +42,7 @@ impl Desk {
         }
         let mut depends_on = Vec::new();
         for on in &issue.depends_on {
-            depends_on.push(self.task_of(on).await?.id);
+            depends_on.push(self.task_near(&repository.id, on).await?.id);
         }
         let chosen = self.line_of(&repository, &issue).await?;
         let pipeline = chosen.pipeline;
@@ -122,12 +122,12 @@ impl Desk {
     /// [`DeskError::NotFound`], [`DeskError::Invalid`], or [`DeskError::Refused`] by the rules.
     pub async fn command(
         &self,
-        work_item: &WorkItemId,
+        task: impl Into<TaskName>,
         command: Command,
         by: &str,
         key: String,
     ) -> Result<Answer, DeskError> {
-        let task = self.task_of(work_item).await?;
+        let task = self.task_of(&task.into()).await?;
         let event = match command {
             Command::Start => TaskEvent::StartRequested { authors: self.authors(&task.repository).await? },
             Command::Approve => self.answer(&task, None, Reply::Approve).await?,
@@ -149,8 +149,12 @@ impl Desk {
             Command::Resume => TaskEvent::Resumed,
             Command::SetPriority { priority } => TaskEvent::PrioritySet { priority },
             Command::RaiseBudget { by_micros } => TaskEvent::BudgetRaised { by_micros },
-            Command::Depend { on } => TaskEvent::DependencyAdded { on: self.task_of(&on).await?.id },
-            Command::Undepend { on } => TaskEvent::DependencyRemoved { on: self.task_of(&on).await?.id },
+            Command::Depend { on } => {
+                TaskEvent::DependencyAdded { on: self.task_near(&task.repository, &on).await?.id }
+            }
+            Command::Undepend { on } => {
+                TaskEvent::DependencyRemoved { on: self.task_near(&task.repository, &on).await?.id }
+            }
         };
         self.deliver(Event::Task { task: task.id, event }, by, key).await
     }
@@ -183,20 +187,24 @@ impl Desk {
         if let Some(answer) = accepted.answer {
             return said(answer);
         }
+        let pending = || Answer { text: "stored; it will be handled".to_owned(), pending: true };
+        if self.handles == Handles::Elsewhere {
+            return Ok(pending());
+        }
         let waiting = self.engine.answers.wait(accepted.inbox);
         self.moved().await?;
         match tokio::time::timeout(self.engine.limits.answer_within, waiting).await {
             Ok(Ok(answer)) => said(answer),
-            _ => Ok(Answer { text: "stored; it will be handled".to_owned(), pending: true }),
+            _ => Ok(pending()),
         }
     }
 
     /// Something was queued: tell the loop, or be the loop.
     pub(super) async fn moved(&self) -> Result<(), DeskError> {
-        if self.alone {
-            self.engine.settle().await?;
-        } else {
-            self.engine.nudge();
+        match self.handles {
+            Handles::Desk => self.engine.settle().await?,
+            Handles::Loop => self.engine.nudge(),
+            Handles::Elsewhere => {}
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ mod killed;
 mod line;
 mod many;
 mod not_known;
+mod one_holder;
+mod one_prefix;
 mod outage;
 mod people;
 mod protected;

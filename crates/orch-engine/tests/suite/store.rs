@@ -190,8 +190,8 @@ impl Store for FaultyStore {
     async fn task(&self, task: &TaskId) -> StoreResult<Option<Task>> {
         through!(self, "task", async { Ok(self.inner.task(task).await?.map(|task| self.strange.task(task))) })
     }
-    async fn task_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Option<Task>> {
-        Ok(self.inner.task_by_work_item(work_item).await?.map(|task| self.strange.task(task)))
+    async fn tasks_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Vec<Task>> {
+        Ok(self.inner.tasks_by_work_item(work_item).await?.into_iter().map(|task| self.strange.task(task)).collect())
     }
     async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
         Ok(self.inner.tasks(filter).await?.into_iter().map(|task| self.strange.task(task)).collect())

@@ -130,6 +130,8 @@ pub struct World {
     pub policy: Policy,
     pub limits: Limits,
     pub strange: Arc<Strange>,
+    /// Whether its processes hold the database.
+    pub held: watch::Sender<bool>,
     processes: Mutex<Vec<(Arc<Faults>, FakeForge, FakeRunner)>>,
 }
 
@@ -209,7 +211,20 @@ impl World {
             ..Limits::default()
         };
         let (policy, processes, strange) = (Policy::default(), Mutex::default(), Arc::default());
-        Self { folder, store: Arc::new(store), forge, runner, rules, unfinished, policy, limits, strange, processes }
+        let held = watch::Sender::new(true);
+        Self {
+            folder,
+            store: Arc::new(store),
+            forge,
+            runner,
+            rules,
+            unfinished,
+            policy,
+            limits,
+            strange,
+            held,
+            processes,
+        }
     }
 
     /// From now on, whoever this has an opinion about does that.
@@ -244,9 +259,9 @@ impl World {
             bring_home: "git pull".to_owned(),
             settings: Default::default(),
         };
-        let (policy, limits) = (self.policy.clone(), self.limits.clone());
+        let (policy, limits, ours) = (self.policy.clone(), self.limits.clone(), self.held.subscribe());
         let engine =
-            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned());
+            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned(), ours);
         (Arc::new(engine), store, forge, runner)
     }
 

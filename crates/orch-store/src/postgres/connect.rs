@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Advisory lock that migrations are made under.
 const MIGRATION_LOCK: i64 = 7_041_775;
 
-pub(super) fn pool(url: &str) -> StoreResult<Pool> {
+/// What `url` says, and what it leaves to us.
+pub(super) fn config(url: &str) -> StoreResult<Config> {
     // The text of a parse error can quote the string, which may hold a password.
     let mut config: Config = url.parse().map_err(|_| StoreError::Unusable {
         detail: "the database address is no PostgreSQL address such as postgres://user@host/database".into(),
@@ -28,7 +29,11 @@ pub(super) fn pool(url: &str) -> StoreResult<Pool> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(10));
     }
-    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    Ok(config)
+}
+
+pub(super) fn pool(url: &str) -> StoreResult<Pool> {
+    let manager = Manager::from_config(config(url)?, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
     Pool::builder(manager)
         .max_size(CONNECTIONS)
         .wait_timeout(Some(PATIENCE))
@@ -84,7 +89,7 @@ pub(super) fn failed(error: &Error) -> StoreError {
 }
 
 /// The library says only "db error" by itself; what the server said stands behind it.
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
         (Some(server), _) => format!("{} ({})", server.message(), server.code().code()),
         (None, Some(cause)) => format!("{error}: {cause}"),

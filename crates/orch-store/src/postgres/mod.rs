@@ -1,6 +1,7 @@
 //! PostgreSQL 15 or newer: a small pool of connections, READ COMMITTED with row locks in the guards.
 
 mod connect;
+mod holding;
 mod value;
 
 use std::time::Duration;
@@ -12,6 +13,8 @@ use orch_ports::store::{StoreError, StoreResult};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, IsolationLevel};
+
+pub use holding::{Holder, ServiceLock, Taken, tell_service};
 
 use crate::Database;
 use crate::engine::Engine;

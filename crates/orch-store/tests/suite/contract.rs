@@ -61,11 +61,17 @@ async fn work_items_are_found_and_counted(world: World) {
     write(store, rows.iter().map(|row| Change::InsertTask { task: row.clone() }).collect()).await.unwrap();
     assert_eq!(store.highest_number(&"shop".into(), "SHOP").await.unwrap(), 1042);
     assert_eq!(store.highest_number(&"other".into(), "SHOP").await.unwrap(), 0);
-    let found = async || store.task_by_work_item(&"SHOP-1042".into()).await.unwrap().unwrap().id.0;
+    let found = async || store.tasks_by_work_item(&"SHOP-1042".into()).await.unwrap()[0].id.0.clone();
     assert_eq!(found().await, "newer");
     let holder = Task { position: Position::Done, created_at: Timestamp(5), ..task("holder", 1042) };
     write(store, vec![Change::InsertTask { task: holder }]).await.unwrap();
     assert_eq!(found().await, "holder");
+    // One prefix of two repositories: each has its own.
+    store.register(&repository("attic")).await.unwrap();
+    let elsewhere = Task { repository: "attic".into(), created_at: Timestamp(99), ..task("elsewhere", 1042) };
+    write(store, vec![Change::InsertTask { task: elsewhere }]).await.unwrap();
+    let all = store.tasks_by_work_item(&"SHOP-1042".into()).await.unwrap();
+    assert_eq!(all.into_iter().map(|row| row.id.0).collect::<Vec<_>>(), ["elsewhere", "holder"]);
 }
 
 async fn tasks_are_listed_newest_first(world: World) {

@@ -260,7 +260,7 @@ async fn what_is_missing_is_named(world: World) {
     assert!(matches!(answer, Err(StoreError::Missing { .. })), "{answer:?}");
     assert_eq!(world.number("SELECT COUNT(*) FROM audit").await, 0);
     assert_eq!(world.store.task(&"nobody".into()).await.unwrap(), None);
-    assert_eq!(world.store.task_by_work_item(&"SHOP-404".into()).await.unwrap(), None);
+    assert_eq!(world.store.tasks_by_work_item(&"SHOP-404".into()).await.unwrap(), []);
 }
 
 async fn a_row_that_cannot_be_read_is_named_and_never_guessed(world: World) {

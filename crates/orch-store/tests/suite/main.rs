@@ -10,6 +10,7 @@ mod contract;
 mod facts;
 mod guards;
 mod harness;
+mod holding;
 mod intake;
 mod not_known;
 mod outbox;

@@ -136,7 +136,7 @@ async fn a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped(wo
         let context = format!("{table}{path} {value}");
         let row = world.store.task(&id.as_str().into()).await.unwrap().unwrap();
         assert_eq!(row.work_item.as_str(), format!("SHOP-{number:03}"), "{context}");
-        assert_eq!(world.store.task_by_work_item(&row.work_item).await.unwrap().unwrap().id, row.id, "{context}");
+        assert_eq!(world.store.tasks_by_work_item(&row.work_item).await.unwrap()[0].id, row.id, "{context}");
         let seen = facts(&world, &id).await;
         assert!(seen.unknown.iter().any(|part| part.text.contains(&word)), "{context}: {:?}", seen.unknown);
         let history = world.store.history(&row.id).await.unwrap();

@@ -2,17 +2,17 @@
 
 use axum::extract::{Path, State};
 use orch_engine::desk::{Command, LaneCommand};
-use orch_rules::ids::WorkItemId;
 
 use super::Api;
-use super::tasks::Answered;
+use super::tasks::{Answered, TaskPath};
 use crate::Problem;
 use crate::ask::{Asker, Json as Body};
 use crate::view::{AnswerRequest, AnswerView, EverythingRequest};
 
 /// A person's answer to what a task asks.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/answer", tag = "tasks", request_body = AnswerRequest,
+#[utoipa::path(post, path = "/api/v1/repositories/{repository}/tasks/{id}/answer", tag = "tasks", request_body = AnswerRequest,
     params(
+        ("repository" = String, Path, description = "Its name"),
         ("id" = String, Path, description = "`PREFIX-NNN`"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same answer"),
     ),
@@ -26,11 +26,11 @@ use crate::view::{AnswerRequest, AnswerView, EverythingRequest};
     ))]
 pub async fn answer(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Path(path): Path<TaskPath>,
     asker: Asker,
     Body(request): Body<AnswerRequest>,
 ) -> Result<Answered, Problem> {
-    let answer = api.front.command(&WorkItemId(id), Command::from(request), &asker.by, asker.key).await?;
+    let answer = api.front.command(&path.name(), Command::from(request), &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 

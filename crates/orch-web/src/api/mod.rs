@@ -1,6 +1,7 @@
 //! The routes and their handlers.
 
 pub(crate) mod answers;
+pub(crate) mod bare;
 pub(crate) mod health;
 pub(crate) mod queue;
 pub(crate) mod repositories;
@@ -45,11 +46,15 @@ fn table() -> Vec<Route> {
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),
-        reads("/api/v1/tasks/{id}", get(tasks::show)),
-        reads("/api/v1/tasks/{id}/log", get(tasks::log)),
-        writes("/api/v1/tasks/{id}/answer", post(answers::answer)),
+        reads("/api/v1/repositories/{repository}/tasks/{id}", get(tasks::show)),
+        reads("/api/v1/repositories/{repository}/tasks/{id}/log", get(tasks::log)),
+        writes("/api/v1/repositories/{repository}/tasks/{id}/answer", post(answers::answer)),
+        writes("/api/v1/repositories/{repository}/tasks/{id}/commands", post(tasks::command)),
+        reads("/api/v1/tasks/{id}", get(bare::show)),
+        reads("/api/v1/tasks/{id}/log", get(bare::log)),
+        writes("/api/v1/tasks/{id}/answer", post(bare::answer)),
         writes("/api/v1/commands", post(answers::everything)),
-        writes("/api/v1/tasks/{id}/commands", post(tasks::command)),
+        writes("/api/v1/tasks/{id}/commands", post(bare::command)),
         reads("/api/v1/repositories", get(repositories::list)),
         reads("/api/v1/repositories/{id}/lane", get(repositories::lane)),
         writes("/api/v1/repositories/{id}/lane/commands", post(repositories::command)),

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::desk::{Command, DeskError, LogAsk};
+use orch_engine::desk::{Command, DeskError, LogAsk, TaskName};
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
@@ -88,7 +88,7 @@ async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
         if !seen.insert(&task.pipeline) {
             continue;
         }
-        let detail = match api.front.show(&task.work_item).await {
+        let detail = match api.front.show(&task.into()).await {
             Ok(detail) => detail,
             Err(DeskError::NotFound { .. }) => continue,
             Err(error) => return Err(error.into()),
@@ -125,8 +125,23 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let task = api.front.open_issue(request.into_issue(asker.key), &asker.by).await?;
     let view = TaskView::from(&task);
-    let place = format!("/api/v1/tasks/{}", view.id);
+    let place = format!("/api/v1/repositories/{}/tasks/{}", view.repository, view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
+}
+
+/// Which task; addresses of earlier releases name no repository.
+#[derive(Debug, Deserialize)]
+pub struct TaskPath {
+    #[serde(default)]
+    repository: Option<String>,
+    id: String,
+}
+
+impl TaskPath {
+    /// As the desk asks for it.
+    pub fn name(self) -> TaskName {
+        TaskName { repository: self.repository.map(RepositoryId), work_item: WorkItemId(self.id) }
+    }
 }
 
 /// Whether to wait for a change.
@@ -141,8 +156,8 @@ pub struct ShowParams {
 }
 
 /// Everything known of a task; with `after` as soon as something has changed since.
-#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks",
-    params(("id" = String, Path, description = "`PREFIX-NNN`"), ShowParams),
+#[utoipa::path(get, path = "/api/v1/repositories/{repository}/tasks/{id}", tag = "tasks",
+    params(("repository" = String, Path, description = "Its name"), ("id" = String, Path, description = "`PREFIX-NNN`"), ShowParams),
     responses(
         (status = 200, body = TaskDetailView),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -150,19 +165,20 @@ pub struct ShowParams {
     ))]
 pub async fn show(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Path(path): Path<TaskPath>,
     Params(params): Params<ShowParams>,
 ) -> Result<Json<TaskDetailView>, Problem> {
     if let Some(seen) = params.after {
         let wait = params.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
         api.front.await_change(seen, Duration::from_secs(wait)).await;
     }
-    Ok(Json(TaskDetailView::from(&api.front.show(&WorkItemId(id)).await?)))
+    Ok(Json(TaskDetailView::from(&api.front.show(&path.name()).await?)))
 }
 
 /// A person's command to a task.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/commands", tag = "tasks", request_body = CommandRequest,
+#[utoipa::path(post, path = "/api/v1/repositories/{repository}/tasks/{id}/commands", tag = "tasks", request_body = CommandRequest,
     params(
+        ("repository" = String, Path, description = "Its name"),
         ("id" = String, Path, description = "`PREFIX-NNN`"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same command"),
     ),
@@ -176,12 +192,12 @@ pub async fn show(
     ))]
 pub async fn command(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Path(path): Path<TaskPath>,
     asker: Asker,
     Body(request): Body<CommandRequest>,
 ) -> Result<Answered, Problem> {
     let command = Command::try_from(request)?;
-    let answer = api.front.command(&WorkItemId(id), command, &asker.by, asker.key).await?;
+    let answer = api.front.command(&path.name(), command, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -216,8 +232,8 @@ pub struct LogParams {
 }
 
 /// Part of a run's log. Ask again from `next` until `ended`.
-#[utoipa::path(get, path = "/api/v1/tasks/{id}/log", tag = "tasks",
-    params(("id" = String, Path, description = "`PREFIX-NNN`"), LogParams),
+#[utoipa::path(get, path = "/api/v1/repositories/{repository}/tasks/{id}/log", tag = "tasks",
+    params(("repository" = String, Path, description = "Its name"), ("id" = String, Path, description = "`PREFIX-NNN`"), LogParams),
     responses(
         (status = 200, body = LogView),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -225,7 +241,7 @@ pub struct LogParams {
     ))]
 pub async fn log(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Path(path): Path<TaskPath>,
     Params(params): Params<LogParams>,
 ) -> Result<Json<LogView>, Problem> {
     let ask = LogAsk {
@@ -235,6 +251,6 @@ pub async fn log(
         readable: params.readable,
         patience: Duration::from_secs(params.wait.min(LONGEST_WAIT)),
     };
-    let chunk = api.front.log(&WorkItemId(id), ask).await?;
+    let chunk = api.front.log(&path.name(), ask).await?;
     Ok(Json(chunk.into()))
 }

@@ -14,7 +14,7 @@ async fn a_task_is_opened_under_the_name_of_its_request() {
     let body = r#"{"title":"Totals","start":false}"#;
     let reply = send(&router, request("POST", "/api/v1/tasks", body, change)).await;
     assert_eq!(reply.status, 201);
-    assert_eq!(reply.headers["location"], "/api/v1/tasks/SHOP-007");
+    assert_eq!(reply.headers["location"], "/api/v1/repositories/shop/tasks/SHOP-007");
     assert_eq!(reply.json["id"], "SHOP-007");
     assert_eq!(reply.json["stage"], "backlog");
     assert_eq!(reply.json["created_at"], "1970-01-01T00:00:00Z");
@@ -225,4 +225,30 @@ async fn a_lane_shows_who_stands_where() {
     assert_eq!(lane["landing"][0]["candidate"], "ccc");
     assert_eq!(get(&router, "/api/v1/repositories/none/lane").await.status, 404);
     assert_eq!(get(&router, "/api/v1/repositories").await.json["repositories"][0]["prefix"], "SHOP");
+}
+
+#[tokio::test]
+async fn a_task_has_the_address_of_its_repository() {
+    let (router, calls) = served(FakeFront::default());
+    let at = "/api/v1/repositories/shop/tasks/SHOP-001";
+    assert_eq!(get(&router, at).await.status, 200);
+    post(&router, &format!("{at}/commands"), r#"{"command":"approve"}"#).await;
+    post(&router, &format!("{at}/answer"), r#"{"answer":"approve"}"#).await;
+    get(&router, &format!("{at}/log")).await;
+    let calls = calls.lock().unwrap();
+    assert!(!calls.is_empty() && calls.iter().all(|call| call.contains("shop/SHOP-001")), "{calls:?}");
+}
+
+#[tokio::test]
+async fn an_id_of_several_repositories_is_refused_with_their_addresses() {
+    let (router, _) = served(FakeFront::default());
+    let stop = r#"{"command":"stop"}"#;
+    let reply = post(&router, "/api/v1/tasks/SHOP-300/commands", stop).await;
+    assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (409, Some("ambiguous")));
+    let addresses = ["/api/v1/repositories/shop/tasks/SHOP-300", "/api/v1/repositories/web/tasks/SHOP-300"];
+    assert_eq!(reply.json["problems"], json!(addresses));
+    assert!(reply.json["why"].as_str().unwrap().contains("shop, web"), "{}", reply.json);
+    for address in addresses {
+        assert_eq!(post(&router, &format!("{address}/commands"), stop).await.status, 200);
+    }
 }

@@ -23,7 +23,7 @@ async fn the_document_and_the_router_name_the_same_routes() {
 async fn every_route_answers() {
     let (router, _) = served(FakeFront::default());
     for (method, path) in orch_web::routes() {
-        let path = path.replace("{id}", "SHOP-001");
+        let path = path.replace("{id}", "SHOP-001").replace("{repository}", "shop");
         let request = crate::fake_front::request(&method.to_uppercase(), &path, "", |_| {});
         let status = crate::fake_front::send(&router, request).await.status.as_u16();
         let lane_of_nobody = path == "/api/v1/repositories/SHOP-001/lane";

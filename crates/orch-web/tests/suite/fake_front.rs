@@ -8,10 +8,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail};
+use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail, TaskName};
 use orch_ports::store::{BudgetRow, History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
-use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
+use orch_rules::ids::{RepositoryId, Timestamp};
 use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
 use orch_rules::outage::{Outage, Source};
 use orch_rules::pipeline::{OnRed, Pipeline, Role, Stage, StageKind, Target};
@@ -130,6 +130,12 @@ fn pipeline() -> Pipeline {
     }
 }
 
+/// `SHOP-001`, or `shop/SHOP-001`.
+fn named(task: &TaskName) -> String {
+    let repository = task.repository.as_ref().map(|id| format!("{id}/")).unwrap_or_default();
+    format!("{repository}{}", task.work_item)
+}
+
 #[async_trait]
 impl Front for FakeFront {
     async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
@@ -142,12 +148,16 @@ impl Front for FakeFront {
         new.title = issue.title;
         Ok(new)
     }
-    async fn command(&self, id: &WorkItemId, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
-        self.note(format!("{id} {command:?} by {by} key {key}"));
-        match id.as_str() {
+    async fn command(&self, task: &TaskName, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
+        self.note(format!("{} {command:?} by {by} key {key}", named(task)));
+        match task.work_item.as_str() {
             "SHOP-404" => {
                 Err(DeskError::NotFound { what: "there is no task SHOP-404; orch board --all lists them".to_owned() })
             }
+            "SHOP-300" if task.repository.is_none() => Err(DeskError::Ambiguous {
+                work_item: task.work_item.clone(),
+                repositories: vec!["shop".into(), "web".into()],
+            }),
             "SHOP-409" => Err(DeskError::Refused { why: "nothing waits for approval".to_owned() }),
             "SHOP-503" => Err(StoreError::Failed { detail: "busy".to_owned() }.into()),
             _ => Ok(self.answer()),
@@ -182,8 +192,8 @@ impl Front for FakeFront {
             task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 4 }]),
         ])
     }
-    async fn show(&self, id: &WorkItemId) -> Result<TaskDetail, DeskError> {
-        if id.as_str() == "SHOP-404" {
+    async fn show(&self, name: &TaskName) -> Result<TaskDetail, DeskError> {
+        if name.work_item.as_str() == "SHOP-404" {
             return Err(DeskError::NotFound {
                 what: "there is no task SHOP-404; orch board --all lists them".to_owned(),
             });
@@ -264,9 +274,9 @@ impl Front for FakeFront {
     async fn await_change(&self, seen: u64, patience: Duration) {
         self.note(format!("await {seen} for {patience:?}"));
     }
-    async fn log(&self, id: &WorkItemId, ask: LogAsk) -> Result<LogChunk, DeskError> {
+    async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError> {
         let LogAsk { attempt, offset, max, readable, patience } = ask;
-        self.note(format!("log {id} {attempt:?} {offset} {max} readable={readable} {patience:?}"));
+        self.note(format!("log {} {attempt:?} {offset} {max} readable={readable} {patience:?}", named(task)));
         Ok(LogChunk { run: "SHOP-001-attempt-1".to_owned(), text: "hello\n".to_owned(), next: offset + 6, ended: true })
     }
     async fn ready(&self) -> Result<(), String> {

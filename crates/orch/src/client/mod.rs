@@ -182,7 +182,10 @@ fn refusal(reply: &Reply) -> Failure {
         503 => Exit::Failed,
         _ => Exit::Internal,
     };
-    let Ok(problem) = serde_json::from_value::<orch_web::Problem>(reply.json.clone()) else {
+    let problem = serde_json::from_value::<orch_web::Problem>(reply.json.clone());
+    // Nothing was asked of the rules yet: what was typed does not say enough.
+    let exit = if problem.as_ref().is_ok_and(|problem| problem.error == "ambiguous") { Exit::Usage } else { exit };
+    let Ok(problem) = problem else {
         return Failure::new(
             Exit::Internal,
             format!("the service answered with status {} and no reason", reply.status),

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use orch_web::view::ReplyRequest;
 
+use super::ids::TaskArg;
 use super::{send, words};
 use crate::client::Caller;
 use crate::exit::{Exit, Failure};
@@ -15,8 +16,8 @@ use crate::screen::Screen;
   orch answer SHOP-003 "1. The first shop. 2. Euro."
   orch answer SHOP-003 --file answers.md"#)]
 pub struct AnswerArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// Your words; `-` reads them from stdin
     #[arg(value_name = "TEXT", required_unless_present = "file")]
     pub text: Option<String>,
@@ -38,5 +39,5 @@ pub fn run(args: &AnswerArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
         let failure = Failure::new(Exit::Usage, "the answer is empty");
         return Err(failure.fix("give your words as TEXT, or a file with --file"));
     }
-    send::reply(&args.id, args.episode.as_deref(), ReplyRequest::Text { text }, caller, screen)
+    send::reply(&args.task, args.episode.as_deref(), ReplyRequest::Text { text }, caller, screen)
 }

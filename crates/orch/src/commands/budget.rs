@@ -3,6 +3,7 @@
 use clap::Args;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch budget SHOP-003 --raise 5\n  orch budget SHOP-003 --raise 2.50")]
 pub struct BudgetArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// How much to add, in US dollars
     #[arg(long, value_name = "USD", value_parser = micros)]
     pub raise: u64,
@@ -43,7 +44,7 @@ fn micros(text: &str) -> Result<u64, String> {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &BudgetArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::RaiseBudget { by_micros: args.raise }, caller, screen)
+    send::to_task(&args.task, &CommandRequest::RaiseBudget { by_micros: args.raise }, caller, screen)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::{send, words};
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
 #[command(after_help = r#"Examples:
   orch comment SHOP-003 "The till is being replaced in May.""#)]
 pub struct CommentArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// Your words; `-` reads them from stdin
     #[arg(value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub text: String,
@@ -27,5 +28,5 @@ pub struct CommentArgs {
 /// If the text cannot be read or is empty, the service does not answer, knows no such task, or refuses.
 pub fn run(args: &CommentArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let text = words::given("comment", Some(&args.text), None)?.unwrap_or_default();
-    send::to_task(&args.id, &CommandRequest::Comment { text }, caller, screen)
+    send::to_task(&args.task, &CommandRequest::Comment { text }, caller, screen)
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use orch_web::view::ReplyRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -12,8 +13,8 @@ use crate::screen::Screen;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch confirm SHOP-003")]
 pub struct ConfirmArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// The question that you saw, from `orch show --json`; the open one if left out
     #[arg(long, value_name = "EPISODE")]
     pub episode: Option<String>,
@@ -24,5 +25,5 @@ pub struct ConfirmArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &ConfirmArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::reply(&args.id, args.episode.as_deref(), ReplyRequest::Confirm, caller, screen)
+    send::reply(&args.task, args.episode.as_deref(), ReplyRequest::Confirm, caller, screen)
 }

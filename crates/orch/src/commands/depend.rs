@@ -3,7 +3,8 @@
 use clap::Args;
 use orch_web::view::CommandRequest;
 
-use super::{ids, send};
+use super::ids::{self, TaskArg};
+use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::Screen;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
     after_help = "Examples:\n  orch depend SHOP-004 --on SHOP-003\n  orch depend SHOP-004 --on SHOP-003 --remove"
 )]
 pub struct DependArgs {
-    /// The task that waits: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// The task it waits for
     #[arg(long, value_name = "ID")]
     pub on: String,
@@ -29,7 +30,7 @@ pub struct DependArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &DependArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let on = ids::task(&args.on, caller)?;
+    let on = ids::other_task(&args.on, args.task.repo.as_deref(), caller)?;
     let command = if args.remove { CommandRequest::Undepend { on } } else { CommandRequest::Depend { on } };
-    send::to_task(&args.id, &command, caller, screen)
+    send::to_task(&args.task, &command, caller, screen)
 }

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::{send, words};
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -15,8 +16,8 @@ use crate::screen::Screen;
   orch edit SHOP-003 --title "Say hello in Dutch and Frisian"
   orch edit SHOP-003 --description-file brief.md --priority 5"#)]
 pub struct EditArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// What is wanted, in one line
     #[arg(long, short, value_name = "TEXT")]
     pub title: Option<String>,
@@ -38,5 +39,5 @@ pub struct EditArgs {
 pub fn run(args: &EditArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
     let command = CommandRequest::Edit { title: args.title.clone(), description, priority: args.priority };
-    send::to_task(&args.id, &command, caller, screen)
+    send::to_task(&args.task, &command, caller, screen)
 }

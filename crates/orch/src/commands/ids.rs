@@ -2,16 +2,67 @@
 
 use orch_web::view::RepositoryList;
 
-use crate::client::Caller;
+use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
 
 /// All repositories, as the API serves them.
 pub const REPOSITORIES: &str = "/api/v1/repositories";
 
-/// The full id of a task: `1`, `shop-1` and `SHOP-001` are the same if `SHOP` is the prefix of the repository one
-/// stands in, or the only one.
-pub fn task(typed: &str, caller: &Caller) -> Result<String, Failure> {
-    let typed = typed.trim();
+/// Which task, on a command line.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct TaskArg {
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    pub id: String,
+    /// The repository it is of, if several have that id; that of the current folder, or the only one, if left out
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
+impl From<&str> for TaskArg {
+    fn from(id: &str) -> Self {
+        Self { id: id.to_owned(), repo: None }
+    }
+}
+
+/// A task, as the service knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The full id.
+    pub id: String,
+    /// Its repository; `None` if none that is registered has this prefix.
+    repository: Option<String>,
+}
+
+impl Named {
+    /// Its address in the API.
+    pub fn address(&self) -> String {
+        let id = encoded(&self.id);
+        match &self.repository {
+            Some(repository) => format!("{REPOSITORIES}/{}/tasks/{id}", encoded(repository)),
+            None => format!("/api/v1/tasks/{id}"),
+        }
+    }
+}
+
+/// The task that is meant: `1`, `shop-1` and `SHOP-001` are the same if `SHOP` is the prefix of the repository that is
+/// named, or that one stands in, or of the only one.
+pub fn task(typed: &TaskArg, caller: &Caller) -> Result<Named, Failure> {
+    let (prefix, number) = parts(typed.id.trim())?;
+    let known: RepositoryList = caller.read(REPOSITORIES)?;
+    let known: Vec<(&str, &str)> =
+        known.repositories.iter().map(|repository| (repository.id.as_str(), repository.prefix.as_str())).collect();
+    let here = caller.here().map(|here| here.id.as_str());
+    named(prefix, number, typed.repo.as_deref(), here, &known)
+}
+
+/// The full id of a task that another one of this repository is to wait for.
+pub fn other_task(typed: &str, repository: Option<&str>, caller: &Caller) -> Result<String, Failure> {
+    let typed = TaskArg { id: typed.to_owned(), repo: repository.map(str::to_owned) };
+    Ok(task(&typed, caller)?.id)
+}
+
+/// Prefix, if there is one, and number.
+fn parts(typed: &str) -> Result<(Option<&str>, u32), Failure> {
     let wrong = || {
         Failure::new(Exit::Usage, format!("`{}` is no task id", crate::screen::printable(typed)))
             .fix("write it like SHOP-001, shop-1 or 1; orch board lists them")
@@ -23,32 +74,53 @@ pub fn task(typed: &str, caller: &Caller) -> Result<String, Failure> {
     };
     let word = prefix.unwrap_or_default().chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let digits = number.chars().all(|c| c.is_ascii_digit());
-    let Some(number) = number.parse::<u32>().ok().filter(|_| word && digits) else { return Err(wrong()) };
-    let known: RepositoryList = caller.read(REPOSITORIES)?;
-    let prefix = prefix.or(caller.here().map(|here| here.prefix.as_str()));
-    full(prefix, number, known.repositories.into_iter().map(|repository| repository.prefix).collect())
+    let number = number.parse::<u32>().ok().filter(|_| word && digits).ok_or_else(wrong)?;
+    Ok((prefix, number))
 }
 
-fn full(prefix: Option<&str>, number: u32, mut known: Vec<String>) -> Result<String, Failure> {
-    known.sort();
-    known.dedup();
-    let prefix = match (prefix, known.as_slice()) {
-        // A prefix nobody knows is still asked for: a task of a repository that was taken away can be looked at.
-        (Some(prefix), _) => {
-            known.into_iter().find(|known| known.eq_ignore_ascii_case(prefix)).unwrap_or_else(|| prefix.to_uppercase())
-        }
-        (None, [only]) => only.clone(),
-        (None, []) => {
-            return Err(Failure::new(Exit::NotFound, "there is no repository yet")
-                .fix("run orch init in the repository that orch is to work on"));
-        }
-        (None, several) => {
-            let names: Vec<String> = several.iter().map(|prefix| format!("{prefix}-{number:03}")).collect();
-            return Err(Failure::new(Exit::Usage, format!("`{number}` could be {}", names.join(" or ")))
-                .fix("write the whole id"));
-        }
+/// `known` are the repositories and their prefixes.
+fn named(
+    prefix: Option<&str>,
+    number: u32,
+    repo: Option<&str>,
+    here: Option<&str>,
+    known: &[(&str, &str)],
+) -> Result<Named, Failure> {
+    let of = |(repository, prefix): &(&str, &str)| Named {
+        id: format!("{prefix}-{number:03}"),
+        repository: Some((*repository).to_owned()),
     };
-    Ok(format!("{prefix}-{number:03}"))
+    let fits = |own: &str| prefix.is_none_or(|prefix| prefix.eq_ignore_ascii_case(own));
+    if let Some(repo) = repo {
+        // One that was taken out of the settings still has its tasks.
+        let own = known.iter().find(|(id, _)| *id == repo).filter(|(_, own)| fits(own));
+        return match (own, prefix) {
+            (Some(own), _) => Ok(of(own)),
+            (None, Some(prefix)) => {
+                Ok(Named { repository: Some(repo.to_owned()), ..of(&(repo, &prefix.to_uppercase())) })
+            }
+            (None, None) => {
+                Err(Failure::new(Exit::NotFound, format!("the service does not know the repository {repo}"))
+                    .fix("orch queue lists them; write the whole id for one that was taken out"))
+            }
+        };
+    }
+    let fitting: Vec<_> = known.iter().filter(|(_, own)| fits(own)).collect();
+    if let Some(own) = fitting.iter().find(|(id, _)| here == Some(*id)) {
+        return Ok(of(own));
+    }
+    match (fitting.as_slice(), prefix) {
+        ([only], _) => Ok(of(only)),
+        // A prefix nobody knows is still asked for: a task of a repository that was taken away can be looked at.
+        ([], Some(prefix)) => Ok(Named { id: format!("{}-{number:03}", prefix.to_uppercase()), repository: None }),
+        ([], None) => Err(Failure::new(Exit::NotFound, "there is no repository yet")
+            .fix("run orch init in the repository that orch is to work on")),
+        (several, _) => {
+            let names: Vec<_> = several.iter().map(|one| format!("{} --repo {}", of(one).id, one.0)).collect();
+            Err(Failure::new(Exit::Usage, format!("{} repositories have such a task", several.len()))
+                .fix(format!("say which: {}; or stand in its folder", names.join(", or "))))
+        }
+    }
 }
 
 /// The repository that was named, or the one the person stands in, or the only one.
@@ -85,18 +157,42 @@ fn one_of(here: Option<&str>, known: &[&str]) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    fn short(prefix: Option<&str>, known: &[&str]) -> Result<String, Exit> {
-        full(prefix, 1, known.iter().map(|&prefix| prefix.to_owned()).collect()).map_err(|failure| failure.exit)
+    fn of(
+        prefix: Option<&str>,
+        repo: Option<&str>,
+        here: Option<&str>,
+        known: &[(&str, &str)],
+    ) -> Result<String, Exit> {
+        named(prefix, 1, repo, here, known).map(|named| named.address()).map_err(|failure| failure.exit)
     }
 
     #[test]
-    fn short_names_become_full_ones() {
-        assert_eq!(short(None, &["SHOP"]), Ok("SHOP-001".to_owned()));
-        assert_eq!(short(Some("shop"), &["SHOP", "ET"]), Ok("SHOP-001".to_owned()));
-        assert_eq!(short(Some("Web2"), &["web2"]), Ok("web2-001".to_owned()));
-        assert_eq!(short(Some("gone"), &["SHOP"]), Ok("GONE-001".to_owned()));
-        assert_eq!(short(None, &["SHOP", "SHOP"]), Ok("SHOP-001".to_owned()));
-        assert_eq!(full(Some("ET"), 1234, Vec::new()).unwrap(), "ET-1234");
+    fn short_names_become_addresses() {
+        let one = [("shop", "SHOP")];
+        let at = |repository: &str, id: &str| Ok(format!("/api/v1/repositories/{repository}/tasks/{id}"));
+        assert_eq!(of(None, None, None, &one), at("shop", "SHOP-001"));
+        assert_eq!(of(Some("shop"), None, None, &[("shop", "SHOP"), ("et", "ET")]), at("shop", "SHOP-001"));
+        assert_eq!(of(Some("Web2"), None, None, &[("w", "web2")]), at("w", "web2-001"));
+        assert_eq!(of(Some("gone"), None, None, &one), Ok("/api/v1/tasks/GONE-001".to_owned()));
+        assert_eq!(of(Some("gone"), Some("old"), None, &one), at("old", "GONE-001"));
+        assert_eq!(of(None, Some("shop"), None, &[("shop", "SHOP"), ("et", "ET")]), at("shop", "SHOP-001"));
+        assert_eq!(parts("ET-1234").unwrap(), (Some("ET"), 1234));
+    }
+
+    #[test]
+    fn one_prefix_of_two_repositories_is_not_guessed() {
+        let twice = [("one", "ET"), ("two", "ET"), ("web", "WEB")];
+        for typed in [None, Some("ET"), Some("et")] {
+            assert_eq!(of(typed, None, None, &twice), Err(Exit::Usage), "{typed:?}");
+            assert_eq!(of(typed, None, Some("two"), &twice), Ok("/api/v1/repositories/two/tasks/ET-001".to_owned()));
+            assert_eq!(
+                of(typed, Some("one"), Some("two"), &twice),
+                Ok("/api/v1/repositories/one/tasks/ET-001".to_owned())
+            );
+        }
+        assert_eq!(of(Some("WEB"), None, Some("two"), &twice), Ok("/api/v1/repositories/web/tasks/WEB-001".to_owned()));
+        let told = named(Some("ET"), 1, None, None, &twice).unwrap_err();
+        assert!(told.fix.unwrap().contains("ET-001 --repo one, or ET-001 --repo two"));
     }
 
     #[test]
@@ -111,7 +207,8 @@ mod tests {
 
     #[test]
     fn what_is_not_clear_is_not_guessed() {
-        assert_eq!(short(None, &["SHOP", "ET"]), Err(Exit::Usage));
-        assert_eq!(short(None, &[]), Err(Exit::NotFound));
+        assert_eq!(of(None, None, None, &[("shop", "SHOP"), ("et", "ET")]), Err(Exit::Usage));
+        assert_eq!(of(None, None, None, &[]), Err(Exit::NotFound));
+        assert_eq!(of(None, Some("none"), None, &[("shop", "SHOP")]), Err(Exit::NotFound));
     }
 }

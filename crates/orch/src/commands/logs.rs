@@ -3,8 +3,8 @@
 use clap::Args;
 use orch_web::view::{LogView, TaskDetailView};
 
-use super::ids;
-use crate::client::{Caller, encoded};
+use super::ids::{self, TaskArg};
+use crate::client::Caller;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, printable};
 
@@ -17,8 +17,8 @@ const WAIT: u32 = 25;
     after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 --raw > attempt-2.log"
 )]
 pub struct LogsArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// Which attempt; the newest if left out
     #[arg(long, short = 'n', value_name = "N")]
     pub attempt: Option<u32>,
@@ -35,13 +35,14 @@ pub struct LogsArgs {
 /// # Errors
 /// If the service does not answer, or there is no such log.
 pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let id = ids::task(&args.id, caller)?;
+    let named = ids::task(&args.task, caller)?;
+    let id = &named.id;
     if args.follow && caller.is_alone() {
         // Nobody would see the run end, and this process would keep the service from starting.
         return Err(Failure::new(Exit::Unreachable, "no service runs, so there is nothing to follow")
             .fix(format!("start it: orch up; what was printed so far: orch logs {id}")));
     }
-    let task = format!("/api/v1/tasks/{}", encoded(&id));
+    let task = named.address();
     // The newest attempt now: a newer one must not continue at this one's offset.
     let attempt = match args.attempt {
         Some(attempt) => attempt,

@@ -52,8 +52,9 @@ pub struct NewArgs {
 pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
     let description = description.unwrap_or_default();
-    let depends_on = args.depends_on.iter().map(|id| ids::task(id, caller)).collect::<Result<_, _>>()?;
     let repository = ids::repository(args.repo.as_deref(), caller)?;
+    let other = |id: &String| ids::other_task(id, args.repo.as_deref(), caller);
+    let depends_on = args.depends_on.iter().map(other).collect::<Result<_, _>>()?;
     let request = NewTaskRequest {
         title: args.title.clone(),
         description,

@@ -33,7 +33,7 @@ pub struct PauseArgs {
 pub fn run(args: &PauseArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     match &args.id {
         None if args.all => send::to_everything(EverythingRequest::Pause, caller, screen),
-        Some(id) => send::to_task(id, &CommandRequest::Pause, caller, screen),
+        Some(id) => send::to_task(&id.as_str().into(), &CommandRequest::Pause, caller, screen),
         None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Pause, caller, screen),
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -12,8 +13,8 @@ use crate::screen::Screen;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch priority SHOP-003 10\n  orch priority SHOP-003 -5")]
 pub struct PriorityArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// Higher goes first; 0 is usual, less goes last
     #[arg(allow_negative_numbers = true, value_parser = super::priority::whole)]
     pub priority: i32,
@@ -32,5 +33,5 @@ pub fn whole(text: &str) -> Result<i32, String> {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &PriorityArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::SetPriority { priority: args.priority }, caller, screen)
+    send::to_task(&args.task, &CommandRequest::SetPriority { priority: args.priority }, caller, screen)
 }

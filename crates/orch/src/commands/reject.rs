@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_web::view::ReplyRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
 #[command(after_help = r#"Examples:
   orch reject SHOP-003 --reason "Say what happens with an empty basket.""#)]
 pub struct RejectArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// The question that you saw, from `orch show --json`; the open one if left out
     #[arg(long, value_name = "EPISODE")]
     pub episode: Option<String>,
@@ -30,5 +31,5 @@ pub struct RejectArgs {
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &RejectArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let reply = ReplyRequest::Reject { reason: args.reason.clone() };
-    send::reply(&args.id, args.episode.as_deref(), reply, caller, screen)
+    send::reply(&args.task, args.episode.as_deref(), reply, caller, screen)
 }

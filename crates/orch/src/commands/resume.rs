@@ -43,7 +43,7 @@ pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
     }
     match &args.id {
         None if args.all => send::to_everything(EverythingRequest::Resume, caller, screen),
-        Some(id) => send::to_task(id, &CommandRequest::Resume, caller, screen),
+        Some(id) => send::to_task(&id.as_str().into(), &CommandRequest::Resume, caller, screen),
         None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Resume, caller, screen),
     }
 }

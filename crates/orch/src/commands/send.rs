@@ -5,36 +5,36 @@ use orch_web::view::{
     TaskDetailView,
 };
 
-use super::ids;
+use super::ids::{self, TaskArg};
 use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style, printable};
 
 /// Sends a command to the task that `typed` means.
-pub fn to_task(typed: &str, command: &CommandRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let id = ids::task(typed, caller)?;
-    let answer = caller.send(&format!("/api/v1/tasks/{}/commands", encoded(&id)), command);
-    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {id}")))?, screen);
+pub fn to_task(typed: &TaskArg, command: &CommandRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let task = ids::task(typed, caller)?;
+    let answer = caller.send(&format!("{}/commands", task.address()), command);
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, screen);
     Ok(())
 }
 
 /// Answers a question of the task that `typed` means: the one that is named, or the one that is open now. Naming it
 /// keeps an answer from reaching a question that was asked meanwhile.
 pub fn reply(
-    typed: &str,
+    typed: &TaskArg,
     named: Option<&str>,
     reply: ReplyRequest,
     caller: &Caller,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let id = ids::task(typed, caller)?;
-    let path = format!("/api/v1/tasks/{}", encoded(&id));
+    let task = ids::task(typed, caller)?;
+    let path = task.address();
     let episode = match named {
         Some(named) => Some(named.to_owned()),
         None => open(&caller.read(&path)?, &reply),
     };
     let answer = caller.send(&format!("{path}/answer"), &AnswerRequest { episode, reply });
-    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {id}")))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, screen);
     Ok(())
 }
 

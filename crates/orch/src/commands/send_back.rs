@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
 #[command(after_help = r#"Examples:
   orch send-back SHOP-003 development --reason "Use the old till.""#)]
 pub struct SendBackArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// A stage before the present one, see `orch show`
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub stage: String,
@@ -30,5 +31,5 @@ pub struct SendBackArgs {
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &SendBackArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let command = CommandRequest::SendBack { to: args.stage.clone(), reason: args.reason.clone() };
-    send::to_task(&args.id, &command, caller, screen)
+    send::to_task(&args.task, &command, caller, screen)
 }

@@ -4,13 +4,13 @@ use clap::Args;
 use jiff::Timestamp;
 use orch_web::view::{AttemptView, CheckView, TaskDetailView, UnknownView};
 
-use super::ids;
+use super::ids::{self, TaskArg};
 use super::judged;
 use super::text::{
     Mark, between, clean, fit, models, pad, short, since, until, usage, usage_short, utc, width, with_short_commits,
     wrap,
 };
-use crate::client::{Caller, encoded};
+use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::{Screen, Style, printable};
 
@@ -18,8 +18,8 @@ use crate::screen::{Screen, Style, printable};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch show SHOP-003\n  orch show 3 --json | jq .usage")]
 pub struct ShowArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
 }
 
 /// Width of the names on the left.
@@ -34,8 +34,7 @@ const EXCERPT: usize = 12;
 /// # Errors
 /// If the service does not answer or knows no such task.
 pub fn run(args: &ShowArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let id = ids::task(&args.id, caller)?;
-    let detail: TaskDetailView = caller.read(&format!("/api/v1/tasks/{}", encoded(&id)))?;
+    let detail: TaskDetailView = caller.read(&ids::task(&args.task, caller)?.address())?;
     screen.json(&detail);
     for line in lines(&detail, screen, Timestamp::now()) {
         screen.line(&line);

@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,8 +15,8 @@ use crate::screen::Screen;
 #[command(after_help = r#"Examples:
   orch skip SHOP-003 --reason "Reviewed at my desk.""#)]
 pub struct SkipArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
     /// Why, for others
     #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub reason: String,
@@ -26,5 +27,5 @@ pub struct SkipArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &SkipArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::Skip { reason: args.reason.clone() }, caller, screen)
+    send::to_task(&args.task, &CommandRequest::Skip { reason: args.reason.clone() }, caller, screen)
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use orch_web::view::CommandRequest;
 
+use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -12,8 +13,8 @@ use crate::screen::Screen;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch stop SHOP-003")]
 pub struct StopArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    pub id: String,
+    #[command(flatten)]
+    pub task: TaskArg,
 }
 
 /// Runs it.
@@ -21,5 +22,5 @@ pub struct StopArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StopArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.id, &CommandRequest::Stop, caller, screen)
+    send::to_task(&args.task, &CommandRequest::Stop, caller, screen)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use orch_engine::desk::Desk;
 use orch_web::Guard;
 
+use super::hold::{self, Database};
 use super::{DataLock, wire};
 use crate::client::{Caller, Here};
 use crate::exit::{Exit, Failure};
@@ -51,16 +52,29 @@ pub fn with_caller(
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Internal, format!("no runtime: {e}")))?;
+    let database = runtime.block_on(hold::ask(&host, None))?;
     let wired = runtime.block_on(wire(&host, lock, env, false))?;
-    if !host.repositories.is_empty() {
-        screen.warn("no service runs here, so nothing moves until you start one: orch up");
+    match &database {
+        Database::Theirs(theirs) => {
+            screen
+                .warn(&format!("a service elsewhere has this database ({}); it handles what you ask", theirs.words()));
+        }
+        _ if host.repositories.is_empty() => {}
+        _ => screen.warn("no service runs here, so nothing moves until you start one: orch up"),
     }
     let token = uuid::Uuid::new_v4().to_string();
     let guard = Guard::new(token.clone(), person.clone());
-    let router = orch_web::router(Arc::new(Desk::alone(wired.engine.clone())), guard);
+    let desk = match &database {
+        Database::Ours | Database::Held(_) => Desk::alone(wired.engine.clone()),
+        Database::Theirs(_) => Desk::accepting(wired.engine.clone()),
+    };
+    let router = orch_web::router(Arc::new(desk), guard);
     let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person)).standing_in(here(&host));
     let done = command(&caller);
     drop(caller);
+    if let Database::Theirs(theirs) = &database {
+        runtime.block_on(theirs.tell());
+    }
     runtime.block_on(wired.close());
     done
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 
 use camino::Utf8Path;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 
 use crate::exit::{Exit, Failure};
@@ -13,6 +13,10 @@ use crate::settings::paths::settle_state;
 /// Held for as long as it lives; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataLock {
+    /// The directory itself: a file in it can be removed or replaced while it is locked, and the next process would lock
+    /// another one of the same name.
+    _directory: File,
+    /// What earlier releases lock.
     _file: File,
 }
 
@@ -29,6 +33,9 @@ impl DataLock {
                 .at(path.to_string())
                 .fix("run orch as the user who owns the state folder, on a local file system")
         };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = open(state.as_std_path(), flags, Mode::empty()).map_err(|e| failed(e.to_string()))?;
+        let directory = File::from(directory);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -36,10 +43,52 @@ impl DataLock {
             .mode(0o600)
             .open(&path)
             .map_err(|e| failed(e.to_string()))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(failed(error.to_string())),
+        for one in [&directory, &file] {
+            match flock(one, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(failed(error.to_string())),
+            }
         }
+        Ok(Some(Self { _directory: directory, _file: file }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_is_removed_or_replaced_frees_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(folder.path()).unwrap().join("state");
+        let held = DataLock::take(&state).unwrap().unwrap();
+        let lock = state.join("lock");
+        std::fs::remove_file(&lock).unwrap();
+        assert!(DataLock::take(&state).unwrap().is_none(), "removed");
+        std::fs::remove_file(&lock).unwrap();
+        std::fs::write(&lock, "").unwrap();
+        assert!(DataLock::take(&state).unwrap().is_none(), "replaced");
+        std::fs::rename(&lock, state.join("old")).unwrap();
+        assert!(DataLock::take(&state).unwrap().is_none(), "renamed");
+        let link = state.with_file_name("link");
+        std::os::unix::fs::symlink(&state, &link).unwrap();
+        assert!(DataLock::take(&link).unwrap().is_none(), "by another name");
+        drop(held);
+        assert!(DataLock::take(&state).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_earlier_release_is_kept_out_and_keeps_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(folder.path()).unwrap();
+        let earlier = File::create(state.join("lock")).unwrap();
+        flock(&earlier, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(DataLock::take(state).unwrap().is_none());
+        drop(earlier);
+        let held = DataLock::take(state).unwrap().unwrap();
+        let earlier = File::create(state.join("lock")).unwrap();
+        assert_eq!(flock(&earlier, FlockOperation::NonBlockingLockExclusive), Err(Errno::WOULDBLOCK));
+        drop(held);
     }
 }

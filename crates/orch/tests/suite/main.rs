@@ -21,6 +21,8 @@ mod hosting;
 #[cfg(feature = "demo")]
 mod line;
 #[cfg(feature = "demo")]
+mod one_holder;
+#[cfg(feature = "demo")]
 mod pipeline;
 mod restart;
 #[cfg(feature = "demo")]

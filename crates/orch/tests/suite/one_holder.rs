@@ -1,0 +1,44 @@
+//! Two state folders, one PostgreSQL: one service, and commands elsewhere that only store what they are asked.
+
+use serde_json::Value;
+
+use super::carried::{Carried, script};
+
+#[test]
+fn one_database_has_one_service() {
+    let Ok(url) = std::env::var("ORCH_TEST_POSTGRES") else {
+        let reason = "ORCH_TEST_POSTGRES does not name a PostgreSQL server";
+        let record = std::env::var_os("ORCH_TEST_NOT_RUN");
+        return orch_testkit::world::not_run(record.as_deref(), "orch/one_holder", reason);
+    };
+    let worlds = [(); 2].map(|()| {
+        let mut carried = Carried::untested(&script("[[play]]\ntitle = \"*\"\n"));
+        carried.world.set("ORCH_STORE_URL", &url);
+        carried
+    });
+    let [one, two] = &worlds;
+    let service = one.up();
+
+    let refused = two.world.run(&two.repository, &["up", "--port", "0"]).unwrap().code(8);
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    for word in [format!("process {}", service.0.pid()), host, format!("127.0.0.1:{}", service.0.port())] {
+        assert!(refused.stderr.contains(&word), "{word} is not told: {}", refused.stderr);
+    }
+
+    // Opened and decided where the service is; the other folder starts nothing.
+    let opened = two.world.run(&two.repository, &["--json", "new", "Say hello"]).unwrap().success();
+    assert!(opened.stderr.contains("a service elsewhere has this database"), "{}", opened.stderr);
+    let task: Value = serde_json::from_str(&opened.stdout).unwrap();
+    let id = task["id"].as_str().unwrap();
+    service.until(id, "is at work", |task| task["attempts"].as_u64() > Some(0));
+    let stop = two.world.run(&two.repository, &["--json", "stop", id]).unwrap().success();
+    assert!(stop.stdout.contains(r#""pending":true"#), "{}", stop.stdout);
+    let stopped = service.until(id, "is cancelled", |task| task["stage"] == "cancelled");
+    assert!(two.agents().is_empty(), "no run belongs to the folder that has no service");
+    assert!(stopped["timeline"].as_array().unwrap().iter().any(|line| line["rule"] == "stop"));
+
+    // A service that ended, however it did, keeps nobody out.
+    assert!(!service.0.kill().unwrap().success());
+    let second = two.up();
+    assert!(second.0.stop().unwrap().success());
+}
