@@ -38,6 +38,7 @@ fn main() -> Result<(), Failed> {
         base_url: format!("http://{vendor}"),
         key_file,
         ca_file: None,
+        vendor_tools: false,
         budget: Budget::default(),
         prices: Vec::new(),
     };

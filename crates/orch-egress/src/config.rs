@@ -82,6 +82,10 @@ pub struct Model {
     /// A PEM file with authorities to trust besides the public ones, for a gateway of one's own.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Whether a run may ask the vendor for more than an answer: tools and servers of its own, addresses to fetch, other
+    /// prices ([`crate::meaning`]).
+    #[serde(default)]
+    pub vendor_tools: bool,
     /// What this run may use.
     #[serde(default)]
     pub budget: Budget,
@@ -111,6 +115,8 @@ pub struct Limits {
     pub connect_ms: u64,
     /// The vendor's first byte must come within so many milliseconds: an answer that is not streamed takes its time.
     pub answer_ms: u64,
+    /// An answer whose reader has hung up is read on for so many milliseconds, for what it cost stands at its end.
+    pub after_hang_up_ms: u64,
     /// Silence within a message, and between messages: milliseconds.
     pub idle_ms: u64,
     /// Silence in a tunnel, both ways: milliseconds.
@@ -128,6 +134,7 @@ impl Default for Limits {
             head_ms: 10_000,
             connect_ms: 10_000,
             answer_ms: 600_000,
+            after_hang_up_ms: 3_000,
             idle_ms: 120_000,
             tunnel_idle_ms: 300_000,
             request_bytes: 64 << 20,

@@ -10,6 +10,9 @@ use crate::price::Tokens;
 /// A line or a body longer than this is not read for its figures: they are unknown then.
 const READ_MAX: usize = 16 << 20;
 
+/// A figure above this is no count of tokens.
+const MOST_TOKENS: u64 = 1_000_000_000;
+
 /// What an answer said about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
@@ -19,6 +22,8 @@ pub struct Told {
     pub model: Option<String>,
     /// The stream reported a failure: its code.
     pub failed: Option<String>,
+    /// Its end came, and with it figures that are the last word. Without it the tokens are too few.
+    pub whole: bool,
 }
 
 /// Reads an answer while it passes.
@@ -68,6 +73,11 @@ impl Counter {
         self.hold(bytes);
     }
 
+    /// Whether the last figures of an answer were told.
+    pub fn is_whole(&self) -> bool {
+        self.told.whole
+    }
+
     fn hold(&mut self, bytes: &[u8]) {
         if self.over || self.held.len() + bytes.len() > READ_MAX {
             self.over = true;
@@ -98,14 +108,15 @@ impl Counter {
             (Wire::AnthropicMessages, "message_start") => {
                 if let Some(message) = event.message {
                     self.told.model = message.model.or(self.told.model.take());
-                    self.usage(message.usage.as_ref());
+                    let _not_the_last = self.usage(message.usage.as_ref());
                 }
             }
-            (Wire::AnthropicMessages, "message_delta") => self.usage(event.usage.as_ref()),
+            // The vendor's sums stand in the last of them; a client that hangs up before has read its words.
+            (Wire::AnthropicMessages, "message_delta") => self.told.whole = self.usage(event.usage.as_ref()),
             (Wire::OpenAiResponses, "response.completed" | "response.incomplete" | "response.failed") => {
                 if let Some(response) = event.response {
                     self.told.model = response.model.or(self.told.model.take());
-                    self.usage(response.usage.as_ref());
+                    self.told.whole = self.usage(response.usage.as_ref());
                     self.told.failed = code(response.error.as_ref());
                 }
             }
@@ -114,17 +125,29 @@ impl Counter {
         }
     }
 
-    /// A later figure replaces an earlier one: both vendors tell sums.
-    fn usage(&mut self, usage: Option<&Value>) {
-        let Some(usage) = usage.filter(|usage| usage.is_object()) else { return };
-        let figure = |name: &str| usage.pointer(name).and_then(Value::as_u64);
+    /// A later figure replaces an earlier one: both vendors tell sums. Whether how much was written is told; a figure that
+    /// is no unsigned number makes that unknown.
+    fn usage(&mut self, usage: Option<&Value>) -> bool {
+        let Some(usage) = usage.filter(|usage| usage.is_object()) else { return false };
+        let mut odd = false;
+        let mut figure = |name: &str| match usage.pointer(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                // Beyond this no model writes: the figure is as broken as one below zero.
+                let number = value.as_u64().filter(|n| *n <= MOST_TOKENS);
+                odd |= number.is_none();
+                number
+            }
+        };
         let mut tokens = self.told.tokens.unwrap_or_default();
         let put = |place: &mut u64, figure: Option<u64>| *place = figure.unwrap_or(*place);
+        let told = figure("/output_tokens").is_some();
         match self.wire {
             Wire::AnthropicMessages => {
                 put(&mut tokens.input, figure("/input_tokens"));
                 put(&mut tokens.cached, figure("/cache_read_input_tokens"));
                 put(&mut tokens.output, figure("/output_tokens"));
+                put(&mut tokens.searches, figure("/server_tool_use/web_search_requests"));
                 if let Some(all) = figure("/cache_creation_input_tokens") {
                     let hour = figure("/cache_creation/ephemeral_1h_input_tokens").unwrap_or(tokens.written_hour);
                     tokens.written_hour = hour.min(all);
@@ -133,13 +156,16 @@ impl Counter {
             }
             // Its input includes what was cached.
             Wire::OpenAiResponses => {
-                let (Some(all), Some(output)) = (figure("/input_tokens"), figure("/output_tokens")) else { return };
+                let (Some(all), Some(output)) = (figure("/input_tokens"), figure("/output_tokens")) else {
+                    return false;
+                };
                 let cached = figure("/input_tokens_details/cached_tokens").unwrap_or(0).min(all);
                 let written = figure("/input_tokens_details/cache_write_tokens").unwrap_or(0).min(all - cached);
-                tokens = Tokens { input: all - cached - written, cached, written, written_hour: 0, output };
+                tokens = Tokens { input: all - cached - written, cached, written, output, ..Tokens::default() };
             }
         }
         self.told.tokens = Some(tokens);
+        told && !odd
     }
 
     /// What was told, at the end of the body or where it broke off.
@@ -148,7 +174,7 @@ impl Counter {
             self.line();
         } else if let Ok(event) = serde_json::from_slice::<Event>(&self.held) {
             self.told.model = event.model;
-            self.usage(event.usage.as_ref());
+            self.told.whole = self.usage(event.usage.as_ref());
         }
         self.told
     }

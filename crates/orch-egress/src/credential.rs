@@ -87,6 +87,11 @@ impl Credential {
         (self.kind == Kind::OauthToken).then_some(OAUTH_BETA)
     }
 
+    /// Takes the key out of an answer as it passes.
+    pub fn scrubber(&self) -> Scrubber<'_> {
+        Scrubber { secret: self.secret.as_bytes(), held: Vec::new() }
+    }
+
     /// `text` without the key, should a vendor repeat it in an error.
     pub fn scrubbed(&self, text: &[u8]) -> Vec<u8> {
         let mut clean = Vec::with_capacity(text.len());
@@ -98,5 +103,53 @@ impl Credential {
         }
         clean.extend_from_slice(rest);
         clean
+    }
+}
+
+/// Takes a key out of what passes in pieces; its place is filled, so that a length stays true.
+pub struct Scrubber<'s> {
+    secret: &'s [u8],
+    /// The end of the pieces so far, as far as it may be the beginning of the key.
+    held: Vec<u8>,
+}
+
+impl Scrubber<'_> {
+    /// What can be passed on. `last`: nothing comes after `piece`.
+    pub fn pass(&mut self, piece: &[u8], last: bool) -> Vec<u8> {
+        let mut text = std::mem::take(&mut self.held);
+        text.extend_from_slice(piece);
+        let mut from = 0;
+        while let Some(at) = memchr::memmem::find(&text[from..], self.secret) {
+            from += at;
+            text[from..from + self.secret.len()].fill(b'*');
+            from += self.secret.len();
+        }
+        if !last {
+            let longest = text.len().min(self.secret.len() - 1);
+            let begun = (1..=longest).rev().find(|n| text.ends_with(&self.secret[..*n])).unwrap_or(0);
+            self.held = text.split_off(text.len() - begun);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod scrubber_tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_taken_out_wherever_the_pieces_end() {
+        let credential = Credential { secret: "sk-sk-KEY".to_owned(), kind: Kind::ApiKey };
+        let text = b"a sk-sk-sk-KEY b sk-sk-KEYsk-sk-KEY, sk-sk-KE";
+        let clean = b"a sk-********* b ******************, sk-sk-KE";
+        for length in 1..=text.len() {
+            let mut scrubber = credential.scrubber();
+            let mut passed = Vec::new();
+            for piece in text.chunks(length) {
+                passed.extend(scrubber.pass(piece, false));
+            }
+            passed.extend(scrubber.pass(b"", true));
+            assert_eq!(String::from_utf8_lossy(&passed), String::from_utf8_lossy(clean), "pieces of {length}");
+        }
     }
 }

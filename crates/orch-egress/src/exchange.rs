@@ -1,18 +1,20 @@
 //! One request of the run to its model, and the answer.
 
 use std::os::fd::AsFd;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::config::{Limits, Model, Wire};
-use crate::count::Counter;
+use crate::count::{Counter, Told};
 use crate::credential::Credential;
 use crate::heads::{After, answer, closes, framed, framing, is_authorized, is_sent_on, put, status_line};
 use crate::journal::{Entry, Journal, now_ms};
-use crate::ledger::{Ledger, Unavailable};
+use crate::ledger::{Ledger, Unavailable, UnderWay};
 use crate::line::{Line, Patience, Socket, Trouble};
+use crate::meaning;
 use crate::message::{Answer, Body, Fault, Request, has_token, read_answer};
 use crate::refusal::Refused;
-use crate::unavailable::{is_used_up, judge};
+use crate::unavailable::{About, is_used_up, judge};
 use crate::upstream::Upstream;
 
 /// Bodies of errors are read whole, to be judged; what is longer is cut here.
@@ -26,6 +28,8 @@ pub struct Vendor {
     pub credential: Credential,
     /// The way there.
     pub upstream: Upstream,
+    /// What the vendor last said of the key itself, and when.
+    pub key_refused: Mutex<Option<(Instant, bool)>>,
 }
 
 /// What an exchange needs besides the connection.
@@ -95,42 +99,68 @@ impl Exchange<'_> {
                 return self.refuse(client, request, Refused::NotFound, words, Some(body), entry);
             }
         };
-        if let Some(words) = self.ledger.exhausted() {
-            let _noted = self.ledger.save();
-            return self.refuse(client, request, Refused::Budget, &words, Some(body), entry);
-        }
         let too_large = format!("the request is larger than {} bytes", self.limits.request_bytes);
         if matches!(body, Body::Length(n) if n > self.limits.request_bytes) {
             return self.refuse(client, request, Refused::TooLarge, &too_large, Some(body), entry);
         }
-        let mut upstream = match self.vendor.upstream.take(Some(self.watch.as_fd())) {
-            Ok(line) => line,
-            Err(words) => return self.refuse(client, request, Refused::Unreachable, &words, Some(body), entry),
-        };
-        let told = match self.ask(client, request, &mut body, &mut upstream, entry) {
-            Ok(told) => told,
-            Err(Broke::Run(fault)) => {
+        let text = match self.whole(client, request, &mut body) {
+            Ok(text) => text,
+            Err(Broke::TooLarge) => return self.refuse(client, request, Refused::TooLarge, &too_large, None, entry),
+            Err(Broke::Run(fault) | Broke::Vendor(fault)) => {
                 entry.broke = Some(fault.words());
                 return After::Close;
             }
-            Err(Broke::TooLarge) => {
-                return self.refuse(client, request, Refused::TooLarge, &too_large, None, entry);
-            }
-            Err(Broke::Vendor(fault)) => {
-                let words = format!("{} does not answer: {}", self.vendor.upstream.authority, fault.words());
-                let left = (body == Body::End).then_some(body);
-                return self.refuse(client, request, Refused::Unreachable, &words, left, entry);
+        };
+        let asked = match meaning::read(self.vendor.model.wire, &text, self.vendor.model.vendor_tools) {
+            Ok(asked) => asked,
+            Err(words) => {
+                let words = words.replace("<name>", &self.vendor.model.name);
+                return self.refuse(client, request, Refused::Bad, &words, Some(body), entry);
             }
         };
+        let patience = Duration::from_millis(self.limits.answer_ms);
+        let under_way = match self.ledger.admit(&asked, patience) {
+            Ok(under_way) => under_way,
+            Err(words) => {
+                let _noted = self.ledger.save();
+                return self.refuse(client, request, Refused::Budget, &words, Some(body), entry);
+            }
+        };
+        let mut upstream = match self.vendor.upstream.take(Some(self.watch.as_fd())) {
+            Ok(line) => line,
+            Err(words) => {
+                self.ledger.unanswered(under_way);
+                return self.unreachable(client, request, &words, body, entry);
+            }
+        };
+        let told = match self.ask(request, &text, &mut upstream, entry) {
+            Ok(told) => told,
+            Err(Broke::Vendor(fault)) => {
+                self.ledger.unanswered(under_way);
+                let words = format!("{} does not answer: {}", self.vendor.upstream.authority, fault.words());
+                return self.unreachable(client, request, &words, body, entry);
+            }
+            // It hung up before the first word of an answer: whether there was one, nobody knows.
+            Err(Broke::Run(fault)) => {
+                self.ledger.answered(under_way, &Told::default());
+                let _next_time = self.ledger.save();
+                entry.broke = Some(fault.words());
+                return After::Close;
+            }
+            Err(Broke::TooLarge) => return After::Close,
+        };
         entry.status = told.status;
-        if body != Body::End {
-            // The vendor answered before it had read everything; what is left cannot be told from a next request.
-            entry.broke = Some("answered before the whole request was sent".to_owned());
-        }
-        let whole_request = body == Body::End;
+        let whole_request = true;
         let outcome = match told.status {
-            400.. => self.pass_error(client, told, &mut upstream, whole_request, entry),
-            _ => self.pass_good(client, request, told, &mut upstream, counted, whole_request, entry),
+            400.. => {
+                self.ledger.unanswered(under_way);
+                self.pass_error(client, told, &mut upstream, whole_request, entry)
+            }
+            _ if counted => self.pass_good(client, request, told, &mut upstream, Some(under_way), entry),
+            _ => {
+                self.ledger.unanswered(under_way);
+                self.pass_good(client, request, told, &mut upstream, None, entry)
+            }
         };
         let reusable = match outcome {
             Ok(reusable) => reusable,
@@ -146,42 +176,39 @@ impl Exchange<'_> {
         if whole_request && !closes(request) { After::KeepAlive } else { After::Close }
     }
 
-    /// Sends the request on, its body as it comes, and reads the head of the answer.
-    fn ask(
-        &self,
-        client: &mut Line,
-        request: &Request,
-        body: &mut Body,
-        upstream: &mut Line,
-        entry: &mut Entry,
-    ) -> Result<Answer, Broke> {
-        let idle = || self.idle();
+    /// The body of the request: it is looked at before anything of it goes out.
+    fn whole(&self, client: &mut Line, request: &Request, body: &mut Body) -> Result<Vec<u8>, Broke> {
         if *body != Body::End && has_token(&request.headers, "expect", "100-continue") {
-            client.send(b"HTTP/1.1 100 Continue\r\n\r\n", idle()).map_err(|t| Broke::Run(t.into()))?;
+            client.send(b"HTTP/1.1 100 Continue\r\n\r\n", self.idle()).map_err(|t| Broke::Run(t.into()))?;
         }
-        let head = self.head(request, body);
-        upstream.send(&head, idle()).map_err(of_vendor)?;
-        let chunked = matches!(body, Body::Chunks(_));
-        let mut piece = Vec::new();
-        loop {
-            // The run's own silence: it is not watched, it is read.
-            let patience = Patience { watch: None, ..idle() };
-            if !body.next(client, patience, &mut piece).map_err(Broke::Run)? {
-                break;
-            }
-            entry.bytes_out += piece.len() as u64;
-            if entry.bytes_out > self.limits.request_bytes {
+        let (mut text, mut piece) = (Vec::new(), Vec::new());
+        // The run's own silence: it is not watched, it is read.
+        while body.next(client, Patience { watch: None, ..self.idle() }, &mut piece).map_err(Broke::Run)? {
+            if (text.len() + piece.len()) as u64 > self.limits.request_bytes {
                 return Err(Broke::TooLarge);
             }
-            match upstream.send(&framed(&piece, chunked), idle()) {
-                Ok(()) => {}
-                // It may have said why before it hung up.
-                Err(Trouble::Closed) => break,
-                Err(trouble) => return Err(of_vendor(trouble)),
-            }
+            text.extend_from_slice(&piece);
         }
-        if chunked && *body == Body::End {
-            upstream.send(b"0\r\n\r\n", idle()).map_err(of_vendor)?;
+        Ok(text)
+    }
+
+    /// The vendor cannot be reached: noted for whoever asks what became of the run.
+    fn unreachable(&self, client: &mut Line, request: &Request, words: &str, body: Body, entry: &mut Entry) -> After {
+        self.ledger.unserved(Some(words.to_owned()));
+        let _next_time = self.ledger.save();
+        self.refuse(client, request, Refused::Unreachable, words, Some(body), entry)
+    }
+
+    /// Sends the request on and reads the head of the answer.
+    fn ask(&self, request: &Request, text: &[u8], upstream: &mut Line, entry: &mut Entry) -> Result<Answer, Broke> {
+        let idle = || self.idle();
+        let head = self.head(request, &Body::Length(text.len() as u64));
+        upstream.send(&head, idle()).map_err(of_vendor)?;
+        entry.bytes_out = text.len() as u64;
+        match upstream.send(text, idle()) {
+            // It may have said why before it hung up.
+            Ok(()) | Err(Trouble::Closed) => {}
+            Err(trouble) => return Err(of_vendor(trouble)),
         }
         let limit = Duration::from_millis(self.limits.answer_ms);
         read_answer(upstream, Patience::of(limit, Some(self.watch.as_fd()))).map_err(|fault| match fault {
@@ -212,15 +239,13 @@ impl Exchange<'_> {
     }
 
     /// Passes an answer with a status below 400 on as it comes, and counts.
-    #[expect(clippy::too_many_arguments, reason = "one step of `judged`, cut out to be read alone")]
     fn pass_good(
         &self,
         client: &mut Line,
         request: &Request,
         told: Answer,
         upstream: &mut Line,
-        counted: bool,
-        whole_request: bool,
+        under_way: Option<UnderWay>,
         entry: &mut Entry,
     ) -> Result<bool, Broke> {
         let mut body = match told.status {
@@ -230,12 +255,20 @@ impl Exchange<'_> {
         let streamed = told.headers.get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"));
         let plain =
             !told.headers.contains_key("content-encoding") || has_token(&told.headers, "content-encoding", "identity");
-        let counts = counted && (200..300).contains(&told.status);
-        let mut counter = counts.then(|| Counter::new(self.vendor.model.wire, streamed));
+        let counts = (200..300).contains(&told.status);
+        let under_way = match under_way {
+            Some(under_way) if !counts => {
+                self.ledger.unanswered(under_way);
+                None
+            }
+            under_way => under_way,
+        };
+        let mut counter = under_way.as_ref().map(|_| Counter::new(self.vendor.model.wire, streamed));
         let chunked = matches!(body, Body::Chunks(_) | Body::UntilClose) && !request.old;
-        let sent = self.send_good_head(client, request, &told, &body, chunked, whole_request);
+        let sent = self.send_good_head(client, request, &told, &body, chunked);
         let reusable = !told.closes && body != Body::UntilClose;
         let mut piece = Vec::new();
+        let mut scrubber = self.vendor.credential.scrubber();
         let mut passed = sent.map_err(|trouble| Broke::Run(trouble.into()));
         while passed.is_ok() {
             match body.next(upstream, self.idle(), &mut piece) {
@@ -249,13 +282,34 @@ impl Exchange<'_> {
                 counter.feed(&piece);
             }
             if passed.is_ok() {
-                passed = client.send(&framed(&piece, chunked), self.idle()).map_err(|t| Broke::Run(t.into()));
+                let clean = scrubber.pass(&piece, body == Body::End);
+                passed = client.send(&framed(&clean, chunked), self.idle()).map_err(|t| Broke::Run(t.into()));
             }
         }
+        if let (Err(Broke::Run(_)), Some(counter)) = (&passed, counter.as_mut().filter(|_| plain)) {
+            self.read_on(&mut body, upstream, counter);
+        }
+        if passed.is_ok() {
+            let rest = scrubber.pass(&[], true);
+            passed = client.send(&framed(&rest, chunked), self.idle()).map_err(|t| Broke::Run(t.into()));
+        }
         // Before the end is told: what the run asks next is judged by these counts.
-        if let Some(counter) = counter {
+        if let (Some(counter), Some(under_way)) = (counter, under_way) {
             let told = counter.finish();
-            self.ledger.answered(&told);
+            self.ledger.answered(under_way, &told);
+            let authority = &self.vendor.upstream.authority;
+            match (&passed, &told.failed) {
+                (Err(Broke::Vendor(fault)), _) => {
+                    self.ledger.unserved(Some(format!("{authority} broke off its answer: {}", fault.words())));
+                }
+                (_, Some(code)) => {
+                    self.ledger.unserved(Some(format!("{authority} ended its answer with an error ({code})")))
+                }
+                (Ok(()), None) if streamed && !told.whole => {
+                    self.ledger.unserved(Some(format!("{authority} ended its answer in the middle")));
+                }
+                _ => {}
+            }
             if let Some(code) = told.failed.filter(|code| is_used_up(code)) {
                 let reason = format!("the allowance is used up ({code})");
                 self.ledger.unavailable(Unavailable { until_ms: None, reason });
@@ -270,6 +324,15 @@ impl Exchange<'_> {
         passed.map(|()| reusable)
     }
 
+    /// What an answer cost stands at its end, whoever still listens: so it is read on, for a bounded time.
+    fn read_on(&self, body: &mut Body, upstream: &mut Line, counter: &mut Counter) {
+        let patience = Patience::of(Duration::from_millis(self.limits.after_hang_up_ms), None);
+        let mut piece = Vec::new();
+        while !counter.is_whole() && matches!(body.next(upstream, patience, &mut piece), Ok(true)) {
+            counter.feed(&piece);
+        }
+    }
+
     fn send_good_head(
         &self,
         client: &mut Line,
@@ -277,11 +340,10 @@ impl Exchange<'_> {
         told: &Answer,
         body: &Body,
         chunked: bool,
-        whole_request: bool,
     ) -> Result<(), Trouble> {
         let mut head = status_line(told.status);
         for (name, value) in told.headers.iter().filter(|(name, _)| is_sent_on(&told.headers, name)) {
-            put(&mut head, name.as_str(), value.as_bytes());
+            put(&mut head, name.as_str(), &self.vendor.credential.scrubbed(value.as_bytes()));
         }
         match body {
             _ if chunked => put(&mut head, "transfer-encoding", b"chunked"),
@@ -289,7 +351,7 @@ impl Exchange<'_> {
             // An old client reads until the end of the connection.
             Body::Chunks(_) | Body::UntilClose => {}
         }
-        if closes(request) || !whole_request {
+        if closes(request) {
             put(&mut head, "connection", b"close");
         }
         head.extend_from_slice(b"\r\n");
@@ -313,11 +375,16 @@ impl Exchange<'_> {
         }
         let text = self.vendor.credential.scrubbed(&text);
         entry.bytes_in += text.len() as u64;
-        let verdict = judge(self.vendor.model.wire, told.status, &told.headers, &text, now_ms());
+        let mut verdict = judge(self.vendor.model.wire, told.status, &told.headers, &text, now_ms());
+        if verdict.about == About::Perhaps {
+            // One run must not speak for a credential: a model or a feature may be what is refused.
+            verdict.decide(self.vendor.key_is_refused(told.status, self.limits));
+        }
+        self.ledger.unserved(verdict.unserved(told.status, &text));
         if let Some(unavailable) = verdict.unavailable {
             self.ledger.unavailable(unavailable);
-            let _next_time = self.ledger.save();
         }
+        let _next_time = self.ledger.save();
         let mut head = status_line(told.status);
         for (name, value) in told.headers.iter().filter(|(name, _)| is_sent_on(&told.headers, name)) {
             let own = (verdict.final_ && *name == "x-should-retry")

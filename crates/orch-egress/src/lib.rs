@@ -9,6 +9,7 @@
 //! | [`access`], [`config`] | what a host lets out; what one proxy is told, as a file |
 //! | [`server`] | listening, threads, the end |
 //! | [`exchange`] | one request to the model and its answer |
+//! | [`meaning`] | what a request asks for besides an answer |
 //! | [`refusal`], [`unavailable`] | answers of our own; what a vendor's refusal means |
 //! | [`count`], [`price`], [`ledger`] | tokens, money, the run's sums |
 //! | [`credential`], [`upstream`] | the real key; the way to the vendor |
@@ -27,7 +28,9 @@ pub mod heads;
 pub mod journal;
 pub mod ledger;
 pub mod line;
+pub mod meaning;
 pub mod message;
+mod neutral;
 pub mod price;
 pub mod refusal;
 pub mod server;

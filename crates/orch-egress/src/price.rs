@@ -31,7 +31,12 @@ pub struct Tokens {
     pub written_hour: u64,
     /// Output.
     pub output: u64,
+    /// Searches of the web that the vendor made for the answer.
+    pub searches: u64,
 }
+
+/// What a search of the web costs at the vendor, in millionths of a dollar.
+const SEARCH_MICROS: u64 = 10_000;
 
 impl Tokens {
     /// All input.
@@ -49,6 +54,7 @@ impl Price {
             (tokens.written, self.cache_write),
             (tokens.written_hour, self.input.saturating_mul(2)),
             (tokens.output, self.output),
+            (tokens.searches, SEARCH_MICROS * 1_000_000),
         ];
         parts.into_iter().map(|(n, each)| u128::from(n) * u128::from(each)).sum()
     }
@@ -188,7 +194,7 @@ mod tests {
     #[test]
     fn every_kind_of_token_has_its_price() {
         let price = Price { input: 4_000_000, cached: 200_000, cache_write: 5_000_000, output: 20_000_000 };
-        let tokens = Tokens { input: 1, cached: 10, written: 100, written_hour: 1000, output: 10_000 };
+        let tokens = Tokens { input: 1, cached: 10, written: 100, written_hour: 1000, output: 10_000, searches: 0 };
         assert_eq!(tokens.full_input(), 1111);
         assert_eq!(price.of(&tokens), 4_000_000 + 2_000_000 + 500_000_000 + 8_000_000_000 + 200_000_000_000);
     }

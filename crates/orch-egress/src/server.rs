@@ -105,6 +105,7 @@ fn vendor(model: &Model, limit: Duration) -> Result<Vendor, String> {
         credential: Credential::read(&model.name, &model.key_file, model.wire)?,
         upstream: Upstream::new(&model.name, &model.base_url, model.ca_file.as_deref(), limit)?,
         model: model.clone(),
+        key_refused: Mutex::new(None),
     })
 }
 

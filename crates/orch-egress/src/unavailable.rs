@@ -20,6 +20,41 @@ pub struct Verdict {
     pub retry_after: Option<u64>,
     /// The credential cannot be used.
     pub unavailable: Option<Unavailable>,
+    /// Whose trouble it is.
+    pub about: About,
+}
+
+/// Whose trouble an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The request's: another one may be answered.
+    Request,
+    /// The vendor's, or the credential's.
+    Vendor,
+    /// The credential's, if the vendor refuses it in general ([`Verdict::decide`]).
+    Perhaps,
+}
+
+impl Verdict {
+    /// Settles [`About::Perhaps`].
+    pub fn decide(&mut self, key_is_refused: bool) {
+        self.about = if key_is_refused { About::Vendor } else { About::Request };
+        if !key_is_refused {
+            self.unavailable = None;
+        }
+    }
+
+    /// Why the vendor does not serve, if this is what it means.
+    pub fn unserved(&self, status: u16, body: &[u8]) -> Option<String> {
+        if self.about == About::Request {
+            return None;
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let words = body.get("error").and_then(|e| e.get("message")).and_then(Value::as_str).unwrap_or_default();
+        let words: String = words.chars().filter(|c| !c.is_control()).take(300).collect();
+        let told = if words.is_empty() { String::new() } else { format!(": {words}") };
+        Some(format!("the vendor answered HTTP {status}{told}"))
+    }
 }
 
 /// Codes by which a vendor says that the credential's allowance is used up. OpenAI: error types and codes of the
@@ -45,19 +80,22 @@ pub fn judge(wire: Wire, status: u16, headers: &HeaderMap, body: &[u8], now_ms: 
         final_: true,
         retry_after: None,
         unavailable: Some(Unavailable { until_ms, reason }),
+        about: About::Vendor,
     };
-    let pass = Verdict { final_: false, retry_after: None, unavailable: None };
+    let of = |about| Verdict { final_: false, retry_after: None, unavailable: None, about };
+    let pass = of(About::Vendor);
     match status {
-        401 => stop(reason("the vendor does not accept the key"), None),
-        403 => stop(reason("the vendor refuses the key"), None),
+        401 => Verdict { about: About::Perhaps, ..stop(reason("the vendor does not accept the key"), None) },
+        403 => Verdict { about: About::Perhaps, ..stop(reason("the vendor refuses the key"), None) },
         402 => stop(reason("the vendor wants to be paid"), None),
         400 if words.to_ascii_lowercase().contains("credit balance is too low") => {
             stop(reason("the vendor wants to be paid"), None)
         }
         429 => {
-            let until = resets_at(headers, error, now_ms);
+            let rejected = text(headers, "anthropic-ratelimit-unified-status") == Some("rejected");
+            let until = resets_at(headers, error, rejected, now_ms);
             let wait_s = until.map(|until| until.saturating_sub(now_ms).div_ceil(1000));
-            let used_up = is_used_up(&code) || text(headers, "anthropic-ratelimit-unified-status") == Some("rejected");
+            let used_up = is_used_up(&code) || rejected;
             if !used_up && wait_s.unwrap_or(0) <= SHORT_WAIT_S {
                 return pass;
             }
@@ -66,7 +104,8 @@ pub fn judge(wire: Wire, status: u16, headers: &HeaderMap, body: &[u8], now_ms: 
             let retry_after = (wire == Wire::OpenAiResponses && headers.contains_key("retry-after")).then_some(1);
             Verdict { retry_after, ..stop(reason(what), until) }
         }
-        _ => pass,
+        500.. => pass,
+        _ => of(About::Request),
     }
 }
 
@@ -74,9 +113,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// When a limit ends, in milliseconds since 1970. The vendor's body, then the subscription's reset, then
-/// `retry-after` (RFC 9110, 10.2.3: seconds or a date).
-fn resets_at(headers: &HeaderMap, error: Option<&Value>, now_ms: u64) -> Option<u64> {
+/// When a limit ends, in milliseconds since 1970. The vendor's body, then the end of the subscription's window if that is what
+/// rejected the request, then `retry-after` (RFC 9110, 10.2.3: seconds or a date).
+fn resets_at(headers: &HeaderMap, error: Option<&Value>, rejected: bool, now_ms: u64) -> Option<u64> {
     let figure = |name: &str| error?.get(name)?.as_u64();
     let seconds = |s: u64| s.saturating_mul(1000);
     let in_seconds = |s: u64| now_ms.saturating_add(seconds(s));
@@ -91,6 +130,6 @@ fn resets_at(headers: &HeaderMap, error: Option<&Value>, now_ms: u64) -> Option<
     figure("resets_at")
         .map(seconds)
         .or_else(|| figure("resets_in_seconds").map(in_seconds))
-        .or_else(|| text(headers, "anthropic-ratelimit-unified-reset")?.parse().ok().map(seconds))
+        .or_else(|| text(headers, "anthropic-ratelimit-unified-reset").filter(|_| rejected)?.parse().ok().map(seconds))
         .or_else(retry_after)
 }

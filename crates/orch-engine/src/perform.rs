@@ -5,6 +5,7 @@ mod branch;
 mod bring_home;
 mod check_run;
 mod kept;
+mod known;
 mod lane;
 mod said;
 mod set_up;

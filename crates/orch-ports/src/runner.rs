@@ -117,6 +117,10 @@ pub struct Metered {
     pub requests: u64,
     /// The vendor refuses to serve this credential: until when, if it said so, and its reason in words.
     pub unavailable: Option<(Option<Timestamp>, String)>,
+    /// Why the vendor did not serve the last request, in words: it cannot be reached, is overloaded, broke off.
+    pub unserved: Option<String>,
+    /// The run's budget is used up, in words.
+    pub budget_reached: Option<String>,
 }
 
 /// A run as it stands: for people.

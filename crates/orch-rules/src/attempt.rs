@@ -87,6 +87,11 @@ pub enum RunEnd {
         /// For people.
         reason: String,
     },
+    /// Its run has used up the budget that its model has for one run: a human decides about more.
+    OverBudget {
+        /// Which, and what was used.
+        reason: String,
+    },
 }
 
 /// How the processes of a run were kept from the rest of the machine.

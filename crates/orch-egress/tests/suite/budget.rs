@@ -48,3 +48,35 @@ fn a_promise_in_dollars_is_not_given_for_a_model_without_a_price() {
     assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("insufficient_quota")));
     assert!(refused.body.contains("mock-model") && refused.body.contains("models.test.prices"), "{}", refused.body);
 }
+
+/// Answers without figures count for what was asked for, so no budget is without end.
+#[test]
+fn what_is_not_told_is_spent_all_the_same() {
+    let asks = r#"{"model":"claude-opus-5-5","max_tokens":4000}"#;
+    for budget in [Budget { tokens: Some(10_000), micros: None }, Budget { tokens: None, micros: Some(200_000) }] {
+        for answer in
+            ["{}", r#"{"usage":null}"#, r#"{"usage":{"output_tokens":-1}}"#, r#"{"usage":{"output_tokens":1.5}}"#]
+        {
+            let vendor = Vendor::start(vec![crate::vendor::json(200, &[], answer)]);
+            let mut proxy = Proxy::with(Wire::AnthropicMessages, &vendor.url(), with(budget));
+            let statuses: Vec<u16> = (0..4).map(|_| proxy.ask("/v1/messages", asks).status).collect();
+            assert_eq!(statuses, [200, 200, 200, 403], "{answer} {budget:?}");
+            assert!(proxy.end().budget_reached.unwrap().contains("counted as asked for"));
+        }
+    }
+}
+
+/// Requests at once do not each find the whole budget: what is under way may use all it asked for.
+#[test]
+fn many_at_once_wait_for_each_other_near_the_end_of_a_budget() {
+    let vendor = Vendor::start(vec![fixture("anthropic-text-turn")]);
+    let budget = Budget { tokens: None, micros: Some(13_200) };
+    let mut proxy = Proxy::with(Wire::AnthropicMessages, &vendor.url(), with(budget));
+    let asks = r#"{"model":"claude-opus-5-5","max_tokens":32000}"#;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..16).map(|_| scope.spawn(|| proxy.ask("/v1/messages", asks).status)).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 2, "6600 micros each: {statuses:?}");
+    assert_eq!(proxy.end().cost_micros, Some(13_200));
+}

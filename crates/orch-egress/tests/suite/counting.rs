@@ -38,10 +38,14 @@ fn answers_add_up() {
 }
 
 #[test]
-fn a_stream_that_breaks_off_counts_as_far_as_it_told() {
+fn a_stream_that_breaks_off_counts_as_far_as_it_told_and_is_not_known() {
     for name in ["anthropic-cut-after-4-events", "anthropic-error-event-mid-stream"] {
         let counted = metered(ANTHROPIC, vec![fixture(name)], 1);
-        assert_eq!((counted.input_tokens, counted.output_tokens, counted.uncounted), (4200, 1, 0), "{name}");
+        assert_eq!((counted.input_tokens, counted.output_tokens, counted.uncounted), (4200, 1, 1), "{name}");
+        // What was asked for, which nobody named: 128,000 at $20 for a million.
+        let least = 128_000 * 20;
+        assert!(counted.cost_micros.is_none() && counted.at_least_micros >= least, "{name}: {counted:?}");
+        assert!(counted.unserved.is_some(), "{name}");
     }
 }
 
@@ -116,4 +120,57 @@ fn a_proxy_that_is_started_again_goes_on_counting() {
     drop(again);
     let after = Metered::read(&proxy.run_directory()).unwrap();
     assert_eq!((before.requests, after.requests, after.cost_micros), (1, 2, Some(2 * 6600)));
+}
+
+/// What a run has read is paid, whether it waits for the figures or not.
+#[test]
+fn an_answer_is_counted_to_its_end_when_the_run_hangs_up() {
+    use std::io::{Read, Write};
+    for (rest, output, uncounted) in [
+        ("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":30000}}\n\n", 30_000, 0),
+        ("", 1, 1),
+        ("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":-5}}\n\n", 1, 1),
+        ("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":1e300}}\n\n", 1, 1),
+        ("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":\"7\"}}\n\n", 1, 1),
+    ] {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let act = move |socket: &mut std::net::TcpStream| {
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+            let start = "data: {\"type\":\"message_start\",\"message\":{\"model\":\"claude-opus-5-5\",\"usage\":{\"input_tokens\":100,\"output_tokens\":1}}}\n\nevent: last words\n\n";
+            socket.write_all(format!("{head}{start}").as_bytes()).unwrap();
+            let _hung_up = gone.recv();
+            let _gone = socket.write_all(rest.as_bytes());
+        };
+        let vendor = Vendor::start(vec![Say::Act(Box::new(act))]);
+        let mut proxy = Proxy::of(ANTHROPIC, &vendor.url());
+        let mut socket = proxy.connect();
+        let body = r#"{"model":"claude-opus-5-5","max_tokens":1000}"#;
+        socket.write_all(&crate::world::request("POST", "/v1/messages", &[], body)).unwrap();
+        let mut text = Vec::new();
+        while memchr::memmem::find(&text, b"last words").is_none() {
+            let mut piece = [0; 1000];
+            let n = socket.read(&mut piece).unwrap();
+            text.extend_from_slice(&piece[..n]);
+        }
+        drop(socket);
+        go.send(()).unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while Metered::read(&proxy.run_directory()).is_none_or(|counted| counted.requests == 0) {
+            assert!(std::time::Instant::now() < until, "it was never counted");
+            std::thread::yield_now();
+        }
+        let counted = proxy.end();
+        assert_eq!((counted.output_tokens, counted.uncounted), (output, uncounted), "{rest}");
+        match uncounted {
+            0 => assert_eq!(counted.cost_micros, Some(100 * 4 + 30_000 * 20)),
+            _ => assert!(counted.cost_micros.is_none() && counted.at_least_micros >= 1000 * 20, "{counted:?}"),
+        }
+    }
+}
+
+#[test]
+fn searches_of_the_vendor_have_their_price() {
+    let body = r#"{"model":"claude-opus-5-5","usage":{"input_tokens":1,"output_tokens":1,"server_tool_use":{"web_search_requests":5}}}"#;
+    let counted = metered(ANTHROPIC, vec![json(200, &[], body)], 1);
+    assert_eq!(counted.cost_micros, Some(4 + 20 + 50_000));
 }

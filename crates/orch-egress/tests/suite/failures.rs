@@ -46,6 +46,42 @@ fn a_key_that_is_not_accepted_is_not_tried_again() {
     assert!(answer.has("x-should-retry: false") && counted.unavailable.is_some());
 }
 
+/// One run can make a vendor refuse: a model, a feature. The key is out only if it is refused without the run.
+#[test]
+fn what_is_refused_to_one_run_is_not_refused_to_the_credential() {
+    for (wire, path) in [(ANTHROPIC, "/v1/messages"), (OPENAI, "/v1/responses")] {
+        for status in [401, 403] {
+            for (neutral, out) in [(200, false), (401, true), (403, true), (404, status == 401), (500, status == 401)] {
+                let vendor =
+                    Vendor::start(vec![json(status, &[], &error("permission_error", "")), json(neutral, &[], "{}")]);
+                let mut proxy = Proxy::of(wire, &vendor.url());
+                assert_eq!(proxy.ask(path, r#"{"model":"forbidden"}"#).status, status);
+                let counted = proxy.end();
+                assert_eq!(counted.unavailable.is_some(), out, "{status}, and {neutral} to a neutral question");
+                assert_eq!(counted.unserved.is_some(), out, "{status}, {neutral}");
+                vendor.hears();
+                let asked = vendor.hears();
+                assert!(asked.head.starts_with("GET /v1/models HTTP/1.1\n") && asked.body.is_empty(), "{}", asked.head);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_counts_only_if_it_is_what_refused() {
+    let far = format!("anthropic-ratelimit-unified-reset: {}", now_s() + 4 * 3600);
+    for headers in [
+        &["retry-after: 4", "anthropic-ratelimit-unified-status: allowed", &far][..],
+        &["retry-after: 4", "anthropic-ratelimit-unified-status: allowed_warning", &far],
+        &["anthropic-ratelimit-unified-status: allowed", &far],
+        &["retry-after: 4", &far],
+    ] {
+        let (answer, counted) = after(ANTHROPIC, json(429, headers, &error("rate_limit_error", "")));
+        assert_eq!((answer.status, counted.unavailable), (429, None), "{headers:?}");
+        assert!(counted.unserved.is_some());
+    }
+}
+
 #[test]
 fn a_short_wait_is_the_clients_affair() {
     for say in [fixture("anthropic-429"), json(429, &["retry-after: 60"], &error("rate_limit_error", ""))] {
@@ -91,7 +127,8 @@ fn a_long_wait_is_a_pause_until_a_moment_that_was_told() {
 
 #[test]
 fn a_good_answer_ends_the_pause() {
-    let vendor = Vendor::start(vec![json(401, &[], "{}"), fixture("anthropic-text-turn")]);
+    // The second one answers the proxy's own question.
+    let vendor = Vendor::start(vec![json(401, &[], "{}"), json(401, &[], "{}"), fixture("anthropic-text-turn")]);
     let mut proxy = Proxy::of(ANTHROPIC, &vendor.url());
     proxy.ask("/v1/messages", "{}");
     assert!(Metered::read(&proxy.run_directory()).unwrap().unavailable.is_some());
@@ -117,7 +154,9 @@ fn a_vendor_that_is_not_there_is_an_answer_and_soon() {
         assert_eq!(answer.status, status);
         assert!(answer.body.contains("cannot be reached") && !answer.head.contains("x-should-retry"));
         assert!(began.elapsed() < Duration::from_secs(15));
-        assert_eq!(proxy.end().unavailable, None);
+        let counted = proxy.end();
+        assert_eq!(counted.unavailable, None);
+        assert!(counted.unserved.unwrap().contains("cannot be reached"), "told by who knows");
     }
 }
 

@@ -160,3 +160,43 @@ fn the_canary_is_seen_by_the_vendor_alone() {
     let with_run_key = holds(proxy.folder.path(), RUN_KEY.as_bytes());
     assert_eq!(with_run_key, [proxy.run_directory().join("egress.json").display().to_string()]);
 }
+
+/// A gateway that repeats what it was asked hands the key to nobody, in whatever answer it stands.
+#[test]
+fn a_good_answer_that_repeats_the_key_is_cleaned() {
+    let body = format!(r#"{{"echo":"{CANARY}","usage":{{"input_tokens":1,"output_tokens":1}},"model":"m"}}"#);
+    let pieces: String =
+        body.as_bytes().chunks(7).map(|c| format!("{:x}\r\n{}\r\n", c.len(), String::from_utf8_lossy(c))).collect();
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{pieces}0\r\n\r\n"
+    );
+    let stream =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {body}\n\n");
+    let echo = format!("x-echo: {CANARY}");
+    for say in [
+        json(200, &[&echo], &body),
+        crate::vendor::Say::Bytes(chunked.into_bytes()),
+        crate::vendor::Say::Bytes(stream.into_bytes()),
+    ] {
+        let vendor = Vendor::start(vec![say]);
+        let proxy = Proxy::of(ANTHROPIC, &vendor.url());
+        let answer = proxy.ask("/v1/messages", "{}");
+        assert_eq!(answer.status, 200);
+        assert!(!format!("{answer:?}").contains("CANARY"), "{answer:?}");
+        assert!(answer.body.contains(&"*".repeat(CANARY.len())), "{answer:?}");
+    }
+}
+
+/// Nothing goes out that has the vendor reach further than the run may.
+#[test]
+fn a_request_for_more_than_an_answer_stays_here() {
+    let vendor = Vendor::start(vec![json(200, &[], "{}")]);
+    let body = r#"{"tools":[{"type":"web_fetch_20250910","name":"f"}]}"#;
+    let proxy = Proxy::of(ANTHROPIC, &vendor.url());
+    let answer = proxy.ask("/v1/messages", body);
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("models.test.vendor_tools"), "{}", answer.body);
+    assert!(vendor.heard_nothing());
+    let open = Proxy::with(ANTHROPIC, &vendor.url(), |config| config.model.as_mut().unwrap().vendor_tools = true);
+    assert_eq!(open.ask("/v1/messages", body).status, 200);
+}

@@ -18,7 +18,7 @@ const ANTHROPIC: Wire = Wire::AnthropicMessages;
 fn the_body_arrives_word_for_word_and_so_does_the_answer() {
     let vendor = Vendor::start(vec![fixture("anthropic-tool-turn")]);
     let proxy = Proxy::of(ANTHROPIC, &vendor.url());
-    let body = "{\"words\":\"ünïcode\"}".repeat(10_000);
+    let body = format!("{{\"words\":\"{}\"}}", "ünïcode ".repeat(10_000));
     let headers = ["anthropic-version: 2023-06-01", "accept-encoding: br, gzip", "x-forwarded-for: 10.1.2.3"];
     let answer = proxy.raw(&request("POST", "/v1/messages?beta=true", &headers, &body));
     let heard = vendor.hears();
@@ -32,16 +32,16 @@ fn the_body_arrives_word_for_word_and_so_does_the_answer() {
 }
 
 #[test]
-fn a_chunked_request_stays_chunked() {
+fn a_chunked_request_goes_on_with_its_length() {
     let vendor = Vendor::start(vec![json(200, &[], "{}")]);
     let proxy = Proxy::of(ANTHROPIC, &vendor.url());
     let head = format!(
         "POST /v1/messages HTTP/1.1\r\nx-api-key: {RUN_KEY}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
     );
-    let answer = proxy.raw(format!("{head}\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\ntrailer: z\r\n\r\n").as_bytes());
+    let answer = proxy.raw(format!("{head}\r\n3;x=y\r\n{{\"a\r\n4\r\n\":1}}\r\n0\r\ntrailer: z\r\n\r\n").as_bytes());
     let heard = vendor.hears();
-    assert_eq!((answer.status, heard.body.as_slice()), (200, &b"abcde"[..]));
-    assert!(heard.has("transfer-encoding: chunked") && !heard.head.contains("content-length"));
+    assert_eq!((answer.status, heard.body.as_slice()), (200, &br#"{"a":1}"#[..]));
+    assert!(heard.has("content-length: 7") && !heard.head.contains("transfer-encoding"));
 }
 
 #[test]

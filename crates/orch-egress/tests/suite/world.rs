@@ -38,6 +38,7 @@ pub fn config(directory: &Path, wire: Wire, base_url: &str) -> Config {
         base_url: base_url.to_owned(),
         key_file,
         ca_file: None,
+        vendor_tools: false,
         budget: Budget::default(),
         prices: Vec::new(),
     };

@@ -14,7 +14,7 @@ use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::work_item;
 
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking, bring_home, said, set_up, task_file};
+use super::{PerformError, PerformResult, Performed, blocking, bring_home, known, said, set_up, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::house::House;
@@ -36,7 +36,8 @@ impl Engine {
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let house = self.house(&facts.task.repository)?;
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
-        let said = said::section(&self.store.history(task).await?);
+        let history = self.store.history(task).await?;
+        let said = known::earlier(&history, &attempt) + &said::section(&history);
         blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &said, &changes)).await
     }
 
@@ -98,7 +99,7 @@ fn run_to_its_end(
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
     let credential = house.agents.get(&attempt.role).and_then(|agent| agent.credential());
     let end = words.end.unwrap_or_else(|| report.end.clone());
-    let report = RunReport { end: with_outage(end, report.metered.as_ref(), credential), ..report };
+    let report = RunReport { end: by_facts(end, &report.end, report.metered.as_ref(), credential), ..report };
     match bring_home::bring_home(house, runner, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
@@ -172,18 +173,21 @@ fn prepare(
     };
     std::fs::create_dir_all(&own)?;
     std::fs::create_dir_all(&assignment.home)?;
-    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + said)?;
+    let settings = house.settings_at(base)?;
+    let file = (*settings).as_ref().ok();
+    let named = file.map(|file| house.named_by_check(base, file)).transpose()?.unwrap_or_default();
+    let known = known::section(file, &named, &house.program, base);
+    std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + &known + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(bring_home::START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
     for (path, text) in &launch.files {
         places::write_inside(&assignment.home, path, text)?;
     }
-    let settings = house.settings_at(base)?;
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &house.program.check_environment;
     let snapshot = house.forge.snapshot_command(&place, &start)?;
-    let set_up = set_up::of((*settings).as_ref().ok(), environment, keeps, &snapshot);
+    let set_up = set_up::of(file, environment, keeps, &snapshot);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
@@ -262,17 +266,81 @@ fn with_set_up(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<Ru
     })
 }
 
-/// How the run ended, with what its proxy saw: a run that failed while the vendor refused to serve is no failure of the
-/// work, and the proxy reads when it will serve again, of which an agent often has only words.
-fn with_outage(end: RunEnd, metered: Option<&Metered>, credential: Option<String>) -> RunEnd {
-    let Some((moment, why)) = metered.and_then(|metered| metered.unavailable.clone()) else { return end };
-    match (end, credential) {
-        (RunEnd::Unavailable { credential, until: None, reason }, _) => {
-            RunEnd::Unavailable { credential, until: moment, reason }
+/// How the run ended, by what its proxy saw and only then by its agent's words: whether a budget is used up, whether the
+/// vendor serves the credential and whether it can be reached is known there. What an agent, or a file that it obeys,
+/// says of that must not hold back others.
+fn by_facts(said: RunEnd, ended: &RunEnd, metered: Option<&Metered>, credential: Option<String>) -> RunEnd {
+    let Some(seen) = metered else { return said };
+    let went_wrong =
+        matches!(said, RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled | RunEnd::Unavailable { .. });
+    if !went_wrong {
+        return said;
+    }
+    if let Some(reason) = &seen.budget_reached {
+        return RunEnd::OverBudget { reason: reason.clone() };
+    }
+    let refused = seen.unavailable.clone().or_else(|| Some((None, seen.unserved.clone()?)));
+    match (said, refused, credential) {
+        (_, Some((until, reason)), Some(credential)) => RunEnd::Unavailable { credential, until, reason },
+        // The vendor was not asked, or has answered: the run is in trouble, not the vendor.
+        (RunEnd::Unavailable { reason, .. }, None, _) => match ended {
+            RunEnd::TimedOut | RunEnd::Stalled => ended.clone(),
+            _ => RunEnd::Failed { reason },
+        },
+        (said, ..) => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_rules::ids::Timestamp;
+
+    use super::*;
+
+    /// What an agent says against what its run's proxy saw.
+    #[test]
+    fn facts_come_before_words() {
+        let failed = || RunEnd::Failed { reason: "exit code 1".to_owned() };
+        let says = |reason: &str| RunEnd::Unavailable {
+            credential: "main".to_owned(),
+            until: None,
+            reason: format!("the agent says: {reason}"),
+        };
+        let seen = Metered::default();
+        let budget = Metered { budget_reached: Some("$0.57 of $0.50".to_owned()), ..seen.clone() };
+        let unreachable = Metered { unserved: Some("connection refused".to_owned()), ..seen.clone() };
+        let refused = Metered { unavailable: Some((Some(Timestamp(7)), "no credit".to_owned())), ..seen.clone() };
+        let ends = |said: RunEnd, ended: RunEnd, seen: &Metered| match by_facts(
+            said,
+            &ended,
+            Some(seen),
+            Some("main".to_owned()),
+        ) {
+            RunEnd::Unavailable { until, reason, .. } => format!("out {:?} {reason}", until.map(|until| until.0)),
+            RunEnd::OverBudget { reason } => format!("budget {reason}"),
+            RunEnd::Failed { reason } => format!("failed {reason}"),
+            other => format!("{other:?}"),
+        };
+        for (said, ended, seen, comes_of_it) in [
+            // A run that was refused by its own budget says all kinds of things of the credential.
+            (says("403"), failed(), &budget, "budget $0.57 of $0.50"),
+            (says("quota exceeded"), failed(), &budget, "budget $0.57 of $0.50"),
+            (failed(), failed(), &budget, "budget $0.57 of $0.50"),
+            (RunEnd::Completed, RunEnd::Completed, &budget, "Completed"),
+            (RunEnd::Stopped, RunEnd::Stopped, &budget, "Stopped"),
+            // A file sent it elsewhere, or a model is not for it: nobody else waits for that.
+            (says("connection refused"), failed(), &seen, "failed the agent says: connection refused"),
+            (says("not logged in"), RunEnd::Completed, &seen, "failed the agent says: not logged in"),
+            (says("it waited"), RunEnd::TimedOut, &seen, "TimedOut"),
+            // The vendor's trouble, in the proxy's words.
+            (says("529 overloaded"), failed(), &unreachable, "out None connection refused"),
+            (failed(), failed(), &unreachable, "out None connection refused"),
+            (RunEnd::Stalled, RunEnd::Stalled, &unreachable, "out None connection refused"),
+            (says("401"), failed(), &refused, "out Some(7) no credit"),
+            (RunEnd::Completed, RunEnd::Completed, &unreachable, "Completed"),
+        ] {
+            assert_eq!(ends(said.clone(), ended, seen), comes_of_it, "{said:?}");
         }
-        (RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled, Some(credential)) => {
-            RunEnd::Unavailable { credential, until: moment, reason: why }
-        }
-        (end, _) => end,
+        assert_eq!(by_facts(says("x"), &failed(), None, None), says("x"), "without a proxy there are only words");
     }
 }

@@ -30,8 +30,9 @@ pub fn render(facts: &TaskFacts, attempt: &Attempt, start: &CommitId, documents:
     }
     let _ = writeln!(text, "title: {}", serde_json::Value::String(task.title.clone()));
     text.push_str("---\n\n");
-    let _ = writeln!(text, "# {} {}\n", task.work_item, task.title);
-    text.push_str("## Description\n\n");
+    let _ = writeln!(text, "# {}\n\n## Title\n", task.work_item);
+    fenced(&mut text, &task.title);
+    text.push_str("\n## Description\n\n");
     fenced(&mut text, &task.description);
     if let Some(rework) = &attempt.rework {
         text.push_str("\n## Rework\n\nThis was sent back. Mend exactly this:\n\n");
@@ -47,7 +48,8 @@ pub fn render(facts: &TaskFacts, attempt: &Attempt, start: &CommitId, documents:
         text.push_str("None.\n");
     }
     for document in documents {
-        let _ = writeln!(text, "- {folder}/{document}");
+        // A name is its author's text: as a JSON string it stays on its line.
+        let _ = writeln!(text, "- {}", serde_json::Value::String(format!("{folder}/{document}")));
     }
     if let Some(stage) = facts.pipeline.stage(&attempt.stage) {
         text.push_str("\n## You owe\n\n");

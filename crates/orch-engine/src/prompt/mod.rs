@@ -56,9 +56,11 @@ pub fn render(subject: &Subject<'_>, own: Option<&OwnPrompt>) -> String {
         ("first", first),
     ];
     let mut words: Vec<(&str, String)> = words.to_vec();
+    let ask = documents.first().filter(|name| !name.contains('*')).map_or("questions.md", String::as_str);
+    let ask = format!("{folder}/{ask}");
     words.push(("folder", folder));
     let gates: String = subject.stage.gates.iter().map(|gate| fill(contract_of(*gate), &words)).collect();
-    words.extend([("owed", owed(subject)), ("scope", scope(subject)), ("gates", gates)]);
+    words.extend([("ask", ask), ("owed", owed(subject)), ("scope", scope(subject)), ("gates", gates)]);
     let role = own.map_or_else(|| built_in(subject.role), |own| own.text.as_str());
     format!("{}\n\n{}", fill(role, &words[..5]).trim_end(), fill(CONTRACT, &words))
 }
@@ -125,10 +127,12 @@ fn scope(subject: &Subject<'_>) -> String {
             )
         }
         StageKind::Check => {
-            "You may write these documents and test files, and nothing else. Any other change makes your work red."
+            "You may write these documents and test files, and nothing else. Any other change stops the task until a \
+             person looks."
                 .to_owned()
         }
-        _ => "You may write these documents, and nothing else. Any other change makes your work red.".to_owned(),
+        _ => "You may write these documents, and nothing else. Any other change stops the task until a person looks."
+            .to_owned(),
     }
 }
 

@@ -145,3 +145,34 @@ async fn a_budget_that_is_used_up_asks_and_goes_on_with_what_is_added() {
     world.until_done(&task).await;
     assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 1_000_000, 0)));
 }
+
+/// A run that used up its own budget holds nobody back and is not started again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_of_one_run_asks_for_money_and_holds_nobody_else_back() {
+    let world = World::new().await;
+    world.when(|act| {
+        (act.is("developer") && act.work_item == "S-001" && act.attempt == 1).then(|| {
+            let report = orch_ports::runner::RunReport::of(
+                orch_rules::attempt::RunEnd::Failed { reason: "exit code 1".to_owned() },
+                None,
+                Some(1),
+            );
+            let metered = orch_ports::runner::Metered {
+                budget_reached: Some("this run has cost $0.57 of its $0.50 (models.main.run_budget_usd)".to_owned()),
+                ..Default::default()
+            };
+            (String::new(), Step::Ends(orch_ports::runner::RunReport { metered: Some(metered), ..report }))
+        })
+    });
+    let process = world.start("p1");
+    let one = process.issue("Add up").await;
+    let words = world.until_held(&one).await;
+    let held = world.store_task(&one).await;
+    assert!(words.contains("$0.57 of its $0.50") && words.contains("orch retry S-001"), "{words}");
+    assert_eq!((held.attempt, held.retries), (1, 0));
+    assert!(world.store.queue().await.unwrap().outages.iter().all(|outage| !outage.is_closed()));
+    let two = process.issue("Subtract").await;
+    world.until_done(&two).await;
+    process.desk.command(&one.work_item, Command::Retry, "Uma", "k".to_owned()).await.unwrap();
+    world.until_done(&one).await;
+}

@@ -67,6 +67,7 @@ fn told(end: &RunEnd) -> String {
         RunEnd::Quarantined => "it is quarantined".to_owned(),
         RunEnd::SpawnFailed { reason } => format!("it could not be started ({reason})"),
         RunEnd::Unavailable { reason, .. } => format!("the model was not to be had ({reason})"),
+        RunEnd::OverBudget { reason } => format!("its budget was used up ({reason})"),
     }
 }
 

@@ -41,6 +41,11 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// What ends a line for some reader of a name, or steers a terminal.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     let delivery = match delivery(facts) {
         Ok(delivery) => delivery,
@@ -56,7 +61,7 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     let folder = documents_folder(&facts.task.work_item);
     let documents: Vec<String> =
         evidence.documents.iter().map(|document| format!("{folder}/{}", document.path)).collect();
-    if let Some(odd) = documents.iter().find(|path| path.chars().any(char::is_control)) {
+    if let Some(odd) = documents.iter().find(|path| path.chars().any(is_odd)) {
         let reason = format!("the document {odd:?} has a control character in its name, and no document may");
         return Conclusion::fail(reason.clone(), reason);
     }

@@ -51,6 +51,7 @@ fn run_end(end: &RunEnd) -> &'static str {
         RunEnd::Quarantined => "quarantined",
         RunEnd::SpawnFailed { .. } => "spawn_failed",
         RunEnd::Unavailable { .. } => "unavailable",
+        RunEnd::OverBudget { .. } => "over_budget",
     }
 }
 

@@ -101,7 +101,8 @@ pub fn metered(run_directory: &Path) -> Option<Metered> {
         let until = why.until_ms.and_then(|ms| i64::try_from(ms).ok()).map(Timestamp);
         (until, why.reason)
     });
-    Some(Metered { usage, requests: counted.requests, unavailable })
+    let (unserved, budget_reached) = (counted.unserved, counted.budget_reached);
+    Some(Metered { usage, requests: counted.requests, unavailable, unserved, budget_reached })
 }
 
 #[cfg(test)]
@@ -117,6 +118,7 @@ mod tests {
             base_url: wire.default_base_url().to_owned(),
             key_file: "/k".into(),
             ca_file: None,
+            vendor_tools: false,
             budget: Default::default(),
             prices: Vec::new(),
         };

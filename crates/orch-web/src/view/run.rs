@@ -136,6 +136,7 @@ fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
         RunEnd::Quarantined => ("quarantined", None),
         RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
         RunEnd::Unavailable { reason, .. } => ("unavailable", Some(reason.clone())),
+        RunEnd::OverBudget { reason } => ("over_budget", Some(reason.clone())),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct ModelEntry {
     pub ca_file: Option<Utf8PathBuf>,
     /// `MODEL = INPUT / CACHED / CACHE WRITE / OUTPUT` in dollars; each can be read by [`orch_egress::price::parse`].
     pub prices: Vec<String>,
+    /// Runs may ask for tools, servers and fetches of the vendor.
+    pub vendor_tools: bool,
     /// Tokens of one run; 0 is without end.
     pub run_token_budget: u64,
     /// Millionths of a dollar for one run; 0 is without end.
@@ -142,6 +144,17 @@ pub const MODEL: &[Key<ModelEntry>] = &[
               price is unknown.",
         set: |m, v| m.prices = words(v),
         get: |m| Some(array(&m.prices)),
+    },
+    Key {
+        section: "models",
+        name: "vendor_tools",
+        variable: None,
+        kind: Kind::Switch,
+        required: false,
+        doc: "Runs may ask the vendor for more than an answer: to search the web, to fetch an address, to run a server or \
+              code of its own, to work at another price. That is a way out which egress.allow does not limit.",
+        set: |m, v| m.vendor_tools = on(&v),
+        get: |m| Some(m.vendor_tools.to_string()),
     },
     Key {
         section: "models",

@@ -38,6 +38,7 @@ pub fn access(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Result<Acces
             base_url: entry.base_url.unwrap_or_else(|| wire.default_base_url().to_owned()),
             key_file: key_file.into(),
             ca_file: entry.ca_file.map(Into::into),
+            vendor_tools: entry.vendor_tools,
             budget: Budget { tokens: some(entry.run_token_budget), micros: some(entry.run_budget_micros) },
             prices: entry.prices.iter().filter_map(|price| orch_egress::price::parse(price)).collect(),
             name: name.clone(),

@@ -46,6 +46,9 @@ pub fn answered(draft: &mut Draft, by: &str, given: &HumanAnswer) -> Answered {
             draft.audit(by, "answer", format!("answered the questions; {stage} runs again"));
             let given = Given { answer: Answer::Approved, by: by.to_owned(), at: draft.now, text: Some(text.clone()) };
             draft.put_episode(Episode { answer: Some(given), ..episode });
+            // Who asked in the middle of mending something has still to mend it.
+            let asked_for = draft.visit_attempt().and_then(|attempt| attempt.rework.clone());
+            draft.facts.task.rework = draft.facts.task.rework.take().or(asked_for);
             draft.enter_again();
             format!("answered; {stage} runs again with your words")
         }

@@ -69,7 +69,9 @@ fn probes(outage: &Outage, attempt: &Attempt) -> bool {
 /// Whether such an end proves that the source serves. A run that never started, was stopped or got lost proves nothing.
 fn works(source: &Source, end: &RunEnd) -> bool {
     match end {
-        RunEnd::Completed | RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled => true,
+        RunEnd::Completed | RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled | RunEnd::OverBudget { .. } => {
+            true
+        }
         RunEnd::Unavailable { .. } => matches!(source, Source::Agent { .. }),
         RunEnd::Stopped | RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. } => false,
     }

@@ -138,9 +138,10 @@ fn describe(ended: &Ended) -> String {
             Some(e) => format!("{} commit(s), {} document(s)", e.commits, e.documents.len()),
             None => "no evidence".to_owned(),
         },
-        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } | RunEnd::Unavailable { reason, .. } => {
-            reason.clone()
-        }
+        RunEnd::Failed { reason }
+        | RunEnd::SpawnFailed { reason }
+        | RunEnd::Unavailable { reason, .. }
+        | RunEnd::OverBudget { reason } => reason.clone(),
         RunEnd::TimedOut => "deadline passed".to_owned(),
         RunEnd::Stalled => "went silent".to_owned(),
         RunEnd::Stopped => "stopped".to_owned(),

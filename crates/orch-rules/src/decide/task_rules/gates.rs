@@ -20,6 +20,13 @@ fn first_not_green(draft: &Draft) -> Option<GateResult> {
     if !completed(draft) {
         return None;
     }
+    // Every role may ask instead of inventing something, whatever its stage looks at besides.
+    if !stage.gates.contains(&GateName::CheckNoQuestions) && !stage.kind.in_lane() {
+        let asks = gate::evaluate(GateName::CheckNoQuestions, &draft.facts);
+        if asks.outcome == Outcome::NeedsHuman {
+            return Some(asks);
+        }
+    }
     let mut pending = None;
     for result in stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)) {
         match result.outcome {

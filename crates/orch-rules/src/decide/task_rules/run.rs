@@ -47,6 +47,17 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
     let stage = draft.stage()?;
     let attempt = draft.visit_attempt()?;
     let number = attempt.number;
+    if let RunEnd::OverBudget { reason } = &attempt.ended.as_ref()?.how {
+        // More of the same money would go the same way, and whether to give it is no question for a machine.
+        let work_item = &draft.facts.task.work_item;
+        let reason = format!(
+            "attempt {number}: {reason}; raise that setting, or make the task smaller, then: orch retry {work_item}"
+        );
+        let rework = attempt.rework.clone();
+        draft.facts.task.rework = draft.facts.task.rework.take().or(rework);
+        draft.hold(Hold::Stuck { reason }, "run_over_budget");
+        return Some(Step::Again);
+    }
     let reason = match &attempt.ended.as_ref()?.how {
         RunEnd::Failed { reason } => format!("the {} failed: {reason}", attempt.role.name()),
         RunEnd::TimedOut => format!("the {} ran into its deadline", attempt.role.name()),

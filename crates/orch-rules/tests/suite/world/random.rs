@@ -284,7 +284,8 @@ impl Simulation {
             (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
             (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
             (Some(EpisodeKind::Budget), 0..50) => TaskEvent::BudgetRaised { by_micros: self.whim.below(30) as u64 },
-            (Some(EpisodeKind::Questions), 0..80) => TaskEvent::StartRequested { authors: Vec::new() },
+            (Some(EpisodeKind::Questions), 0..40) => TaskEvent::StartRequested { authors: Vec::new() },
+            (Some(EpisodeKind::Questions), 40..80) => answered(),
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
             (_, 0..30) if held => TaskEvent::RetryRequested,
             (_, 30..32) => TaskEvent::StopRequested,
@@ -468,5 +469,13 @@ impl Simulation {
                 RunEnd::Completed
             }
         }
+    }
+}
+
+/// A person's own words to whatever is asked.
+fn answered() -> TaskEvent {
+    let reply = orch_rules::people::Reply::Text { text: "the second one".to_owned() };
+    TaskEvent::HumanAnswered {
+        answer: orch_rules::people::HumanAnswer { episode: None, since: None, people: Vec::new(), reply },
     }
 }

@@ -42,15 +42,14 @@ fn mishaps(crew: &Crew) {
     crew.analyst(empty);
     crew.architect(empty);
     if crew.kind == Kind::Claude {
+        // A tool that is not its role's is not there, and it goes on without.
         let fetch = serde_json::json!({"url": "https://example.org/", "prompt": "What is there?"});
         let adr = Crew::document("06-adr/ADR-001-small.md", "---\nstatus: accepted\n---\n# ADR-001\n");
-        crew.play(Who::of("architect", empty), [Step::tool("WebFetch", fetch), Step::says("Decided.")]);
-        crew.play(Who::again("architect", empty, 3), [adr, Step::says("Decided.")]);
+        crew.play(Who::of("architect", empty), [Step::tool("WebFetch", fetch), adr, Step::says("Decided.")]);
     }
     crew.play(Who::of("developer", empty), [Step::says("All done, committed and tested.")]);
-    let next = if crew.kind == Kind::Claude { 5 } else { 4 };
     crew.play(
-        Who::again("developer", empty, next),
+        Who::again("developer", empty, 4),
         [
             Step::shell("cat \"$ORCH_TASK_FILE\""),
             Step::shell("echo hello > hello && git add hello && git commit -qm 'Say hello'"),
@@ -77,11 +76,8 @@ fn mishaps(crew: &Crew) {
     for id in [cut, silent] {
         let task = service.until(id, "asks for approval", |task| waits(task, "human"));
         assert_eq!((attempts_of(&task, "analyst").len(), &task["retries"]), (1, &0.into()), "{}", summary(&task));
-        match crew.kind {
-            Kind::Claude => assert_eq!(booked(&task, 0), crew.used(Who::of("analyst", id))),
-            // The answer that broke off told nothing, and too little is not a figure.
-            Kind::Codex => assert_eq!(task["usage"]["unknown_runs"], 1, "{}", task["usage"]),
-        }
+        // The answer that broke off told nothing, or a beginning, and too little is not a figure.
+        assert_eq!(task["usage"]["unknown_runs"], 1, "{}", task["usage"]);
     }
     let task = service.until(refused, "asks for approval", |task| waits(task, "human"));
     let tries = attempts_of(&task, "analyst");
@@ -95,9 +91,7 @@ fn mishaps(crew: &Crew) {
     service.approve(empty);
     if crew.kind == Kind::Claude {
         let task = service.until(empty, "is developed", |task| !attempts_of(task, "developer").is_empty());
-        let tries = attempts_of(&task, "architect");
-        assert_eq!((tries.len(), &tries[0]["outcome"]), (2, &"failed".into()), "{}", summary(&task));
-        assert!(tries[0]["reason"].as_str().unwrap().contains("refused permission for WebFetch"), "{}", tries[0]);
+        assert_eq!(attempts_of(&task, "architect").len(), 1, "{}", summary(&task));
     }
     nothing_is_delivered(crew, &service, empty);
     crew.the_real_key_is_the_proxys();

@@ -297,6 +297,7 @@ fn access(key_file: &Path) -> Access {
         base_url: "http://127.0.0.1:1".to_owned(),
         key_file: key_file.to_owned(),
         ca_file: None,
+        vendor_tools: false,
         budget: Budget::default(),
         prices: Vec::new(),
     };

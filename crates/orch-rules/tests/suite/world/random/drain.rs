@@ -5,7 +5,7 @@ use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::task::{Hold, Position};
 
-use super::Simulation;
+use super::{Simulation, answered};
 
 impl Simulation {
     /// Nobody does anything foolish any more: everything comes to its end.
@@ -64,7 +64,7 @@ impl Simulation {
                 (Some(_), _) => TaskEvent::RetryRequested,
                 (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
                 (None, Some(EpisodeKind::Budget)) => TaskEvent::BudgetRaised { by_micros: 1_000 },
-                (None, Some(EpisodeKind::Questions)) => TaskEvent::StartRequested { authors: Vec::new() },
+                (None, Some(EpisodeKind::Questions)) => answered(),
                 (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
                 (None, None) if row.paused => TaskEvent::Resumed,
                 (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested { authors: Vec::new() },
