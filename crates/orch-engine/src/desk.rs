@@ -5,6 +5,7 @@ mod line;
 mod log;
 mod orders;
 mod outages;
+mod outbox;
 mod people;
 mod standing;
 mod task_name;
@@ -23,6 +24,7 @@ use crate::engine::Engine;
 use crate::perform::PerformError;
 
 pub use log::{LogAsk, LogChunk};
+pub use outbox::OutboxView;
 pub use task_name::TaskName;
 
 /// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.

@@ -16,6 +16,7 @@ use crate::answers::Answers;
 use crate::changes::Changes;
 use crate::compare::Compared;
 use crate::house::House;
+use crate::outbox::Telling;
 use crate::perform::PerformError;
 use crate::sweep::SweepCount;
 use crate::upkeep::Retention;
@@ -83,6 +84,10 @@ pub struct Engine {
     pub(crate) numbers: tokio::sync::Mutex<BTreeMap<(RepositoryId, String), u32>>,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
     pub(crate) held: watch::Receiver<bool>,
+    /// Who is told of what happens.
+    pub(crate) telling: Option<Telling>,
+    /// Raised with every nudge, for everybody who waits for something to send.
+    pub(crate) news: watch::Sender<u64>,
 }
 
 /// What is to be done with a claimed row.
@@ -127,12 +132,15 @@ impl Engine {
             compared: Compared::default(),
             numbers: tokio::sync::Mutex::default(),
             held,
+            telling: None,
+            news: watch::Sender::new(0),
         }
     }
 
     /// Something was queued, by this process or another one.
     pub fn nudge(&self) {
         self.due.notify_one();
+        self.news.send_modify(|news| *news = news.wrapping_add(1));
     }
 
     /// Without a running loop: handle what people asked and decide what follows, but leave the world alone. Effects

@@ -5,7 +5,8 @@ use orch_rules::change::{ChangeSet, Guard};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{Event, Refusal, TaskEvent};
 use orch_rules::facts::Moment;
-use orch_rules::ids::TaskId;
+use orch_rules::ids::{TaskId, Timestamp};
+use orch_rules::notice::Before;
 
 use crate::engine::Engine;
 
@@ -70,12 +71,30 @@ impl Engine {
         Ok(match event {
             Event::Task { task, event } => {
                 let (facts, now) = self.store.task_facts(task, &self.policy).await?;
-                decide_task(facts, event, by, Moment { now }, denied)
+                let before = self.tells().then(|| Before::task(&facts));
+                let decided = decide_task(facts, event, by, Moment { now }, denied);
+                self.with_notices(before.as_ref(), decided, now)
             }
             Event::Lane { repository, event } => {
                 let (facts, now) = self.store.lane_facts(repository, &self.policy).await?;
-                decide_lane(facts, event, by, Moment { now })
+                let before = self.tells().then(|| Before::lane(&facts));
+                let decided = decide_lane(facts, event, by, Moment { now });
+                self.with_notices(before.as_ref(), decided, now)
             }
+        })
+    }
+
+    fn with_notices(
+        &self,
+        before: Option<&Before>,
+        decided: Result<Decision, Refusal>,
+        now: Timestamp,
+    ) -> Result<Decision, Refusal> {
+        decided.map(|mut decision| {
+            if let Some(before) = before {
+                self.tell_people(before, &mut decision, now);
+            }
+            decision
         })
     }
 

@@ -60,6 +60,7 @@ impl Engine {
         let mut beside = JoinSet::new();
         beside.spawn(self.clone().sweep_forever());
         beside.spawn(self.clone().upkeep_forever());
+        let senders = self.senders();
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
         let mut held = work.engine.held.clone();
@@ -79,7 +80,7 @@ impl Engine {
                 work.engine.held_again().await;
             }
         }
-        drop(beside);
+        drop((beside, senders));
         work.engine.changes.close();
         // What waits for a run would wait for hours; what is being written is over in a moment.
         let drain = async {
@@ -108,6 +109,16 @@ impl Engine {
     /// Queue again what dead processes were handling.
     async fn take_over(&self) -> Result<(), StoreError> {
         loop {
+            if let Some(telling) = &self.telling
+                && let Err(error) = telling.outbox.reclaim_messages(&self.owner).await
+            {
+                if matches!(error, StoreError::TooNew { .. } | StoreError::Unusable { .. }) {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "cannot take over the messages of an earlier process; trying again");
+                tokio::time::sleep(STORE_AWAY).await;
+                continue;
+            }
             let taken = match self.store.reclaim(&self.owner).await {
                 Ok(rows) => self.store.bring_near(LONGEST_WAIT_MS).await.map(|_| rows),
                 Err(error) => Err(error),

@@ -5,9 +5,11 @@ pub mod agent;
 mod faults;
 pub mod forge;
 mod merge;
+pub mod receiver;
 pub mod runner;
 
 pub use agent::FakeAgent;
 pub use faults::{Fault, Faults, Gate, PATIENCE, Side};
 pub use forge::FakeForge;
+pub use receiver::FakeReceiver;
 pub use runner::{FakeRunner, Step};

@@ -3,4 +3,5 @@
 
 pub mod agent;
 pub mod forge;
+pub mod notifier;
 pub mod runner;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail, TaskName};
+use orch_engine::desk::{
+    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, TaskDetail, TaskName,
+};
+use orch_ports::outbox::{Message, MessageFilter, MessageId};
 use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::RepositoryId;
@@ -29,6 +32,14 @@ pub trait Front: Send + Sync {
     ) -> Result<Answer, DeskError>;
     /// Lift an outage by hand.
     async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError>;
+    /// Messages that leave, and how their targets are.
+    async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, DeskError>;
+    /// One message.
+    async fn message(&self, id: MessageId) -> Result<Message, DeskError>;
+    /// Send a message again, or now.
+    async fn replay_message(&self, id: MessageId) -> Result<Answer, DeskError>;
+    /// Give a message up.
+    async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, DeskError>;
     /// Tasks for a list.
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError>;
     /// Everything known of one task.
@@ -68,6 +79,18 @@ impl Front for orch_engine::desk::Desk {
     }
     async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
         self.lift(source, by).await
+    }
+    async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, DeskError> {
+        self.outbox(filter).await
+    }
+    async fn message(&self, id: MessageId) -> Result<Message, DeskError> {
+        self.message(id).await
+    }
+    async fn replay_message(&self, id: MessageId) -> Result<Answer, DeskError> {
+        self.replay_message(id).await
+    }
+    async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, DeskError> {
+        self.drop_message(id, by).await
     }
     async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
         self.board(filter).await

@@ -5,6 +5,7 @@ pub mod hold;
 pub mod local;
 mod lock;
 pub mod models;
+pub mod notifiers;
 pub mod restore;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use camino::Utf8Path;
 use orch_engine::{Engine, House, Limits, Program};
 use orch_git::{BranchName, Forge as GitForge, Git, Origin};
 use orch_ports::agent::Agent;
+use orch_ports::outbox::Outbox;
 use orch_ports::store::{Store, StoreError};
 use orch_rules::budget::Budgets;
 use orch_rules::facts::Policy;
@@ -80,6 +82,13 @@ pub struct Wired {
     _lock: DataLock,
 }
 
+/// A store, for everybody who keeps rows in it.
+struct Stores {
+    store: Arc<dyn Store>,
+    outbox: Arc<dyn Outbox>,
+    opened: Opened,
+}
+
 enum Opened {
     Sqlite(Arc<SqliteStore>),
     Postgres,
@@ -100,14 +109,14 @@ impl Wired {
 
 /// Opens the store named by the settings.
 pub async fn open_store(host: &Host) -> Result<Arc<dyn Store>, Failure> {
-    open(host).await.map(|(store, _)| store)
+    open(host).await.map(|stores| stores.store)
 }
 
-async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
+async fn open(host: &Host) -> Result<Stores, Failure> {
     match host.store.address()? {
         Some(address) => {
-            let store = PostgresStore::connect(address.reveal()).await.map_err(store_failure)?;
-            Ok((Arc::new(store), Opened::Postgres))
+            let store = Arc::new(PostgresStore::connect(address.reveal()).await.map_err(store_failure)?);
+            Ok(Stores { store: store.clone(), outbox: store, opened: Opened::Postgres })
         }
         None => {
             keep_private(&host.paths.database())?;
@@ -115,7 +124,7 @@ async fn open(host: &Host) -> Result<(Arc<dyn Store>, Opened), Failure> {
                 SqliteStore::open(host.paths.database())
                     .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
             );
-            Ok((store.clone(), Opened::Sqlite(store)))
+            Ok(Stores { store: store.clone(), outbox: store.clone(), opened: Opened::Sqlite(store) })
         }
     }
 }
@@ -167,7 +176,7 @@ pub async fn wire(
 ) -> Result<Wired, Failure> {
     let started = SystemTime::now();
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
-    let (store, opened) = open(host).await?;
+    let Stores { store, outbox, opened } = open(host).await?;
     let mut houses = Vec::new();
     let mut notes = Vec::new();
     for entry in &host.repositories {
@@ -191,9 +200,11 @@ pub async fn wire(
     };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
+    let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store, Arc::new(runner.clone()), houses, policy(host), limits, owner, ours);
-    Ok(Wired { engine: Arc::new(engine), runner, notes, store: opened, git, held, _lock: lock })
+    let engine = Arc::new(engine.telling(outbox, told));
+    Ok(Wired { engine, runner, notes, store: opened, git, held, _lock: lock })
 }
 
 fn confining(host: &Host) -> Confining {
@@ -359,7 +370,7 @@ fn agent(
     }
 }
 
-fn environment<'a>(
+pub fn environment<'a>(
     names: impl Iterator<Item = &'a str>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {

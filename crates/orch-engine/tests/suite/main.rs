@@ -13,6 +13,7 @@ mod not_known;
 mod one_holder;
 mod one_prefix;
 mod outage;
+mod outbox;
 mod people;
 mod protected;
 mod reviews;

@@ -10,6 +10,7 @@ use orch_engine::desk::{Desk, NewIssue};
 use orch_engine::{Engine, House, Limits, Program};
 use orch_ports::Store;
 use orch_ports::agent::Agent;
+use orch_ports::notifier::Notifier;
 use orch_ports::runner::RunOrder;
 use orch_ports::store::{History, StoreError};
 use orch_rules::facts::Policy;
@@ -132,6 +133,8 @@ pub struct World {
     pub strange: Arc<Strange>,
     /// Whether its processes hold the database.
     pub held: watch::Sender<bool>,
+    /// Who is told of what happens.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
     processes: Mutex<Vec<(Arc<Faults>, FakeForge, FakeRunner)>>,
 }
 
@@ -223,6 +226,7 @@ impl World {
             limits,
             strange,
             held,
+            notifiers: Vec::new(),
             processes,
         }
     }
@@ -261,7 +265,8 @@ impl World {
         };
         let (policy, limits, ours) = (self.policy.clone(), self.limits.clone(), self.held.subscribe());
         let engine =
-            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned(), ours);
+            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned(), ours)
+                .telling(self.store.clone(), self.notifiers.clone());
         (Arc::new(engine), store, forge, runner)
     }
 

@@ -7,5 +7,6 @@ mod codex;
 mod command_agent;
 mod host_runner;
 mod local_forge;
+mod notifiers;
 mod real;
 mod set_up;

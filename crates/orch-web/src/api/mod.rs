@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod bare;
 pub(crate) mod health;
+pub(crate) mod outbox;
 pub(crate) mod queue;
 pub(crate) mod repositories;
 pub(crate) mod tasks;
@@ -43,6 +44,10 @@ fn table() -> Vec<Route> {
         reads("/queue", get(queue::queue)),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
         writes("/api/v1/outages/lift", post(queue::lift)),
+        reads("/api/v1/outbox", get(outbox::list)),
+        reads("/api/v1/outbox/{id}", get(outbox::show)),
+        writes("/api/v1/outbox/{id}/replay", post(outbox::replay)),
+        writes("/api/v1/outbox/{id}/drop", post(outbox::drop)),
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),

@@ -7,6 +7,7 @@ mod answer_request;
 mod judgement;
 mod lane;
 mod outage;
+mod outbox;
 mod queue;
 mod request;
 mod run;
@@ -20,6 +21,7 @@ pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
 pub use orch_text::rfc3339;
 pub use outage::{LiftRequest, OutageView};
+pub use outbox::{MessageView, OutboxReport, TargetView};
 pub use queue::{
     AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
     Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,

@@ -8,12 +8,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
-use orch_engine::desk::{Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, TaskDetail, TaskName};
+use orch_engine::desk::{
+    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, TaskDetail, TaskName,
+};
+use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState};
 use orch_ports::store::{BudgetRow, History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
 use orch_rules::ids::{RepositoryId, Timestamp};
 use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
 use orch_rules::outage::{Outage, Source};
+use orch_rules::outbox::target::Health;
 use orch_rules::pipeline::{OnRed, Pipeline, Role, Stage, StageKind, Target};
 use orch_rules::task::{Position, StopRequest, Task, Wait};
 use orch_web::{Front, Guard, router};
@@ -179,6 +183,45 @@ impl Front for FakeFront {
             return Err(DeskError::NotFound {
                 what: "nothing is known to be wrong with it; nothing is out".to_owned(),
             });
+        }
+        Ok(self.answer())
+    }
+    async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, DeskError> {
+        self.note(format!("outbox {filter:?}"));
+        let health = Health { until: Some(Timestamp(9000)), reason: "away".to_owned(), ..Health::default() };
+        Ok(OutboxView { messages: vec![self.message(12).await?], targets: vec![("phone".to_owned(), health)] })
+    }
+    async fn message(&self, id: MessageId) -> Result<Message, DeskError> {
+        if id == 404 {
+            return Err(DeskError::NotFound {
+                what: "there is no message 404; orch outbox list shows them".to_owned(),
+            });
+        }
+        let notice = serde_json::json!({
+            "kind": "done", "at": 1000, "repository": "shop", "text": "it is done", "occasion": "1",
+        });
+        Ok(Message {
+            id,
+            target: "phone".to_owned(),
+            key: "done:1".to_owned(),
+            notice: serde_json::from_value(notice).unwrap(),
+            made_at: Timestamp(1000),
+            due: Timestamp(2000),
+            state: MessageState::Queued,
+            tries: 1,
+            fence: 1,
+            error: Some("away".to_owned()),
+            ended_at: None,
+        })
+    }
+    async fn replay_message(&self, id: MessageId) -> Result<Answer, DeskError> {
+        self.note(format!("replay {id}"));
+        self.message(id).await.map(|_| self.answer())
+    }
+    async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, DeskError> {
+        self.note(format!("drop {id} by {by}"));
+        if id == 409 {
+            return Err(DeskError::Refused { why: "it was sent".to_owned() });
         }
         Ok(self.answer())
     }

@@ -17,6 +17,7 @@ mod ids;
 mod judged;
 pub mod logs;
 pub mod new;
+pub mod outbox;
 pub mod pause;
 pub mod priority;
 pub mod queue;

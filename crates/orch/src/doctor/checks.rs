@@ -19,6 +19,7 @@ pub const ALL: &[Check] = &[
     Check { name: "database", look: super::data::database },
     Check { name: "forges", look: super::data::forges },
     Check { name: "agents", look: agents },
+    Check { name: "notify", look: notifiers },
     Check { name: "disk", look: disk },
     Check { name: "confinement", look: super::confinement::levels },
     Check { name: "service", look: service },
@@ -117,6 +118,24 @@ fn agents(look: &Look) -> Vec<Told> {
                 Some("install it, or put its folder on the PATH of the service".into()),
             ),
         }
+    });
+    told.collect()
+}
+
+fn notifiers(look: &Look) -> Vec<Told> {
+    if look.host.notify.is_empty() {
+        return good("nobody is told when a person is asked; [[notify]] in the host file changes that");
+    }
+    let tools = crate::wiring::environment(crate::wiring::TOOL_VARIABLES.iter().copied(), look.env);
+    let told = look.host.notify.iter().map(|entry| match crate::wiring::notifiers::one(entry, &tools) {
+        Err(failure) => (Fail, format!("{}: {failure}", entry.name), failure.fix),
+        Ok(notifier) => match notifier.look() {
+            Ok(words) => (Good, format!("{}: {words}", entry.name), None),
+            Err(words) => {
+                let fix = "what people are to be told waits; orch outbox list shows it";
+                (Warn, format!("{}: {words}", entry.name), Some(fix.to_owned()))
+            }
+        },
     });
     told.collect()
 }

@@ -7,6 +7,7 @@ use super::agent::AgentProgram;
 use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
 use super::model::{self, ModelEntry};
+use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
 
 /// The JSON Schema (2020-12) of the host file, for editors; written beside it.
@@ -53,6 +54,22 @@ pub fn text() -> String {
     for key in model::MODEL {
         text.push_str(&entry(key, &ModelEntry::default()));
     }
+    text.push_str("\n# Who is told of what happens; any number of them.\n# [[notify]]\n");
+    let shown = NotifyEntry {
+        name: "phone".to_owned(),
+        kind: "webhook".to_owned(),
+        url: Some("https://notify.example.com/orch".to_owned()),
+        secret_file: Some("/etc/orch/notify-secret".into()),
+        events: vec!["asked".to_owned(), "held".to_owned()],
+        command: None,
+    };
+    for key in notify::NOTIFY.iter().filter(|key| key.name != "command") {
+        text.push_str(&entry(key, &shown));
+    }
+    text.push_str(
+        "\n# Or a program, with the notice as JSON on its standard input.\n# [[notify]]\n# name = \"desk\"\n\
+         # kind = \"command\"\n# command = [\"/usr/local/bin/tell-me\"]\n",
+    );
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
     for key in keys::REPOSITORY {
         text.push_str(&entry(key, &RepositoryEntry::default()));

@@ -13,6 +13,7 @@ use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
 use super::kind::Kind;
 use super::model::{self, ModelEntry};
+use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
 use super::secret;
 use crate::exit::Point;
@@ -67,11 +68,12 @@ impl Reader<'_> {
 
     fn root(&mut self, root: &DeTable<'_>, host: &mut Host) {
         let sections: Vec<&str> =
-            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "models", "repository"]).collect();
+            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "models", "notify", "repository"]).collect();
         for (name, value) in root {
             match name.get_ref().as_ref() {
                 "agents" => self.agents(value, host),
                 "models" => self.models(value, host),
+                "notify" => self.notifiers(value, host),
                 "repository" => self.repositories(value, host),
                 section if sections.contains(&section) => {
                     let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
@@ -139,6 +141,36 @@ impl Reader<'_> {
                 self.point(line, format!("`{path}.wire` is missing"), format!("add a line `wire = …` with {known}"));
             }
             host.models.insert(name.to_owned(), entry);
+        }
+    }
+
+    fn notifiers(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let DeValue::Array(items) = value.get_ref() else {
+            let line = self.line(value.span().start);
+            self.point(line, "`notify` must be a list".to_owned(), "begin each one with [[notify]]");
+            return;
+        };
+        let rows: Vec<&Key<NotifyEntry>> = notify::NOTIFY.iter().collect();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("notify[{index}]");
+            let Some(table) = self.table(item, &path) else { continue };
+            let mut entry = NotifyEntry::default();
+            self.fill(table, &path, &rows, &mut entry, item.span());
+            let line = |reader: &Self, key: &str| {
+                reader.line(table.get(key).map_or(item.span().start, |value| value.span().start))
+            };
+            if host.notify.iter().any(|other| !entry.name.is_empty() && other.name == entry.name) {
+                let what = format!("`{path}.name` is \"{}\" a second time", entry.name);
+                self.point(line(self, "name"), what, "give it another name, or remove one of the two");
+            }
+            // What seems to be missing may stand on a line that could not be read.
+            let misfits = if self.broken.is_empty() { notify::misfits(&entry) } else { Vec::new() };
+            for (key, what, fix) in
+                misfits.into_iter().filter(|(key, what, _)| !(*what == "is missing" && table.contains_key(*key)))
+            {
+                self.point(line(self, key), format!("`{path}.{key}` {what}"), fix);
+            }
+            host.notify.push(entry);
         }
     }
 

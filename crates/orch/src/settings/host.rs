@@ -9,6 +9,7 @@ use orch_rules::pipeline::Role;
 use super::agent::AgentProgram;
 use super::confinement::Confine;
 use super::model::{Egress, ModelEntry};
+use super::notify::NotifyEntry;
 use super::paths::Paths;
 use super::secret::Secret;
 
@@ -37,6 +38,8 @@ pub struct Host {
     pub default_agent: Option<AgentProgram>,
     /// `[agents.<role>]`
     pub agents: BTreeMap<Role, AgentProgram>,
+    /// `[[notify]]`, in the order of the file. Names are distinct.
+    pub notify: Vec<NotifyEntry>,
     /// `[[repository]]`, in the order of the file. Ids and paths are distinct.
     pub repositories: Vec<RepositoryEntry>,
 }
@@ -56,6 +59,7 @@ impl Host {
             egress: Egress::default(),
             default_agent: None,
             agents: BTreeMap::new(),
+            notify: Vec::new(),
             repositories: Vec::new(),
         }
     }

@@ -9,6 +9,8 @@ use toml::de::DeValue;
 pub enum Kind {
     /// One of these spellings.
     OneOf(&'static [&'static str]),
+    /// Some of these spellings, each once.
+    SomeOf(&'static [&'static str]),
     /// An absolute path.
     Path,
     /// Absolute paths.
@@ -33,6 +35,8 @@ pub enum Kind {
     Database,
     /// The address of a model's vendor, as [`orch_egress::upstream::check`] says.
     BaseUrl,
+    /// An address that begins with https:// or http://.
+    WebAddress,
     /// Names of hosts, as [`orch_egress::allow::pattern`] says.
     Hosts,
     /// Prices, as [`orch_egress::price::parse`] says.
@@ -64,6 +68,8 @@ impl Kind {
                 let names: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
                 names.join(" or ")
             }
+            Self::SomeOf(names) => format!("an array with some of: {}", names.join(", ")),
+            Self::WebAddress => "an address in quotes that begins with https:// or http://".to_owned(),
             Self::Path => "an absolute path in quotes".to_owned(),
             Self::Paths => "an array of absolute paths, for example [\"/opt/tools\"]".to_owned(),
             Self::Word => "one word in quotes that does not begin with a dash".to_owned(),
@@ -98,7 +104,10 @@ impl Kind {
             (Self::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
             (Self::Dollars, DeValue::Integer(number)) if number.radix() == 10 => self.of_text(number.as_str()),
             (Self::Dollars, DeValue::Float(number)) => self.of_text(number.as_str()),
-            (Self::Command | Self::Variables | Self::Paths | Self::Hosts | Self::Prices, DeValue::Array(items)) => {
+            (
+                Self::Command | Self::Variables | Self::Paths | Self::Hosts | Self::Prices | Self::SomeOf(_),
+                DeValue::Array(items),
+            ) => {
                 let mut words = Vec::new();
                 for item in items.iter() {
                     match item.get_ref() {
@@ -115,6 +124,7 @@ impl Kind {
                 | Self::Paths
                 | Self::Hosts
                 | Self::Prices
+                | Self::SomeOf(_)
                 | Self::Dollars,
                 _,
             ) => Err(article(value)),
@@ -150,7 +160,7 @@ impl Kind {
             }
             Self::Dollars => return orch_egress::price::micros(text.trim()).map(Value::Number).ok_or_else(found),
             Self::Prices => return self.words(vec![text.to_owned()]),
-            Self::Variables | Self::Paths | Self::Hosts => {
+            Self::Variables | Self::Paths | Self::Hosts | Self::SomeOf(_) => {
                 return self.words(text.split_whitespace().map(str::to_owned).collect());
             }
             Self::OneOf(names) => names.contains(&text),
@@ -164,12 +174,15 @@ impl Kind {
             Self::Id => is_id(text),
             Self::Prefix => orch_rules::work_item::valid_prefix(text),
             Self::BaseUrl => orch_egress::upstream::check(text),
+            Self::WebAddress => is_web_address(text),
             Self::Database => text.starts_with("postgres://") || text.starts_with("postgresql://"),
         };
         match fits {
             true => Ok(Value::Text(text.to_owned())),
             // What looks like an address may carry a password.
-            false if matches!(self, Self::Database | Self::BaseUrl) => Err("something else".to_owned()),
+            false if matches!(self, Self::Database | Self::BaseUrl | Self::WebAddress) => {
+                Err("something else".to_owned())
+            }
             false => Err(found()),
         }
     }
@@ -193,6 +206,7 @@ impl Kind {
         let wrong = match self {
             Self::Paths => words.iter().find(|path| !path.starts_with('/')),
             Self::Hosts => words.iter().find(|host| orch_egress::allow::pattern(host).is_none()),
+            Self::SomeOf(names) => words.iter().find(|word| !names.contains(&word.as_str())),
             Self::Prices => words.iter().find(|price| orch_egress::price::parse(price).is_none()),
             _ => None,
         };
@@ -223,6 +237,12 @@ fn is_id(text: &str) -> bool {
         && !text.starts_with('-')
         && !text.ends_with('-')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = |rest: &str| rest.split(['/', '?', '#']).next().is_some_and(|host| !host.is_empty());
+    rest.is_some_and(host) && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn is_variable(name: &str) -> bool {
@@ -280,6 +300,15 @@ mod tests {
         let prefix = |text| Kind::Prefix.of_text(text).is_ok();
         assert!(prefix("ET") && prefix("A2") && prefix("ABCDEFGHIJ"));
         assert!(!prefix("A") && !prefix("2A") && !prefix("et") && !prefix("ABCDEFGHIJK"));
+    }
+
+    #[test]
+    fn a_web_address_has_a_host_and_a_refused_one_is_not_repeated() {
+        let kind = Kind::WebAddress;
+        assert!(kind.of_text("https://a.example/x?y=1").is_ok() && kind.of_text("http://127.0.0.1:1").is_ok());
+        for wrong in ["https:///s3cret", "ftp://a", "https://a b", "a/s3cret", ""] {
+            assert_eq!(kind.of_text(wrong), Err("something else".to_owned()), "{wrong}");
+        }
     }
 
     #[test]

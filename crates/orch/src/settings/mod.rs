@@ -6,6 +6,7 @@
 //! | [`keys`] | one row per setting: name, variable, kind, meaning; everything else is derived from these rows |
 //! | [`model`] | what runs may reach: models and hosts |
 //! | [`agent`] | who acts: rows of their own |
+//! | [`notify`] | who is told of what happens |
 //! | [`kind`] | what a value may look like, and reading one from TOML or from a variable |
 //! | [`file`] | the file: every problem at once, with its line |
 //! | [`variables`] | the variables: an unusable tuning value warns and falls back (L1) |
@@ -24,6 +25,7 @@ pub mod host;
 mod keys;
 mod kind;
 pub mod model;
+pub mod notify;
 pub mod paths;
 #[cfg(test)]
 mod privacy_tests;
@@ -34,6 +36,7 @@ mod variables;
 
 pub use agent::{AgentKind, AgentProgram};
 pub use host::{Budgets, Host, RepositoryEntry};
+pub use notify::NotifyEntry;
 pub use paths::Paths;
 
 use crate::exit::{Exit, Failure, Point};

@@ -359,6 +359,10 @@ fn reference() -> String {
     model::MODEL.iter().for_each(|k| text.push_str(&row(k, &ModelEntry::default())));
     text.push_str(&format!("\n`egress.allow` is added to: `{}`.\n", orch_egress::allow::REGISTRIES.join("`, `")));
     text.push_str(&format!(
+        "\n## `[[notify]]`\n\nWho is told of what happens: docs/notices.md says of what, and how.\n\n{HEAD}"
+    ));
+    notify::NOTIFY.iter().for_each(|k| text.push_str(&row(k, &NotifyEntry::default())));
+    text.push_str(&format!(
         "\n## `[[repository]]`\n\nThe repositories that are worked on; `orch init` adds them.\n\n{HEAD}"
     ));
     keys::REPOSITORY.iter().for_each(|k| text.push_str(&row(k, &RepositoryEntry::default())));
@@ -379,6 +383,8 @@ fn schema_of(kind: Kind) -> Json {
     match kind {
         Kind::Address => json!({ "type": "string", "minLength": 1 }),
         Kind::OneOf(names) => json!({ "enum": names }),
+        Kind::SomeOf(names) => json!({ "type": "array", "items": { "enum": names } }),
+        Kind::WebAddress => json!({ "type": "string", "pattern": "^https?://" }),
         Kind::Path => json!({ "type": "string", "pattern": "^/" }),
         Kind::Paths => json!({ "type": "array", "items": { "type": "string", "pattern": "^/" } }),
         Kind::Word => json!({ "type": "string", "pattern": "^[^-\\s]\\S*$" }),
@@ -434,6 +440,8 @@ fn schema() -> Json {
         .insert("agents".to_owned(), json!({ "type": "object", "properties": agents, "additionalProperties": false }));
     let model = schema_table(&model::MODEL.iter().collect::<Vec<_>>(), &ModelEntry::default());
     properties.insert("models".to_owned(), json!({ "type": "object", "additionalProperties": model }));
+    let notify = schema_table(&notify::NOTIFY.iter().collect::<Vec<_>>(), &NotifyEntry::default());
+    properties.insert("notify".to_owned(), json!({ "type": "array", "items": notify }));
     let repository = schema_table(&keys::REPOSITORY.iter().collect::<Vec<_>>(), &RepositoryEntry::default());
     properties.insert("repository".to_owned(), json!({ "type": "array", "items": repository }));
     json!({
@@ -443,6 +451,21 @@ fn schema() -> Json {
         "properties": properties,
         "additionalProperties": false
     })
+}
+
+#[test]
+fn a_notifier_has_the_keys_of_its_kind() {
+    let told = |text: &str| read(text).map(|host| host.notify).unwrap_err();
+    let hook = "[[notify]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x.example/s3cret\"\n";
+    assert_eq!(read(hook).unwrap().notify[0].url.as_deref(), Some("https://x.example/s3cret"));
+    assert!(told(&format!("{hook}{hook}")).contains("second time"));
+    assert!(told("[[notify]]\nname = \"a\"\nkind = \"webhook\"\n").contains("`notify[0].url` is missing"));
+    assert!(told("[[notify]]\nname = \"a\"\nkind = \"command\"\n").contains("`notify[0].command` is missing"));
+    assert!(told(&format!("{hook}command = \"x\"\n")).contains("is for `kind = \"command\"`"));
+    assert!(told(&format!("{hook}events = [\"mood\"]\n")).contains("some of: asked, held"));
+    let wrong = told("[[notify]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"x.example/s3cret\"\n");
+    assert!(wrong.contains("url") && !wrong.contains("s3cret"), "{wrong}");
+    assert!(told("notify = 3\n").contains("[[notify]]"));
 }
 
 #[test]

@@ -63,6 +63,8 @@ macro_rules! rows {
 }
 
 rows! {
+    a_message_that_is_not_there
+    a_message_without_a_number
     not_a_repository
     no_such_folder
     no_commit

@@ -1,0 +1,124 @@
+//! Webhooks against a receiver that limits, refuses, cuts and keeps silent; programs that fail and hang.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use orch_ports::notifier::Notifier as _;
+use orch_rules::ids::Timestamp;
+use orch_rules::notice::NoticeKind;
+use orch_rules::outbox::Failure;
+use orch_testkit::fake::FakeReceiver;
+use orch_testkit::fake::receiver::Answers;
+use orch_vendors::notifier::Wants;
+use orch_vendors::notifier::command::CommandNotifier;
+use orch_vendors::notifier::webhook::Webhook;
+
+fn webhook(receiver: &FakeReceiver) -> Webhook {
+    let url = format!("{}/hook?token=s3cret", receiver.base);
+    Webhook::new("phone".into(), url, Some("k3y"), Wants(vec![NoticeKind::Asked]))
+}
+
+#[test]
+fn a_webhook_is_signed_and_names_its_message() {
+    let receiver = FakeReceiver::start(Vec::new()).unwrap();
+    let hook = webhook(&receiver);
+    hook.notify("asked:e1", r#"{"kind":"asked"}"#).unwrap();
+    hook.notify("asked:e1", r#"{"kind":"asked"}"#).unwrap();
+    let told = receiver.told();
+    assert_eq!((told[0].line.as_str(), told[0].body.as_str()), ("POST /hook?token=s3cret", r#"{"kind":"asked"}"#));
+    assert_eq!(told[0].header("webhook-id"), Some("asked:e1"));
+    assert_eq!(told[1].header("webhook-id"), Some("asked:e1"), "the same message, the same id");
+    assert_eq!(told[0].header("content-type"), Some("application/json"));
+    assert!(told[0].header("webhook-timestamp").unwrap().parse::<u64>().unwrap() > 1_700_000_000);
+    assert!(told[0].header("webhook-signature").unwrap().starts_with("v1,"));
+    assert!(hook.wants(&NoticeKind::Asked) && hook.wants(&NoticeKind::Test) && !hook.wants(&NoticeKind::Done));
+}
+
+#[test]
+fn every_answer_has_its_consequence_and_no_error_shows_the_secret() {
+    let status = |status| Answers::Status(status, String::new());
+    let limited = Answers::Status(429, "retry-after: 120\r\n".into());
+    let receiver = FakeReceiver::start(vec![
+        limited,
+        status(401),
+        status(422),
+        status(503),
+        status(404),
+        status(302),
+        Answers::Cut,
+    ])
+    .unwrap();
+    let hook = webhook(&receiver);
+    let failure = || {
+        let error = hook.notify("k", "{}").unwrap_err();
+        assert!(!error.words.contains("s3cret") && !error.words.contains("k3y"), "{error}");
+        assert!(error.words.contains("127.0.0.1"), "it says where: {error}");
+        error.failure
+    };
+    let until = failure();
+    let told: i64 = receiver.told()[0].header("webhook-timestamp").unwrap().parse().unwrap();
+    assert_eq!(until, Failure::RateLimited { until: Timestamp((told + 120) * 1_000) });
+    assert_eq!(failure(), Failure::Unauthorised);
+    assert_eq!(failure(), Failure::Refused);
+    assert_eq!(failure(), Failure::Passing);
+    assert_eq!(failure(), Failure::Missing);
+    assert_eq!(failure(), Failure::Missing, "it goes nowhere else");
+    assert_eq!(failure(), Failure::InDoubt);
+    hook.notify("k", "{}").unwrap();
+}
+
+#[test]
+fn nobody_there_may_pass_and_silence_is_a_doubt() {
+    let receiver = FakeReceiver::start(vec![Answers::Silent]).unwrap();
+    let error = webhook(&receiver).notify("k", "{}").unwrap_err();
+    assert_eq!(error.failure, Failure::InDoubt, "{error}");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/s3cret", listener.local_addr().unwrap());
+    drop(listener);
+    let gone = Webhook::new("x".into(), url, None, Wants::default());
+    let error = gone.notify("k", "{}").unwrap_err();
+    assert_eq!(error.failure, Failure::Passing, "{error}");
+    assert!(!error.words.contains("s3cret"));
+    assert!(gone.look().unwrap_err().contains("does not answer"));
+}
+
+fn command(folder: &Path, script: &str, patience: Option<Duration>) -> CommandNotifier {
+    let program = folder.join("tell");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    CommandNotifier {
+        name: "desk".into(),
+        // Through the shell: a file that was just written may still be open in a child of another test.
+        argv: vec!["/bin/sh".into(), program.to_str().unwrap().to_owned(), "one two".into()],
+        environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        wants: Wants::default(),
+        patience,
+    }
+}
+
+#[test]
+fn a_command_gets_the_notice_on_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let got = folder.path().join("got");
+    let script = format!("cat > {0}; echo \"|$1|$ORCH_NOTICE_ID|$HOME|\" >> {0}", got.display());
+    let notifier = command(folder.path(), &script, None);
+    assert!(notifier.look().is_ok());
+    notifier.notify("asked:e1", "{\"a\":1}").unwrap();
+    assert_eq!(std::fs::read_to_string(got).unwrap(), "{\"a\":1}|one two|asked:e1||\n");
+}
+
+#[test]
+fn a_command_that_fails_hangs_or_is_not_there_is_told_so_without_its_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = command(folder.path(), "echo s3cret >&2; exit 3", None).notify("k", "{}").unwrap_err();
+    assert_eq!(error.failure, Failure::Passing);
+    assert!(error.words.contains('3') && !error.words.contains("s3cret"), "{error}");
+    let hangs = command(folder.path(), "sleep 600 & wait", Some(Duration::from_millis(300)));
+    let error = hangs.notify("k", &"x".repeat(200_000)).unwrap_err();
+    assert_eq!(error.failure, Failure::InDoubt, "{error}");
+    let gone = CommandNotifier { argv: vec!["/no/such/program".into()], ..hangs };
+    assert_eq!(gone.notify("k", "{}").unwrap_err().failure, Failure::Passing);
+    assert!(gone.look().is_err());
+}
