@@ -34,7 +34,7 @@ impl Engine {
             Ok(repositories) => repositories,
             Err(error) => return tracing::warn!(%error, "database and forges were not compared"),
         };
-        for repository in repositories.iter().filter(|row| self.houses.contains_key(&row.id)) {
+        for repository in repositories.iter().filter(|row| self.served().houses.contains_key(&row.id)) {
             match tokio::time::timeout(WITHIN, self.compare(repository)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(repository = %repository.id, error = error.words(), "not compared"),

@@ -7,11 +7,14 @@ mod orders;
 mod outages;
 mod outbox;
 mod people;
+mod repositories;
 mod standing;
 mod task_name;
+mod work_seen;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use orch_ports::store::{History, StoreError};
 use orch_rules::attempt::{ConfinementLevel, Usage};
 use orch_rules::ids::{EpisodeId, RepositoryId, StageId, WorkItemId};
@@ -26,12 +29,22 @@ use crate::perform::PerformError;
 pub use log::{LogAsk, LogChunk};
 pub use outbox::OutboxView;
 pub use task_name::TaskName;
+pub use work_seen::Paper;
 
 /// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.
 #[derive(Clone)]
 pub struct Desk {
     engine: Arc<Engine>,
     handles: Handles,
+    /// Reads the settings again; `None` where every command reads them.
+    reread: Option<Arc<dyn Reread>>,
+}
+
+/// Reads the settings of the host again: repositories and agents that were added, moved or taken out.
+#[async_trait]
+pub trait Reread: Send + Sync {
+    /// From now on they hold; in words for people, why not.
+    async fn reread(&self) -> Result<(), String>;
 }
 
 /// Who handles what the desk accepts.
@@ -48,17 +61,23 @@ enum Handles {
 impl Desk {
     /// The desk of a running engine.
     pub fn of(engine: Arc<Engine>) -> Self {
-        Self { engine, handles: Handles::Loop }
+        Self { engine, handles: Handles::Loop, reread: None }
+    }
+
+    /// With a way to read the settings again.
+    #[must_use]
+    pub fn rereading(self, reread: Arc<dyn Reread>) -> Self {
+        Self { reread: Some(reread), ..self }
     }
 
     /// The desk of an engine whose loop does not run: what people ask is decided at once, effects stay queued.
     pub fn alone(engine: Arc<Engine>) -> Self {
-        Self { engine, handles: Handles::Desk }
+        Self { engine, handles: Handles::Desk, reread: None }
     }
 
     /// The desk beside a service in another process: what people ask is stored, and handled there.
     pub fn accepting(engine: Arc<Engine>) -> Self {
-        Self { engine, handles: Handles::Elsewhere }
+        Self { engine, handles: Handles::Elsewhere, reread: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The engine of one process, and how one claimed row is handled to its end.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use orch_ports::runner::Runner;
@@ -43,6 +43,10 @@ pub struct Limits {
     pub retention: Retention,
     /// Tasks that one sweep looks at; the next one goes on behind them.
     pub looks_a_sweep: u32,
+    /// Between two looks at a repository that cannot be worked in.
+    pub look_at_trouble: Duration,
+    /// How long the first looks at the repositories may keep the work from beginning.
+    pub first_looks: Duration,
 }
 
 impl Default for Limits {
@@ -56,7 +60,23 @@ impl Default for Limits {
             look_for_room: Duration::from_secs(30),
             retention: Retention::default(),
             looks_a_sweep: 100,
+            look_at_trouble: Duration::from_secs(3),
+            first_looks: Duration::from_secs(10),
         }
+    }
+}
+
+/// What is worked on, and by which rules; replaced as a whole when the settings are read again.
+pub(crate) struct Served {
+    pub houses: BTreeMap<RepositoryId, Arc<House>>,
+    pub policy: Policy,
+}
+
+impl Served {
+    fn of(houses: Vec<House>, policy: Policy) -> Self {
+        let houses: BTreeMap<_, _> = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
+        let workers = houses.iter().map(|(id, house)| (id.clone(), house.workers())).collect();
+        Self { houses, policy: Policy { workers, ..policy } }
     }
 }
 
@@ -64,8 +84,7 @@ impl Default for Limits {
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Arc<dyn Runner>,
-    pub(crate) houses: BTreeMap<RepositoryId, Arc<House>>,
-    pub(crate) policy: Policy,
+    served: RwLock<Arc<Served>>,
     pub(crate) limits: Limits,
     pub(crate) answers: Answers,
     pub(crate) changes: Changes,
@@ -112,14 +131,10 @@ impl Engine {
         owner: String,
         held: watch::Receiver<bool>,
     ) -> Self {
-        let houses: BTreeMap<_, _> = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
-        let workers = houses.iter().map(|(id, house)| (id.clone(), house.workers())).collect();
-        let policy = Policy { workers, ..policy };
         Self {
             store,
             runner,
-            houses,
-            policy,
+            served: RwLock::new(Arc::new(Served::of(houses, policy))),
             limits,
             answers: Answers::default(),
             changes: Changes::default(),
@@ -135,6 +150,23 @@ impl Engine {
             telling: None,
             news: watch::Sender::new(0),
         }
+    }
+
+    /// What is worked on now.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on these repositories are worked on, by these rules. What is under way in one that is left out goes on
+    /// to its end.
+    pub fn serve(&self, houses: Vec<House>, policy: Policy) {
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Served::of(houses, policy));
+        self.nudge();
+    }
+
+    /// Ids of the repositories that are worked on.
+    pub fn repositories(&self) -> Vec<RepositoryId> {
+        self.served().houses.keys().cloned().collect()
     }
 
     /// Something was queued, by this process or another one.

@@ -70,13 +70,13 @@ impl Engine {
     async fn decide(&self, event: &Event, by: &str, denied: Denied) -> Result<Result<Decision, Refusal>, StoreError> {
         Ok(match event {
             Event::Task { task, event } => {
-                let (facts, now) = self.store.task_facts(task, &self.policy).await?;
+                let (facts, now) = self.store.task_facts(task, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::task(&facts));
                 let decided = decide_task(facts, event, by, Moment { now }, denied);
                 self.with_notices(before.as_ref(), decided, now)
             }
             Event::Lane { repository, event } => {
-                let (facts, now) = self.store.lane_facts(repository, &self.policy).await?;
+                let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::lane(&facts));
                 let decided = decide_lane(facts, event, by, Moment { now });
                 self.with_notices(before.as_ref(), decided, now)

@@ -11,6 +11,7 @@ mod engine;
 mod handle;
 mod house;
 mod kinds;
+mod looking;
 mod outbox;
 mod perform;
 mod places;

@@ -23,6 +23,7 @@ use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::standing::Standing;
 
 use crate::engine::Engine;
 use crate::house::House;
@@ -62,6 +63,8 @@ pub(crate) enum PerformError {
     Unknown(String),
     /// The host has no room: wait as long as that takes.
     NoRoom(String),
+    /// The repository cannot be worked in: wait until it is mended.
+    Unavailable(String),
     /// Half of it was done. Trying again may do the rest; the event says what stands without it.
     Half {
         /// Why not all of it.
@@ -78,7 +81,7 @@ impl PerformError {
     /// the task: no number of tries makes it one.
     fn again(&self, tried: u32) -> bool {
         match self {
-            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) => true,
+            Self::Passing(_) | Self::NoRoom(_) | Self::Unavailable(_) | Self::Store(_) | Self::Unknown(_) => true,
             Self::Doubtful(_) => tried < MOST_DOUBTED,
             Self::Lasting(_) => false,
             Self::Half { error, .. } => error.again(tried),
@@ -92,6 +95,7 @@ impl PerformError {
             | Self::Doubtful(text)
             | Self::Lasting(text)
             | Self::NoRoom(text)
+            | Self::Unavailable(text)
             | Self::Unknown(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
@@ -111,6 +115,7 @@ impl From<ForgeError> for PerformError {
             ForgeError::Passing(text) => Self::Passing(text),
             ForgeError::Lasting(text) => Self::Lasting(text),
             ForgeError::Unpacked(text) => Self::Passing(text),
+            ForgeError::Unavailable(text) => Self::Unavailable(text),
         }
     }
 }
@@ -202,9 +207,11 @@ impl Engine {
             }
             Err(PerformError::NoRoom(error)) => {
                 tracing::warn!(effect = effect.kind(), %error, "waits for room");
-                let pause = i64::try_from(self.limits.look_for_room.as_millis()).unwrap_or(i64::MAX);
-                let due = self.store.now().await?.plus_ms(pause);
-                return self.finish(work, Finished::Again { due, error }).await;
+                return self.wait(work, self.limits.look_for_room, error).await;
+            }
+            Err(PerformError::Unavailable(error)) => return self.unavailable(work, effect, error).await,
+            Err(PerformError::Half { error, .. }) if matches!(*error, PerformError::Unavailable(_)) => {
+                return self.wait(work, self.limits.look_at_trouble, error.words()).await;
             }
             Err(PerformError::Half { error, mut event }) => {
                 let again = error.again(work.attempt);
@@ -234,6 +241,31 @@ impl Engine {
         }
         places::remove_if_possible(leftovers).await;
         Ok(())
+    }
+
+    async fn wait(&self, work: &Work, pause: std::time::Duration, error: String) -> Result<(), StoreError> {
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let due = self.store.now().await?.plus_ms(pause);
+        self.finish(work, Finished::Again { due, error }).await
+    }
+
+    /// The effect's repository cannot be worked in: that is written down, and the effect waits until it is mended. A
+    /// run that was not launched gives its slot back instead: others need it.
+    async fn unavailable(&self, work: &Work, effect: &Effect, error: String) -> Result<(), StoreError> {
+        let Some(task) = self.store.task(effect.task()).await? else {
+            return self.finish(work, Finished::Done { answer: None }).await;
+        };
+        self.repository_stands(&task.repository, &Standing::Trouble(error.clone())).await?;
+        if let Effect::RunAgent { task, attempt } = effect {
+            let (runner, name) = (self.runner.clone(), House::run_name(task, *attempt));
+            if !blocking(move || Ok(runner.exists(&name))).await.unwrap_or(true) {
+                let (event, leftovers) = self.run_given_up(task, *attempt, error).await?;
+                self.absorb(&event, "orch", Some((work, false))).await?;
+                places::remove_if_possible(leftovers).await;
+                return Ok(());
+            }
+        }
+        self.wait(work, self.limits.look_at_trouble, error).await
     }
 
     /// What is told to the aggregate that waits for an effect, and what may be removed then.
@@ -274,7 +306,7 @@ impl Engine {
         let (runner, asked) = (self.runner.clone(), name.clone());
         let launched = blocking(move || Ok(runner.exists(&asked))).await.unwrap_or(true);
         let row = self.store.task(task).await?;
-        let house = row.and_then(|row| self.houses.get(&row.repository));
+        let house = row.and_then(|row| self.served().houses.get(&row.repository).cloned());
         let (end, usage, leftovers) = if launched {
             (RunEnd::Quarantined, Some(Usage::default()), Vec::new())
         } else {
@@ -285,7 +317,7 @@ impl Engine {
     }
 
     pub(crate) fn house(&self, repository: &RepositoryId) -> Result<Arc<House>, PerformError> {
-        self.houses.get(repository).cloned().ok_or_else(|| {
+        self.served().houses.get(repository).cloned().ok_or_else(|| {
             PerformError::Lasting(format!(
                 "repository {repository} is not in this host's settings; register it again with `orch init`"
             ))

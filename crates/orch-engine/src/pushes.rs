@@ -18,8 +18,8 @@ impl Engine {
     /// Compares every branch that was published with its task's head: one look per repository. Whatever differs is told
     /// to the task, which decides whether it is worth a closer look.
     pub(crate) async fn look_at_branches(&self) {
-        for repository in self.houses.keys() {
-            if let Err(words) = self.look_at_branches_of(repository).await {
+        for repository in self.repositories() {
+            if let Err(words) = self.look_at_branches_of(&repository).await {
                 tracing::warn!(%repository, error = words, "the sweep passed over the branches");
             }
         }

@@ -78,7 +78,7 @@ impl Engine {
             self.nudge();
         }
         let (queue, now) = (self.store.queue().await?, self.store.now().await?);
-        let slot_free = slot_free(&queue, self.policy.max_runs);
+        let slot_free = slot_free(&queue, self.served().policy.max_runs);
         // Time alone ends these, and whoever waits may be anywhere.
         let ended = queue.outages.iter().any(|outage| outage.is_closed() && !outage.holds(now));
         let most = if ended { u32::MAX } else { self.limits.looks_a_sweep };
@@ -89,7 +89,11 @@ impl Engine {
         }
         self.compare_all().await;
         self.look_at_branches().await;
-        for repository in self.houses.keys() {
+        for repository in self.repositories() {
+            if let Err(error) = self.look_at_repository(&repository).await {
+                tracing::warn!(%error, %repository, "the sweep passed over a repository");
+            }
+            let repository = &repository;
             if let Err(error) = self.look_at_lane(repository).await {
                 tracing::warn!(%error, %repository, "the sweep passed over a lane");
             }
@@ -123,7 +127,7 @@ impl Engine {
     async fn look_at_task(&self, task: &TaskId, slot_free: bool) -> Result<(), StoreError> {
         let mut denied = Denied::default();
         loop {
-            let (facts, now) = self.store.task_facts(task, &self.policy).await?;
+            let (facts, now) = self.store.task_facts(task, &self.served().policy).await?;
             // Whoever gives a slot back wakes those who wait for one; there may be thousands of them.
             if !slot_free && facts.task.waits.iter().any(|wait| matches!(wait, Wait::Slot { .. })) {
                 return Ok(());
@@ -157,7 +161,7 @@ impl Engine {
     }
 
     async fn look_at_lane(&self, repository: &RepositoryId) -> Result<(), StoreError> {
-        let (facts, now) = self.store.lane_facts(repository, &self.policy).await?;
+        let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
         let Ok(decision) = decide_lane(facts, &LaneEvent::Looked, "orch", Moment { now }) else { return Ok(()) };
         // What is queued is not told by lane; a lane that is not counted is set going all the same.
         let missed = acts(&decision.changes) && {

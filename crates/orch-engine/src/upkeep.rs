@@ -59,7 +59,7 @@ impl Engine {
                 pages = Some(Instant::now());
             }
             self.chores.notified().await;
-            for (repository, house) in &self.houses {
+            for (repository, house) in &self.served().houses {
                 let house = Arc::clone(house);
                 match blocking(move || Ok(house.forge.upkeep()?)).await {
                     Ok(Some(done)) => tracing::info!(%repository, "upkeep of the forge: {done}"),

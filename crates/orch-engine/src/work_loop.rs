@@ -56,10 +56,17 @@ impl Engine {
                 Ok::<_, StoreError>(())
             } => taken?,
         }
+        // What no task could do without is known before the first run starts; a repository that hangs keeps nobody.
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = self.clone().first_looks() => {}
+        }
         // One sweep at a time, beside the loop: looking at everything must not keep anything waiting.
         let mut beside = JoinSet::new();
         beside.spawn(self.clone().sweep_forever());
         beside.spawn(self.clone().upkeep_forever());
+        beside.spawn(self.clone().look_at_troubled_forever());
         let senders = self.senders();
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };

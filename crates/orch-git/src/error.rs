@@ -90,12 +90,14 @@ pub enum Error {
     #[error("`{0}` is the base branch; it is never deleted and moves only by landing")]
     BaseBranch(BranchName),
     /// The user has a remote of our name that is not ours.
-    #[error("{} already has a remote `{name}` that Orchestrion did not make; rename it (`git remote rename {name} …`)", .repository.display())]
+    #[error("{}", remote_taken(.repository, .name, .by.as_deref()))]
     RemoteTaken {
         /// The user's repository.
         repository: PathBuf,
         /// The remote's name.
         name: String,
+        /// The forge of another state folder that it names; `None`: Orchestrion did not make it.
+        by: Option<PathBuf>,
     },
     /// The place for a new repository or clone is taken by something else.
     #[error("{} already exists and is not what was to be made there; move it away", .0.display())]
@@ -225,6 +227,21 @@ impl Error {
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn remote_taken(repository: &std::path::Path, name: &str, by: Option<&std::path::Path>) -> String {
+    let folder = repository.display();
+    match by {
+        None => format!(
+            "{folder} has a remote `{name}` that Orchestrion did not make; give it another name: \
+             git -C {folder} remote rename {name} OTHER"
+        ),
+        Some(forge) => format!(
+            "the remote `{name}` of {folder} belongs to the service of another state folder ({}); use that one \
+             (ORCH_STATE_DIR), or give the repository to this one: git -C {folder} remote remove {name}",
+            forge.display()
+        ),
+    }
 }
 
 pub(crate) fn show(id: &Option<CommitId>) -> String {

@@ -126,6 +126,7 @@ impl Forge {
             .arg(&origin.source)
             .arg(format!("+refs/heads/{base}:refs/heads/{base}"))
             .arg(format!("+refs/heads/{base}:refs/orch/upstream/{base}"))
+            .arg(format!("+refs/heads/{base}:refs/orch/taken/{base}"))
             .output()?;
         sync_folder(&unfinished)?;
         fs::rename(&unfinished, path).map_err(|error| Error::io("move into place", path, error))?;

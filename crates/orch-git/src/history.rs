@@ -52,6 +52,49 @@ impl Forge {
         call.text()?.lines().map(|line| commit_id(&shown, line)).collect()
     }
 
+    /// What `to` changes since its merge base with `from`, or since its parent where that is `None`, as a unified diff
+    /// for people: the paths that `only` names (all, if none), without the folder `without`. At most `most` bytes, and
+    /// whether that is less than everything.
+    ///
+    /// # Errors
+    /// [`Error::Failed`](crate::Error::Failed) with git's words, for example for an unknown commit.
+    pub fn diff(
+        &self,
+        from: Option<&CommitId>,
+        to: &CommitId,
+        (only, without): (&[RepoPath], Option<&RepoPath>),
+        most: usize,
+    ) -> Result<(Vec<u8>, bool)> {
+        let range = match from {
+            Some(from) => format!("{from}...{to}"),
+            None => format!("{to}^!"),
+        };
+        let mut call = self
+            .call()
+            .args(["diff", "--patch", "--stat", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames"])
+            .args(["--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"])
+            .arg(range)
+            .arg("--");
+        for path in only {
+            call = call.arg(format!(":(top,literal){path}"));
+        }
+        if let Some(without) = without {
+            call = call.arg(format!(":(exclude,top,literal){without}"));
+        }
+        let shown = call.shown();
+        let (mut text, mut cut) = (Vec::new(), false);
+        let ended = call.stream(|chunk| {
+            let room = most.saturating_sub(text.len());
+            cut |= chunk.len() > room;
+            text.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            Ok(())
+        })?;
+        if ended.code != Some(0) {
+            return Err(ended.failed(shown));
+        }
+        Ok((text, cut))
+    }
+
     /// Reads at most `most` bytes of a file of a commit. One git process; no link is followed, not even in the
     /// folders of the path.
     ///

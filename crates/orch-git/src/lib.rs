@@ -32,6 +32,8 @@
 //! | `refs/heads/<branch>` | published task branches |
 //! | `refs/orch/upstream/<base>` | the user's base branch as last seen |
 //! | `refs/orch/remote/<remote>/<branch>` | a branch of a forge on another machine as last fetched |
+//! | `refs/orch/taken/<base>` | the user's tip that was taken over last: what they may not take back unnoticed |
+//! | `refs/orch/left/<commit>` | a tip of the base branch that its user gave up |
 //! | `refs/orch/pin/<task>/<attempt>` | the commit a live clone started from; keeps its objects |
 //! | `refs/orch/attempts/<task>/<attempt>` | what an attempt committed |
 //! | `refs/orch/database/<id>` | a database that has worked with this forge |
@@ -53,6 +55,7 @@ mod landing;
 mod locks;
 mod objects;
 mod own_commit;
+mod own_pull;
 mod parcel;
 mod patch_id;
 mod process;
@@ -77,13 +80,14 @@ pub use git::{Git, MINIMUM_VERSION, Version};
 pub use history::FileAt;
 pub use landing::{Landing, Published};
 pub use own_commit::OwnRepository;
+pub use own_pull::Brought;
 pub use parcel::ParcelRequest;
 pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
 pub use set_aside::SetAsideRequest;
-pub use source::{Source, UserEnvironment};
+pub use source::{BaseFrom, Source, UserEnvironment, usual_base};
 pub use standing::LandedWork;
 pub use tree::{Change, ChangeStatus, Mode};
 pub use upkeep::{Packing, Upkept};
-pub use upstream::{RemoteAdded, Synced};
+pub use upstream::{RemoteAdded, Synced, forge_of};
 pub use weakened::Weakened;
 pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RemoteName, RepoPath, TaskKey, TreeId};

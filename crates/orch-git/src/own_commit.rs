@@ -1,5 +1,6 @@
-//! The one commit that is made in the user's own repository when it is set up: theirs in every way, so git runs here,
-//! and nowhere else, with their environment, identity, signing and hooks.
+//! The user's own repository as they use it: the one commit that is made there when it is set up, and the work that is
+//! brought home. Theirs in every way, so git runs here, and nowhere else, with their environment, identity, signing and
+//! hooks.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -7,6 +8,29 @@ use std::process::{Command, Output, Stdio};
 use crate::error::{Error, Result};
 use crate::git::Git;
 use crate::words::BranchName;
+
+/// Set where we are called from a hook or a wrapper; they would point at another repository, index or set of objects.
+/// What `git rev-parse --local-env-vars` lists, and the folder a receiving git keeps new objects in.
+const LOCAL_VARIABLES: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_QUARANTINE_PATH",
+];
 
 /// The user's own repository as they use it themselves.
 #[derive(Debug, Clone)]
@@ -60,17 +84,17 @@ impl OwnRepository<'_> {
         Ok(())
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output> {
-        Command::new(self.git.program())
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(self.git.program());
+        for name in LOCAL_VARIABLES {
+            command.env_remove(name);
+        }
+        command
             .arg("-C")
             .arg(self.top)
             .args(arguments)
             // A look must not write the index.
             .env("GIT_OPTIONAL_LOCKS", "0")
-            // Set where we are called from a hook; they would point at another repository or index.
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_INDEX_FILE")
             .stdin(Stdio::null())
             .output()
             .map_err(|error| Error::io("start", self.git.program(), error))

@@ -76,6 +76,37 @@ impl Source {
     }
 }
 
+/// Why a branch is taken for the one that is kept green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseFrom {
+    /// The default branch of the remote `origin`.
+    Origin,
+    /// It is called `main`.
+    Main,
+    /// The user is on it.
+    Current,
+}
+
+/// The branch that is kept green where nobody names one: the default branch of `origin`, else `main`, else the one the
+/// user is on. `None`: there is no such branch.
+///
+/// # Errors
+/// [`Error::NotARepository`].
+pub fn usual_base(git: &Git, path: &Path) -> Result<Option<(BranchName, BaseFrom)>> {
+    Place::of(git, path)?;
+    let call = || git.call(path).setting("safe.directory", "*");
+    let (branches, current) = branches(call(), path)?;
+    let there = |name: &str| branches.iter().any(|(branch, _)| branch == name).then(|| BranchName::new(name).ok());
+    let ended = call().args(["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"]).run()?;
+    let origin = String::from_utf8_lossy(&ended.output).into_owned();
+    let origin = origin.trim().strip_prefix("refs/remotes/origin/").and_then(there).flatten();
+    let current = || current.as_deref().and_then(there).flatten();
+    Ok(None
+        .or_else(|| origin.map(|name| (name, BaseFrom::Origin)))
+        .or_else(|| there("main").flatten().map(|name| (name, BaseFrom::Main)))
+        .or_else(|| current().map(|name| (name, BaseFrom::Current))))
+}
+
 fn as_user(git: &Git, user: &UserEnvironment, path: &Path) -> Call {
     let mut call = git.call(path).without_env("GIT_CONFIG_NOSYSTEM").without_env("GIT_CONFIG_GLOBAL");
     if let Some(home) = &user.home {
@@ -136,7 +167,8 @@ type Branches = Vec<(String, CommitId)>;
 
 /// All branches with their tips, and the one the user is on.
 pub(crate) fn branches(call: Call, root: &Path) -> Result<(Branches, Option<String>)> {
-    let call = call.args(["for-each-ref", "--format=%(HEAD)%(objectname) %(refname:lstrip=2)", "refs/heads"]);
+    let call =
+        call.args(["for-each-ref", "--sort=-HEAD", "--format=%(HEAD)%(objectname) %(refname:lstrip=2)", "refs/heads"]);
     let shown = call.shown();
     let answer = call.text_raw()?;
     let mut branches = Vec::new();

@@ -1,9 +1,12 @@
 //! The two directions between the local forge and the user's repository.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::forge::{Forge, UPLOAD_PACK, commit_id, fetch, in_source, loose_ref};
+use crate::git::Git;
 use crate::source::{branches, find_branch};
 use crate::words::CommitId;
 
@@ -28,6 +31,16 @@ pub enum Synced {
         ours: CommitId,
         /// The user's.
         theirs: CommitId,
+    },
+    /// The user's no longer has a commit that was taken over from it: they rewrote it, or moved it back. Nothing was
+    /// changed.
+    Rewritten {
+        /// Our base tip, which has that commit.
+        ours: CommitId,
+        /// The user's.
+        theirs: CommitId,
+        /// The commit: their tip when it was taken over last.
+        taken: CommitId,
     },
 }
 
@@ -79,20 +92,48 @@ impl Forge {
         let (Some(ahead), Some(behind)) = (count(counts.next()), count(counts.next())) else {
             return Err(Error::Unexpected { command: shown, answer });
         };
-        if behind == 0 {
-            *contained = Some(theirs);
-            return Ok(Synced::Contained);
+        let taken_ref = format!("refs/orch/taken/{base}");
+        // Forges of earlier releases have none: for them nothing was ever rewritten.
+        let taken = self.resolve(&taken_ref)?;
+        if let Some(taken) = taken.as_ref().filter(|taken| **taken != theirs)
+            && !self.contains(&theirs, taken)?
+        {
+            return Ok(Synced::Rewritten { ours, theirs, taken: taken.clone() });
         }
-        if ahead > 0 {
+        if behind > 0 && ahead > 0 {
             return Ok(Synced::Diverged { ours, theirs });
         }
-        match self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours))) {
-            // A git that did its work and failed afterwards.
-            Err(Error::StaleRef { found: Some(found), .. }) if found == theirs => {}
-            moved => moved?,
+        if behind > 0 {
+            match self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours))) {
+                // A git that did its work and failed afterwards.
+                Err(Error::StaleRef { found: Some(found), .. }) if found == theirs => {}
+                moved => moved?,
+            }
+        }
+        if taken.as_ref() != Some(&theirs) {
+            self.move_ref_unsynced(&taken_ref, &theirs)?;
         }
         *contained = Some(theirs.clone());
-        Ok(Synced::FastForwarded { from: ours, to: theirs })
+        Ok(if behind == 0 { Synced::Contained } else { Synced::FastForwarded { from: ours, to: theirs } })
+    }
+
+    /// Takes the user's base branch as it is, though it lacks commits that were taken over from it or landed here:
+    /// what only ours has is kept under `refs/orch/left/` and nowhere else. `theirs` is what the user saw.
+    ///
+    /// # Errors
+    /// [`Error::StaleRef`] if the user's branch, or ours, is elsewhere by now.
+    pub fn accept_base(&self, ours: &CommitId, theirs: &CommitId) -> Result<()> {
+        let base = self.origin.base.as_str();
+        let seen = format!("refs/orch/upstream/{base}");
+        let found = self.resolve(&seen)?;
+        if found.as_ref() != Some(theirs) {
+            return Err(Error::StaleRef { name: seen, expected: Some(theirs.clone()), found });
+        }
+        self.move_ref_unsynced(&format!("refs/orch/left/{ours}"), ours)?;
+        self.move_ref(&self.base_ref(), theirs, Some(Some(ours)))?;
+        self.move_ref_unsynced(&format!("refs/orch/taken/{base}"), theirs)?;
+        *self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(theirs.clone());
+        Ok(())
     }
 
     /// The tip of the base branch in the user's repository: from the file of the ref, else from git.
@@ -118,7 +159,8 @@ impl Forge {
     }
 
     /// Makes the forge known in the user's repository as the remote `orch`, so that `git fetch orch` brings the
-    /// work home. A remote of that name which the user made is left alone. Safe to call at every start.
+    /// work home. A remote of that name which the user made is left alone, and so is that of another state folder
+    /// whose forge is still there. Safe to call at every start.
     ///
     /// # Errors
     /// [`Error::RemoteTaken`].
@@ -143,7 +185,14 @@ impl Forge {
         }
         let ours = value("orchestrion").is_some();
         if !ours && !ended.output.is_empty() && url.as_deref() != Some(here) {
-            return Err(Error::RemoteTaken { repository: source.clone(), name: REMOTE.to_owned() });
+            return Err(Error::RemoteTaken { repository: source.clone(), name: REMOTE.to_owned(), by: None });
+        }
+        let other = url.as_deref().map(|url| Path::new(OsStr::from_bytes(url)));
+        // A copy of the folder names the forge of the one that it was copied from: beside ours, and no other service's.
+        if let Some(other) = other.filter(|other| other.parent() != self.path.parent() && other.join("HEAD").is_file())
+        {
+            let by = Some(other.to_path_buf());
+            return Err(Error::RemoteTaken { repository: source.clone(), name: REMOTE.to_owned(), by });
         }
         let set = |key: &str, value: &std::ffi::OsStr| {
             in_source(&self.git, source)
@@ -158,4 +207,29 @@ impl Forge {
         set("url", self.path.as_os_str())?;
         Ok(if url.is_some() { RemoteAdded::Updated } else { RemoteAdded::Added })
     }
+}
+
+/// The forge that the remote `orch` of a user's repository names; `None` without such a remote of ours.
+///
+/// # Errors
+/// [`Error::NotARepository`].
+pub fn forge_of(git: &Git, source: &Path) -> Result<Option<PathBuf>> {
+    let value = |key: &str| -> Result<Option<Vec<u8>>> {
+        let call =
+            in_source(git, source).args(["config", "--local", "-z", "--get"]).arg(format!("remote.{REMOTE}.{key}"));
+        let shown = call.shown();
+        let ended = call.run()?;
+        match ended.code {
+            Some(0) => Ok(Some(ended.output.strip_suffix(b"\0").unwrap_or(&ended.output).to_vec())),
+            Some(1) => Ok(None),
+            _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
+                Err(Error::NotARepository(source.to_path_buf()))
+            }
+            _ => Err(ended.failed(shown)),
+        }
+    };
+    if value("orchestrion")?.is_none() {
+        return Ok(None);
+    }
+    Ok(value("url")?.map(|url| PathBuf::from(OsStr::from_bytes(&url))))
 }

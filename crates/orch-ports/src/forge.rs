@@ -20,6 +20,10 @@ pub enum ForgeError {
     /// The run's last command did not pack what its agent left. The work is there: the command can be run again.
     #[error("{0}")]
     Unpacked(String),
+    /// The repository itself cannot be worked in: gone, moved, without its base branch, rewritten. Says what is wrong,
+    /// where, and what to do. Nobody's attempt is to blame; when it is mended, the same call succeeds.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// Result of a forge call.
@@ -77,6 +81,8 @@ pub struct CandidateOrder {
 pub struct Base {
     /// The tip tasks start from and land on.
     pub tip: CommitId,
+    /// Its name.
+    pub branch: String,
     /// The user's branch has commits that ours lacks and the reverse: a sentence for people.
     pub diverged: Option<String>,
 }
@@ -194,10 +200,37 @@ pub struct Standing {
     pub landed: Vec<LandedWork>,
 }
 
+/// What is shown of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiffOrder {
+    /// What it is compared with: its merge base with this; its parent if `None`.
+    pub from: Option<CommitId>,
+    /// The commit.
+    pub to: CommitId,
+    /// These paths alone; all if there are none.
+    pub only: Vec<String>,
+    /// A folder that is left out.
+    pub without: Option<String>,
+    /// At most so many bytes.
+    pub cap: usize,
+}
+
+/// A change as a unified diff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diff {
+    /// Bytes that are no UTF-8 read as U+FFFD.
+    pub text: String,
+    /// There is more of it.
+    pub cut: bool,
+}
+
 /// A repository's code. Every call is safe to repeat.
 pub trait Forge: Send + Sync {
-    /// Bring main up to date with where its users push, and tell its tip.
+    /// Bring main up to date with where its users push, and tell its tip. A repository that cannot be worked in is
+    /// [`ForgeError::Unavailable`], never lasting.
     fn base(&self) -> ForgeResult<Base>;
+    /// Take main as its users have it now, though it lacks commits that ours has. For a person who says so.
+    fn accept_base(&self) -> ForgeResult<Base>;
     /// Make the attempt's clone at `start`, pinned; an existing directory is replaced. Files named by `aside` (from the
     /// top of the repository) that are there are taken off the branch by a commit first, so that what the attempt
     /// writes there is its own even if it is the same to the letter. Files that an overlay names lie there as its commit
@@ -262,4 +295,6 @@ pub trait Forge: Send + Sync {
     /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is a lasting
     /// error: half a file is no file.
     fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>>;
+    /// A change as a unified diff, for people.
+    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff>;
 }

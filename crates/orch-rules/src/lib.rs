@@ -31,6 +31,7 @@ pub mod pipeline;
 pub mod problem;
 pub mod repository_file;
 pub mod scope;
+pub mod standing;
 pub mod task;
 pub mod toml_file;
 pub mod unknown;

@@ -1,5 +1,6 @@
-//! Outages: a vendor that does not serve a credential, a program that cannot be started. Each is one row for the whole
-//! host; while it holds, nothing that needs its source starts, and afterwards one run goes first (X7, Y9).
+//! Outages: a vendor that does not serve a credential, a program that cannot be started, a repository that cannot be
+//! worked in. Each is one row for the whole host; while it holds, nothing that needs its source starts. After that of a
+//! vendor or a program one run goes first (X7, Y9); a repository is looked at until it is mended.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,14 +32,20 @@ pub enum Source {
         /// Its name.
         name: String,
     },
+    /// A repository that cannot be worked in: gone, moved, with settings that cannot be read.
+    Repository {
+        /// Its id.
+        name: String,
+    },
 }
 
 impl Source {
-    /// Key of its row, and of the tasks that wait for it: `credential:NAME`, `agent:NAME`.
+    /// Key of its row, and of the tasks that wait for it: `credential:NAME`, `agent:NAME`, `repository:NAME`.
     pub fn key(&self) -> String {
         match self {
             Self::Credential { name } => format!("credential:{name}"),
             Self::Agent { name } => format!("agent:{name}"),
+            Self::Repository { name } => format!("repository:{name}"),
         }
     }
     /// For people, as the beginning of a sentence.
@@ -46,13 +53,15 @@ impl Source {
         match self {
             Self::Credential { name } => format!("the credential {name} is not served"),
             Self::Agent { name } => format!("the agent {name} cannot be started"),
+            Self::Repository { name } => format!("the repository {name} cannot be worked in"),
         }
     }
-    /// The command that lifts its outage by hand.
+    /// The command that lifts its outage by hand; of a repository, the one that tells how it stands.
     pub fn lift(&self) -> String {
         match self {
             Self::Credential { name } => format!("orch resume --credential {name}"),
             Self::Agent { name } => format!("orch resume --agent {name}"),
+            Self::Repository { .. } => "orch doctor".to_owned(),
         }
     }
 }
@@ -131,7 +140,10 @@ impl Outage {
     pub fn holds(&self, now: Timestamp) -> bool {
         // No pause is longer than the longest one: a moment beyond it was written by a clock that was ahead.
         let waits = |until: Timestamp| now < until && until.since_ms(now) <= LONGEST_NAMED_MS;
-        self.until.is_some_and(|until| self.probe.is_some() || waits(until))
+        match self.source {
+            Source::Repository { .. } => self.is_closed(),
+            _ => self.until.is_some_and(|until| self.probe.is_some() || waits(until)),
+        }
     }
 
     /// All is well again.
@@ -166,7 +178,7 @@ impl Outage {
             self.tasks.push(failure.task.clone());
         }
         let closes = match self.source {
-            Source::Credential { .. } => true,
+            Source::Credential { .. } | Source::Repository { .. } => true,
             Source::Agent { .. } => self.is_closed() || (self.failures >= SPAWN_FAILURES && self.tasks.len() > 1),
         };
         if closes {
@@ -181,7 +193,7 @@ impl Outage {
     /// 1, 2, 4 … 60 minutes.
     fn pause_ms(&self) -> i64 {
         let first = match self.source {
-            Source::Credential { .. } => 1,
+            Source::Credential { .. } | Source::Repository { .. } => 1,
             Source::Agent { .. } => SPAWN_FAILURES,
         };
         let doublings = self.failures.saturating_sub(first).min(10);

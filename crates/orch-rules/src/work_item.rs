@@ -131,9 +131,12 @@ pub fn work_item_id(prefix: &str, number: u64) -> WorkItemId {
     WorkItemId(format!("{prefix}-{number:03}"))
 }
 
+/// The folder of branch names that the tasks' branches are in.
+pub const BRANCHES: &str = "feature";
+
 /// `feature/<ID>-<slug>` (A3).
 pub fn branch(id: &WorkItemId, title: &str) -> String {
-    format!("feature/{id}-{}", slug(title))
+    format!("{BRANCHES}/{id}-{}", slug(title))
 }
 
 /// The branch of a task whose usual branch is owned by another task: the same with the task's own identity behind it

@@ -59,6 +59,9 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Slot { key, max } if key == SLOT_RUNS => say("wait-slot-runs", &[("max", (*max).into())]),
         Wait::Slot { key, max } => say("wait-slot", &[("what", key.as_str().into()), ("max", (*max).into())]),
         Wait::Budget { key } => say("wait-budget", &[("scope", scope(key).into())]),
+        Wait::Outage { source: Source::Repository { name }, reason, .. } => {
+            say("wait-repository", &[("name", name.as_str().into()), ("reason", reason.as_str().into())])
+        }
         Wait::Outage { source, reason, until, named, probed_by } => {
             let mut args = vec![("source", what_is_out(source, language).into()), ("reason", reason.as_str().into())];
             args.push(("lift", source.lift().into()));
@@ -128,6 +131,7 @@ fn what_is_out(source: &Source, language: Language) -> String {
     let (message, name) = match source {
         Source::Credential { name } => ("outage-credential", name),
         Source::Agent { name } => ("outage-agent", name),
+        Source::Repository { name } => ("outage-repository", name),
     };
     let mut args = FluentArgs::new();
     args.set("name", name.as_str());

@@ -30,6 +30,7 @@ wait-budget = { $scope ->
         [day] today's budget of this host
        *[other] the budget
     } does not cover another run
+wait-repository = the repository { $name } cannot be worked in: { $reason } (goes on by itself when that is mended)
 wait-outage-probed = { $source } ({ $reason }); { $other } tries right now whether it is over
 wait-outage = { $source } ({ $reason }); one run tries again
     .help = lift it: { $lift }
@@ -60,6 +61,7 @@ wait-stop-after-step = being stopped, as soon as this step has ended: { $step }
 ## What is out
 
 outage-credential = the credential { $name } is not served
+outage-repository = the repository { $name } cannot be worked in
 outage-agent = the agent { $name } cannot be started
 
 ## What a person is asked for

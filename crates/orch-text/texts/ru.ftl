@@ -34,6 +34,7 @@ wait-budget = { $scope ->
         [day] сегодняшнего бюджета этой машины
        *[other] бюджета
     } не хватает на ещё один запуск
+wait-repository = с репозиторием { $name } нельзя работать: { $reason } (когда это исправят, работа пойдёт сама)
 wait-outage-probed = { $source } ({ $reason }); { $other } прямо сейчас проверяет, не прошло ли
 wait-outage = { $source } ({ $reason }); будет одна пробная попытка
     .help = снять паузу: { $lift }
@@ -64,6 +65,7 @@ wait-stop-after-step = остановится, как только законч�
 ## Что не работает
 
 outage-credential = доступ { $name } не обслуживается
+outage-repository = с репозиторием { $name } нельзя работать
 outage-agent = агент { $name } не запускается
 
 ## О чём просят человека

@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use orch_engine::Reconciler;
 use orch_engine::desk::{
-    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, TaskDetail, TaskName,
+    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, Paper, TaskDetail, TaskName,
 };
+use orch_ports::forge::Diff;
 use orch_ports::outbox::{Message, MessageFilter, MessageId};
 use orch_ports::store::{QueueView, TaskFilter};
 use orch_rules::facts::RepositoryFacts;
@@ -52,6 +53,14 @@ pub trait Front: Send + Sync {
     async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError>;
     /// All repositories.
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError>;
+    /// Read the settings again.
+    async fn reread(&self) -> Result<Answer, DeskError>;
+    /// Take main as the repository's people have it.
+    async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, DeskError>;
+    /// A task's papers.
+    async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError>;
+    /// What a task changes.
+    async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError>;
     /// Part of a run's log; waits for more if there is nothing yet.
     async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError>;
     /// Waits until something was written after the change `seen`, for `patience` at most.
@@ -109,6 +118,18 @@ impl Front for orch_engine::desk::Desk {
     }
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
         self.repositories().await
+    }
+    async fn reread(&self) -> Result<Answer, DeskError> {
+        self.reread().await
+    }
+    async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, DeskError> {
+        self.accept_base(repository, by).await
+    }
+    async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError> {
+        self.papers(task).await
+    }
+    async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError> {
+        self.diff(task, only).await
     }
     async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError> {
         self.log(task, ask).await

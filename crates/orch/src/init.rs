@@ -3,12 +3,13 @@
 
 mod agents;
 mod commit;
+pub mod entries;
 pub mod look;
 mod register;
 mod repository_file;
 mod test_command;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::Args;
 use orch_git::Source;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::settings::Paths;
 
 pub use commit::unseen_settings;
 pub use look::{file_failure, git_failure, top_of, warnings};
-pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, read as read_repository_file};
+pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, on_base, read as read_repository_file};
 
 /// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.
 #[derive(Debug, Clone, Args)]
@@ -120,14 +121,19 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         ));
     }
     let agents_found = agents::on_path(env);
+    // First what was found, then the questions about it.
+    show_found(&file, &look, &host, args, &agents_found, screen);
+    warnings.iter().for_each(|warning| screen.warn(warning));
     let wish = wish.agent(agents::wanted(args, &host, screen, &agents_found));
 
     // Everything that can be refused was; from here on it is written.
+    let moved = moved_here(&host, &look)?;
+    if let Some(entry) = &moved {
+        entries::set_path(&host.paths, &entry.id, top)?;
+        screen.line(&format!("recognised: it is `{}`, which was at {}", entry.id, entry.path));
+    }
     let host_file_is_new = !host.paths.config_file.exists();
     let repository = register::register(&host.paths, top, &wish)?;
-    let registered_now = repository.written.contains(&host.paths.config_file);
-    let serving =
-        registered_now && crate::client::Caller::running(&host.paths.state).is_ok_and(|caller| caller.is_some());
     let mut written = Vec::new();
     if file.write(top)? {
         written.push(top.join(REPOSITORY_FILE));
@@ -137,6 +143,8 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     let agent = agents::set(&host, &repository);
     let steps = agents::steps(&host, &repository, &agents_found, env);
     let commit = settle_commit(args, screen, source, &look)?;
+    // A running service follows at once.
+    let serving = crate::repo_command::tell_service(&host);
     let answer = Answer {
         base_branch: look.base.to_string(),
         base_tip: source.base_tip.to_string(),
@@ -151,9 +159,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         warnings,
         repository,
     };
-    show_found(&answer, screen, top, agent.as_deref());
-    answer.warnings.iter().for_each(|warning| screen.warn(warning));
-    show_done(&answer, screen, source, &host.paths);
+    show_done(&answer, screen, source, &host.paths, agent.as_deref());
     screen.json(&answer);
     Ok(())
 }
@@ -169,8 +175,8 @@ fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look:
         return Ok(Commit::Open);
     }
     let wanted = args.yes || {
-        let question = format!("Commit {REPOSITORY_FILE}, and nothing else, to {}?", look.base);
-        screen.ask(&question).unwrap_or(false)
+        let question = format!("Commit the two files under .orch, and nothing else, to {}?", look.base);
+        screen.ask_yes(&question).unwrap_or(false)
     };
     if !wanted {
         return Ok(Commit::Open);
@@ -187,74 +193,104 @@ fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], serving: b
             let command = "git config user.name \"Your Name\" && git config user.email you@example.org";
             next.push(one(command.to_owned(), "git does not know who you are yet"));
         }
-        if look.source.current_branch.as_deref() != Some(look.base.as_str()) {
-            next.push(one(format!("git switch {}", look.base), "the settings are read from the base branch"));
+        let elsewhere = look.own().checked_out_at(&look.base).ok().flatten();
+        match elsewhere.filter(|folder| folder != look.top.as_std_path()) {
+            // Git checks a branch out in one working tree only.
+            Some(folder) => {
+                let command = format!("cp -r .orch {0}/ && cd {0}", folder.display());
+                next.push(one(command, "the settings are read from the base branch, which is checked out there"));
+            }
+            None if look.source.current_branch.as_deref() != Some(look.base.as_str()) => {
+                next.push(one(format!("git switch {}", look.base), "the settings are read from the base branch"));
+            }
+            None => {}
         }
         next.push(one(commit::command(), "the line reads its settings from the base branch"));
     }
     next.extend(agent.iter().map(|(command, why)| one(command.clone(), why)));
-    let why = if serving {
-        "the service runs, but learns of this only at its next start: stop it (Ctrl-C), then"
-    } else {
-        "start the line"
-    };
-    next.push(one("orch up".to_owned(), why));
+    if !serving {
+        next.push(one("orch up".to_owned(), "start the line"));
+    }
     next.push(one("orch new \"What is to be done\"".to_owned(), "give it the first issue"));
     next
 }
 
-fn show_found(answer: &Answer, screen: &Screen, top: &Utf8Path, agent: Option<&str>) {
+/// The registered repository that this folder is, though its path is another one: its remote `orch` says so, and where
+/// it was there is none any more.
+fn moved_here(
+    host: &crate::settings::Host,
+    look: &look::Look,
+) -> Result<Option<crate::settings::RepositoryEntry>, Failure> {
+    if host.repositories.iter().any(|entry| entry.path == look.top) {
+        return Ok(None);
+    }
+    let Some(forge) = orch_git::forge_of(&look.git, look.top.as_std_path()).map_err(git_failure)? else {
+        return Ok(None);
+    };
+    let is_it = |entry: &&crate::settings::RepositoryEntry| {
+        forge == host.paths.forge(&entry.id).as_std_path() && !entry.path.join(".git").exists()
+    };
+    Ok(host.repositories.iter().find(is_it).cloned())
+}
+
+fn show_found(
+    file: &repository_file::Plan,
+    look: &look::Look,
+    host: &crate::settings::Host,
+    args: &InitArgs,
+    agents_found: &[String],
+    screen: &Screen,
+) {
     let strong = |text: &str| screen.styled(Style::Strong, text);
     let faint = |text: &str| screen.styled(Style::Faint, text);
     let two = |name: &str, value: String| vec![name.to_owned(), value];
-    let tip: String = answer.base_tip.chars().take(10).collect();
-    let tests = match (&answer.test_command, &answer.test_command_from) {
+    let tip: String = look.source.base_tip.as_str().chars().take(10).collect();
+    let tests = match (&file.command, &file.from) {
         (Some(command), Some(from)) => format!("{}  {}", strong(command), faint(from)),
         (Some(command), None) => strong(command),
         (None, _) => screen.styled(Style::Bad, "none: gates that need it are unknown, never green"),
     };
-    let prefix = &answer.repository.prefix;
-    let place = faint(&format!("{top}, work items {prefix}-001 …"));
-    let mut rows = vec![
-        two("repository", format!("{}  {place}", strong(&answer.repository.id))),
-        two("base branch", format!("{}  {}", strong(&answer.base_branch), faint(&format!("at {tip}")))),
-        two("tests", tests),
-    ];
-    if !answer.test_commands_passed_over.is_empty() {
-        rows.push(two("", faint(&format!("also found: {}", answer.test_commands_passed_over.join(", ")))));
+    let from = if look.base_from.is_empty() { String::new() } else { format!(", {}", look.base_from) };
+    let base = format!("{}  {}", strong(look.base.as_str()), faint(&format!("at {tip}{from}")));
+    let mut rows = vec![two("repository", look.top.to_string()), two("base branch", base), two("tests", tests)];
+    if !file.passed_over.is_empty() {
+        rows.push(two("", faint(&format!("also found: {}", file.passed_over.join(", ")))));
     }
-    let agent = match (agent, answer.agents_found.as_slice()) {
-        (Some(agent), _) => screen.styled(Style::Good, agent),
-        (None, []) => screen.styled(Style::Attention, "none yet"),
-        (None, found) => format!(
-            "{}  {}",
-            screen.styled(Style::Attention, "none yet"),
-            faint(&format!("found: {}", found.join(", ")))
-        ),
-    };
-    rows.push(two("agent", agent));
+    let named = args.agent_command.is_some() || args.agent.is_some() || host.default_agent.is_some();
+    if !named && host.agents.is_empty() && !agents_found.is_empty() {
+        rows.push(two("agents", format!("found: {}", agents_found.join(", "))));
+    }
     screen.table(&rows);
     screen.line("");
 }
 
-fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths) {
+fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths, agent: Option<&str>) {
     let good = |text: &str| screen.styled(Style::Good, text);
     let faint = |text: &str| screen.styled(Style::Faint, text);
+    let repository = &answer.repository;
+    let agent = match agent {
+        Some(agent) => good(agent),
+        None => screen.styled(Style::Attention, "none yet"),
+    };
+    screen.line(&format!("{} {}, work items {}-001 …; agent: {agent}", good("is"), repository.id, repository.prefix));
     if answer.written.is_empty() && !matches!(answer.commit, Commit::Made) {
         screen.line(&format!("{}: everything is as it was", good("nothing to do")));
     }
     for file in &answer.written {
         let note = match *file == paths.config_file {
-            true if answer.host_file_is_new => "  every setting of this machine, explained",
-            true => "  the repository is registered there",
+            true if answer.host_file_is_new => "      every setting of this machine, explained",
+            true => "      the repository is registered there",
             false => "",
         };
-        screen.line(&format!("{} {file}{}", good("wrote"), faint(note)));
+        screen.line(&format!("{} {file}", good("wrote")));
+        if !note.is_empty() {
+            screen.line(&faint(note));
+        }
     }
     match answer.commit {
         Commit::Made => {
             let others = if source.dirty { "; your other changes are untouched" } else { "" };
-            screen.line(&format!("{} {REPOSITORY_FILE} to {}{others}", good("committed"), answer.base_branch));
+            screen.line(&format!("{} .orch to {}{others}", good("committed"), answer.base_branch));
         }
         Commit::Open => {
             screen.line(&format!("{} {REPOSITORY_FILE}", screen.styled(Style::Attention, "not committed")));

@@ -2,6 +2,7 @@
 
 mod client;
 mod commands;
+mod config_command;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -11,7 +12,9 @@ mod host;
 mod init;
 mod pipeline_command;
 mod prompt_command;
+mod repo_command;
 mod screen;
+mod service_command;
 mod settings;
 mod units;
 mod up;
@@ -35,6 +38,9 @@ struct Cli {
     // Behind what a command has of its own.
     #[arg(long, global = true, display_order = 900)]
     json: bool,
+    /// Colours: when the output is a terminal, always, or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"], display_order = 901)]
+    color: String,
     #[command(subcommand)]
     command: Command,
 }
@@ -46,13 +52,21 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Up(up::UpArgs),
+    Down(service_command::DownArgs),
+    Status(service_command::StatusArgs),
+    Config(config_command::ConfigArgs),
+    /// Say which release this is.
+    Version,
     Host(host::HostArgs),
     Doctor(doctor::DoctorArgs),
     Service(units::UnitsArgs),
     New(commands::new::NewArgs),
     Start(commands::start::StartArgs),
+    #[command(visible_aliases = ["list", "ls"])]
     Board(commands::board::BoardArgs),
     Show(commands::show::ShowArgs),
+    Diff(commands::diff::DiffArgs),
+    Inbox(commands::inbox::InboxArgs),
     Approve(commands::approve::ApproveArgs),
     Reject(commands::reject::RejectArgs),
     Confirm(commands::confirm::ConfirmArgs),
@@ -63,7 +77,9 @@ enum Command {
     Skip(commands::skip::SkipArgs),
     HandsOff(commands::hands_off::HandsOffArgs),
     GiveBack(commands::give_back::GiveBackArgs),
+    #[command(visible_alias = "cancel")]
     Stop(commands::stop::StopArgs),
+    Reopen(commands::reopen::ReopenArgs),
     Retry(commands::retry::RetryArgs),
     Pause(commands::pause::PauseArgs),
     Resume(commands::resume::ResumeArgs),
@@ -74,6 +90,9 @@ enum Command {
     Unfreeze(commands::unfreeze::UnfreezeArgs),
     Queue(commands::queue::QueueArgs),
     Outbox(commands::outbox::OutboxArgs),
+    Pull(commands::pull::PullArgs),
+    Repo(repo_command::RepoArgs),
+    #[command(visible_alias = "log")]
     Logs(commands::logs::LogsArgs),
     Pipeline(pipeline_command::PipelineArgs),
     Prompt(prompt_command::PromptArgs),
@@ -140,8 +159,19 @@ fn main() -> ExitCode {
         // of new files; what `init` writes into a repository is the person's.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     }
-    let screen = Screen::of_process(cli.json, &variable);
-    match run(cli.command, &screen) {
+    let colour = match cli.color.as_str() {
+        "always" => Some(true),
+        "never" => Some(false),
+        _ => None,
+    };
+    let screen = Screen::of_process(cli.json, &variable).with_colour(colour);
+    let done = run(cli.command, &screen).and_then(|()| match screen.unwritten() {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(Exit::Failed, format!("the answer could not be written: {why}"))
+            .at("standard output")
+            .fix("make room there, or send it elsewhere")),
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             screen.failure(&failure);
@@ -181,6 +211,14 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, screen, &variable),
         Command::Init(args) => init::run_init(&args, screen, &variable),
         Command::Up(args) => up::run(&args, screen, &variable),
+        Command::Down(_) => service_command::down(screen, &variable),
+        Command::Status(_) => service_command::status(screen, &variable),
+        Command::Config(args) => config_command::run(&args, screen, &variable),
+        Command::Version => {
+            screen.json(&serde_json::json!({"version": env!("CARGO_PKG_VERSION")}));
+            screen.line(concat!("orch ", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
         Command::Doctor(args) => doctor::run(&args, screen, &variable),
         Command::Service(args) => units::run(&args, screen, &variable),
         Command::Host(args) => host::run(&args, screen, &variable),
@@ -188,6 +226,9 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Start(args) => ask!(start, args, screen),
         Command::Board(args) => ask!(board, args, screen),
         Command::Show(args) => ask!(show, args, screen),
+        Command::Diff(args) => ask!(diff, args, screen),
+        Command::Inbox(args) => ask!(inbox, args, screen),
+        Command::Reopen(args) => ask!(reopen, args, screen),
         Command::Approve(args) => ask!(approve, args, screen),
         Command::Reject(args) => ask!(reject, args, screen),
         Command::Confirm(args) => ask!(confirm, args, screen),
@@ -209,6 +250,13 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Unfreeze(args) => ask!(unfreeze, args, screen),
         Command::Queue(args) => ask!(queue, args, screen),
         Command::Outbox(args) => ask!(outbox, args, screen),
+        Command::Pull(args) => {
+            let (host, _) = settings::load(&variable)?;
+            wiring::local::with_caller(&variable, screen, |caller: &Caller| {
+                commands::pull::run(&args, &host, &variable, caller, screen)
+            })
+        }
+        Command::Repo(args) => repo_command::run(&args, screen, &variable),
         Command::Logs(args) => ask!(logs, args, screen),
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),
         Command::Prompt(args) => prompt_command::run_prompt(&args, screen, &variable),

@@ -1,7 +1,9 @@
 //! The one place that talks to a person or a script: stdout for answers, stderr for everything else.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::OnceLock;
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -45,6 +47,7 @@ pub struct Screen {
     colour: bool,
     interactive: bool,
     width: usize,
+    zone: TimeZone,
 }
 
 impl Screen {
@@ -61,8 +64,20 @@ impl Screen {
             json,
             colour: terminal && !plain && !json,
             interactive: terminal && io::stdin().is_terminal(),
-            width: columns.unwrap_or(100).clamp(40, 200),
+            width: columns.unwrap_or(100).clamp(40, 100),
+            zone: zone(env("TZ").as_deref()),
         }
+    }
+
+    /// The time zone of the person.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// With colours always or never, whatever the terminal is.
+    #[must_use]
+    pub fn with_colour(self, colour: Option<bool>) -> Self {
+        Self { colour: colour.unwrap_or(self.colour) && !self.json, ..self }
     }
 
     /// Answers are wanted as JSON.
@@ -84,8 +99,13 @@ impl Screen {
     /// without asking which one is wanted.
     pub fn line(&self, text: &str) {
         if !self.json {
-            put(&mut io::stdout().lock(), text);
+            written(text);
         }
+    }
+
+    /// Why part of the answer was not written: then the command did not do what was asked.
+    pub fn unwritten(&self) -> Option<&'static str> {
+        UNWRITTEN.get().map(String::as_str)
     }
 
     /// The answer for programs, as one line. Says nothing without `--json`.
@@ -94,7 +114,7 @@ impl Screen {
             return;
         }
         match serde_json::to_string(answer) {
-            Ok(text) => put(&mut io::stdout().lock(), &text),
+            Ok(text) => written(&text),
             // A map with keys that are no strings is a fault of ours; a script must not take silence for an answer.
             Err(error) => put(&mut io::stderr().lock(), &format!("{{\"error\":{{\"what\":\"{error}\"}}}}")),
         }
@@ -140,22 +160,64 @@ impl Screen {
         }
     }
 
-    /// Asks a yes-or-no question; `None` where nobody can be asked or nobody answered.
+    /// Asks a yes-or-no question; `None` where nobody can be asked or nobody answered. Just Enter is no.
     pub fn ask(&self, question: &str) -> Option<bool> {
+        self.ask_or(question, false)
+    }
+
+    /// The same for what is usually wanted: just Enter is yes.
+    pub fn ask_yes(&self, question: &str) -> Option<bool> {
+        self.ask_or(question, true)
+    }
+
+    fn ask_or(&self, question: &str, enter: bool) -> Option<bool> {
+        let answer = self.ask_text(&format!("{question} [{}] ", if enter { "Y/n" } else { "y/N" }))?;
+        match answer.to_lowercase().as_str() {
+            "" => Some(enter),
+            word => Some(matches!(word, "y" | "yes" | "д" | "да")),
+        }
+    }
+
+    /// Asks for one line; `None` where nobody can be asked or nobody answered.
+    pub fn ask_text(&self, question: &str) -> Option<String> {
         if !self.is_interactive() {
             return None;
         }
         let mut out = io::stdout().lock();
-        let shown = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+        let shown = write!(out, "{question}").and_then(|()| out.flush());
         let mut answer = String::new();
         if shown.is_err() || io::stdin().lock().read_line(&mut answer).ok()? == 0 {
             return None;
         }
-        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "д" | "да"))
+        Some(answer.trim().to_owned())
     }
 }
 
-/// Writes a line. A reader that went away (`orch board | head -1`) wanted no more: not an error.
+/// As `TZ` says, else as the machine is set.
+fn zone(named: Option<&str>) -> TimeZone {
+    match named {
+        Some("" | "UTC") => TimeZone::UTC,
+        Some(name) => TimeZone::get(name).or_else(|_| TimeZone::posix(name)).unwrap_or_else(|_| TimeZone::system()),
+        None => TimeZone::system(),
+    }
+}
+
+/// The first line of the answer that could not be written, with the reason.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes a line of the answer. A reader that went away (`orch board | head -1`) wanted no more: not an error. Anything
+/// else, a full device for instance, is one.
+fn written(text: &str) {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _told = UNWRITTEN.set(error.to_string());
+        }
+        _ => {}
+    }
+}
+
+/// Writes a line beside the answer. Nobody is left to tell it to if that fails.
 fn put(to: &mut impl Write, text: &str) {
     let _gone = writeln!(to, "{text}").and_then(|()| to.flush());
 }
@@ -223,7 +285,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_whatever_is_styled() {
-        let coloured = Screen { json: false, colour: true, interactive: false, width: 80 };
+        let coloured = Screen { json: false, colour: true, interactive: false, width: 80, zone: TimeZone::UTC };
         let rows = vec![
             vec![coloured.styled(Style::Good, "ok"), "a".to_owned(), "last".to_owned()],
             vec!["longer".to_owned(), "бв".to_owned(), String::new()],
@@ -239,7 +301,7 @@ mod tests {
 
     #[test]
     fn no_colour_where_none_is_wanted() {
-        let plain = Screen { json: false, colour: false, interactive: false, width: 80 };
+        let plain = Screen { json: false, colour: false, interactive: false, width: 80, zone: TimeZone::UTC };
         assert_eq!(plain.styled(Style::Bad, "x"), "x");
     }
 }

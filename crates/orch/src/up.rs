@@ -1,13 +1,17 @@
 //! `orch up`: the service.
 
+mod gate;
+
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use orch_engine::Engine;
 use orch_engine::desk::Desk;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
+use orch_rules::standing::Standing;
 use orch_run::host::Host as RunHost;
 use orch_vendors::runner::host::HostRunner;
 use orch_web::Guard;
@@ -15,21 +19,24 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::client::Running;
+use crate::client::{Caller, Running};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
 use crate::wiring::hold::{self, Database};
-use crate::wiring::{DataLock, Wired, wire};
+use crate::wiring::{DataLock, Notes, Wired, wire};
 
 /// Run the service: carries every started issue on until it is stopped.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  orch up\n  orch up --port 0 --json\n\n\
+#[command(after_help = "Examples:\n  orch up\n  orch up --port 0 --json\n  orch up --detach\n\n\
     Ctrl-C once or SIGTERM: the service ends, agents at work go on. Ctrl-C twice: they are stopped, too.")]
 pub struct UpArgs {
     /// TCP port; the host file's, else 8500, if not given. 0 lets the system choose
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// In the background: the command ends when the service answers
+    #[arg(long, short)]
+    pub detach: bool,
 }
 
 /// Runs until SIGTERM or Ctrl-C.
@@ -49,6 +56,12 @@ pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>)
         return Err(Failure::new(Exit::Settings, "no repository is registered on this host")
             .at(host.paths.config_file.to_string())
             .fix("go to one and run: orch init"));
+    }
+    if args.detach {
+        if Caller::running(&host.paths.state)?.is_some() {
+            return Err(second(&host));
+        }
+        return crate::service_command::detach(&host, args.port, screen);
     }
     log_to_stderr(env);
     let Some(lock) = DataLock::take(&host.paths.state)? else { return Err(second(&host)) };
@@ -134,19 +147,19 @@ async fn serve(
         ours => ours,
     };
     let token = settings::secret::token(&host.paths)?;
+    // From here on commands find the service, and wait for it.
+    let (open, opened) = gate::closed();
+    let service_file = ServiceFile::write(&host.paths.service_file(), bound)?;
+    let (stop_web, web_stopped) = watch::channel(false);
+    let web = tokio::spawn(gate::serve(listener, opened, web_stopped));
     let wired = wire(host, lock, env, true).await?;
-    for note in &wired.notes {
-        screen.line(note);
-    }
     let guard = Guard::new(token.reveal(), crate::wiring::person(env));
     let guard = match bound.ip() {
         ip if ip.is_unspecified() => guard.any_address(),
         _ => guard.also_host(bound.to_string()),
     };
-    let desk = Desk::of(wired.engine.clone());
-    let router = orch_web::router(Arc::new(desk.clone()), guard);
-    let service_file = host.paths.service_file();
-    write_service_file(&service_file, bound)?;
+    let desk = Desk::of(wired.engine.clone()).rereading(wired.rereading.clone());
+    let _listens = open.send(Some(orch_web::router(Arc::new(desk.clone()), guard)));
     let url = format!("http://{bound}");
     if screen.is_json() {
         screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));
@@ -155,6 +168,7 @@ async fn serve(
         screen.line(&format!("{name} is up at {url} for {}", names(host)));
         screen.line("Ctrl-C stops it; agents at work go on and are met again at the next start.");
     }
+    tokio::spawn(tell_repositories(wired.engine.clone(), wired.notes.clone(), screen.clone()));
     let look = source_warnings(host, env);
     let shown = screen.clone();
     tokio::spawn(async move {
@@ -166,10 +180,8 @@ async fn serve(
     let (runner, shown) = (wired.runner.clone(), screen.clone());
     tokio::task::spawn_blocking(move || tell_confinement(&runner, &shown));
     let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
-    let done = until_stopped(&wired, database, listener, router, &desk, host, screen).await;
-    if let Err(error) = std::fs::remove_file(&service_file) {
-        tracing::warn!(%error, "{service_file} was not removed");
-    }
+    let done = until_stopped(&wired, database, (stop_web, web), &desk, host, screen).await;
+    drop(service_file);
     wired.close().await;
     // A host that is just being started must hear that it is not needed any more.
     if let Ok(Some(run_host)) = met.await {
@@ -220,8 +232,7 @@ fn source_warnings(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> impl Fn
 async fn until_stopped(
     wired: &Wired,
     database: Database,
-    listener: TcpListener,
-    router: axum::Router,
+    (stop_web, web): (watch::Sender<bool>, tokio::task::JoinHandle<()>),
     desk: &Desk,
     host: &Host,
     screen: &Screen,
@@ -230,8 +241,7 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
-    let engine = tokio::spawn(wired.engine.clone().run(stopped.clone()));
-    let web = tokio::spawn(crate::door::serve(listener, router, stopped));
+    let engine = tokio::spawn(wired.engine.clone().run(stopped));
     let mut taken = std::pin::pin!(taken_away(database, wired));
     let (interrupted, taken) = tokio::select! {
         _ = terminate.recv() => (false, None),
@@ -241,6 +251,7 @@ async fn until_stopped(
     // Before the engine is told: it gives back what it had taken, and then nothing seems to run.
     let runs = live_runs(desk, host).await;
     let _ = stop.send(true);
+    let _ = stop_web.send(true);
     if !runs.is_empty() && !screen.is_json() {
         screen.line(&format!("stopping; these runs go on: {}", runs.join(", ")));
         if interrupted {
@@ -313,12 +324,50 @@ fn names(host: &Host) -> String {
     host.repositories.iter().map(|r| r.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn write_service_file(file: &Utf8Path, bound: SocketAddr) -> Result<(), Failure> {
-    let text = serde_json::json!({"listen": bound.ip(), "port": bound.port(), "pid": std::process::id()}).to_string();
-    let beside = file.with_extension("json.new");
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
-        Failure::new(Exit::Failed, format!("the service cannot leave its address: {error}"))
-            .at(file.to_string())
-            .fix("make the state folder writable")
-    })
+/// What a running service leaves for those who look for it; gone with the service, however it ends.
+struct ServiceFile(Utf8PathBuf);
+
+impl ServiceFile {
+    fn write(file: &Utf8Path, bound: SocketAddr) -> Result<Self, Failure> {
+        let text =
+            serde_json::json!({"listen": bound.ip(), "port": bound.port(), "pid": std::process::id()}).to_string();
+        let beside = file.with_extension("json.new");
+        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
+            Failure::new(Exit::Failed, format!("the service cannot leave its address: {error}"))
+                .at(file.to_string())
+                .fix("make the state folder writable")
+        })?;
+        Ok(Self(file.to_path_buf()))
+    }
+}
+
+impl Drop for ServiceFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(%error, "{} was not removed", self.0);
+        }
+    }
+}
+
+/// Looks at each repository, and says what came of it: the service is up, whatever is wrong with one of them.
+async fn tell_repositories(engine: Arc<Engine>, notes: Notes, screen: Screen) {
+    let mut looks = tokio::task::JoinSet::new();
+    for repository in engine.repositories() {
+        let engine = Arc::clone(&engine);
+        looks.spawn(async move {
+            let standing = engine.look_at_repository(&repository).await;
+            (repository, standing)
+        });
+    }
+    while let Some(looked) = looks.join_next().await {
+        notes.take().iter().for_each(|note| screen.line(note));
+        let Ok((repository, Ok(standing))) = looked else { continue };
+        match standing {
+            Standing::Well => {}
+            Standing::Notice(text) => screen.warn(&format!("{repository}: {text}")),
+            Standing::Trouble(text) => {
+                screen.warn(&format!("{repository} cannot be worked in, the others are: {text}"));
+            }
+        }
+    }
 }

@@ -6,39 +6,38 @@ pub mod local;
 mod lock;
 pub mod models;
 pub mod notifiers;
+mod repositories;
 pub mod restore;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use camino::Utf8Path;
-use orch_engine::{Engine, House, Limits, Program};
-use orch_git::{BranchName, Forge as GitForge, Git, Origin};
+use orch_engine::{Engine, Limits};
+use orch_git::Git;
 use orch_ports::agent::Agent;
 use orch_ports::outbox::Outbox;
 use orch_ports::store::{Store, StoreError};
 use orch_rules::budget::Budgets;
 use orch_rules::facts::Policy;
-use orch_rules::ids::RepositoryId;
-use orch_rules::lane::Repository;
-use orch_rules::pipeline::Role;
 use orch_run::Confinement;
 use orch_store::{PostgresStore, SqliteStore};
 use orch_vendors::agent::claude_code::{ClaudeCode, PermissionMode};
 use orch_vendors::agent::codex::Codex;
 use orch_vendors::agent::command::CommandAgent;
-use orch_vendors::forge::local::LocalForge;
 use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
 use orch_vendors::runner::proxy::Proxies;
 use tokio::sync::watch;
 
 pub use lock::DataLock;
+pub use repositories::{Notes, Rereading};
 
 use crate::exit::{Exit, Failure};
-use crate::init::{git_failure, read_repository_file};
-use crate::settings::{AgentKind, AgentProgram, Host, RepositoryEntry};
+use crate::init::git_failure;
+use crate::settings::{AgentKind, AgentProgram, Host};
+use repositories::{Doors, Making, registered};
 
 /// Variables of the service that every check and agent gets, because tools do not work without them. None of them
 /// is a secret.
@@ -62,19 +61,16 @@ pub const TOOL_VARIABLES: &[&str] = &[
     "JAVA_HOME",
     "XDG_CACHE_HOME",
 ];
-/// Between asking a run to end and killing it.
-const STOP_GRACE: Duration = Duration::from_secs(10);
-/// Output kept per run.
-const OUTPUT_CAP_BYTES: u64 = 64 << 20;
-
 /// Everything one process needs to work, and the lock that it is the only one.
 pub struct Wired {
     /// Ready to run.
     pub engine: Arc<Engine>,
     /// Where runs are, and how they are kept from the rest of this host.
     pub runner: HostRunner,
-    /// Sentences for the person at the terminal.
-    pub notes: Vec<String>,
+    /// Sentences for the person at the terminal, as they come up.
+    pub notes: Notes,
+    /// Reads the settings again.
+    pub rereading: Arc<Rereading>,
     store: Opened,
     git: Git,
     /// Whether the database is this process's: the engine works only while it is.
@@ -174,17 +170,11 @@ pub async fn wire(
     env: &dyn Fn(&str) -> Option<String>,
     serving: bool,
 ) -> Result<Wired, Failure> {
-    let started = SystemTime::now();
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
     let Stores { store, outbox, opened } = open(host).await?;
-    let mut houses = Vec::new();
-    let mut notes = Vec::new();
-    for entry in &host.repositories {
-        let (house, repository) = house(host, entry, &git, started, env, serving, &mut notes)
-            .map_err(|failure| of_repository(failure, host, entry))?;
-        store.register(&repository).await.map_err(store_failure)?;
-        houses.push(house);
-    }
+    let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
+    let known = store.repositories().await.map_err(store_failure)?;
+    let houses = registered(&*store, making.houses(host, &known, env)).await?;
     let supervisor = std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
     // Only the service starts runs: no other command keeps a key that happens to be in its environment.
@@ -202,9 +192,11 @@ pub async fn wire(
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
-    let engine = Engine::new(store, Arc::new(runner.clone()), houses, policy(host), limits, owner, ours);
+    let engine = Engine::new(store.clone(), Arc::new(runner.clone()), houses, policy(host), limits, owner, ours);
     let engine = Arc::new(engine.telling(outbox, told));
-    Ok(Wired { engine, runner, notes, store: opened, git, held, _lock: lock })
+    let (notes, git) = (making.notes.clone(), making.git.clone());
+    let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
+    Ok(Wired { engine, runner, notes, rereading, store: opened, git, held, _lock: lock })
 }
 
 fn confining(host: &Host) -> Confining {
@@ -243,103 +235,6 @@ fn budgets(set: &crate::settings::Budgets) -> Budgets {
         task_micros: limit(set.task_usd),
         repository_day_micros: limit(set.repository_day_usd),
         day_micros: limit(set.day_usd),
-    }
-}
-
-/// A failure over one of several repositories names it, and the way to go on without it.
-fn of_repository(failure: Failure, host: &Host, entry: &RepositoryEntry) -> Failure {
-    if entry.path.join(".git").exists() {
-        return if failure.place.is_some() { failure } else { failure.at(entry.path.as_str()) };
-    }
-    Failure::new(Exit::Repository, format!("the repository `{}` is not where it was", entry.id))
-        .at(entry.path.as_str())
-        .fix(format!(
-            "move it back, or change its `path` (or take its [[repository]] out) in {}",
-            host.paths.config_file
-        ))
-}
-
-fn house(
-    host: &Host,
-    entry: &RepositoryEntry,
-    git: &Git,
-    started: SystemTime,
-    env: &dyn Fn(&str) -> Option<String>,
-    serving: bool,
-    notes: &mut Vec<String>,
-) -> Result<(House, Repository), Failure> {
-    let file = read_repository_file(Utf8Path::new(&entry.path))?.unwrap_or_default();
-    let base = BranchName::new(file.base_branch.clone()).map_err(|e| {
-        Failure::new(Exit::Settings, e.to_string()).at(entry.path.join(crate::init::REPOSITORY_FILE).to_string())
-    })?;
-    let origin = Origin { source: entry.path.clone().into(), base };
-    let path = host.paths.forge(&entry.id);
-    let opened = GitForge::create_from(git, origin, path.as_std_path(), started).map_err(git_failure)?;
-    if opened.created || serving {
-        // Also later: another state folder may have been in use meanwhile.
-        opened.forge.add_remote_to_source().map_err(git_failure)?;
-    }
-    if opened.created {
-        notes.push(format!("{}: made its forge at {path}, and the remote `orch` in {}", entry.id, entry.path));
-    }
-    for lock in &opened.kept_locks {
-        notes.push(format!("{}: {} is held by a git process; waiting for it", entry.id, lock.display()));
-    }
-    let tools = environment(TOOL_VARIABLES.iter().copied(), env);
-    let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
-    for role in Role::ALL {
-        if let Some(program) = host.agent(entry, role) {
-            agents.insert(role, agent(program, &tools, env));
-        }
-    }
-    if agents.is_empty() {
-        notes.push(format!(
-            "{}: no agent is configured, so every run will fail; name one: orch init --agent claude_code, or codex, or \
-             --agent-command CMD",
-            entry.id
-        ));
-    }
-    let minutes = |m: u32| u64::from(m) * 60_000;
-    let house = House {
-        repository: RepositoryId(entry.id.clone()),
-        forge: Arc::new(LocalForge::new(opened.forge)),
-        agents,
-        places: host.paths.places().join(&entry.id),
-        program: Program {
-            check_environment: tools,
-            run_deadline_ms: minutes(host.limits.run_deadline_minutes),
-            run_stall_ms: minutes(host.limits.run_stall_minutes),
-            stop_grace_ms: STOP_GRACE.as_millis() as u64,
-            output_cap_bytes: OUTPUT_CAP_BYTES,
-        },
-        bring_home: format!("git -C {} pull --ff-only orch {}", quoted(entry.path.as_str()), file.base_branch),
-        settings: Default::default(),
-    };
-    let repository = Repository {
-        id: house.repository.clone(),
-        prefix: entry.prefix.clone(),
-        base_branch: file.base_branch,
-        serial: is_serial(&house, notes)?,
-        frozen: None,
-        freeze_epoch: 0,
-        paused: false,
-        main: None,
-        lane_fence: 0,
-        version: 1,
-    };
-    Ok((house, repository))
-}
-
-/// The repository's rules come from its base branch, never from a working tree (X13).
-fn is_serial(house: &House, notes: &mut Vec<String>) -> Result<bool, Failure> {
-    let failed = |e: orch_ports::forge::ForgeError| Failure::new(Exit::Failed, e.to_string());
-    let base = house.forge.base().map_err(failed)?;
-    notes.extend(base.diverged.map(|text| format!("{}: {text}", house.repository)));
-    match house.settings_at(&base.tip).map_err(failed)?.as_ref() {
-        Ok(file) => Ok(file.serial),
-        Err(problems) => Err(Failure::new(Exit::Settings, problems.clone())
-            .at(format!("{} on its base branch", house.repository))
-            .fix("mend the file, commit it to the base branch, and start again")),
     }
 }
 

@@ -22,6 +22,7 @@ impl Desk {
     pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
         let mut tasks = self.engine.store.tasks(filter).await?;
         self.stand(&mut tasks).await?;
+        self.tell_trouble(&mut tasks).await?;
         Ok(tasks)
     }
 
@@ -33,6 +34,7 @@ impl Desk {
         let change = self.engine.changes.newest();
         let mut task = self.task_of(&task.into()).await?;
         self.stand(std::slice::from_mut(&mut task)).await?;
+        self.tell_trouble(std::slice::from_mut(&mut task)).await?;
         let mut history = self.engine.store.history(&task.id).await?;
         history.unknown.splice(..0, task.beyond.parts());
         let pipeline = match self.engine.store.pipeline(&task.pipeline).await {
@@ -42,7 +44,7 @@ impl Desk {
             }
             pipeline => pipeline?,
         };
-        let house = self.engine.houses.get(&task.repository);
+        let house = self.engine.served().houses.get(&task.repository).cloned();
         let bring_home = house.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
         let run = self.run_so_far(&task).await;
         Ok(TaskDetail { task, history, pipeline, bring_home, run, change })
@@ -76,16 +78,18 @@ impl Desk {
     /// [`DeskError::NotFound`], or the store's.
     pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
         let repository = self.pick(Some(repository)).await?;
-        let (facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.policy).await?;
+        let (facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.served().policy).await?;
         Ok(facts)
     }
 
-    /// All repositories of this service.
+    /// All repositories of this service; one that was taken out of the settings is none of them.
     ///
     /// # Errors
     /// The store's.
     pub async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
-        Ok(self.engine.store.repositories().await?)
+        let mut all = self.engine.store.repositories().await?;
+        all.retain(|r| self.engine.served().houses.contains_key(&r.id));
+        Ok(all)
     }
 
     /// Waits until something was written after the change `seen`, for `patience` at most.
@@ -137,7 +141,7 @@ impl Desk {
         let mut found = Vec::new();
         for row in store.queue().await?.rows.iter().filter(|r| r.kind == "run_agent" && r.state == "running") {
             let Some(task) = &row.task else { continue };
-            let (facts, _) = store.task_facts(task, &self.engine.policy).await?;
+            let (facts, _) = store.task_facts(task, &self.engine.served().policy).await?;
             if let Some(attempt) = facts.attempt.filter(|a| a.ended.is_none()) {
                 found.push((facts.task.work_item, attempt));
             }
@@ -148,7 +152,7 @@ impl Desk {
     /// The repository that is named, or the only one there is.
     pub(super) async fn pick(&self, named: Option<&RepositoryId>) -> Result<Repository, DeskError> {
         let mut all = self.engine.store.repositories().await?;
-        all.retain(|r| self.engine.houses.contains_key(&r.id));
+        all.retain(|r| self.engine.served().houses.contains_key(&r.id));
         let names = all.iter().map(|r| r.id.to_string()).collect::<Vec<_>>().join(", ");
         match named {
             Some(id) => all.into_iter().find(|r| &r.id == id).ok_or_else(|| DeskError::NotFound {

@@ -82,7 +82,7 @@ impl Desk {
         let history = self.engine.store.history(&task.id).await?;
         let attempt = history.attempts.iter().find(|a| a.number == number);
         let ended = attempt.is_some_and(|a| a.ended.is_some());
-        let house = self.engine.houses.get(&task.repository);
+        let house = self.engine.served().houses.get(&task.repository).cloned();
         let agent = attempt.filter(|_| ask.readable).and_then(|a| house?.agents.get(&a.role).cloned());
         let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, number));
         let (asked, LogAsk { offset, max, .. }) = (name.clone(), *ask);

@@ -66,7 +66,7 @@ impl Desk {
         };
         for _ in 0..MOST_NUMBERS {
             let now = store.now().await?;
-            let (task, changes) = intake::intake(&order, &repository, &self.engine.policy, now);
+            let (task, changes) = intake::intake(&order, &repository, &self.engine.served().policy, now);
             let branch_key = intake::branch_key(&repository, &task.branch);
             match store.apply(changes, None).await {
                 Ok(_) => {

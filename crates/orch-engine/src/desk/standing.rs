@@ -20,7 +20,7 @@ impl Desk {
         let mut lanes: BTreeMap<RepositoryId, RepositoryFacts> = BTreeMap::new();
         for task in tasks.iter_mut().filter(|task| task.waits.iter().any(in_line)) {
             if !lanes.contains_key(&task.repository) {
-                let (lane, _) = self.engine.store.lane_facts(&task.repository, &self.engine.policy).await?;
+                let (lane, _) = self.engine.store.lane_facts(&task.repository, &self.engine.served().policy).await?;
                 lanes.insert(task.repository.clone(), lane);
             }
             if let Some(lane) = lanes.get(&task.repository) {

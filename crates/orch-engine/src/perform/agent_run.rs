@@ -26,7 +26,7 @@ const KEPT: &str = "kept";
 
 impl Engine {
     pub(super) async fn run_agent(&self, task: &TaskId, number: u32) -> PerformResult {
-        let (facts, _) = self.store.task_facts(task, &self.policy).await?;
+        let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         if !facts.unknown.is_empty() && !facts.task.position.is_terminal() {
             // Its outcome could not be decided on: nothing is paid for it now.
             let parts = orch_rules::unknown::words(&facts.unknown);
@@ -42,7 +42,7 @@ impl Engine {
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
-        let (facts, _) = self.store.task_facts(task, &self.policy).await?;
+        let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         // An attempt that this release does not know may have a run, too.
         let known = facts.attempt.is_some();
         if !facts.attempt.map_or(facts.task.attempt == attempt, |a| a.number == attempt && a.ended.is_none()) {

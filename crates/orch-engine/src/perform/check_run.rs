@@ -31,7 +31,7 @@ impl Engine {
         if self.store.task(task).await?.is_none() {
             return Ok(Performed::nothing());
         }
-        let (facts, _) = self.store.task_facts(task, &self.policy).await?;
+        let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         let house = self.house(&facts.task.repository)?;
         let granted = granted(&facts);
         let runner = self.runner.clone();

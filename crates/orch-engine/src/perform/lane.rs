@@ -22,9 +22,6 @@ impl Engine {
         let head = head.clone();
         let (main, result) = blocking(move || {
             let base = house.forge.base()?;
-            if let Some(diverged) = base.diverged {
-                tracing::warn!(repository = %house.repository, "{diverged}");
-            }
             let order = CandidateOrder {
                 head,
                 message: format!("{} ({})\n\nRefs: {}", row.title, row.work_item, row.work_item),
@@ -49,7 +46,12 @@ impl Engine {
     ) -> PerformResult {
         let house = self.house(repository)?;
         let (candidate, parent) = (candidate.clone(), parent.clone());
-        let landing = blocking(move || Ok(house.forge.land(&candidate, &parent)?)).await?;
+        let landing = blocking(move || {
+            // Nothing lands on a main whose people took back what it stands on.
+            house.forge.base()?;
+            Ok(house.forge.land(&candidate, &parent)?)
+        })
+        .await?;
         let event = LaneEvent::LandEnded { task: task.clone(), fence, main: landing.main, landed: landing.landed };
         Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
     }

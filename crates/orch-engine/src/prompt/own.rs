@@ -67,7 +67,8 @@ impl OwnPrompt {
             match forge.read(base, &path, CAP) {
                 Ok(Some(text)) => return usable(&path, text).map(Some),
                 Ok(None) => {}
-                Err(ForgeError::Passing(words) | ForgeError::Unpacked(words)) => {
+                // What makes a repository unusable is found by looking at it.
+                Err(ForgeError::Passing(words) | ForgeError::Unpacked(words) | ForgeError::Unavailable(words)) => {
                     return Err(PromptError::Passing(words));
                 }
                 Err(ForgeError::Lasting(words)) => {

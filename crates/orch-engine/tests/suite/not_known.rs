@@ -35,6 +35,8 @@ async fn waiting(process: &Process, title: &str) -> Task {
 async fn what_is_not_known_is_shown_left_alone_and_stopped() {
     let world = World::new().await;
     let first = world.start("p1");
+    // Whoever looks later looks at them.
+    first.swept().await;
     let mut tasks = Vec::new();
     for plant in PLANTS {
         tasks.push(waiting(&first, &format!("{plant:?}")).await);

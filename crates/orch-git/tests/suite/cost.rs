@@ -84,7 +84,7 @@ fn the_number_of_processes_is_known() {
         table,
         [
             ("sync_base, nothing new", 0),
-            ("sync_base, forward", 3),
+            ("sync_base, forward", 5),
             ("clone_attempt", 2),
             ("collect", 4),
             ("evidence", 1),

@@ -25,7 +25,7 @@ fn the_forge_owns_its_objects_and_has_the_base_branch_only() {
     let opened = Forge::create_from(&git(), origin.clone(), &place, SystemTime::now()).unwrap();
     assert!(opened.created);
     let refs = run(&place, ["for-each-ref", "--format=%(refname)"]);
-    assert_eq!(refs, "refs/heads/main\nrefs/orch/upstream/main");
+    assert_eq!(refs, "refs/heads/main\nrefs/orch/taken/main\nrefs/orch/upstream/main");
     assert_eq!(run(&place, ["symbolic-ref", "HEAD"]), "refs/heads/main");
     assert!(!place.join("objects/info/alternates").exists());
     // The user's repository may go away altogether.
@@ -210,11 +210,22 @@ fn the_base_follows_the_user_forward_only() {
     let home = crate::fixture::head(&world.source);
     assert_eq!(world.forge.sync_base().unwrap(), Synced::FastForwarded { from: candidate.commit, to: home });
 
-    // A rewritten base is never taken over.
+    let last = world.main();
+    // Moved back to before what was taken over, and rewritten from there: neither is taken over, both are told.
     run(&world.source, ["reset", "--quiet", "--hard", first.as_str()]);
+    let back = Synced::Rewritten { ours: last.clone(), theirs: first, taken: last.clone() };
+    assert_eq!(world.forge.sync_base().unwrap(), back);
     put(&world.source, "README.md", "rewritten\n");
-    commit(&world.source, "other");
-    assert!(matches!(world.forge.sync_base().unwrap(), Synced::Diverged { .. }));
+    let other = commit(&world.source, "other");
+    let rewritten = Synced::Rewritten { ours: last.clone(), theirs: other.clone(), taken: last.clone() };
+    assert_eq!(world.forge.sync_base().unwrap(), rewritten);
+    assert_eq!(open(&world, SystemTime::now()).unwrap().forge.sync_base().unwrap(), rewritten, "also after a restart");
+    assert_eq!(world.main(), last);
+    // Their people may say that theirs is the right one; what was seen counts, not what came meanwhile.
+    let elsewhere = world.forge.accept_base(&last, &last);
+    assert!(matches!(elsewhere, Err(Error::StaleRef { .. })), "{elsewhere:?}");
+    world.forge.accept_base(&last, &other).unwrap();
+    assert_eq!((world.main(), world.forge.sync_base().unwrap()), (other, Synced::Contained));
     run(&world.source, ["branch", "--move", "trunk"]);
     assert!(matches!(world.forge.sync_base(), Err(Error::NoBranch { existing, .. }) if existing == ["trunk"]));
     fs::remove_dir_all(&world.source).unwrap();
@@ -235,8 +246,26 @@ fn the_remote_is_added_once_and_only_over_our_own() {
     assert_eq!(world.forge.add_remote_to_source().unwrap(), RemoteAdded::Updated);
     run(&world.source, ["fetch", "--quiet", "orch"]);
 
+    // A copy of the folder names the forge beside ours; another state folder's is left alone while it is there.
+    let beside = world.forge.path().with_file_name("beside.git");
+    run(&world.source, ["remote", "set-url", "orch", beside.to_str().unwrap()]);
+    fs::create_dir_all(&beside).unwrap();
+    put(&beside, "HEAD", "ref: refs/heads/main\n");
+    assert_eq!(world.forge.add_remote_to_source().unwrap(), RemoteAdded::Updated);
+    let other = world.place("another state/forge/s.git");
+    fs::create_dir_all(&other).unwrap();
+    put(&other, "HEAD", "ref: refs/heads/main\n");
+    run(&world.source, ["remote", "set-url", "orch", other.to_str().unwrap()]);
+    let taken = world.forge.add_remote_to_source().unwrap_err().to_string();
+    assert!(taken.contains("another state folder") && taken.contains(other.to_str().unwrap()), "{taken}");
+    assert_eq!(forge_of(&git(), &world.source).unwrap(), Some(other.clone()));
+    fs::remove_dir_all(&other).unwrap();
+    assert_eq!(world.forge.add_remote_to_source().unwrap(), RemoteAdded::Updated);
+    assert_eq!(forge_of(&git(), &world.source).unwrap().as_deref(), Some(world.forge.path()));
+
     // A remote of that name that somebody else made is left alone.
     run(&world.source, ["remote", "remove", "orch"]);
+    assert_eq!(forge_of(&git(), &world.source).unwrap(), None);
     run(&world.source, ["remote", "add", "orch", "https://example.org/orch.git"]);
     assert!(matches!(world.forge.add_remote_to_source(), Err(Error::RemoteTaken { .. })));
     assert_eq!(run(&world.source, ["remote", "get-url", "orch"]), "https://example.org/orch.git");

@@ -123,6 +123,7 @@ fn reaping_takes_the_named_tasks_only_and_packing_loses_nothing_pinned() {
             "refs/orch/attempts/ET-10/1",
             "refs/orch/pin/ET-10/1",
             "refs/orch/pin/ET-2/1",
+            "refs/orch/taken/main",
             "refs/orch/upstream/main"
         ]
     );

@@ -146,3 +146,29 @@ fn a_git_that_hangs_is_stopped_with_its_children() {
         assert_eq!(rustix::event::poll(&mut ended, Some(&most)), Ok(1), "it lives on");
     }
 }
+
+#[test]
+fn the_branch_to_keep_green_is_the_one_of_origin_or_main_or_where_one_is() {
+    let root = tempfile::tempdir().unwrap();
+    let user = root.path().join("u");
+    user_repository(&user);
+    let usual =
+        |folder: &std::path::Path| usual_base(&git(), folder).unwrap().map(|(name, from)| (name.to_string(), from));
+    run(&user, ["branch", "aaa"]);
+    run(&user, ["switch", "--quiet", "--create", "topic"]);
+    assert_eq!(usual(&user), Some(("main".to_owned(), BaseFrom::Main)), "not the one that happens to be checked out");
+    run(&user, ["branch", "--move", "main", "develop"]);
+    assert_eq!(usual(&user), Some(("topic".to_owned(), BaseFrom::Current)));
+    assert_eq!(usual(&user.join("src")), Some(("topic".to_owned(), BaseFrom::Current)));
+    // A clone knows what its origin's default branch is, whatever is checked out and whatever else is there.
+    run(&user, ["switch", "--quiet", "develop"]);
+    let clone = root.path().join("c");
+    checked(plain(root.path()).args(["clone", "--quiet"]).arg(&user).arg(&clone).output().unwrap());
+    run(&clone, ["switch", "--quiet", "--create", "main"]);
+    assert_eq!(usual(&clone), Some(("develop".to_owned(), BaseFrom::Origin)));
+    run(&clone, ["branch", "--quiet", "--delete", "--force", "develop"]);
+    assert_eq!(usual(&clone), Some(("main".to_owned(), BaseFrom::Main)), "a branch that is not here is none");
+    run(&clone, ["switch", "--quiet", "--detach"]);
+    run(&clone, ["branch", "--quiet", "--move", "main", "other"]);
+    assert_eq!(usual(&clone), None);
+}

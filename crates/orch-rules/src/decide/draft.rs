@@ -94,6 +94,12 @@ impl Draft {
         known.cloned().unwrap_or_else(|| Outage::none(source.clone()))
     }
 
+    /// Why the task's repository cannot be worked in.
+    pub fn repository_trouble(&self) -> Option<&Outage> {
+        let of = Source::Repository { name: self.facts.task.repository.to_string() };
+        self.facts.outages.iter().find(|outage| outage.is_closed() && outage.source == of)
+    }
+
     /// Write an outage, tell those who wait for it, and have them looked at when its pause is over.
     pub fn put_outage(&mut self, outage: Outage) {
         let (key, version) = (outage.source.key(), outage.version);

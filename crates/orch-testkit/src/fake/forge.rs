@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Landing, Overlay,
-    Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, ForgeError, ForgeResult,
+    Landing, Overlay, Workplace,
 };
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId};
@@ -303,11 +303,21 @@ impl Forge for FakeForge {
             let users = code.users.clone().unwrap_or_else(|| tip.clone());
             if code.contains(&users, &tip) {
                 code.branches.insert(MAIN.to_owned(), users.clone());
-                return Ok(Base { tip: users, diverged: None });
+                return Ok(Base { tip: users, branch: MAIN.to_owned(), diverged: None });
             }
             let apart = !code.contains(&tip, &users);
-            Ok(Base { diverged: apart.then(|| format!("{users} lacks what landed at {tip}")), tip })
+            let diverged = apart.then(|| format!("{users} lacks what landed at {tip}"));
+            Ok(Base { tip, branch: MAIN.to_owned(), diverged })
         })
+    }
+
+    fn accept_base(&self) -> ForgeResult<Base> {
+        self.call("accept_base", |code| {
+            let users = code.users.clone().ok_or_else(|| ForgeError::Unavailable("there is no main".to_owned()))?;
+            code.branches.insert(MAIN.to_owned(), users);
+            Ok(())
+        })?;
+        self.base()
     }
 
     fn prepare(
@@ -450,6 +460,21 @@ impl Forge for FakeForge {
             }
             code.attempts.retain(|(whose, _), _| whose != task);
             Ok(())
+        })
+    }
+
+    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff> {
+        self.call("diff", |code| {
+            let to = code.known(&order.to)?.clone();
+            let from = order.from.clone().or_else(|| to.parents.first().cloned());
+            let before = from.map(|from| code.known(&from).cloned()).transpose()?.map(|c| c.files).unwrap_or_default();
+            let wanted = |path: &String| {
+                (order.only.is_empty() || order.only.contains(path))
+                    && order.without.as_ref().is_none_or(|folder| !path.starts_with(&format!("{folder}/")))
+            };
+            let changed = to.files.iter().filter(|(path, text)| wanted(path) && before.get(*path) != Some(text));
+            let text = changed.map(|(path, text)| format!("+++ b/{path}\n+{text}")).collect();
+            Ok(Diff { text, cut: false })
         })
     }
 

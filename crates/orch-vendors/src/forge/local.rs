@@ -1,6 +1,7 @@
 //! The local forge: a bare repository in the state directory (`orch-git`), beside the user's own.
 
 mod branch_state;
+mod opening;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use orch_git::{
     RepoPath, SetAsideRequest, Signature, Synced, TaskKey, Weakened,
 };
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Forge, ForgeError, ForgeResult, Identity, LandedWork,
-    Landing, Overlay, Standing, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, ForgeError, ForgeResult,
+    Identity, LandedWork, Landing, Overlay, Standing, Workplace,
 };
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
@@ -23,6 +24,8 @@ use orch_rules::path_pattern::any_matches;
 use orch_rules::scope::Scope;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
+
+pub use opening::Opening;
 
 /// One repository's local forge.
 #[derive(Debug)]
@@ -109,22 +112,41 @@ impl LocalForge {
 
 impl Forge for LocalForge {
     fn base(&self) -> ForgeResult<Base> {
-        let synced = self.repository.sync_base().map_err(told)?;
+        let synced = self.repository.sync_base().map_err(unavailable)?;
+        let (base, source) = (&self.repository.origin().base, self.repository.origin().source.display());
         let diverged = match &synced {
             Synced::Diverged { ours, theirs } => Some(format!(
-                "{} in {} is at {theirs}, which lacks what landed at {ours}; bring both together there: \
-                 git pull --no-rebase orch {} (then Orchestrion takes your commits over)",
-                self.repository.origin().base,
-                self.repository.origin().source.display(),
-                self.repository.origin().base
+                "{base} in {source} is at {}, which lacks what landed at {}; bring both together there: orch pull \
+                 (then Orchestrion takes your commits over)",
+                short(theirs),
+                short(ours)
             )),
+            Synced::Rewritten { ours, theirs, taken } => {
+                return Err(ForgeError::Unavailable(format!(
+                    "{base} in {source} is at {}, which lacks {}: it was rewritten or moved back after Orchestrion took \
+                     that commit over, and {base} here stands on it (at {}); nothing starts or lands on it. If yours is \
+                     the right one: orch pull --mine; if the commit is to stay, bring both together: orch pull --both",
+                    short(theirs),
+                    short(taken),
+                    short(ours)
+                )));
+            }
             _ => None,
         };
         let tip = match synced {
             Synced::FastForwarded { to, .. } => to,
-            _ => self.tip()?,
+            _ => self.tip().map_err(lasting_is_unavailable)?,
         };
-        Ok(Base { tip: ours(&tip), diverged })
+        Ok(Base { tip: ours(&tip), branch: base.to_string(), diverged })
+    }
+
+    fn accept_base(&self) -> ForgeResult<Base> {
+        if let Synced::Rewritten { ours, theirs, .. } | Synced::Diverged { ours, theirs } =
+            self.repository.sync_base().map_err(unavailable)?
+        {
+            self.repository.accept_base(&ours, &theirs).map_err(unavailable)?;
+        }
+        self.base()
     }
 
     fn prepare(
@@ -325,6 +347,16 @@ impl Forge for LocalForge {
         }))
     }
 
+    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff> {
+        let from = order.from.as_ref().map(theirs).transpose()?;
+        let only = order.only.iter().map(|name| path(name)).collect::<ForgeResult<Vec<_>>>()?;
+        let without = order.without.as_deref().map(path).transpose()?;
+        let to = theirs(&order.to)?;
+        let found = self.repository.diff(from.as_ref(), &to, (&only, without.as_ref()), order.cap);
+        let (bytes, cut) = found.map_err(told)?;
+        Ok(Diff { text: String::from_utf8_lossy(&bytes).into_owned(), cut })
+    }
+
     fn read(&self, commit: &CommitId, name: &str, cap: usize) -> ForgeResult<Option<String>> {
         Ok(match self.repository.read_file(&theirs(commit)?, &path(name)?, cap).map_err(told)? {
             FileAt::File { bytes, truncated: false, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),
@@ -388,6 +420,24 @@ fn identity(who: &Identity) -> ForgeResult<orch_git::Identity> {
 
 fn lasting(error: orch_git::InvalidName) -> ForgeError {
     ForgeError::Lasting(error.to_string())
+}
+
+/// What keeps the base branch from being told keeps everybody from working in the repository.
+fn unavailable(error: Error) -> ForgeError {
+    lasting_is_unavailable(told(error))
+}
+
+fn lasting_is_unavailable(error: ForgeError) -> ForgeError {
+    match error {
+        ForgeError::Lasting(text) => ForgeError::Unavailable(text),
+        other => other,
+    }
+}
+
+/// The beginning of a commit's name, as people quote it.
+fn short(commit: &orch_git::CommitId) -> &str {
+    let id = commit.as_str();
+    id.get(..10).unwrap_or(id)
 }
 
 fn told(error: Error) -> ForgeError {

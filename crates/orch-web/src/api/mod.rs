@@ -7,6 +7,7 @@ pub(crate) mod outbox;
 pub(crate) mod queue;
 pub(crate) mod repositories;
 pub(crate) mod tasks;
+pub(crate) mod work_seen;
 
 use std::sync::Arc;
 
@@ -55,12 +56,16 @@ fn table() -> Vec<Route> {
         reads("/api/v1/repositories/{repository}/tasks/{id}/log", get(tasks::log)),
         writes("/api/v1/repositories/{repository}/tasks/{id}/answer", post(answers::answer)),
         writes("/api/v1/repositories/{repository}/tasks/{id}/commands", post(tasks::command)),
+        reads("/api/v1/repositories/{repository}/tasks/{id}/documents", get(work_seen::documents)),
+        reads("/api/v1/repositories/{repository}/tasks/{id}/diff", get(work_seen::diff)),
         reads("/api/v1/tasks/{id}", get(bare::show)),
         reads("/api/v1/tasks/{id}/log", get(bare::log)),
         writes("/api/v1/tasks/{id}/answer", post(bare::answer)),
         writes("/api/v1/commands", post(answers::everything)),
         writes("/api/v1/tasks/{id}/commands", post(bare::command)),
         reads("/api/v1/repositories", get(repositories::list)),
+        writes("/api/v1/repositories/reread", post(repositories::reread)),
+        writes("/api/v1/repositories/{id}/base/accept", post(repositories::accept_base)),
         reads("/api/v1/repositories/{id}/lane", get(repositories::lane)),
         writes("/api/v1/repositories/{id}/lane/commands", post(repositories::command)),
     ]

@@ -15,7 +15,9 @@ use crate::view::{AnswerView, LaneCommandRequest, LaneView, RepositoryList, Repo
 #[utoipa::path(get, path = "/api/v1/repositories", tag = "repositories", responses((status = 200, body = RepositoryList)))]
 pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Problem> {
     let repositories = api.front.repositories().await?;
-    Ok(Json(RepositoryList { repositories: repositories.iter().map(RepositoryView::from).collect() }))
+    let outages = api.front.queue().await?.outages;
+    let view = |repository| RepositoryView::with(repository, &outages);
+    Ok(Json(RepositoryList { repositories: repositories.iter().map(view).collect() }))
 }
 
 /// Both lines of a repository.
@@ -52,4 +54,29 @@ pub async fn command(
     let command = LaneCommand::try_from(request)?;
     let answer = api.front.lane_command(&RepositoryId(id), command, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
+}
+
+/// Read the settings of the host again: repositories and agents that were added, moved or taken out.
+#[utoipa::path(post, path = "/api/v1/repositories/reread", tag = "repositories", responses(
+    (status = 200, body = AnswerView),
+    (status = 409, description = "They cannot be used", body = Problem, content_type = "application/problem+json"),
+))]
+pub async fn reread(State(api): State<Api>) -> Result<Json<AnswerView>, Problem> {
+    Ok(Json(api.front.reread().await?.into()))
+}
+
+/// Take main as the repository's people have it now, though it lacks commits that the line's main has.
+#[utoipa::path(post, path = "/api/v1/repositories/{id}/base/accept", tag = "repositories",
+    params(("id" = String, Path, description = "As in the settings")),
+    responses(
+        (status = 200, body = AnswerView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn accept_base(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    asker: Asker,
+) -> Result<Json<AnswerView>, Problem> {
+    Ok(Json(api.front.accept_base(&RepositoryId(id), &asker.by).await?.into()))
 }

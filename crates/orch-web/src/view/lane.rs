@@ -2,6 +2,7 @@
 
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::lane::{Ejection, LaneEntry, LaneState, Repository};
+use orch_rules::outage::{Outage, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +32,29 @@ pub struct RepositoryView {
     pub paused: bool,
     /// Tip of the base branch as last seen.
     pub main: Option<String>,
+    /// What is wrong with it, if something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleView>,
+}
+
+/// What is wrong with a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TroubleView {
+    /// What, where, and what to do.
+    pub reason: String,
+    /// When it was first seen.
+    pub since: String,
+    /// Nothing of it starts or lands before that is mended; otherwise it is only told.
+    pub holds: bool,
+}
+
+impl TroubleView {
+    /// Of the repository of this id.
+    pub fn of(repository: &str, outages: &[Outage]) -> Option<Self> {
+        let is = |outage: &&Outage| matches!(&outage.source, Source::Repository { name } if name == repository);
+        let outage = outages.iter().find(is).filter(|outage| outage.failures > 0)?;
+        Some(Self { reason: outage.reason.clone(), since: rfc3339(outage.since), holds: outage.is_closed() })
+    }
 }
 
 /// A freeze.
@@ -58,7 +82,16 @@ impl From<&Repository> for RepositoryView {
             }),
             paused: repository.paused,
             main: repository.main.as_ref().map(ToString::to_string),
+            trouble: None,
         }
+    }
+}
+
+impl RepositoryView {
+    /// With what is wrong with it.
+    pub fn with(repository: &Repository, outages: &[Outage]) -> Self {
+        let trouble = TroubleView::of(repository.id.as_str(), outages);
+        Self { trouble, ..Self::from(repository) }
     }
 }
 

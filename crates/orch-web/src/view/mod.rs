@@ -14,11 +14,12 @@ mod run;
 mod task;
 mod usage;
 mod wait;
+mod work_seen;
 
 pub use answer::{AnswerView, HealthView, LogView};
 pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use judgement::{FindingView, VerdictView};
-pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView};
+pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};
 pub use orch_text::rfc3339;
 pub use outage::{LiftRequest, OutageView};
 pub use outbox::{MessageView, OutboxReport, TargetView};
@@ -34,3 +35,4 @@ pub use task::{
 };
 pub use usage::UsageView;
 pub use wait::WaitView;
+pub use work_seen::{DiffView, PaperView, PapersView};

@@ -42,6 +42,8 @@ impl OutageView {
         let (kind, name) = match &outage.source {
             Source::Credential { name } => ("credential", name),
             Source::Agent { name } => ("agent", name),
+            // It stands with its repository.
+            Source::Repository { .. } => return None,
         };
         Some(Self {
             kind: kind.to_owned(),

@@ -8,11 +8,12 @@ use orch_rules::budget::dollars;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::lane::LaneState;
+use orch_rules::outage::Outage;
 use orch_rules::task::{Task, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::lane::{FreezeView, PlaceView, RepositoryView};
+use super::lane::{FreezeView, PlaceView, RepositoryView, TroubleView};
 use super::outage::OutageView;
 use super::task::{UnknownView, WorkView};
 use orch_text::rfc3339;
@@ -160,6 +161,9 @@ pub struct SerialLine {
     pub frozen: Option<FreezeView>,
     /// Paused by a person.
     pub paused: bool,
+    /// What is wrong with it, if something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleView>,
     /// Let in and not ended yet, front first.
     pub admitted: Vec<String>,
     /// Waiting to be let in, front first.
@@ -291,7 +295,7 @@ impl From<QueueSources<'_>> for QueueReport {
             serial_gate: SerialGate {
                 enabled: policy.is_none_or(|policy| policy.serial),
                 why: policy.filter(|policy| !policy.serial).map(|_| off("ORCH_SERIAL_GATE_ENABLED")),
-                repositories: lanes.iter().map(serial_line).collect(),
+                repositories: lanes.iter().map(|lane| serial_line(lane, &queue.outages)).collect(),
             },
             stop: StopSwitch {
                 enabled: policy.is_none_or(|policy| policy.stop),
@@ -343,8 +347,8 @@ fn waiting(task: &Task) -> Option<WaitingOnTasks> {
     })
 }
 
-fn serial_line(facts: &RepositoryFacts) -> SerialLine {
-    let repository = RepositoryView::from(&facts.repository);
+fn serial_line(facts: &RepositoryFacts, outages: &[Outage]) -> SerialLine {
+    let repository = RepositoryView::with(&facts.repository, outages);
     let (admitted, waiting): (Vec<_>, Vec<_>) =
         facts.entry.iter().map(|who| &who.entry).partition(|entry| entry.state == LaneState::Admitted);
     let ids = |entries: Vec<&orch_rules::lane::LaneEntry>| entries.iter().map(|e| e.work_item.to_string()).collect();
@@ -353,6 +357,7 @@ fn serial_line(facts: &RepositoryFacts) -> SerialLine {
         serial: repository.serial,
         frozen: repository.frozen,
         paused: repository.paused,
+        trouble: repository.trouble,
         admitted: ids(admitted),
         waiting: ids(waiting),
     }

@@ -1,5 +1,6 @@
 //! Why a task waits, in words.
 
+use orch_rules::outage::Source;
 use orch_rules::task::{Task, Wait};
 use orch_rules::unknown::Unknown;
 use orch_text::{Language, rfc3339};
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 /// One reason for waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaitView {
-    /// Closed set: `backlog`, `unlisted`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `human`, `lane`,
+    /// Closed set: `backlog`, `unlisted`, `entry`, `frozen`, `dependency`, `agent`, `check`, `slot`, `budget`, `outage`, `repository`, `human`, `lane`,
     /// `paused`, `branch`, `hands`, `held`, `stopping`, `stop_after_step`, `unknown`.
     pub kind: String,
     /// One sentence for people, with what to do where something can be done.
@@ -23,6 +24,7 @@ impl WaitView {
     /// As `task` waits for it.
     pub fn of(wait: &Wait, task: &Task) -> Self {
         let until = match wait {
+            Wait::Outage { source: Source::Repository { .. }, .. } => None,
             Wait::Outage { until, probed_by: None, .. } => until.map(rfc3339),
             _ => None,
         };
@@ -50,6 +52,7 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Check { .. } => "check",
         Wait::Slot { .. } => "slot",
         Wait::Budget { .. } => "budget",
+        Wait::Outage { source: Source::Repository { .. }, .. } => "repository",
         Wait::Outage { .. } => "outage",
         Wait::Human { .. } => "human",
         Wait::Lane { .. } => "lane",

@@ -9,8 +9,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
 use orch_engine::desk::{
-    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, TaskDetail, TaskName,
+    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, Paper, TaskDetail, TaskName,
 };
+use orch_ports::forge::Diff;
 use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState};
 use orch_ports::store::{BudgetRow, History, QueueView, StoreError, TaskFilter, WorkRow};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
@@ -313,6 +314,22 @@ impl Front for FakeFront {
     }
     async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
         Ok(vec![repository()])
+    }
+    async fn reread(&self) -> Result<Answer, DeskError> {
+        self.note("reread".to_owned());
+        Ok(Answer { text: "served: shop".to_owned(), pending: false })
+    }
+    async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, DeskError> {
+        self.note(format!("accept base {repository} by {by}"));
+        Ok(Answer { text: "main is as yours".to_owned(), pending: false })
+    }
+    async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError> {
+        self.note(format!("papers {}", named(task)));
+        Ok(vec![Paper { path: "docs/work-items/SHOP-001/01-brd.md".to_owned(), text: "# Wanted\n".to_owned() }])
+    }
+    async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError> {
+        self.note(format!("diff {} {only:?}", named(task)));
+        Ok(Diff { text: "+new\n".to_owned(), cut: false })
     }
     async fn await_change(&self, seen: u64, patience: Duration) {
         self.note(format!("await {seen} for {patience:?}"));

@@ -86,7 +86,11 @@ fn notice(repository: &RepositoryView, screen: &Screen, now: Timestamp) -> Vec<S
         format!("frozen {ago} ago by {by}: {reason}; lift it: orch unfreeze --repo {id}")
     });
     let paused = repository.paused.then(|| format!("paused; go on: orch resume --repo {id}"));
-    let texts = frozen.iter().chain(&paused);
+    let trouble = repository.trouble.as_ref().map(|trouble| {
+        let what = if trouble.holds { "cannot be worked in: " } else { "" };
+        format!("{what}{}", clean(&trouble.reason))
+    });
+    let texts = trouble.iter().chain(&frozen).chain(&paused);
     texts.flat_map(|text| wrap(text, screen.width())).map(|part| screen.styled(Style::Attention, &part)).collect()
 }
 
@@ -121,7 +125,8 @@ fn group(stage: &str, tasks: &[&TaskView], screen: &Screen, now: Timestamp) -> V
         let id = screen.styled(Style::Strong, &pad(&clean(&task.id), id_width));
         lines.push(format!("  {} {id}  {title}  {}", Mark::of(task).shown(screen), screen.styled(Style::Faint, &age)));
         let indent = " ".repeat(id_width + 6);
-        for wait in &task.waiting_on {
+        // What is wrong with the repository stands above, once.
+        for wait in task.waiting_on.iter().filter(|wait| wait.kind != "repository") {
             let style = if matches!(wait.kind.as_str(), "human" | "held") { Style::Attention } else { Style::Faint };
             for part in wrap(&clean(&wait.text), screen.width().saturating_sub(indent.len())) {
                 lines.push(format!("{indent}{}", screen.styled(style, &part)));

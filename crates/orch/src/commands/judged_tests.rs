@@ -100,5 +100,5 @@ fn a_task_that_was_judged() {
         ),
         verdict("reviewer", Some(16), "pass", ["patch", "bbbbbbbbbbbbbbbb"], None),
     ]);
-    insta::assert_snapshot!(drawn(&show::lines(&judged, &plain("80"), now()), 80));
+    insta::assert_snapshot!(drawn(&show::lines(&judged, false, &plain("80"), now()), 80));
 }

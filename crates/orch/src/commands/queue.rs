@@ -54,10 +54,22 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         );
         lines.push(row("", &format!("{} {}  {place}", screen.styled(Style::Good, "▸"), clean(&agent.id)), screen));
     }
+    let mut quiet = Vec::new();
     for line in &report.serial_gate.repositories {
         let landing = report.merge_gate.repositories.iter().find(|other| other.repository == line.repository);
+        let shown = repository(line, landing, screen, now);
+        if shown.len() == 1 && report.serial_gate.repositories.len() > 1 {
+            quiet.push(clean(&line.repository));
+            continue;
+        }
         lines.push(String::new());
-        lines.extend(repository(line, landing, screen, now));
+        lines.extend(shown);
+    }
+    if !quiet.is_empty() {
+        lines.push(String::new());
+        for (index, part) in wrap(&quiet.join(", "), screen.width().saturating_sub(LEFT)).iter().enumerate() {
+            lines.push(row(if index == 0 { "quiet" } else { "" }, &screen.styled(Style::Faint, part), screen));
+        }
     }
     lines.extend(report.outages.iter().flat_map(|outage| out(outage, screen, now)));
     for (index, budget) in report.budgets.iter().enumerate() {
@@ -122,6 +134,13 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         let text = format!("frozen {} ago by {}: {}", since(&freeze.at, now), clean(&freeze.by), clean(&freeze.reason));
         lines.push(row("", &screen.styled(Style::Attention, &text), screen));
     }
+    if let Some(trouble) = &line.trouble {
+        let what = if trouble.holds { "cannot be worked in: " } else { "" };
+        let text = format!("{what}{}", clean(&trouble.reason));
+        for part in wrap(&text, screen.width().saturating_sub(LEFT)) {
+            lines.push(row("", &screen.styled(Style::Attention, &part), screen));
+        }
+    }
     if line.paused {
         lines.push(row("", &screen.styled(Style::Attention, "paused"), screen));
     }
@@ -138,9 +157,6 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         let resting = if place.resting { "  (passed over)" } else { "" };
         let text = format!("{}  {}{why}{candidate}{resting}", clean(&place.id), clean(&place.state));
         lines.push(row(if index == 0 { "  to land" } else { "" }, &text, screen));
-    }
-    if lines.len() == 1 {
-        lines.push(row("", &screen.styled(Style::Faint, "nobody in line"), screen));
     }
     lines
 }

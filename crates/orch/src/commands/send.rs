@@ -14,8 +14,32 @@ use crate::screen::{Screen, Style, printable};
 pub fn to_task(typed: &TaskArg, command: &CommandRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let task = ids::task(typed, caller)?;
     let answer = caller.send(&format!("{}/commands", task.address()), command);
-    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, Some(&task.id), screen);
     Ok(())
+}
+
+/// Does the same to each task; the first that fails ends it, and those before it are done.
+pub fn each(
+    ids: &[String],
+    repo: Option<&str>,
+    screen: &Screen,
+    mut one: impl FnMut(&TaskArg) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for (index, id) in ids.iter().enumerate() {
+        if let Err(failure) = one(&TaskArg { id: id.clone(), repo: repo.map(str::to_owned) }) {
+            if index > 0 {
+                screen.warn(&format!("done before that: {}", ids[..index].join(", ")));
+            }
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Sends a command whose answer nobody needs.
+pub fn quietly(typed: &TaskArg, command: &CommandRequest, caller: &Caller) -> Result<(), Failure> {
+    let task = ids::task(typed, caller)?;
+    caller.send::<AnswerView>(&format!("{}/commands", task.address()), command).map(drop)
 }
 
 /// Answers a question of the task that `typed` means: the one that is named, or the one that is open now. Naming it
@@ -34,7 +58,7 @@ pub fn reply(
         None => open(&caller.read(&path)?, &reply),
     };
     let answer = caller.send(&format!("{path}/answer"), &AnswerRequest { episode, reply });
-    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, Some(&task.id), screen);
     Ok(())
 }
 
@@ -52,7 +76,7 @@ fn open(detail: &TaskDetailView, reply: &ReplyRequest) -> Option<String> {
 /// Sends a command to every repository.
 pub fn to_everything(command: EverythingRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let answer = caller.send("/api/v1/commands", &command);
-    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, None, screen);
     Ok(())
 }
 
@@ -65,14 +89,14 @@ pub fn to_lane(
 ) -> Result<(), Failure> {
     let repository = ids::repository(named, caller)?;
     let answer = caller.send(&format!("/api/v1/repositories/{}/lane/commands", encoded(&repository)), command);
-    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, Some(&repository), screen);
     Ok(())
 }
 
 /// Lifts an outage.
 pub fn lift(request: &LiftRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let answer = caller.send("/api/v1/outages/lift", request);
-    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, screen);
+    tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, None, screen);
     Ok(())
 }
 
@@ -82,10 +106,12 @@ fn looked_up(failure: Failure, command: String) -> Failure {
     if helps || failure.exit != Exit::Refused { failure } else { failure.fix(format!("see how it stands: {command}")) }
 }
 
-fn tell(answer: &AnswerView, screen: &Screen) {
+/// The answer, with whose it is.
+fn tell(answer: &AnswerView, of: Option<&str>, screen: &Screen) {
     screen.json(answer);
-    for line in answer.text.lines() {
-        screen.line(&printable(line));
+    for (index, line) in answer.text.lines().enumerate() {
+        let of = of.filter(|of| index == 0 && !line.contains(of)).map(|of| format!("{of}: ")).unwrap_or_default();
+        screen.line(&printable(&format!("{of}{line}")));
     }
     if answer.pending {
         let hint = "It is stored and will be handled as soon as the service gets to it (start it: orch up).";

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{AttemptView, CheckView, TaskDetailView, UnknownView};
+use orch_web::view::{AttemptView, CheckView, PapersView, TaskDetailView, UnknownView};
 
-use super::ids::{self, TaskArg};
+use super::ids::{self, Named, TaskArg};
 use super::judged;
 use super::text::{
-    Mark, between, clean, fit, models, pad, short, since, until, usage, usage_short, utc, width, with_short_commits,
+    Mark, between, clean, fit, local, models, pad, short, since, until, usage, usage_short, width, with_short_commits,
     wrap,
 };
 use crate::client::Caller;
@@ -20,12 +20,20 @@ use crate::screen::{Screen, Style, printable};
 pub struct ShowArgs {
     #[command(flatten)]
     pub task: TaskArg,
+    /// Its papers, in full: what an approval is about
+    #[arg(long)]
+    pub docs: bool,
+    /// Its whole description and timeline, too
+    #[arg(long, short)]
+    pub all: bool,
 }
 
 /// Width of the names on the left.
 const LEFT: usize = 11;
 /// Newest lines of the timeline that are shown; `--json` has all.
 const TIMELINE: usize = 15;
+/// Lines of the description that are shown.
+const DESCRIPTION: usize = 12;
 /// Lines of a failed check's output that are shown.
 const EXCERPT: usize = 12;
 
@@ -34,18 +42,43 @@ const EXCERPT: usize = 12;
 /// # Errors
 /// If the service does not answer or knows no such task.
 pub fn run(args: &ShowArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let detail: TaskDetailView = caller.read(&ids::task(&args.task, caller)?.address())?;
+    let task = ids::task(&args.task, caller)?;
+    if args.docs {
+        return papers(&task, caller, screen);
+    }
+    let detail: TaskDetailView = caller.read(&task.address())?;
     screen.json(&detail);
-    for line in lines(&detail, screen, Timestamp::now()) {
+    for line in lines(&detail, args.all, screen, Timestamp::now()) {
         screen.line(&line);
     }
     Ok(())
 }
 
+/// What the task wrote, in full.
+fn papers(task: &Named, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let papers: PapersView = caller.read(&format!("{}/documents", task.address()))?;
+    screen.json(&papers);
+    if papers.documents.is_empty() {
+        screen.line(&format!("{} has written nothing yet", task.id));
+    }
+    for (index, paper) in papers.documents.iter().enumerate() {
+        if index > 0 {
+            screen.line("");
+        }
+        screen.line(&screen.styled(Style::Strong, &clean(&paper.path)));
+        screen.line("");
+        for line in printable(paper.text.trim_end()).lines() {
+            screen.line(line);
+        }
+    }
+    Ok(())
+}
+
 /// The task for people.
-pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
+pub fn lines(detail: &TaskDetailView, all: bool, screen: &Screen, now: Timestamp) -> Vec<String> {
     let mut lines = head(detail, screen, now);
     let sections = [
+        ("The issue", description(detail, all, screen)),
         ("Asked of you", questions(detail, screen)),
         ("Attempts", attempts(detail, screen, now)),
         ("Weakened tests", weakened(detail, screen)),
@@ -54,7 +87,7 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         ("Checks", checks(detail, screen, now)),
         ("Queued or failed work", work(detail, screen)),
         ("Not known to this release", unknown(detail, screen)),
-        ("Timeline (UTC)", timeline(detail, screen)),
+        ("Timeline", timeline(detail, all, screen)),
     ];
     for (title, content) in sections {
         if !content.is_empty() {
@@ -185,6 +218,27 @@ fn unknown(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
     detail.unknown.iter().flat_map(|part| wrap(&text(part), room)).map(|line| format!("  {line}")).collect()
 }
 
+/// The issue's own words; the beginning of long ones.
+fn description(detail: &TaskDetailView, all: bool, screen: &Screen) -> Vec<String> {
+    let text = printable(detail.description.trim());
+    let most = if all { usize::MAX } else { DESCRIPTION };
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let parts = wrap(line, screen.width().saturating_sub(2));
+        if parts.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(parts.into_iter().map(|part| format!("  {part}")));
+    }
+    let left_out = lines.len().saturating_sub(most);
+    if left_out > 1 {
+        lines.truncate(most);
+        let words = format!("  … {left_out} more lines: orch show {} --all", clean(&detail.task.id));
+        lines.push(screen.styled(Style::Faint, &words));
+    }
+    lines
+}
+
 fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
     let mut lines = Vec::new();
     for episode in detail.episodes.iter().filter(|episode| episode.answer.is_none()) {
@@ -194,13 +248,21 @@ fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
             "protected_paths" => "your leave for the protected paths of patch",
             _ => "your word on",
         };
-        let about = format!("  {what} {}, asked {}", short(&episode.about), utc(&episode.opened_at));
+        let about = format!("  {what} {}, asked {}", short(&episode.about), local(&episode.opened_at, screen.zone()));
         lines.push(fit(&about, screen.width()));
         // What it waits for was said above, in the same words.
         if !detail.task.waiting_on.iter().any(|wait| wait.text == episode.text) {
             let parts = wrap(&clean(&episode.text), screen.width().saturating_sub(2));
             lines.extend(parts.iter().map(|part| format!("  {}", screen.styled(Style::Attention, part))));
         }
+        let steps = super::inbox::steps(episode, detail).into_iter().filter(|(what, _)| *what == "read");
+        lines.extend(steps.map(|(what, command)| {
+            format!(
+                "  {} {}",
+                screen.styled(Style::Faint, &format!("{what} it:")),
+                screen.styled(Style::Command, &command)
+            )
+        }));
         for (index, question) in episode.questions.iter().enumerate() {
             let parts = wrap(&clean(question), screen.width().saturating_sub(7));
             lines.extend(parts.iter().enumerate().map(|(part_index, part)| {
@@ -339,17 +401,18 @@ fn work(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
         .collect()
 }
 
-fn timeline(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
-    let left_out = detail.timeline.len().saturating_sub(TIMELINE);
+fn timeline(detail: &TaskDetailView, all: bool, screen: &Screen) -> Vec<String> {
+    let most = if all { usize::MAX } else { TIMELINE };
+    let left_out = detail.timeline.len().saturating_sub(most);
     let shown = &detail.timeline[left_out..];
     let by_width = shown.iter().map(|line| width(&clean(&line.by))).max().unwrap_or(0).min(16);
     let mut lines = Vec::new();
     if left_out > 0 {
-        let words = format!("  … {left_out} earlier: orch show {} --json", clean(&detail.task.id));
+        let words = format!("  … {left_out} earlier: orch show {} --all", clean(&detail.task.id));
         lines.push(screen.styled(Style::Faint, &words));
     }
     for line in shown {
-        let at = screen.styled(Style::Faint, &utc(&line.at));
+        let at = screen.styled(Style::Faint, &local(&line.at, screen.zone()));
         let by = pad(&fit(&clean(&line.by), by_width), by_width);
         let indent = 2 + 19 + 2 + by_width + 2;
         for (index, part) in

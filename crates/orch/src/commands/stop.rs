@@ -3,7 +3,6 @@
 use clap::Args;
 use orch_web::view::CommandRequest;
 
-use super::ids::TaskArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -11,10 +10,18 @@ use crate::screen::Screen;
 
 /// Cancel a task: its agent is stopped, its branch removed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  orch stop SHOP-003")]
+#[command(after_help = "Examples:\n  orch stop SHOP-003 --reason \"Not wanted any more\"\n  orch stop 3 4 5\n\n\
+    It cannot be undone; the same words as a new task: orch reopen SHOP-003")]
 pub struct StopArgs {
-    #[command(flatten)]
-    pub task: TaskArg,
+    /// The tasks: `SHOP-001`, `shop-1`, or `1` in its repository
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Why; kept in its history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The repository they are of, if several have such ids; that of the current folder, or the only one, if left out
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
 }
 
 /// Runs it.
@@ -22,5 +29,11 @@ pub struct StopArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StopArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::Stop, caller, screen)
+    send::each(&args.ids, args.repo.as_deref(), screen, |task| {
+        if let Some(text) = args.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            let text = format!("stopped: {text}");
+            send::quietly(task, &CommandRequest::Comment { text }, caller)?;
+        }
+        send::to_task(task, &CommandRequest::Stop, caller, screen)
+    })
 }

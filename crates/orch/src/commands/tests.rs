@@ -15,6 +15,7 @@ pub(super) fn plain(columns: &str) -> Screen {
     Screen::of_process(false, &|name| match name {
         "NO_COLOR" => Some("1".to_owned()),
         "COLUMNS" => Some(columns.to_owned()),
+        "TZ" => Some("UTC".to_owned()),
         _ => None,
     })
 }
@@ -110,6 +111,7 @@ fn repository(id: &str) -> RepositoryView {
         frozen: None,
         paused: false,
         main: None,
+        trouble: None,
     }
 }
 
@@ -286,7 +288,7 @@ pub(super) fn detail() -> TaskDetailView {
 
 #[test]
 fn a_task() {
-    insta::assert_snapshot!(drawn(&show::lines(&detail(), &plain("80"), now()), 80));
+    insta::assert_snapshot!(drawn(&show::lines(&detail(), false, &plain("80"), now()), 80));
 }
 
 /// The lines about the newest run: how it is kept, and what it used so far. Unknown never looks like zero.
@@ -309,7 +311,7 @@ fn a_run_tells_how_it_is_kept_and_what_it_used_so_far() {
         let newest = detail.attempt_list.last_mut().unwrap();
         (newest.outcome, newest.level, newest.usage) = (outcome.to_owned(), Some(level.to_owned()), sum);
         newest.limits = limits.map(str::to_owned).to_vec();
-        let lines = show::lines(&detail, &plain("80"), now());
+        let lines = show::lines(&detail, false, &plain("80"), now());
         let run =
             lines.iter().skip_while(|line| !line.starts_with("  run ")).take_while(|line| !line.contains("opened"));
         told.push(drawn(&run.cloned().collect::<Vec<_>>(), 80));
@@ -326,7 +328,7 @@ fn a_landed_task_tells_how_to_bring_it_home() {
     (landed.episodes, landed.checks, landed.work, landed.lane) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     (landed.attempt_list, landed.dependencies) = (Vec::new(), Vec::new());
     landed.timeline = (0..20).map(|_| landed.timeline[0].clone()).collect();
-    insta::assert_snapshot!(drawn(&show::lines(&landed, &plain("80"), now()), 80));
+    insta::assert_snapshot!(drawn(&show::lines(&landed, false, &plain("80"), now()), 80));
 }
 
 fn report() -> QueueReport {
@@ -345,6 +347,7 @@ fn report() -> QueueReport {
         serial: frozen.is_some(),
         frozen,
         paused: false,
+        trouble: None,
         admitted: waiting.iter().take(1).map(|&id| id.to_owned()).collect(),
         waiting: waiting.iter().skip(1).map(|&id| id.to_owned()).collect(),
     };

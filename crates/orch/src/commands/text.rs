@@ -1,6 +1,7 @@
 //! Pieces of human output: what fits on a line, how long ago, how much.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use orch_web::view::{TaskView, UsageView};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -136,10 +137,10 @@ pub fn until(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// A moment of the API as `2026-11-20 23:26:22`, still in UTC.
-pub fn utc(at: &str) -> String {
+/// A moment of the API as `2026-11-20 23:26:22`, as clocks show it where the person is.
+pub fn local(at: &str, zone: &TimeZone) -> String {
     match moment(at) {
-        Some(at) => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Some(at) => at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         None => clean(at),
     }
 }
@@ -301,7 +302,9 @@ mod tests {
             assert_eq!(since("2026-01-01T00:00:00Z", at(to)), words);
         }
         assert_eq!(since("soon", at("2026-01-01T00:00:00Z")), "");
-        assert_eq!(utc("2026-01-01T00:00:00.5Z"), "2026-01-01 00:00:00");
+        assert_eq!(local("2026-01-01T00:00:00.5Z", &TimeZone::UTC), "2026-01-01 00:00:00");
+        let east = TimeZone::fixed(jiff::tz::offset(3));
+        assert_eq!(local("2026-01-01T22:00:00Z", &east), "2026-01-02 01:00:00");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use orch_git::Git;
 use orch_rules::pipeline::Role;
@@ -11,6 +13,9 @@ use super::State::{Fail, Ok as Good, Warn};
 use super::{Check, Look, Told};
 use crate::client::Running;
 
+/// A program that does not say its version within this is not well.
+const VERSION_WITHIN: Duration = Duration::from_secs(10);
+
 /// All checks.
 pub const ALL: &[Check] = &[
     Check { name: "settings", look: settings },
@@ -18,7 +23,9 @@ pub const ALL: &[Check] = &[
     Check { name: "git", look: git },
     Check { name: "database", look: super::data::database },
     Check { name: "forges", look: super::data::forges },
+    Check { name: "repositories", look: super::repositories::repositories },
     Check { name: "agents", look: agents },
+    Check { name: "credentials", look: super::repositories::credentials },
     Check { name: "notify", look: notifiers },
     Check { name: "disk", look: disk },
     Check { name: "confinement", look: super::confinement::levels },
@@ -95,7 +102,11 @@ fn agents(look: &Look) -> Vec<Told> {
     let mut programs = BTreeSet::new();
     for entry in &look.host.repositories {
         let agents = Role::ALL.iter().filter_map(|role| look.host.agent(entry, *role));
-        programs.extend(agents.filter_map(|agent| agent.starts().map(str::to_owned)));
+        let known = |agent: crate::settings::AgentProgram| {
+            let tells = !matches!(agent.kind, crate::settings::AgentKind::Command);
+            agent.starts().map(|program| (program.to_owned(), tells))
+        };
+        programs.extend(agents.filter_map(known));
     }
     if programs.is_empty() {
         let fix = "in your repository: orch init --agent claude_code, or codex, or --agent-command CMD";
@@ -103,7 +114,7 @@ fn agents(look: &Look) -> Vec<Told> {
     }
     let search = (look.env)("PATH").unwrap_or_default();
     let runs = |file: &Path| std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
-    let told = programs.into_iter().map(|program| {
+    let told = programs.into_iter().map(|(program, tells)| {
         let found = if program.contains('/') {
             runs(Path::new(&program)).then(|| program.clone())
         } else {
@@ -111,6 +122,11 @@ fn agents(look: &Look) -> Vec<Told> {
             found.map(|file| file.display().to_string())
         };
         match found {
+            // Asked only of programs that are known to answer: of another one it might be a day's work.
+            Some(file) if tells => match version(&file) {
+                Ok(version) => (Good, format!("{file}, {version}"), None),
+                Err(why) => (Fail, format!("{file} does not run: {why}"), Some("install it anew".into())),
+            },
             Some(file) => (Good, file, None),
             None => (
                 Fail,
@@ -138,6 +154,30 @@ fn notifiers(look: &Look) -> Vec<Told> {
         },
     });
     told.collect()
+}
+
+/// The first line that `FILE --version` prints.
+fn version(file: &str) -> Result<String, String> {
+    let mut child = Command::new(file)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let begun = Instant::now();
+    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+        if begun.elapsed() > VERSION_WITHIN {
+            let _gone = child.kill();
+            let _ended = child.wait();
+            return Err(format!("`--version` has not answered for {} s", VERSION_WITHIN.as_secs()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ended = child.wait_with_output().map_err(|error| error.to_string())?;
+    let words = if ended.status.success() { &ended.stdout } else { &ended.stderr };
+    let line = String::from_utf8_lossy(words).lines().next().unwrap_or_default().trim().to_owned();
+    if ended.status.success() { Ok(line) } else { Err(format!("{}: {line}", ended.status)) }
 }
 
 fn disk(look: &Look) -> Vec<Told> {

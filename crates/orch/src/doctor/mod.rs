@@ -3,6 +3,7 @@
 mod checks;
 mod confinement;
 mod data;
+mod repositories;
 
 use clap::Args;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_git::{BranchName, Error, Git, OwnRepository, Source, UserEnvironment};
+use orch_git::{BaseFrom, BranchName, Error, Git, OwnRepository, Source, UserEnvironment};
 
 use super::{InitArgs, REPOSITORY_FILE};
 use crate::exit::{Exit, Failure};
@@ -18,6 +18,8 @@ pub struct Look {
     pub top: Utf8PathBuf,
     /// The branch that is kept green.
     pub base: BranchName,
+    /// Why that one, in words; empty if there is nothing to say.
+    pub base_from: String,
     /// The repository file, if the working tree or the base branch has one.
     pub file: Option<PresentFile>,
     /// The git program.
@@ -42,12 +44,16 @@ pub fn look(args: &InitArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Loo
         Some(top) => super::repository_file::present(&top)?,
         None => None,
     };
-    let wanted = match (&args.base, &file) {
-        (Some(base), _) => base.clone(),
-        (None, Some(file)) => file.settings.base_branch.clone(),
-        (None, None) => RepositoryFile::default().base_branch,
+    let (wanted, base_from) = match (&args.base, &file) {
+        (Some(base), _) => (base.clone(), "as you said".to_owned()),
+        (None, Some(file)) => (file.settings.base_branch.clone(), format!("as set in {REPOSITORY_FILE}")),
+        (None, None) => match orch_git::usual_base(&git, path.as_std_path()).map_err(git_failure)? {
+            Some((base, from)) => (base.to_string(), base_words(from).to_owned()),
+            None => (RepositoryFile::default().base_branch, String::new()),
+        },
     };
     let base = BranchName::new(&wanted).map_err(|e| git_failure(e.into()))?;
+    refuse_base(&base, &path)?;
     let user =
         UserEnvironment { home: env("HOME").map(Into::into), xdg_config_home: env("XDG_CONFIG_HOME").map(Into::into) };
     let source = Source::inspect(&git, &user, path.as_std_path(), &base).map_err(git_failure)?;
@@ -63,7 +69,26 @@ pub fn look(args: &InitArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Loo
     if file.is_none() && source.current_branch.as_deref() != Some(base.as_str()) {
         file = super::repository_file::on_base(&OwnRepository { git: &git, top: top.as_std_path() }, &base)?;
     }
-    Ok(Look { source, top, base, file, git })
+    Ok(Look { source, top, base, base_from, file, git })
+}
+
+fn base_words(from: BaseFrom) -> &'static str {
+    match from {
+        BaseFrom::Origin => "the default branch of origin",
+        BaseFrom::Main => "the usual one",
+        BaseFrom::Current => "the branch you are on",
+    }
+}
+
+/// Git cannot have both a branch `feature` and one below `feature/`, where the tasks' branches are.
+fn refuse_base(base: &BranchName, path: &Utf8Path) -> Result<(), Failure> {
+    if base.as_str() != orch_rules::work_item::BRANCHES {
+        return Ok(());
+    }
+    let what = format!("a base branch cannot be called `{base}`: the branches of tasks are called {base}/ID-TITLE");
+    Err(Failure::new(Exit::Repository, what)
+        .at(path.as_str())
+        .fix(format!("give it another name: git branch -m {base} main, then orch init --base main")))
 }
 
 impl Look {

@@ -133,7 +133,7 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
     Ok(Registered { id, path, prefix, agent_command, default_agent: wish.agent, written })
 }
 
-fn checked(config: &Utf8Path, text: &str, paths: &Paths) -> Result<Host, Failure> {
+pub(super) fn checked(config: &Utf8Path, text: &str, paths: &Paths) -> Result<Host, Failure> {
     let (host, problems) = file::read(config.as_str(), text, paths.clone());
     if problems.is_empty() { Ok(host) } else { Err(crate::settings::wrong("setting", "settings", problems)) }
 }
@@ -285,7 +285,7 @@ pub fn write_whole(file: &Utf8Path, text: &str, mode: Option<u32>) -> Result<(),
     })
 }
 
-fn unwritable(place: &Utf8Path, error: &std::io::Error) -> Failure {
+pub(super) fn unwritable(place: &Utf8Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("it cannot be written: {error}"))
         .at(place.as_str())
         .fix("make it writable, or name another place in ORCH_CONFIG")

@@ -45,6 +45,15 @@ impl AgentKind {
         }
     }
 
+    /// The credential it uses where none is named; `None` for a command, which brings its own.
+    pub fn credential(self) -> Option<&'static str> {
+        match self {
+            Self::Command => None,
+            Self::ClaudeCode => Some("anthropic"),
+            Self::Codex => Some("openai"),
+        }
+    }
+
     /// The kind that drives a program of this name.
     pub fn of_program(name: &str) -> Option<Self> {
         [Self::ClaudeCode, Self::Codex].into_iter().find(|kind| kind.usual_program() == Some(name))

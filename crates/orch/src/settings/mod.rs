@@ -22,7 +22,7 @@ pub mod confinement;
 pub mod example;
 pub mod file;
 pub mod host;
-mod keys;
+pub mod keys;
 mod kind;
 pub mod model;
 pub mod notify;

@@ -15,8 +15,11 @@ use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 use crate::settings::{self, Host};
 
-/// A service that is just starting or stopping holds the lock for a moment without answering.
-const SETTLING: Duration = Duration::from_secs(5);
+/// A service that is just starting or stopping holds the lock for a while without answering: it opens its database, or
+/// lets what is being written end.
+const SETTLING: Duration = Duration::from_secs(30);
+/// After so long a person is told what they wait for.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs `command` with a caller.
 ///
@@ -33,20 +36,29 @@ pub fn with_caller(
     }
     let person = super::person(env);
     let begun = Instant::now();
-    let lock = loop {
-        if let Some(caller) = Caller::running(&host.paths.state)? {
-            return command(&caller.person(Some(person)).standing_in(here(&host)));
-        }
-        if let Some(lock) = DataLock::take(&host.paths.state)? {
-            break lock;
-        }
-        if begun.elapsed() > SETTLING {
-            return Err(Failure::new(Exit::Unreachable, "a service holds the data but does not answer")
-                .at(host.paths.state.to_string())
-                .fix("look at its log; restart it with orch up"));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let mut told = false;
+    let lock =
+        loop {
+            if let Some(caller) = Caller::running(&host.paths.state)? {
+                return command(&caller.person(Some(person)).standing_in(here(&host)));
+            }
+            if let Some(lock) = DataLock::take(&host.paths.state)? {
+                break lock;
+            }
+            if !told && begun.elapsed() > TOLD_AFTER {
+                told = true;
+                screen.note("the service is starting or stopping; waiting for it …");
+            }
+            if begun.elapsed() > SETTLING {
+                return Err(Failure::new(
+                Exit::Unreachable,
+                format!("a service holds the data and has not answered for {} s", SETTLING.as_secs()),
+            )
+            .at(host.paths.state.to_string())
+            .fix("if it is starting or stopping, try again in a moment; else look at its log and restart it: orch up"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -55,7 +55,8 @@ impl Carried {
         let file = world.path("script.toml");
         std::fs::write(&file, toml::to_string(script).unwrap()).unwrap();
         let agent = format!("/usr/bin/env ORCH_SCRIPT={} {} scripted-agent", file.display(), world.program().display());
-        let mut arguments = vec!["init", "--yes", "--id", "code", "--prefix", "IT", "--agent-command", &agent];
+        let mut arguments =
+            vec!["init", "--yes", "--base", "main", "--id", "code", "--prefix", "IT", "--agent-command", &agent];
         if let Some(test) = test {
             arguments.extend(["--test", test]);
         }

@@ -222,23 +222,20 @@ fn a_serial_repository_takes_them_in_order() {
     assert_eq!(carried.landed_items(), ids);
 }
 
-/// Without a test command nothing is ever green; once there is one, `retry` asks the gate again and no agent.
+/// Without a test command nothing is ever green: no agent is paid before there is one.
 #[test]
-fn no_test_command_is_unknown_and_never_green() {
+fn no_test_command_is_known_before_the_first_run() {
     let carried = Carried::untested(&Script::default());
     let service = carried.up();
     let id = service.open("Say hello");
-    service.approve(&id);
-    let task = service.until(&id, "stands still", |task| waits(task, "held"));
-    assert_eq!(task["stage"], "development");
-    assert!(task["waiting_on"].to_string().contains("no test command is configured"), "{}", task["waiting_on"]);
-    assert!(carried.landed().is_empty());
+    let task = service.until(&id, "stands still", |task| waits(task, "repository"));
+    assert_eq!(task["attempts"], 0, "{}", summary(&task));
+    assert!(task["waiting_on"].to_string().contains("names no test command"), "{}", task["waiting_on"]);
 
     carried.amend_settings("# command = \"make test\"", "command = \"sh test.sh\"");
-    carried.orch(&["retry", &id]);
+    service.approve(&id);
     let task = service.done(&id);
-    let developers = attempts_of(&task, "developer");
-    assert_eq!(developers.len(), 1, "no agent is needed for that: {}", summary(&task));
+    assert_eq!(attempts_of(&task, "developer").len(), 1, "{}", summary(&task));
     let messages: Vec<String> = carried.landed().into_iter().map(|(_, message)| message).collect();
     assert_eq!(messages.len(), 2, "the person's commit and the task's: {messages:?}");
     assert!(messages[1].contains(&format!("Refs: {id}")));

@@ -24,6 +24,7 @@ mod line;
 mod one_holder;
 #[cfg(feature = "demo")]
 mod pipeline;
+mod repositories;
 mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;

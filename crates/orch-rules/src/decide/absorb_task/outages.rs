@@ -12,7 +12,10 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
         RunEnd::Unavailable { credential, until, reason } => {
             Some((Source::Credential { name: credential.clone() }, *until, reason))
         }
-        RunEnd::SpawnFailed { reason } => agent.clone().map(|agent| (agent, None, reason)),
+        // A repository that cannot be worked in says nothing about the agent.
+        RunEnd::SpawnFailed { reason } if draft.repository_trouble().is_none() => {
+            agent.clone().map(|agent| (agent, None, reason))
+        }
         _ => None,
     };
     for mut outage in draft.facts.outages.clone() {

@@ -11,7 +11,7 @@ pub fn excused(draft: &mut Draft) -> Option<Step> {
     let attempt = draft.visit_attempt()?.clone();
     matches!(attempt.ended.as_ref()?.how, RunEnd::SpawnFailed { .. }).then_some(())?;
     let caught = needed(draft).iter().any(|o| o.is_closed() && matches!(o.source, Source::Agent { .. }));
-    if !caught {
+    if !caught && draft.repository_trouble().is_none() {
         return None;
     }
     // The next visit is told what this one was told.
@@ -24,7 +24,8 @@ pub fn excused(draft: &mut Draft) -> Option<Step> {
 
 /// What the next run needs is out: it waits without a slot.
 pub fn waits(draft: &mut Draft) -> Option<Step> {
-    let outage = needed(draft).into_iter().find(|outage| outage.holds(draft.now))?;
+    let held = needed(draft).into_iter().find(|outage| outage.holds(draft.now));
+    let outage = draft.repository_trouble().cloned().or(held)?;
     Some(Step::Rest(vec![Wait::Outage {
         source: outage.source,
         reason: outage.reason,

@@ -69,6 +69,8 @@ rows! {
     no_such_folder
     no_commit
     no_main
+    another_name_than_main
+    a_base_called_as_the_tasks_branches
     base_that_is_no_branch_name
     bare_repository
     shallow_clone

@@ -1,0 +1,71 @@
+//! What a task made, for people who decide about it: its papers and its change.
+
+use orch_ports::forge::{Diff, DiffOrder};
+use orch_rules::work_item::documents_folder;
+
+use super::{Desk, DeskError, TaskName};
+use crate::perform::blocking;
+
+/// Longest document that is shown, in bytes.
+const DOCUMENT_CAP: usize = 256 * 1024;
+/// Longest diff that is shown, in bytes.
+const DIFF_CAP: usize = 1024 * 1024;
+
+/// A paper of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paper {
+    /// From the top of the repository.
+    pub path: String,
+    /// Markdown.
+    pub text: String,
+}
+
+impl Desk {
+    /// The task's papers as its branch has them, in the order of their names.
+    ///
+    /// # Errors
+    /// [`DeskError::NotFound`] for an unknown task; [`DeskError::Refused`] if they cannot be read.
+    pub async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError> {
+        let task = self.task_of(task).await?;
+        let Some(head) = task.landed.clone().or(task.head.clone()) else { return Ok(Vec::new()) };
+        let history = self.engine.store.history(&task.id).await?;
+        let evidence = history.attempts.iter().filter_map(|attempt| attempt.ended.as_ref()?.evidence.as_ref());
+        let mut names: Vec<String> =
+            evidence.flat_map(|found| found.documents.iter().map(|document| document.path.clone())).collect();
+        names.sort();
+        names.dedup();
+        let house = self.engine.house(&task.repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let folder = documents_folder(&task.work_item);
+        let read = blocking(move || {
+            let mut papers = Vec::new();
+            for name in names {
+                let path = format!("{folder}/{name}");
+                if let Some(text) = house.forge.read(&head, &path, DOCUMENT_CAP)? {
+                    papers.push(Paper { path, text });
+                }
+            }
+            Ok(papers)
+        });
+        read.await.map_err(|e| DeskError::Refused { why: e.words() })
+    }
+
+    /// What the task changes: its branch against main, or, once it landed, its commit. Its papers are left out, unless
+    /// a path is named.
+    ///
+    /// # Errors
+    /// As [`Desk::papers`].
+    pub async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError> {
+        let task = self.task_of(task).await?;
+        let Some(to) = task.landed.clone().or(task.head.clone()) else {
+            return Ok(Diff { text: String::new(), cut: false });
+        };
+        let house = self.engine.house(&task.repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let without = only.is_empty().then(|| documents_folder(&task.work_item));
+        let landed = task.landed.is_some();
+        let read = blocking(move || {
+            let from = if landed { None } else { Some(house.forge.base()?.tip) };
+            Ok(house.forge.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)
+        });
+        read.await.map_err(|e| DeskError::Refused { why: e.words() })
+    }
+}

@@ -1,0 +1,48 @@
+//! `orch reopen`.
+
+use clap::Args;
+use orch_web::view::{NewTaskRequest, TaskDetailView, TaskView};
+
+use super::ids::{self, TaskArg};
+use crate::client::Caller;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Style};
+
+/// Open a task that has ended once more, as a new one with the same words.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  orch reopen SHOP-003")]
+pub struct ReopenArgs {
+    #[command(flatten)]
+    pub task: TaskArg,
+    /// Leave it in the backlog: nothing starts
+    #[arg(long)]
+    pub backlog: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If the service does not answer or knows no such task; [`Exit::Refused`] if it has not ended.
+pub fn run(args: &ReopenArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let named = ids::task(&args.task, caller)?;
+    let id = &named.id;
+    let detail: TaskDetailView = caller.read(&named.address())?;
+    if !detail.task.ended {
+        return Err(Failure::new(Exit::Refused, format!("{id} has not ended: there is nothing to open again"))
+            .fix(format!("see how it stands: orch show {id}")));
+    }
+    let request = NewTaskRequest {
+        title: detail.task.title.clone(),
+        description: detail.description.clone(),
+        repository: Some(detail.task.repository.clone()),
+        priority: detail.task.priority,
+        pipeline: None,
+        labels: Vec::new(),
+        start: !args.backlog,
+        depends_on: Vec::new(),
+    };
+    let task: TaskView = caller.send("/api/v1/tasks", &request)?;
+    screen.json(&task);
+    screen.line(&format!("{id} goes on as {}", screen.styled(Style::Strong, &task.id)));
+    Ok(())
+}

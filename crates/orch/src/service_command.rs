@@ -1,0 +1,146 @@
+//! `orch status`, `orch down`, and `orch up --detach`: the service from another terminal.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use orch_web::view::{QueueReport, RepositoryList, TaskList};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::client::{Caller, Running};
+use crate::commands::ids::REPOSITORIES;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Style};
+use crate::settings::{self, Host};
+
+/// How long a service may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Say whether the service runs, what is at work, and what waits for you.
+#[derive(Debug, Args)]
+#[command(after_help = "Ends with 5 if no service runs.")]
+pub struct StatusArgs {}
+
+/// Stop the service; agents at work go on and are met again at the next start.
+#[derive(Debug, Args)]
+pub struct DownArgs {}
+
+/// Tells how the service is.
+///
+/// # Errors
+/// [`Exit::Unreachable`] if none runs.
+pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let (host, _) = settings::load(env)?;
+    let (Some(running), Some(caller)) = (Running::read(&host.paths.state)?, Caller::running(&host.paths.state)?) else {
+        return Err(
+            Failure::new(Exit::Unreachable, "no service runs, so nothing moves").fix("orch up, or orch up --detach")
+        );
+    };
+    let queue: QueueReport = caller.read("/queue")?;
+    let list: TaskList = caller.read("/api/v1/tasks?ended=false")?;
+    let known: RepositoryList = caller.read(REPOSITORIES)?;
+    let waits = |kind: &str| list.tasks.iter().filter(|t| t.waiting_on.iter().any(|w| w.kind == kind)).count();
+    let (asks, held) = (waits("human"), waits("held"));
+    let troubled: Vec<&str> =
+        known.repositories.iter().filter(|r| r.trouble.is_some()).map(|r| r.id.as_str()).collect();
+    screen.json(&serde_json::json!({
+        "url": running.base(), "pid": running.pid, "version": env!("CARGO_PKG_VERSION"),
+        "agents_at_work": queue.agent_slots.used, "tasks": list.tasks.len(), "wait_for_you": asks, "held": held,
+        "repositories": known.repositories.len(), "repositories_in_trouble": troubled,
+    }));
+    let good = screen.styled(Style::Good, "up");
+    screen.line(&format!(
+        "{good} at {} (process {}), API and dashboard of {} repositories",
+        running.base(),
+        running.pid,
+        known.repositories.len()
+    ));
+    screen.line(&format!("{} tasks, {} agents at work", list.tasks.len(), queue.agent_slots.used));
+    if asks + held > 0 {
+        let text = format!("{asks} ask you something, {held} are held: orch inbox");
+        screen.line(&screen.styled(Style::Attention, &text));
+    }
+    if !troubled.is_empty() {
+        let text = format!("something is wrong with {}: orch repo list", troubled.join(", "));
+        screen.line(&screen.styled(Style::Attention, &text));
+    }
+    Ok(())
+}
+
+/// Ends the service and waits until it has ended.
+///
+/// # Errors
+/// [`Exit::Unreachable`] if none runs; [`Exit::Failed`] if it does not end.
+pub fn down(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let (host, _) = settings::load(env)?;
+    let running = Running::read(&host.paths.state)?;
+    let pid = running.and_then(|running| Pid::from_raw(i32::try_from(running.pid).ok()?));
+    // The address of one that was killed may be left, and its number be somebody else's by now.
+    let ours = Caller::running(&host.paths.state)?.is_some();
+    let Some(pid) = pid.filter(|_| ours) else {
+        return Err(Failure::new(Exit::Unreachable, "no service runs").fix("nothing is to be stopped"));
+    };
+    kill_process(pid, Signal::TERM).map_err(|error| {
+        Failure::new(Exit::Failed, format!("the service (process {pid:?}) cannot be stopped: {error}"))
+            .fix("run orch as the user the service runs as")
+    })?;
+    let begun = Instant::now();
+    while test_kill_process(pid).is_ok() {
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("the service has not ended within {} s", PATIENCE.as_secs()),
+            )
+            .fix("look at its log"));
+        }
+        std::thread::sleep(BREATH);
+    }
+    screen.json(&serde_json::json!({"stopped": true}));
+    screen.line("the service is stopped; agents at work go on and are met again at the next orch up");
+    Ok(())
+}
+
+/// Starts the service in the background and waits until it answers.
+///
+/// # Errors
+/// [`Exit::Failed`] with the end of its log if it does not come up.
+pub fn detach(host: &Host, port: Option<u16>, screen: &Screen) -> Result<(), Failure> {
+    let log = host.paths.state.join("service.log");
+    crate::settings::paths::create_private(&host.paths.state)?;
+    let failed = |what: String| Failure::new(Exit::Failed, what).at(log.to_string()).fix("look at this log");
+    let open = std::fs::File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
+    let (out, err) = open.map_err(|error| failed(format!("its log cannot be written: {error}")))?;
+    let own = std::env::current_exe().map_err(|error| failed(format!("this program cannot find itself: {error}")))?;
+    let mut command = Command::new(own);
+    command.arg("up").stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+    if let Some(port) = port {
+        command.args(["--port", &port.to_string()]);
+    }
+    let mut child = command.spawn().map_err(|error| failed(format!("it cannot be started: {error}")))?;
+    let begun = Instant::now();
+    loop {
+        if let Ok(Some(ended)) = child.try_wait() {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines[lines.len().saturating_sub(4)..].join("\n       ");
+            return Err(failed(format!("the service did not come up ({ended}):\n       {last}")));
+        }
+        let there = Running::read(&host.paths.state).ok().flatten().filter(|running| running.pid == child.id());
+        if let Some(running) = there
+            && let Ok(Some(caller)) = Caller::running(&host.paths.state)
+            && caller.get("/readyz").is_ok_and(|reply| reply.status == 200)
+        {
+            screen.json(&serde_json::json!({"ready": true, "url": running.base(), "pid": running.pid, "log": log}));
+            screen.line(&format!("orch is up at {} in the background; its log: {log}", running.base()));
+            screen.line("how it is: orch status; stop it: orch down");
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(failed(format!("the service has not answered within {} s", PATIENCE.as_secs())));
+        }
+        std::thread::sleep(BREATH);
+    }
+}
