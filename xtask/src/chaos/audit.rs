@@ -19,7 +19,7 @@ pub const TEST: &str = "test -s README.md && test \"$(cat work.txt 2>/dev/null |
 /// The one repository's forge.
 const FORGE: &str = "state/forge/repository.git";
 /// Refs a forge has when nothing is under way.
-const REFS: &str = "refs/heads/main\nrefs/orch/upstream/main\n";
+const REFS: &str = "refs/heads/main\nrefs/orch/taken/main\nrefs/orch/upstream/main\n";
 /// A process that ends by itself has so long.
 const LAST_BREATH: Duration = Duration::from_secs(15);
 
@@ -129,7 +129,12 @@ impl Audit {
         wanted.extend(list("attempt_list").iter().map(|attempt| format!("{prefix}-{}", attempt["number"])));
         let mut found = BTreeSet::new();
         for run in fs::read_dir(sandbox.path("state/runs")).context("there are no runs")? {
-            found.insert(run?.file_name().to_string_lossy().into_owned());
+            let name = run?.file_name().to_string_lossy().into_owned();
+            // An attempt whose supervisor was killed is packed by a run of its own.
+            let packs = name.split_once("-pack-").is_some_and(|(attempt, _)| wanted.contains(attempt));
+            if !packs {
+                found.insert(name);
+            }
         }
         self.same("run directories", &found, &wanted);
         let lost = list("attempt_list").iter().filter(|attempt| attempt["outcome"] == "lost").count();

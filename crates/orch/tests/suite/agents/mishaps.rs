@@ -160,13 +160,17 @@ fn an_agent_is_killed(crew: &Crew, service: &Up, id: &str, document: Step) {
 /// Words are no commit: the gate says so, and says it otherwise than of a red test.
 fn nothing_is_delivered(crew: &Crew, service: &Up, id: &str) {
     let sent_back =
-        |task: &Value| task["timeline"].to_string().contains("delivered nothing: no commit since its start");
+        |task: &Value| task["timeline"].to_string().contains("delivered nothing: what it left is what it was given");
     let task = service.until(id, "is told that nothing was delivered", sent_back);
     let tries = attempts_of(&task, "developer");
     assert_eq!(tries[0]["outcome"], "completed", "{}", summary(&task));
     let again = Who::again("developer", id, tries[0]["number"].as_u64().unwrap() + 1);
     let asked = crew.requests(again, 2);
-    assert!(tells(&asked[1].body, "delivered nothing: no commit since its start"), "it is told: {}", asked[1].body);
+    assert!(
+        tells(&asked[1].body, "delivered nothing: what it left is what it was given"),
+        "it is told: {}",
+        asked[1].body
+    );
     service.until(id, "is reviewed", |task| task["stage"] == "review");
 }
 

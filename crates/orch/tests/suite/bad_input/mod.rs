@@ -63,8 +63,6 @@ macro_rules! rows {
 }
 
 rows! {
-    a_message_that_is_not_there
-    a_message_without_a_number
     not_a_repository
     no_such_folder
     no_commit
@@ -154,6 +152,8 @@ rows! {
     a_repository_that_was_moved
     an_address_of_another_machine
     settings_that_the_line_does_not_see
+    a_message_that_is_not_there
+    a_message_without_a_number
 }
 
 #[test]

@@ -40,4 +40,4 @@ for file in "$state" "$state/orch.db" "$state/token" "$HOME/.config/orch/host.to
     echo "mode: $(stat -c %a "$file") ${file##*/}"
 done
 echo "open: $(find "$state" "$HOME/.config/orch" -perm /022 ! -type l ! -path '*/places/*' ! -path '*/scratch/*' | wc -l)"
-orch backup "$HOME/copy.db" > /dev/null && echo "mode: $(stat -c %a "$HOME/copy.db") copy.db"
+orch backup "$HOME/copy" > /dev/null && echo "mode: $(stat -c %a "$HOME/copy") copy"

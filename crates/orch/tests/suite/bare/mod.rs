@@ -249,7 +249,7 @@ fn the_line_works_or_says_why_not() {
     ];
     in_each("the_line_works_or_says_why_not", &forms, &["/bin/sh", "/usr/local/share/line.sh"], |form, said| {
         let mut wrong = unsaid(form, said);
-        let private = ["mode: 600 orch.db", "mode: 600 token", "mode: 600 copy.db", "open: 0"];
+        let private = ["mode: 600 orch.db", "mode: 600 token", "mode: 700 copy", "open: 0"];
         wrong.extend(private.iter().filter(|words| !said.text.contains(**words)).map(|w| format!("{w:?} is missing")));
         if said.text.contains("attempt 2") {
             wrong.push("an attempt was spent on the machine".to_owned());
