@@ -12,7 +12,7 @@ fn one_database_has_one_service() {
         return orch_testkit::world::not_run(record.as_deref(), "orch/one_holder", reason);
     };
     let worlds = [(); 2].map(|()| {
-        let mut carried = Carried::untested(&script("[[play]]\ntitle = \"*\"\n"));
+        let mut carried = Carried::small(&script("[[play]]\ntitle = \"*\"\n"));
         carried.world.set("ORCH_STORE_URL", &url);
         carried
     });
