@@ -29,6 +29,9 @@ pub struct SetUp {
     pub deadline_ms: u64,
     /// Files that are afterwards put back as they were before it.
     pub keeps: Option<Keeps>,
+    /// A command after all of that, in the place of the run's program; empty if there is none. What it cannot do is its own
+    /// matter: it ends with 0 and prints nothing.
+    pub then: Vec<String>,
     /// The last line of the log before the program's first one, printed when everything is ready.
     pub done: String,
     /// Begins the line that says why it is not.

@@ -29,7 +29,7 @@ pub enum StandardInput {
 }
 
 /// A command that is run to its end before the program of the run: with its whole tree dead, so that nothing it started
-/// is there when the program begins. It sees the run's directory, and of [`Plan::read_write`] nothing.
+/// is there when the program begins. It sees the run's directory, and of [`Plan::read_write`] nothing unless it is `whole`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
     /// Program and arguments; [`OWN`] in the first place is this program itself.
@@ -38,6 +38,9 @@ pub struct Before {
     pub env: BTreeMap<String, String>,
     /// It is stopped after this time; never 0.
     pub deadline_ms: u64,
+    /// It sees and writes what the program of the run does.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 impl std::fmt::Debug for Before {

@@ -19,8 +19,7 @@ const DONE: &str = "== set-up done ==";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
-/// Arguments: the command, its seconds, and a shell's line that is run after it and says nothing. The prefix keeps the
-/// set-up's lines from being read as the agent's own words.
+/// Arguments: the command and its seconds. The prefix keeps the set-up's lines from being read as the agent's own words.
 /// The status takes a way of its own (3), because a pipe only tells that of its last command; 4 is the log.
 const SCRIPT: &str = r#"
 printf '== set-up ==\n'
@@ -29,7 +28,6 @@ code=$( { { timeout -k 5 "$2" /bin/sh -c "$1" </dev/null 3>&- 4>&-; echo $? >&3;
     sed -u 's/^/set-up| /' >&4 3>&-; } 3>&1 )
 if [ "$code" = 124 ]; then printf '== set-up failed: it was not done after %s s\n' "$2"; exit 1; fi
 if [ "$code" != 0 ]; then printf '== set-up failed: exit code %s\n' "$code"; exit 1; fi
-[ -z "$3" ] || eval "$3"
 "#;
 
 /// What a set-up may take beyond its seconds: to be killed, to end.
@@ -38,7 +36,7 @@ const BEYOND_MS: u64 = 30_000;
 /// Bytes at the end of a log in which the reason stands.
 const TAIL: usize = 2048;
 
-/// The set-up of a repository that has one; `then` is run when it went well.
+/// The set-up of a repository that has one; `then` is run when it went well and is dead.
 pub(super) fn of(
     file: Option<&RepositoryFile>,
     environment: &BTreeMap<String, String>,
@@ -48,13 +46,13 @@ pub(super) fn of(
     let file = file?;
     let command = file.setup_command.as_ref()?;
     let seconds = file.setup_timeout_seconds;
-    let then: Vec<String> = then.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
-    let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string(), &then.join(" ")];
+    let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string()];
     Some(SetUp {
         argv: words.map(str::to_owned).to_vec(),
         environment: environment.clone(),
         deadline_ms: u64::from(seconds).saturating_mul(1000).saturating_add(BEYOND_MS),
         keeps,
+        then: then.to_vec(),
         done: DONE.to_owned(),
         failed: FAILED.to_owned(),
     })
@@ -122,17 +120,6 @@ mod tests {
         assert_eq!(output.status.code(), Some(0));
         assert!(never_done(&mut said.as_bytes()), "the runner says so, when everything is ready");
         assert!(!never_done(&mut format!("{said}{DONE}\nFAIL\n").as_bytes()));
-    }
-
-    #[test]
-    fn what_is_noted_after_a_set_up_is_noted() {
-        let folder = tempfile::tempdir().unwrap();
-        let note = folder.path().join("it's a note");
-        let file = RepositoryFile { setup_command: Some("true".to_owned()), ..RepositoryFile::default() };
-        let then = ["sh", "-c", "echo \"$1\" > \"$2\"", "x", "a 'b' $c", note.to_str().unwrap()].map(str::to_owned);
-        let made = of(Some(&file), &BTreeMap::new(), None, &then).unwrap();
-        assert!(Command::new(&made.argv[0]).args(&made.argv[1..]).status().unwrap().success());
-        assert_eq!(std::fs::read_to_string(note).unwrap(), "a 'b' $c\n");
     }
 
     #[test]

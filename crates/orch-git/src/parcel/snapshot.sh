@@ -14,3 +14,4 @@ parcel=$1 forge=$6 settings=$7
     cp .git/index "$GIT_INDEX_FILE" && git add --all --ignore-errors -- . && git write-tree > "$parcel.begin/tree.new" &&
         mv "$parcel.begin/tree.new" "$parcel.begin/tree"
 ) > /dev/null 2>&1 < /dev/null
+:

@@ -340,7 +340,7 @@ impl Supervisor {
     /// start. The error is for people.
     fn before(&mut self, site: &Site, survivors: &mut Vec<i32>) -> Result<Option<End>, String> {
         for before in &site.spec.before {
-            let place = site.before(&before.env, self.run.path())?;
+            let place = site.before(before, self.run.path())?;
             let limits = Limits {
                 deadline: Duration::from_millis(before.deadline_ms),
                 stall: None,

@@ -11,7 +11,7 @@ use super::companion::{Door, Running};
 use crate::confinement::cgroup::{Given, Groups};
 use crate::confinement::paths::{self, Access};
 use crate::inner::{Inner, Limit, Spaces};
-use crate::{Account, Confinement, KEY, MODEL_ADDRESS, Spec};
+use crate::{Account, Before, Confinement, KEY, MODEL_ADDRESS, Spec};
 
 /// The port of the companion inside of a private network, where every port is free.
 pub(super) const INSIDE_PORT: u16 = 9797;
@@ -94,12 +94,14 @@ impl Site {
         Ok(site)
     }
 
-    /// The same place for a command before the agent: another environment, and nothing to write but the run's directory
-    /// and its scratch folder. The error is for people.
-    pub(super) fn before(&self, env: &BTreeMap<String, String>, run_directory: &Path) -> Result<Self, String> {
+    /// The same place for a command before the agent: another environment, and, unless it is whole, nothing to
+    /// write but the run's directory and its scratch folder. The error is for people.
+    pub(super) fn before(&self, before: &Before, run_directory: &Path) -> Result<Self, String> {
         let mut spec = self.spec.clone();
-        spec.plan.read_write.clear();
-        spec.env.clone_from(env);
+        if !before.whole {
+            spec.plan.read_write.clear();
+        }
+        spec.env.clone_from(&before.env);
         let entrances = self.entrances.iter().map(File::try_clone).collect::<io::Result<_>>();
         let confined = spec.confinement > Confinement::None;
         let mut site = Self {
@@ -112,7 +114,7 @@ impl Site {
             env: if confined {
                 paths::environment(&spec, crate::private_network(spec.confinement))
             } else {
-                env.clone()
+                before.env.clone()
             },
             limits: self.limits.clone(),
             port: self.port,

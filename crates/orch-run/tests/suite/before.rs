@@ -9,7 +9,7 @@ use crate::how::{confined, here};
 
 fn before(script: &str) -> Before {
     let env = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
-    Before { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), env, deadline_ms: 600_000 }
+    Before { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), env, deadline_ms: 600_000, whole: false }
 }
 
 /// A spec at each level that this host has.

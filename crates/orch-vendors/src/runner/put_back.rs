@@ -65,10 +65,14 @@ pub(super) fn steps(set_up: Option<&SetUp>, directory: &Path, scratch: Option<&P
     let scratch = scratch.and_then(Path::to_str).unwrap_or_default();
     let own = [OWN, READY, &set_up.done, &set_up.failed, &copy, scratch].map(str::to_owned).to_vec();
     let env = || set_up.environment.clone();
-    Ok(vec![
-        Before { argv: set_up.argv.clone(), env: env(), deadline_ms: set_up.deadline_ms },
-        Before { argv: own, env: env(), deadline_ms: READY_MS },
-    ])
+    let mut steps = vec![
+        Before { argv: set_up.argv.clone(), env: env(), deadline_ms: set_up.deadline_ms, whole: false },
+        Before { argv: own, env: env(), deadline_ms: READY_MS, whole: false },
+    ];
+    if !set_up.then.is_empty() {
+        steps.push(Before { argv: set_up.then.clone(), env: env(), deadline_ms: READY_MS, whole: true });
+    }
+    Ok(steps)
 }
 
 /// What this program does within a run: words as [`steps`] puts them behind [`OWN`], and the run's environment.

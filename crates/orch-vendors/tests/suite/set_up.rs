@@ -52,6 +52,7 @@ fn run(level: Confinement, set_up: &str, judge: &str) -> Ran {
             repository: true,
             copy: copy.try_into().unwrap(),
         }),
+        then: Vec::new(),
         done: "== ready ==".to_owned(),
         failed: "== not ready: ".to_owned(),
     });
