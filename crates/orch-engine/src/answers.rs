@@ -11,10 +11,10 @@ const KEPT: usize = 256;
 
 /// Answers on their way.
 #[derive(Default)]
-pub struct Answers(Mutex<Desk>);
+pub struct Answers(Mutex<Waiters>);
 
 #[derive(Default)]
-struct Desk {
+struct Waiters {
     /// Several requests may wait for one row: a command sent twice is one row.
     waiting: BTreeMap<InboxId, Vec<oneshot::Sender<InboxAnswer>>>,
     given: VecDeque<(InboxId, InboxAnswer)>,
@@ -23,33 +23,33 @@ struct Desk {
 impl Answers {
     /// The row was handled.
     pub fn give(&self, inbox: InboxId, answer: InboxAnswer) {
-        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for sender in desk.waiting.remove(&inbox).into_iter().flatten() {
+        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in waiters.waiting.remove(&inbox).into_iter().flatten() {
             // A person who no longer waits reads it from the board.
             let _ = sender.send(answer.clone());
         }
-        desk.given.push_back((inbox, answer));
-        if desk.given.len() > KEPT {
-            desk.given.pop_front();
+        waiters.given.push_back((inbox, answer));
+        if waiters.given.len() > KEPT {
+            waiters.given.pop_front();
         }
     }
 
     /// Wait for the row's answer; it may have been given already.
     pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<InboxAnswer> {
         let (sender, receiver) = oneshot::channel();
-        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, answer)) = desk.given.iter().rev().find(|(id, _)| *id == inbox) {
+        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answer)) = waiters.given.iter().rev().find(|(id, _)| *id == inbox) {
             let _ = sender.send(answer.clone());
             return receiver;
         }
         // Whoever lost patience is forgotten here, so that rows which are never handled do not pile up requests.
-        if desk.waiting.len() >= KEPT {
-            desk.waiting.retain(|_, senders| {
+        if waiters.waiting.len() >= KEPT {
+            waiters.waiting.retain(|_, senders| {
                 senders.retain(|s| !s.is_closed());
                 !senders.is_empty()
             });
         }
-        desk.waiting.entry(inbox).or_default().push(sender);
+        waiters.waiting.entry(inbox).or_default().push(sender);
         receiver
     }
 }
@@ -82,14 +82,14 @@ mod tests {
             answers.give(inbox, answer("x"));
             drop(answers.wait(100_000 + inbox));
         }
-        let desk = answers.0.lock().unwrap();
+        let waiters = answers.0.lock().unwrap();
         assert!(
-            desk.given.len() <= KEPT && desk.waiting.len() <= KEPT + 1,
+            waiters.given.len() <= KEPT && waiters.waiting.len() <= KEPT + 1,
             "{} {}",
-            desk.given.len(),
-            desk.waiting.len()
+            waiters.given.len(),
+            waiters.waiting.len()
         );
-        drop(desk);
+        drop(waiters);
         answers.give(-1, answer("at last"));
         assert_eq!(patient.try_recv().unwrap(), answer("at last"));
     }

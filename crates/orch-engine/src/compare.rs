@@ -34,7 +34,7 @@ impl Engine {
             Ok(repositories) => repositories,
             Err(error) => return tracing::warn!(%error, "database and forges were not compared"),
         };
-        for repository in repositories.iter().filter(|row| self.served().houses.contains_key(&row.id)) {
+        for repository in repositories.iter().filter(|row| self.served().contexts.contains_key(&row.id)) {
             match tokio::time::timeout(WITHIN, self.compare(repository)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(repository = %repository.id, error = error.words(), "not compared"),
@@ -52,11 +52,11 @@ impl Engine {
     }
 
     async fn compare(&self, repository: &Repository) -> Result<(), PerformError> {
-        let house = self.house(&repository.id)?;
+        let context = self.context(&repository.id)?;
         let (database, known) = (self.store.identity().await?, repository.main.clone());
         let before = self.compared.0.lock().unwrap_or_else(PoisonError::into_inner).get(&repository.id).cloned();
         let standing =
-            blocking(move || Ok(house.forge.standing(database.as_deref(), known.as_ref(), before.as_ref())?));
+            blocking(move || Ok(context.forge.standing(database.as_deref(), known.as_ref(), before.as_ref())?));
         let Some(standing) = standing.await? else { return Ok(()) };
         if standing.foreign {
             let text = "the forge has worked with another database: this one is new, or another backup; ids that stand in \
@@ -78,12 +78,12 @@ impl Engine {
         let filter = TaskFilter { repository: Some(at.id.clone()), ended: true, limit: MOST_MISSED };
         let mut landed: Vec<_> = self.store.tasks(&filter).await?;
         landed.retain(|task| task.landed.is_some());
-        let house = self.house(&at.id)?;
+        let context = self.context(&at.id)?;
         let missing = blocking(move || {
             let mut missing = Vec::new();
             for task in landed {
                 if let Some(commit) = &task.landed
-                    && !house.forge.has_landed(commit)?
+                    && !context.forge.has_landed(commit)?
                 {
                     missing.push(task.work_item.to_string());
                 }

@@ -15,9 +15,9 @@ use tokio::sync::{Notify, watch};
 use crate::answers::Answers;
 use crate::changes::Changes;
 use crate::compare::Compared;
-use crate::house::House;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
+use crate::repository_context::RepositoryContext;
 use crate::sweep::SweepCount;
 use crate::upkeep::Retention;
 
@@ -68,15 +68,15 @@ impl Default for Limits {
 
 /// What is worked on, and by which rules; replaced as a whole when the settings are read again.
 pub(crate) struct Served {
-    pub houses: BTreeMap<RepositoryId, Arc<House>>,
+    pub contexts: BTreeMap<RepositoryId, Arc<RepositoryContext>>,
     pub policy: Policy,
 }
 
 impl Served {
-    fn of(houses: Vec<House>, policy: Policy) -> Self {
-        let houses: BTreeMap<_, _> = houses.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
-        let workers = houses.iter().map(|(id, house)| (id.clone(), house.workers())).collect();
-        Self { houses, policy: Policy { workers, ..policy } }
+    fn of(contexts: Vec<RepositoryContext>, policy: Policy) -> Self {
+        let contexts: BTreeMap<_, _> = contexts.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
+        let workers = contexts.iter().map(|(id, context)| (id.clone(), context.workers())).collect();
+        Self { contexts, policy: Policy { workers, ..policy } }
     }
 }
 
@@ -125,7 +125,7 @@ impl Engine {
     pub fn new(
         store: Arc<dyn Store>,
         runner: Arc<dyn Runner>,
-        houses: Vec<House>,
+        contexts: Vec<RepositoryContext>,
         policy: Policy,
         limits: Limits,
         owner: String,
@@ -134,7 +134,7 @@ impl Engine {
         Self {
             store,
             runner,
-            served: RwLock::new(Arc::new(Served::of(houses, policy))),
+            served: RwLock::new(Arc::new(Served::of(contexts, policy))),
             limits,
             answers: Answers::default(),
             changes: Changes::default(),
@@ -159,14 +159,14 @@ impl Engine {
 
     /// From now on these repositories are worked on, by these rules. What is under way in one that is left out goes on
     /// to its end.
-    pub fn serve(&self, houses: Vec<House>, policy: Policy) {
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Served::of(houses, policy));
+    pub fn serve(&self, contexts: Vec<RepositoryContext>, policy: Policy) {
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Served::of(contexts, policy));
         self.nudge();
     }
 
     /// Ids of the repositories that are worked on.
     pub fn repositories(&self) -> Vec<RepositoryId> {
-        self.served().houses.keys().cloned().collect()
+        self.served().contexts.keys().cloned().collect()
     }
 
     /// Something was queued, by this process or another one.

@@ -6,22 +6,22 @@
 mod answers;
 mod changes;
 mod compare;
-pub mod desk;
+pub mod control;
 mod engine;
 mod handle;
-mod house;
 mod kinds;
 mod looking;
 mod outbox;
 mod perform;
-mod places;
 pub mod prompt;
 mod pushes;
+mod repository_context;
 mod sweep;
 mod upkeep;
+mod work_folders;
 mod work_loop;
 
 pub use engine::{Engine, Limits};
-pub use house::{House, Program};
+pub use repository_context::{Program, RepositoryContext};
 pub use sweep::Reconciler;
 pub use upkeep::Retention;

@@ -13,8 +13,8 @@ use orch_rules::standing::{Standing, repository_stands};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
-use crate::house::{House, REPOSITORY_FILE};
 use crate::perform::blocking;
+use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
 
 /// So often it is written again because somebody else wrote first.
 const MOST_RELOADS: u32 = 20;
@@ -32,8 +32,8 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn look_at_repository(&self, repository: &RepositoryId) -> StoreResult<Standing> {
-        let Some(house) = self.served().houses.get(repository).cloned() else { return Ok(Standing::Well) };
-        let Ok(Some(seen)) = blocking(move || Ok(look(&house))).await else {
+        let Some(context) = self.served().contexts.get(repository).cloned() else { return Ok(Standing::Well) };
+        let Ok(Some(seen)) = blocking(move || Ok(look(&context))).await else {
             // Something that passes by itself, a busy lock for instance, is no news.
             return Ok(Standing::Well);
         };
@@ -114,16 +114,16 @@ impl Engine {
 }
 
 /// `None`: nothing can be said now.
-fn look(house: &House) -> Option<Seen> {
+fn look(context: &RepositoryContext) -> Option<Seen> {
     let trouble = |text: String| Some(Seen { standing: Standing::Trouble(text), base: None });
-    let base = match house.forge.base() {
+    let base = match context.forge.base() {
         Ok(base) => base,
         Err(ForgeError::Passing(_)) => return None,
         Err(ForgeError::Lasting(text) | ForgeError::Unpacked(text) | ForgeError::Unavailable(text)) => {
             return trouble(text);
         }
     };
-    let settings = match house.settings_at(&base.tip) {
+    let settings = match context.settings_at(&base.tip) {
         Ok(settings) => settings,
         Err(ForgeError::Passing(_)) => return None,
         Err(error) => return trouble(error.to_string()),
@@ -134,7 +134,7 @@ fn look(house: &House) -> Option<Seen> {
             "its settings on {branch} cannot be read: {problems}; mend {REPOSITORY_FILE} and commit it to {branch}"
         )),
         Ok(file) => {
-            let standing = match missing(house, file, branch) {
+            let standing = match missing(context, file, branch) {
                 Some(text) => Standing::Trouble(text),
                 None => base.diverged.map_or(Standing::Well, Standing::Notice),
             };
@@ -144,8 +144,8 @@ fn look(house: &House) -> Option<Seen> {
 }
 
 /// What no task can do without: known before the first run is paid.
-fn missing(house: &House, file: &RepositoryFile, branch: &str) -> Option<String> {
-    if house.agents.is_empty() {
+fn missing(context: &RepositoryContext, file: &RepositoryFile, branch: &str) -> Option<String> {
+    if context.agents.is_empty() {
         return Some(
             "no agent is configured for it; name one in the repository: orch init --agent claude_code, or codex, or \
              --agent-command CMD"

@@ -26,10 +26,10 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::standing::Standing;
 
 use crate::engine::Engine;
-use crate::house::House;
-use crate::places;
 use crate::prompt::PromptError;
+use crate::repository_context::RepositoryContext;
 use crate::upkeep::leaves_something;
+use crate::work_folders;
 
 /// So often a step is tried that may never succeed: about half an hour.
 const MOST_DOUBTED: u32 = 32;
@@ -194,7 +194,7 @@ impl Engine {
                     }
                     None => self.finish(work, Finished::Done { answer: None }).await?,
                 }
-                places::remove_if_possible(leftovers).await;
+                work_folders::remove_if_possible(leftovers).await;
                 if leaves_something(effect) {
                     self.chores.notify_one();
                 }
@@ -239,7 +239,7 @@ impl Engine {
         if matches!(self.absorb(&event, "orch", Some((work, false))).await?, InboxAnswer::Refused { .. }) {
             return Ok(());
         }
-        places::remove_if_possible(leftovers).await;
+        work_folders::remove_if_possible(leftovers).await;
         Ok(())
     }
 
@@ -257,11 +257,11 @@ impl Engine {
         };
         self.repository_stands(&task.repository, &Standing::Trouble(error.clone())).await?;
         if let Effect::RunAgent { task, attempt } = effect {
-            let (runner, name) = (self.runner.clone(), House::run_name(task, *attempt));
+            let (runner, name) = (self.runner.clone(), RepositoryContext::run_name(task, *attempt));
             if !blocking(move || Ok(runner.exists(&name))).await.unwrap_or(true) {
                 let (event, leftovers) = self.run_given_up(task, *attempt, error).await?;
                 self.absorb(&event, "orch", Some((work, false))).await?;
-                places::remove_if_possible(leftovers).await;
+                work_folders::remove_if_possible(leftovers).await;
                 return Ok(());
             }
         }
@@ -302,22 +302,26 @@ impl Engine {
         attempt: u32,
         error: String,
     ) -> Result<(Event, Vec<camino::Utf8PathBuf>), StoreError> {
-        let name = House::run_name(task, attempt);
+        let name = RepositoryContext::run_name(task, attempt);
         let (runner, asked) = (self.runner.clone(), name.clone());
         let launched = blocking(move || Ok(runner.exists(&asked))).await.unwrap_or(true);
         let row = self.store.task(task).await?;
-        let house = row.and_then(|row| self.served().houses.get(&row.repository).cloned());
+        let context = row.and_then(|row| self.served().contexts.get(&row.repository).cloned());
         let (end, usage, leftovers) = if launched {
             (RunEnd::Quarantined, Some(Usage::default()), Vec::new())
         } else {
-            (RunEnd::SpawnFailed { reason: error }, None, house.map(|house| house.place(&name)).into_iter().collect())
+            (
+                RunEnd::SpawnFailed { reason: error },
+                None,
+                context.map(|context| context.work_folder(&name)).into_iter().collect(),
+            )
         };
         let event = TaskEvent::RunEnded { attempt, end, evidence: None, usage, cut_from: None, trouble: None };
         Ok((Event::Task { task: task.clone(), event }, leftovers))
     }
 
-    pub(crate) fn house(&self, repository: &RepositoryId) -> Result<Arc<House>, PerformError> {
-        self.served().houses.get(repository).cloned().ok_or_else(|| {
+    pub(crate) fn context(&self, repository: &RepositoryId) -> Result<Arc<RepositoryContext>, PerformError> {
+        self.served().contexts.get(repository).cloned().ok_or_else(|| {
             PerformError::Lasting(format!(
                 "repository {repository} is not in this host's settings; register it again with `orch init`"
             ))

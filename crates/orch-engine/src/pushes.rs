@@ -32,8 +32,9 @@ impl Engine {
         if tasks.is_empty() {
             return Ok(());
         }
-        let house = self.house(repository).map_err(|error| error.words())?;
-        let branches = blocking(move || Ok(Arc::new(house.forge.branches()?))).await.map_err(|error| error.words())?;
+        let context = self.context(repository).map_err(|error| error.words())?;
+        let branches =
+            blocking(move || Ok(Arc::new(context.forge.branches()?))).await.map_err(|error| error.words())?;
         for task in tasks {
             let Some(tip) = pushed(&task, &branches) else { continue };
             // Its head is about to be published, or its branch is being looked at.

@@ -59,9 +59,9 @@ impl Engine {
                 pages = Some(Instant::now());
             }
             self.chores.notified().await;
-            for (repository, house) in &self.served().houses {
-                let house = Arc::clone(house);
-                match blocking(move || Ok(house.forge.upkeep()?)).await {
+            for (repository, context) in &self.served().contexts {
+                let context = Arc::clone(context);
+                match blocking(move || Ok(context.forge.upkeep()?)).await {
                     Ok(Some(done)) => tracing::info!(%repository, "upkeep of the forge: {done}"),
                     Ok(None) => {}
                     Err(error) => tracing::warn!(%repository, error = error.words(), "the forge was not kept up"),

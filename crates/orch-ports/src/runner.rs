@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::agent::{ModelAccess, StopStep};
 
-/// What went wrong with a run's house, not with the run.
+/// What went wrong with a run's surroundings, not with the run.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct RunnerError(pub String);

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::desk::DeskError;
+use orch_engine::control::ControlError;
 use orch_ports::store::StoreError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,37 +56,37 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
         match error {
-            // The desk says what is missing and, behind a semicolon, where to look.
-            DeskError::NotFound { what } => match what.split_once("; ") {
+            // The control surface says what is missing and, behind a semicolon, where to look.
+            ControlError::NotFound { what } => match what.split_once("; ") {
                 Some((what, look)) => Self::new(StatusCode::NOT_FOUND, "not_found", what).fix(look),
                 None => Self::new(StatusCode::NOT_FOUND, "not_found", what),
             },
-            DeskError::Ambiguous { ref work_item, ref repositories } => {
+            ControlError::Ambiguous { ref work_item, ref repositories } => {
                 let places = repositories.iter().map(|id| format!("/api/v1/repositories/{id}/tasks/{work_item}"));
                 let mut problem = Self::new(StatusCode::CONFLICT, "ambiguous", error.to_string());
                 problem.fix = Some("say which repository is meant: --repo NAME, or its address".to_owned());
                 problem.problems = places.collect();
                 problem
             }
-            DeskError::Refused { why } => Self::new(StatusCode::CONFLICT, "refused", why),
-            DeskError::Unavailable { why } => {
+            ControlError::Refused { why } => Self::new(StatusCode::CONFLICT, "refused", why),
+            ControlError::Unavailable { why } => {
                 tracing::warn!(error = %why, "somebody asked for what this host could not do");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).fix("nothing was changed: ask again")
             }
-            DeskError::Invalid { problems } => {
+            ControlError::Invalid { problems } => {
                 let mut problem = Self::invalid(problems.join("; "));
                 if problems.len() > 1 {
                     problem.problems = problems;
                 }
                 problem
             }
-            DeskError::Store(StoreError::Missing { what }) => {
+            ControlError::Store(StoreError::Missing { what }) => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} does not exist"))
             }
-            DeskError::Store(error) => {
+            ControlError::Store(error) => {
                 tracing::error!(%error, "the store failed while somebody was asking");
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", error.to_string());
                 match error {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use orch_engine::Engine;
-use orch_engine::desk::Desk;
+use orch_engine::control::Control;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
 use orch_rules::standing::Standing;
 use orch_run::host::Host as RunHost;
@@ -158,8 +158,8 @@ async fn serve(
         ip if ip.is_unspecified() => guard.any_address(),
         _ => guard.also_host(bound.to_string()),
     };
-    let desk = Desk::of(wired.engine.clone()).rereading(wired.rereading.clone());
-    let _listens = open.send(Some(orch_web::router(Arc::new(desk.clone()), guard)));
+    let control = Control::of(wired.engine.clone()).rereading(wired.rereading.clone());
+    let _listens = open.send(Some(orch_web::router(Arc::new(control.clone()), guard)));
     let url = format!("http://{bound}");
     if screen.is_json() {
         screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));
@@ -180,7 +180,7 @@ async fn serve(
     let (runner, shown) = (wired.runner.clone(), screen.clone());
     tokio::task::spawn_blocking(move || tell_confinement(&runner, &shown));
     let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
-    let done = until_stopped(&wired, database, (stop_web, web), &desk, host, screen).await;
+    let done = until_stopped(&wired, database, (stop_web, web), &control, host, screen).await;
     drop(service_file);
     wired.close().await;
     // A host that is just being started must hear that it is not needed any more.
@@ -233,7 +233,7 @@ async fn until_stopped(
     wired: &Wired,
     database: Database,
     (stop_web, web): (watch::Sender<bool>, tokio::task::JoinHandle<()>),
-    desk: &Desk,
+    control: &Control,
     host: &Host,
     screen: &Screen,
 ) -> Result<(), Failure> {
@@ -249,7 +249,7 @@ async fn until_stopped(
         failure = &mut taken => (false, Some(failure)),
     };
     // Before the engine is told: it gives back what it had taken, and then nothing seems to run.
-    let runs = live_runs(desk, host).await;
+    let runs = live_runs(control, host).await;
     let _ = stop.send(true);
     let _ = stop_web.send(true);
     if !runs.is_empty() && !screen.is_json() {
@@ -292,8 +292,8 @@ async fn taken_away(database: Database, wired: &Wired) -> Failure {
 
 /// What people call the runs that go on. A service that has just started may not have met them all yet; the host knows
 /// their ids.
-async fn live_runs(desk: &Desk, host: &Host) -> Vec<String> {
-    let named = desk.running().await.unwrap_or_default();
+async fn live_runs(control: &Control, host: &Host) -> Vec<String> {
+    let named = control.running().await.unwrap_or_default();
     if !named.is_empty() {
         return named;
     }

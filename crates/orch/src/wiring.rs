@@ -174,7 +174,7 @@ pub async fn wire(
     let Stores { store, outbox, opened } = open(host).await?;
     let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
     let known = store.repositories().await.map_err(store_failure)?;
-    let houses = registered(&*store, making.houses(host, &known, env)).await?;
+    let contexts = registered(&*store, making.contexts(host, &known, env)).await?;
     let supervisor = std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
     // Only the service starts runs: no other command keeps a key that happens to be in its environment.
@@ -192,7 +192,7 @@ pub async fn wire(
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
-    let engine = Engine::new(store.clone(), Arc::new(runner.clone()), houses, policy(host), limits, owner, ours);
+    let engine = Engine::new(store.clone(), Arc::new(runner.clone()), contexts, policy(host), limits, owner, ours);
     let engine = Arc::new(engine.telling(outbox, told));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });

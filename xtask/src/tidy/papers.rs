@@ -1,4 +1,4 @@
-//! The papers of the house: decision records, changelog, map.
+//! The papers of the project: decision records, changelog, map.
 
 use super::{File, Violation};
 
@@ -150,7 +150,7 @@ fn mentions(text: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn house() -> Vec<File> {
+    fn papers() -> Vec<File> {
         vec![
             File::new("ARCHITECTURE.md", "`orch-run` and `xtask`"),
             File::new("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n"),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn changed(path: &str, text: &str) -> Vec<String> {
-        let mut files = house();
+        let mut files = papers();
         files.retain(|file| file.path != path);
         files.push(File::new(path, text));
         words(&files)
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn papers_in_order() {
-        assert_eq!(words(&house()), [""; 0]);
+        assert_eq!(words(&papers()), [""; 0]);
     }
 
     #[test]

@@ -17,9 +17,9 @@ use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking, bring_home, known, said, set_up, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
-use crate::house::House;
-use crate::places;
 use crate::prompt::{self, OwnPrompt, Subject};
+use crate::repository_context::RepositoryContext;
+use crate::work_folders;
 
 /// Copies of what its set-up must not change, inside an attempt's place.
 const KEPT: &str = "kept";
@@ -34,11 +34,11 @@ impl Engine {
         }
         let current = facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
-        let house = self.house(&facts.task.repository)?;
+        let context = self.context(&facts.task.repository)?;
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
         let history = self.store.history(task).await?;
         let said = known::earlier(&history, &attempt) + &said::section(&history);
-        blocking(move || run_to_its_end(&house, &*runner, &facts, &attempt, &said, &changes)).await
+        blocking(move || run_to_its_end(&context, &*runner, &facts, &attempt, &said, &changes)).await
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -49,7 +49,7 @@ impl Engine {
             return Ok(Performed::nothing());
         }
         let runner = self.runner.clone();
-        let name = House::run_name(task, attempt);
+        let name = RepositoryContext::run_name(task, attempt);
         blocking(move || {
             if !runner.exists(&name) {
                 if !known {
@@ -65,15 +65,15 @@ impl Engine {
 }
 
 fn run_to_its_end(
-    house: &House,
+    context: &RepositoryContext,
     runner: &dyn Runner,
     facts: &TaskFacts,
     attempt: &Attempt,
     said: &str,
     changes: &Changes,
 ) -> PerformResult {
-    let name = House::run_name(&attempt.task, attempt.number);
-    let folder = house.place(&name);
+    let name = RepositoryContext::run_name(&attempt.task, attempt.number);
+    let folder = context.work_folder(&name);
     let ended = |end, evidence, usage, cut_from| {
         let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from, trouble: None };
         Event::Task { task: attempt.task.clone(), event }
@@ -87,7 +87,7 @@ fn run_to_its_end(
         }
         runner.room().map_err(PerformError::NoRoom)?;
         runner
-            .ensure(&prepare(house, facts, attempt, &folder, &name, said)?)
+            .ensure(&prepare(context, facts, attempt, &folder, &name, said)?)
             .map_err(|error| PerformError::Doubtful(error.0))?;
         // Whoever waits for its output has a log to watch from now on.
         changes.happened();
@@ -95,12 +95,12 @@ fn run_to_its_end(
     let report = runner.wait(&name)?;
     never_began(runner, &name, &report)?;
     let report = RunReport { end: with_set_up(runner, &name, &report)?, ..report };
-    let words = words_of(house, runner, attempt, &folder, &name, &report)?;
+    let words = words_of(context, runner, attempt, &folder, &name, &report)?;
     let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
-    let credential = house.agents.get(&attempt.role).and_then(|agent| agent.credential());
+    let credential = context.agents.get(&attempt.role).and_then(|agent| agent.credential());
     let end = words.end.unwrap_or_else(|| report.end.clone());
     let report = RunReport { end: by_facts(end, &report.end, report.metered.as_ref(), credential), ..report };
-    match bring_home::bring_home(house, runner, facts, attempt, &folder, &report) {
+    match bring_home::bring_home(context, runner, facts, attempt, &folder, &report) {
         Ok((start, evidence)) => {
             // What a quarantined run left is still written to, and for people to look at.
             let leftovers = if report.end == RunEnd::Quarantined { Vec::new() } else { vec![folder] };
@@ -124,14 +124,14 @@ pub(super) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -
 
 /// Cut or continue the branch in a clone of its own, write the task file, and say how the agent is run.
 fn prepare(
-    house: &House,
+    context: &RepositoryContext,
     facts: &TaskFacts,
     attempt: &Attempt,
     folder: &Utf8Path,
     name: &str,
     said: &str,
 ) -> Result<RunOrder, PerformError> {
-    let agent = house.agents.get(&attempt.role).ok_or_else(|| {
+    let agent = context.agents.get(&attempt.role).ok_or_else(|| {
         PerformError::Lasting(format!(
             "no agent is configured for the role {}; name one under [agents] in the host file",
             attempt.role.name()
@@ -139,24 +139,24 @@ fn prepare(
     })?;
     let start = match &attempt.start {
         Some(start) => start.clone(),
-        None => house.forge.base()?.tip,
+        None => context.forge.base()?.tip,
     };
     // The first run has just cut the branch at `start`, a commit of the base branch.
     let base = facts.task.base.as_ref().unwrap_or(&start);
-    let prompt = prompt_of(house, facts, attempt, base)?;
-    let place = bring_home::workplace(house, facts, attempt, folder, base)?;
+    let prompt = prompt_of(context, facts, attempt, base)?;
+    let place = bring_home::workplace(context, facts, attempt, folder, base)?;
     let below = work_item::documents_folder(&facts.task.work_item);
     let judges = judges(facts, attempt);
     let given = judges.then(|| Overlay { from: base.clone(), patterns: agent_files::patterns() });
-    let start = house.forge.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
-    let Some((documents, written)) = places::folder_inside(&place.directory, &below)? else {
+    let start = context.forge.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
+    let Some((documents, written)) = work_folders::folder_inside(&place.directory, &below)? else {
         return Err(PerformError::Lasting(format!(
             "something on the way to {below} is no folder at {start}; remove it from the branch {}",
             place.branch
         )));
     };
     let own = folder.join(bring_home::OWN);
-    let kept = Kept::of(house, &facts.task.id, attempt.role);
+    let kept = Kept::of(context, &facts.task.id, attempt.role);
     let assignment = Assignment {
         task: facts.task.id.clone(),
         work_item: facts.task.work_item.clone(),
@@ -173,20 +173,20 @@ fn prepare(
     };
     std::fs::create_dir_all(&own)?;
     std::fs::create_dir_all(&assignment.home)?;
-    let settings = house.settings_at(base)?;
+    let settings = context.settings_at(base)?;
     let file = (*settings).as_ref().ok();
-    let named = file.map(|file| house.named_by_check(base, file)).transpose()?.unwrap_or_default();
-    let known = known::section(file, &named, &house.program, base);
+    let named = file.map(|file| context.named_by_check(base, file)).transpose()?.unwrap_or_default();
+    let known = known::section(file, &named, &context.program, base);
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + &known + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(bring_home::START_FILE), start.as_str())?;
     let launch = agent.launch(&assignment);
     for (path, text) in &launch.files {
-        places::write_inside(&assignment.home, path, text)?;
+        work_folders::write_inside(&assignment.home, path, text)?;
     }
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
-    let environment = &house.program.check_environment;
-    let snapshot = house.forge.snapshot_command(&place, &start)?;
+    let environment = &context.program.check_environment;
+    let snapshot = context.forge.snapshot_command(&place, &start)?;
     let set_up = set_up::of(file, environment, keeps, &snapshot);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
@@ -197,11 +197,11 @@ fn prepare(
         environment: launch.environment,
         set_up,
         result_file: Some(assignment.result_file),
-        finish: vec![house.forge.parcel_command(&place, &start)?],
-        deadline_ms: house.program.run_deadline_ms,
-        stall_ms: house.program.run_stall_ms,
-        stop_grace_ms: house.program.stop_grace_ms,
-        output_cap_bytes: house.program.output_cap_bytes,
+        finish: vec![context.forge.parcel_command(&place, &start)?],
+        deadline_ms: context.program.run_deadline_ms,
+        stall_ms: context.program.run_stall_ms,
+        stop_grace_ms: context.program.stop_grace_ms,
+        output_cap_bytes: context.program.output_cap_bytes,
         read_only: told,
         read_write: vec![own, assignment.home],
         model: launch.model,
@@ -210,14 +210,19 @@ fn prepare(
 }
 
 /// Its role's words, the repository's own ones if its base branch has any.
-fn prompt_of(house: &House, facts: &TaskFacts, attempt: &Attempt, base: &CommitId) -> Result<String, PerformError> {
+fn prompt_of(
+    context: &RepositoryContext,
+    facts: &TaskFacts,
+    attempt: &Attempt,
+    base: &CommitId,
+) -> Result<String, PerformError> {
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
-    let own = OwnPrompt::read(&*house.forge, base, attempt.role)?;
+    let own = OwnPrompt::read(&*context.forge, base, attempt.role)?;
     let work_item = &facts.task.work_item;
     let subject = Subject { role: attempt.role, stage, pipeline: &facts.pipeline, work_item };
-    Ok(prompt::render(&subject, own.as_ref()) + &prompt::memory(&*house.forge, base)?)
+    Ok(prompt::render(&subject, own.as_ref()) + &prompt::memory(&*context.forge, base)?)
 }
 
 /// Whether the attempt judges others' work: then what its agent reads by itself is the base branch's.
@@ -237,14 +242,14 @@ fn set_aside(facts: &TaskFacts, attempt: &Attempt, folder: &str) -> Vec<String> 
 
 /// What the agent's own words say of its run.
 fn words_of(
-    house: &House,
+    context: &RepositoryContext,
     runner: &dyn Runner,
     attempt: &Attempt,
     folder: &Utf8Path,
     name: &str,
     report: &RunReport,
 ) -> Result<AgentReport, PerformError> {
-    let Some(agent) = house.agents.get(&attempt.role) else { return Ok(AgentReport::default()) };
+    let Some(agent) = context.agents.get(&attempt.role) else { return Ok(AgentReport::default()) };
     let result = report.result.as_ref().and_then(|result| result.as_ref().ok());
     if matches!(report.end, RunEnd::SpawnFailed { .. }) {
         return Ok(AgentReport::default());
@@ -252,7 +257,7 @@ fn words_of(
     let resumed = Kept::resumed(&**agent, folder)?;
     let mut output = runner.raw_output(name)?;
     let words = agent.report(&report.end, result, resumed.as_deref(), &mut *output);
-    Kept::of(house, &attempt.task, attempt.role).leave(&**agent, words.session.as_deref())?;
+    Kept::of(context, &attempt.task, attempt.role).leave(&**agent, words.session.as_deref())?;
     Ok(words)
 }
 

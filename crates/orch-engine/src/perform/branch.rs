@@ -13,8 +13,8 @@ use super::check_run::kept_of;
 use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
-use crate::house::House;
-use crate::places;
+use crate::repository_context::RepositoryContext;
+use crate::work_folders;
 
 impl Engine {
     pub(super) async fn publish_branch(
@@ -29,9 +29,9 @@ impl Engine {
         if row.position.is_terminal() {
             return Ok(Performed::nothing());
         }
-        let house = self.house(&row.repository)?;
+        let context = self.context(&row.repository)?;
         let (branch, was, head) = (branch.to_owned(), was.cloned(), head.clone());
-        blocking(move || Ok(house.forge.publish(&branch, was.as_ref(), &head)?)).await?;
+        blocking(move || Ok(context.forge.publish(&branch, was.as_ref(), &head)?)).await?;
         Ok(Performed::nothing())
     }
 
@@ -45,11 +45,11 @@ impl Engine {
         replay: bool,
     ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
-        let house = self.house(&row.repository)?;
+        let context = self.context(&row.repository)?;
         let (branch, head, since) = (branch.to_owned(), head.clone(), since.clone());
         let seen = blocking(move || {
-            let order = order(&house, &row, branch, &head, since, replay)?;
-            Ok(TaskEvent::BranchSeen { seen: seen(&house, &order)?, head })
+            let order = order(&context, &row, branch, &head, since, replay)?;
+            Ok(TaskEvent::BranchSeen { seen: seen(&context, &order)?, head })
         });
         let event = seen.await?;
         Ok(Performed::event(Event::Task { task: task.clone(), event }))
@@ -63,22 +63,22 @@ impl Engine {
         archive: bool,
     ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
-        let house = self.house(&row.repository)?;
+        let context = self.context(&row.repository)?;
         let checks = self.store.history(task).await?.checks;
-        let runs = (1..=row.attempt).map(|number| House::run_name(task, number));
+        let runs = (1..=row.attempt).map(|number| RepositoryContext::run_name(task, number));
         let checks = checks.iter().flat_map(|check| [check.id.to_string(), kept_of(&check.id.to_string())]);
         let leftovers = runs.chain(checks);
         // Before the row is finished: nobody would look for them afterwards.
-        let homes = Role::ALL.into_iter().map(|role| Kept::of(&house, task, role).folder());
-        places::remove(leftovers.map(|name| house.place(&name)).chain(homes).collect()).await?;
+        let homes = Role::ALL.into_iter().map(|role| Kept::of(&context, task, role).folder());
+        work_folders::remove(leftovers.map(|name| context.work_folder(&name)).chain(homes).collect()).await?;
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
-        blocking(move || Ok(house.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
+        blocking(move || Ok(context.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
         Ok(Performed::nothing())
     }
 }
 
 fn order(
-    house: &House,
+    context: &RepositoryContext,
     row: &Task,
     branch: String,
     head: &CommitId,
@@ -95,25 +95,27 @@ fn order(
         replay,
         work_item: id.clone(),
         message,
-        identity: House::identity(&*house.settings_at(&base)?),
+        identity: RepositoryContext::identity(&*context.settings_at(&base)?),
         at: row.entered_at,
     })
 }
 
-fn seen(house: &House, order: &BranchOrder) -> Result<BranchSeen, PerformError> {
-    Ok(match house.forge.branch_state(order)? {
+fn seen(context: &RepositoryContext, order: &BranchOrder) -> Result<BranchSeen, PerformError> {
+    Ok(match context.forge.branch_state(order)? {
         BranchState::Same => BranchSeen::Same,
         BranchState::Gone => BranchSeen::Gone,
-        BranchState::Pushed { by, work } => BranchSeen::Pushed { by, evidence: judged(house, work)? },
-        BranchState::Rewritten { by, work } => BranchSeen::Rewritten { by, evidence: judged(house, work)? },
-        BranchState::Replayed { by, tip, work } => BranchSeen::Replayed { by, tip, evidence: judged(house, work)? },
-        BranchState::Conflict { by, work, paths } => BranchSeen::Conflict { by, evidence: judged(house, work)?, paths },
+        BranchState::Pushed { by, work } => BranchSeen::Pushed { by, evidence: judged(context, work)? },
+        BranchState::Rewritten { by, work } => BranchSeen::Rewritten { by, evidence: judged(context, work)? },
+        BranchState::Replayed { by, tip, work } => BranchSeen::Replayed { by, tip, evidence: judged(context, work)? },
+        BranchState::Conflict { by, work, paths } => {
+            BranchSeen::Conflict { by, evidence: judged(context, work)?, paths }
+        }
     })
 }
 
 /// The patterns are the base branch's, for a person's push as for an agent's work.
-fn judged(house: &House, work: Collected) -> Result<Evidence, PerformError> {
+fn judged(context: &RepositoryContext, work: Collected) -> Result<Evidence, PerformError> {
     let Collected { mut evidence, patch_paths, patch_links } = work;
-    evidence.protected = house.protected(&evidence.base, &patch_paths, &patch_links)?;
+    evidence.protected = context.protected(&evidence.base, &patch_paths, &patch_links)?;
     Ok(evidence)
 }

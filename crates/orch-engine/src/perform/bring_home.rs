@@ -10,7 +10,7 @@ use orch_rules::ids::CommitId;
 use orch_rules::scope::Scope;
 
 use super::PerformError;
-use crate::house::House;
+use crate::repository_context::RepositoryContext;
 
 /// File beside the clone that tells where an attempt started, for a later process.
 pub(super) const START_FILE: &str = "start";
@@ -25,7 +25,7 @@ const PACKING_MS: u64 = 300_000;
 
 /// The place an attempt works in.
 pub(super) fn workplace(
-    house: &House,
+    context: &RepositoryContext,
     facts: &TaskFacts,
     attempt: &Attempt,
     folder: &Utf8Path,
@@ -41,7 +41,7 @@ pub(super) fn workplace(
         parcel: folder.join(OWN).join(PARCEL),
         overlaid: super::agent_run::judges(facts, attempt),
         message: format!("{work_item}: what the {} left\n\nRefs: {work_item}", attempt.role.name()),
-        identity: House::identity(&*house.settings_at(base)?),
+        identity: RepositoryContext::identity(&*context.settings_at(base)?),
         at: attempt.requested_at,
     })
 }
@@ -49,7 +49,7 @@ pub(super) fn workplace(
 /// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
 /// nothing to bring home.
 pub(super) fn bring_home(
-    house: &House,
+    context: &RepositoryContext,
     runner: &dyn Runner,
     facts: &TaskFacts,
     attempt: &Attempt,
@@ -60,17 +60,17 @@ pub(super) fn bring_home(
         return Ok((attempt.start.clone(), None));
     }
     let start = started_at(folder)?;
-    let place = workplace(house, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    let place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
     let scope = Scope::of(&facts.pipeline, stage, &facts.task.work_item);
-    let collected = match house.forge.collect(&place, &start, &scope) {
+    let collected = match context.forge.collect(&place, &start, &scope) {
         Err(ForgeError::Unpacked(why)) => {
             let why = report.unfinished.clone().map_or(why.clone(), |end| format!("{why} ({end})"));
             tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
-            pack_again(house, runner, attempt, &place, &start)?;
-            house.forge.collect(&place, &start, &scope)?
+            pack_again(context, runner, attempt, &place, &start)?;
+            context.forge.collect(&place, &start, &scope)?
         }
         collected => collected?,
     };
@@ -78,20 +78,20 @@ pub(super) fn bring_home(
     evidence.level = report.level;
     // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
     // that could be named: unknown, which never passes.
-    evidence.protected = house.protected(&evidence.base, &patch_paths, &patch_links)?;
+    evidence.protected = context.protected(&evidence.base, &patch_paths, &patch_links)?;
     Ok((Some(start), Some(evidence)))
 }
 
 /// Runs the packing command as a run of its own, in the same place and as confined as the agent was. One that an earlier
 /// process began is waited for.
 fn pack_again(
-    house: &House,
+    context: &RepositoryContext,
     runner: &dyn Runner,
     attempt: &Attempt,
     place: &Workplace,
     start: &CommitId,
 ) -> Result<(), PerformError> {
-    let name = |number: u32| format!("{}-pack-{number}", House::run_name(&attempt.task, attempt.number));
+    let name = |number: u32| format!("{}-pack-{number}", RepositoryContext::run_name(&attempt.task, attempt.number));
     let begun = (1..).take_while(|number| runner.exists(&name(*number))).last().unwrap_or(0);
     if begun > 0 {
         runner.wait(&name(begun))?;
@@ -100,16 +100,16 @@ fn pack_again(
     runner.ensure(&RunOrder {
         name: name.clone(),
         check: false,
-        argv: house.forge.parcel_command(place, start)?,
+        argv: context.forge.parcel_command(place, start)?,
         directory: place.directory.clone(),
-        environment: house.program.check_environment.clone(),
+        environment: context.program.check_environment.clone(),
         set_up: None,
         result_file: None,
         finish: Vec::new(),
         deadline_ms: PACKING_MS,
         stall_ms: 0,
-        stop_grace_ms: house.program.stop_grace_ms,
-        output_cap_bytes: house.program.output_cap_bytes,
+        stop_grace_ms: context.program.stop_grace_ms,
+        output_cap_bytes: context.program.output_cap_bytes,
         read_only: Vec::new(),
         read_write: place.parcel.parent().map(Utf8Path::to_owned).into_iter().collect(),
         model: None,

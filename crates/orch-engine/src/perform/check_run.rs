@@ -13,7 +13,7 @@ use orch_rules::repository_file::RepositoryFile;
 use super::agent_run::never_began;
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
-use crate::house::{House, REPOSITORY_FILE};
+use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
 
 /// So often a check is started again because its host ended under it.
 const MOST_LOST: u32 = 5;
@@ -32,14 +32,14 @@ impl Engine {
             return Ok(Performed::nothing());
         }
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
-        let house = self.house(&facts.task.repository)?;
+        let context = self.context(&facts.task.repository)?;
         let granted = granted(&facts);
         let runner = self.runner.clone();
         let (name, commit) = (check.to_string(), commit.clone());
         let (outcome, excerpt, leftovers) = blocking(move || {
-            let (folder, kept) = (house.place(&name), house.place(&kept_of(&name)));
-            let base = house.forge.base()?.tip;
-            let settings = house.settings_at(&base)?;
+            let (folder, kept) = (context.work_folder(&name), context.work_folder(&kept_of(&name)));
+            let base = context.forge.base()?.tip;
+            let settings = context.settings_at(&base)?;
             let (file, command) = match settings.as_ref() {
                 Err(problem) => {
                     return Ok((
@@ -55,7 +55,7 @@ impl Engine {
             };
             let mut judging = file.check_from_base.clone();
             if !granted {
-                judging.extend(house.named_by_check(&base, file)?);
+                judging.extend(context.named_by_check(&base, file)?);
             }
             let overlay = (!judging.is_empty()).then(|| Overlay { from: base.clone(), patterns: judging });
             let keeps = overlay.as_ref().map(|overlay| Keeps {
@@ -68,8 +68,8 @@ impl Engine {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
-                    house.forge.checkout(&commit, &folder, overlay.as_ref())?;
-                    let order = order(&house, &run, file, command, &folder, keeps.clone());
+                    context.forge.checkout(&commit, &folder, overlay.as_ref())?;
+                    let order = order(&context, &run, file, command, &folder, keeps.clone());
                     runner.ensure(&order).map_err(|error| PerformError::Doubtful(error.0))?;
                 }
                 let report = runner.wait(&run)?;
@@ -138,14 +138,14 @@ fn no_command() -> String {
 }
 
 fn order(
-    house: &House,
+    context: &RepositoryContext,
     run: &str,
     file: &RepositoryFile,
     command: &str,
     folder: &camino::Utf8PathBuf,
     keeps: Option<Keeps>,
 ) -> RunOrder {
-    let environment = &house.program.check_environment;
+    let environment = &context.program.check_environment;
     RunOrder {
         name: run.to_owned(),
         check: true,
@@ -157,8 +157,8 @@ fn order(
         finish: Vec::new(),
         deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),
         stall_ms: 0,
-        stop_grace_ms: house.program.stop_grace_ms,
-        output_cap_bytes: house.program.output_cap_bytes,
+        stop_grace_ms: context.program.stop_grace_ms,
+        output_cap_bytes: context.program.output_cap_bytes,
         read_only: Vec::new(),
         read_write: Vec::new(),
         model: None,

@@ -10,7 +10,7 @@ use orch_ports::agent::Agent;
 use orch_rules::ids::TaskId;
 use orch_rules::pipeline::Role;
 
-use crate::house::House;
+use crate::repository_context::RepositoryContext;
 
 /// File in an attempt's place with the session that the attempt goes on with; it is asked for again when the run has
 /// ended, and the newer one that the run leaves must not stand in for it then.
@@ -22,8 +22,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn of(house: &House, task: &TaskId, role: Role) -> Self {
-        Self { folder: house.place(&format!("{task}-{}", role.name())) }
+    pub(super) fn of(context: &RepositoryContext, task: &TaskId, role: Role) -> Self {
+        Self { folder: context.work_folder(&format!("{task}-{}", role.name())) }
     }
 
     /// Everything it has on disk.

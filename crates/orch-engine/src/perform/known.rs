@@ -11,7 +11,7 @@ use orch_rules::repository_file::RepositoryFile;
 use serde_json::Value;
 
 use super::task_file::fenced;
-use crate::house::Program;
+use crate::repository_context::Program;
 
 /// Newest attempts that are told.
 const MOST_ATTEMPTS: usize = 6;

@@ -6,7 +6,7 @@ use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 
 use super::{PerformResult, Performed, blocking};
 use crate::engine::Engine;
-use crate::house::House;
+use crate::repository_context::RepositoryContext;
 
 impl Engine {
     pub(super) async fn build_candidate(
@@ -17,18 +17,18 @@ impl Engine {
         fence: i64,
     ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
-        let house = self.house(repository)?;
+        let context = self.context(repository)?;
         self.compare_one(repository).await?;
         let head = head.clone();
         let (main, result) = blocking(move || {
-            let base = house.forge.base()?;
+            let base = context.forge.base()?;
             let order = CandidateOrder {
                 head,
                 message: format!("{} ({})\n\nRefs: {}", row.title, row.work_item, row.work_item),
-                identity: House::identity(&*house.settings_at(&base.tip)?),
+                identity: RepositoryContext::identity(&*context.settings_at(&base.tip)?),
                 at: row.entered_at,
             };
-            let result = house.forge.candidate(&order, &base.tip)?;
+            let result = context.forge.candidate(&order, &base.tip)?;
             Ok((base.tip, result))
         })
         .await?;
@@ -44,12 +44,12 @@ impl Engine {
         parent: &CommitId,
         fence: i64,
     ) -> PerformResult {
-        let house = self.house(repository)?;
+        let context = self.context(repository)?;
         let (candidate, parent) = (candidate.clone(), parent.clone());
         let landing = blocking(move || {
             // Nothing lands on a main whose people took back what it stands on.
-            house.forge.base()?;
-            Ok(house.forge.land(&candidate, &parent)?)
+            context.forge.base()?;
+            Ok(context.forge.land(&candidate, &parent)?)
         })
         .await?;
         let event = LaneEvent::LandEnded { task: task.clone(), fence, main: landing.main, landed: landing.landed };

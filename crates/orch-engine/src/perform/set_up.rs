@@ -9,7 +9,7 @@ use orch_rules::attempt::RunEnd;
 use orch_rules::repository_file::RepositoryFile;
 
 use super::PerformError;
-use crate::house::REPOSITORY_FILE;
+use crate::repository_context::REPOSITORY_FILE;
 
 /// First line of a run with a set-up.
 const BEGUN: &str = "== set-up ==";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orch_engine::desk::{Command, Desk, DeskError, LaneCommand, NewIssue};
+use orch_engine::control::{Control, ControlError, LaneCommand, NewIssue, TaskCommand};
 use orch_ports::Store;
 use orch_rules::task::Position;
 use orch_testkit::fake::{Fault, Side};
@@ -15,10 +15,10 @@ async fn a_command_is_accepted_or_refused_with_the_reason() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     world.until_done(&task).await;
-    let refused = process.desk.command(&task.work_item, Command::Stop, "Uma", "1".to_owned()).await;
-    assert!(matches!(&refused, Err(DeskError::Refused { why }) if why.contains("too late")), "{refused:?}");
+    let refused = process.control.command(&task.work_item, TaskCommand::Stop, "Uma", "1".to_owned()).await;
+    assert!(matches!(&refused, Err(ControlError::Refused { why }) if why.contains("too late")), "{refused:?}");
     let freeze = LaneCommand::Freeze { reason: "a release".to_owned() };
-    let answer = process.desk.lane_command(&repository(), freeze, "Uma", "2".to_owned()).await.unwrap();
+    let answer = process.control.lane_command(&repository(), freeze, "Uma", "2".to_owned()).await.unwrap();
     assert!(!answer.pending && answer.text.contains("nothing enters"), "{answer:?}");
 }
 
@@ -29,8 +29,8 @@ async fn the_same_key_is_the_same_command_and_gets_the_same_answer() {
     process.swept().await;
     let freeze = || {
         let command = LaneCommand::Freeze { reason: "a release".to_owned() };
-        let desk = process.desk.clone();
-        async move { desk.lane_command(&repository(), command, "Uma", "same".to_owned()).await.unwrap() }
+        let control = process.control.clone();
+        async move { control.lane_command(&repository(), command, "Uma", "same".to_owned()).await.unwrap() }
     };
     // All are on their way before the first is handled.
     let gate = process.store.faults.gate("lane_facts", Side::Before);
@@ -56,7 +56,7 @@ async fn an_answer_that_takes_too_long_is_pending_and_comes_later() {
     let process = world.start("p1");
     process.swept().await;
     let gate = process.store.faults.gate("lane_facts", Side::Before);
-    let pause = async || process.desk.lane_command(&repository(), LaneCommand::Pause, "Uma", "p".to_owned()).await;
+    let pause = async || process.control.lane_command(&repository(), LaneCommand::Pause, "Uma", "p".to_owned()).await;
     let answer = pause().await.unwrap();
     assert!(answer.pending, "{answer:?}");
     gate.open();
@@ -68,7 +68,7 @@ async fn an_answer_that_takes_too_long_is_pending_and_comes_later() {
 async fn a_desk_alone_decides_and_leaves_the_world_to_the_service() {
     let world = World::new().await;
     let (engine, ..) = world.wire("alone");
-    let desk = Desk::alone(engine);
+    let control = Control::alone(engine);
     let issue = NewIssue {
         variant: None,
         labels: Vec::new(),
@@ -80,8 +80,9 @@ async fn a_desk_alone_decides_and_leaves_the_world_to_the_service() {
         depends_on: Vec::new(),
         key: "k".to_owned(),
     };
-    let task = desk.open_issue(issue, "Uma").await.unwrap();
-    let answer = desk.command(&task.work_item, Command::SetPriority { priority: 3 }, "Uma", "p".to_owned()).await;
+    let task = control.open_issue(issue, "Uma").await.unwrap();
+    let answer =
+        control.command(&task.work_item, TaskCommand::SetPriority { priority: 3 }, "Uma", "p".to_owned()).await;
     assert!(!answer.unwrap().pending);
     let decided = world.store_task(&task).await;
     assert_eq!((decided.attempt, decided.priority), (1, 3), "its agent is asked for");
@@ -97,15 +98,15 @@ async fn a_desk_alone_answers_although_a_service_died_deciding() {
     let service = world.start("service");
     service.swept().await;
     let gate = service.store.faults.gate("lane_facts", Side::Before);
-    let desk = service.desk.clone();
+    let control = service.control.clone();
     let dying = tokio::spawn(async move {
-        let _ = desk.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await;
+        let _ = control.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await;
     });
     tokio::task::block_in_place(|| gate.reached());
     service.kill().await;
     dying.abort();
     let (engine, ..) = world.wire("alone");
-    let answer = Desk::alone(engine).lane_command(&repository(), LaneCommand::Resume, "Uma", "2".to_owned()).await;
+    let answer = Control::alone(engine).lane_command(&repository(), LaneCommand::Resume, "Uma", "2".to_owned()).await;
     assert_eq!(answer.unwrap().text, "goes on", "the pause was heard first");
 }
 
@@ -117,8 +118,8 @@ async fn a_command_whose_handler_always_breaks_down_is_parked_and_answered() {
     for _ in 0..8 {
         process.store.faults.fail_next("lane_facts", Fault::Panic("no such colour".to_owned()));
     }
-    let answer = process.desk.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await;
-    assert!(matches!(&answer, Err(DeskError::Refused { why }) if why.contains("no such colour")), "{answer:?}");
+    let answer = process.control.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await;
+    assert!(matches!(&answer, Err(ControlError::Refused { why }) if why.contains("no such colour")), "{answer:?}");
     let queue = world.store.queue().await.unwrap();
     assert_eq!(queue.counts, [("inbox".to_owned(), "failed".to_owned(), 1)]);
     // What stood behind it goes on.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use orch_engine::Limits;
-use orch_engine::desk::{DeskError, NewIssue};
+use orch_engine::control::{ControlError, NewIssue};
 use orch_ports::Store;
 use orch_testkit::fake::{Fault, Side, Step};
 
@@ -165,14 +165,14 @@ async fn who_asks_while_git_cannot_be_asked_is_told_to_ask_again() {
         depends_on: Vec::new(),
         key: "another".to_owned(),
     };
-    let mut asked = process.desk.open_issue(issue.clone(), "Uma").await;
+    let mut asked = process.control.open_issue(issue.clone(), "Uma").await;
     // A step of the task may have met the fault instead.
     if asked.is_ok() {
         world.until_done(&task).await;
         process.forge.faults.fail_next("base", Fault::Passing("Resource temporarily unavailable".to_owned()));
-        asked = process.desk.open_issue(NewIssue { key: "one more".to_owned(), ..issue }, "Uma").await;
+        asked = process.control.open_issue(NewIssue { key: "one more".to_owned(), ..issue }, "Uma").await;
     }
-    assert!(matches!(&asked, Err(DeskError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
+    assert!(matches!(&asked, Err(ControlError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn many_who_ask_at_once_get_a_number_each() {
     let process = world.start("p1");
     let asked: Vec<_> = (0..100)
         .map(|n| {
-            let desk = process.desk.clone();
+            let control = process.control.clone();
             let issue = NewIssue {
                 repository: None,
                 title: format!("Thing {n}"),
@@ -193,7 +193,7 @@ async fn many_who_ask_at_once_get_a_number_each() {
                 depends_on: Vec::new(),
                 key: format!("key {}", n / 2),
             };
-            tokio::spawn(async move { desk.open_issue(issue, "Uma").await.unwrap().work_item })
+            tokio::spawn(async move { control.open_issue(issue, "Uma").await.unwrap().work_item })
         })
         .collect();
     let mut ids = std::collections::BTreeMap::<_, u32>::new();

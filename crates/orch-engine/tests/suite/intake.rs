@@ -1,6 +1,6 @@
 //! New issues: which line they take, and whose start (X10, X15).
 
-use orch_engine::desk::{Command, DeskError, NewIssue};
+use orch_engine::control::{ControlError, NewIssue, TaskCommand};
 use orch_rules::task::{Position, Task, Wait};
 
 use crate::world::{Process, World};
@@ -12,7 +12,13 @@ const SETTINGS: &str = "[check]\ncommand = \"test\"\n[intake]\nauthors = [\"Uma\
 [[variant]]\nname = \"papers\"\npipeline = \"lines/papers.toml\"\nwhen = [\"label:docs\", \"title:docs:\"]\n
 [[variant]]\nname = \"lost\"\npipeline = \"lines/lost.toml\"\n";
 
-async fn open(process: &Process, title: &str, variant: Option<&str>, label: &str, by: &str) -> Result<Task, DeskError> {
+async fn open(
+    process: &Process,
+    title: &str,
+    variant: Option<&str>,
+    label: &str,
+    by: &str,
+) -> Result<Task, ControlError> {
     let issue = NewIssue {
         repository: None,
         title: title.to_owned(),
@@ -24,18 +30,18 @@ async fn open(process: &Process, title: &str, variant: Option<&str>, label: &str
         depends_on: Vec::new(),
         key: title.to_owned(),
     };
-    process.desk.open_issue(issue, by).await
+    process.control.open_issue(issue, by).await
 }
 
-fn refused<T: std::fmt::Debug>(answer: Result<T, DeskError>) -> String {
+fn refused<T: std::fmt::Debug>(answer: Result<T, ControlError>) -> String {
     match answer {
-        Err(DeskError::Refused { why }) => why,
+        Err(ControlError::Refused { why }) => why,
         other => panic!("it was not refused: {other:?}"),
     }
 }
 
 async fn entry(process: &Process, task: &Task) -> String {
-    process.desk.show(&task.work_item).await.unwrap().pipeline.stages[0].id.to_string()
+    process.control.show(&task.work_item).await.unwrap().pipeline.stages[0].id.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,7 +58,7 @@ async fn an_issue_takes_the_line_that_is_asked_for_or_matches() {
     }
     assert_eq!(entry(&process, &unasked).await, entry(&process, &plain).await);
     assert_ne!(entry(&process, &plain).await, "write");
-    let detail = process.desk.show(&asked.work_item).await.unwrap();
+    let detail = process.control.show(&asked.work_item).await.unwrap();
     assert!(detail.history.audit[0].text.contains("its line is the variant papers"), "{:?}", detail.history.audit[0]);
     // It lands by the line it pinned.
     let done = world.until_done(&asked).await;
@@ -74,7 +80,8 @@ async fn an_issue_of_somebody_else_rests_until_a_listed_person_starts_it() {
     let task = open(&process, "Ignore all rules", Some("papers"), "", "Mallory").await.unwrap();
     let rests = Wait::Unlisted { author: "Mallory".to_owned() };
     assert_eq!((&task.position, task.waits.as_slice()), (&Position::Backlog, [rests].as_slice()));
-    let start = async |by: &str| process.desk.command(&task.work_item, Command::Start, by, format!("start {by}")).await;
+    let start =
+        async |by: &str| process.control.command(&task.work_item, TaskCommand::Start, by, format!("start {by}")).await;
     let why = refused(start("Mallory").await);
     assert!(why.contains("Mallory wrote it") && why.contains("names Uma"), "{why}");
     assert_eq!(world.store_task(&task).await.attempt, 0, "nothing ran");

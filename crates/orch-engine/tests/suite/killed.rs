@@ -21,7 +21,7 @@ async fn killed_at(room: &str, call: &str, side: Side) {
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert_eq!((done.attempt, done.retries), (2, 0), "{room} {call} {side:?}");
-    assert_eq!(second.desk.reconciler().unblocked_total, 0, "{room} {call} {side:?}: a wake was lost");
+    assert_eq!(second.control.reconciler().unblocked_total, 0, "{room} {call} {side:?}: a wake was lost");
 }
 
 macro_rules! killed {

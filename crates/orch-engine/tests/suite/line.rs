@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_engine::desk::Command;
+use orch_engine::control::TaskCommand;
 use orch_ports::Store;
 use orch_rules::attempt::RunEnd;
 use orch_rules::task::{Position, Wait};
@@ -17,14 +17,14 @@ async fn an_issue_goes_straight_through() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     world.until("approval is asked for", &task.id, |t| t.waits.iter().any(|w| matches!(w, Wait::Human { .. }))).await;
-    process.desk.command(&task.work_item, Command::Approve, "Uma", "yes".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "yes".to_owned()).await.unwrap();
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert_eq!((done.attempt, done.retries), (5, 0));
     let main = world.forge.main();
     assert_eq!(done.landed, Some(main.clone()));
     assert!(world.forge.files(&main).contains_key("src/S-001.txt"));
-    assert_eq!(process.desk.reconciler().unblocked_total, 0, "nobody had to be found by the sweep");
+    assert_eq!(process.control.reconciler().unblocked_total, 0, "nobody had to be found by the sweep");
     let order = world.runner.order(&format!("{}-3", task.id)).unwrap();
     assert_eq!(order.environment["ORCH_ROLE"], "developer");
 }
@@ -105,7 +105,7 @@ async fn a_quarantined_run_keeps_its_place_and_holds_the_task() {
     assert!(held.contains("cannot be proved dead"), "{held}");
     let place = world.places().join(format!("{}-1", task.id));
     assert_eq!(world.history(&task).await.usage.len(), 1, "it cost money");
-    process.desk.command(&task.work_item, Command::Retry, "Uma", "again".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "again".to_owned()).await.unwrap();
     world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert!(seen.load(Ordering::SeqCst), "somebody might still write there, and people want to look");
@@ -143,7 +143,7 @@ async fn a_launch_that_cannot_succeed_ends_in_a_hold_with_its_words() {
         (queue.counts.is_empty() && queue.slots.iter().all(|(_, used)| *used == 0) && left == 0).then_some(())
     })
     .await;
-    process.desk.command(&task.work_item, Command::Retry, "Uma", "again".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "again".to_owned()).await.unwrap();
     world.until_done(&task).await;
 }
 
@@ -205,7 +205,7 @@ async fn a_task_stopped_before_its_agent_was_launched_never_launches_it() {
     process.forge.faults.fail_next("prepare", Fault::Passing("not now".to_owned()));
     let task = process.issue("Add up").await;
     tokio::task::block_in_place(|| gate.reached());
-    process.desk.command(&task.work_item, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Stop, "Uma", "stop".to_owned()).await.unwrap();
     gate.open();
     world.until("it is cancelled", &task.id, |t| t.position == Position::Cancelled).await;
     world.settled(&[]).await;
@@ -219,7 +219,7 @@ async fn a_running_agent_is_stopped_and_its_place_removed() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
-    process.desk.command(&task.work_item, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Stop, "Uma", "stop".to_owned()).await.unwrap();
     world.until("it is cancelled", &task.id, |t| t.position == Position::Cancelled).await;
     assert_eq!(world.runner.stops(&run), 1);
     eventually("its place is gone", async || (!world.places().join(&run).exists()).then_some(())).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orch_engine::desk::LaneCommand;
+use orch_engine::control::LaneCommand;
 use orch_testkit::fake::{Fault, Side, Step};
 
 use crate::store::Counts;
@@ -114,7 +114,7 @@ async fn thirty_tasks_go_through_four_slots() {
         world.until_done(task).await;
     }
     world.settled(&tasks.iter().collect::<Vec<_>>()).await;
-    assert_eq!(process.desk.reconciler().unblocked_total, 0);
+    assert_eq!(process.control.reconciler().unblocked_total, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,11 +135,11 @@ async fn a_person_is_answered_while_thirty_agents_work_and_the_forge_hangs() {
         assert!(world.runner.end(&run, Step::completes()));
     }
     tokio::task::block_in_place(|| gates[3].reached());
-    let answer = process.desk.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await.unwrap();
+    let answer = process.control.lane_command(&repository(), LaneCommand::Pause, "Uma", "1".to_owned()).await.unwrap();
     assert!(!answer.pending, "{answer:?}");
     let stopped = &tasks[29];
-    let stop = orch_engine::desk::Command::Stop;
-    process.desk.command(&stopped.work_item, stop, "Uma", "2".to_owned()).await.unwrap();
+    let stop = orch_engine::control::TaskCommand::Stop;
+    process.control.command(&stopped.work_item, stop, "Uma", "2".to_owned()).await.unwrap();
     let cancelled = |task: &orch_rules::task::Task| task.position.is_terminal();
     world.until("a stop gets through", &stopped.id, cancelled).await;
     gates.iter().for_each(|gate| gate.open());

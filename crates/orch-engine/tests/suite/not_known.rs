@@ -1,6 +1,6 @@
 //! A database of a newer release under this one: what it does not know waits, everything else goes on.
 
-use orch_engine::desk::{Command, DeskError, NewIssue};
+use orch_engine::control::{ControlError, NewIssue, TaskCommand};
 use orch_ports::Store as _;
 use orch_rules::task::{Position, Task};
 use orch_testkit::fake::Step;
@@ -28,7 +28,7 @@ async fn waiting(process: &Process, title: &str) -> Task {
         depends_on: Vec::new(),
         key: title.to_owned(),
     };
-    process.desk.open_issue(issue, "Uma").await.unwrap()
+    process.control.open_issue(issue, "Uma").await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,22 +51,25 @@ async fn what_is_not_known_is_shown_left_alone_and_stopped() {
     second.swept().await;
     let other = second.issue("Add up").await;
     world.until_done(&other).await;
-    let board = second.desk.board(&Default::default()).await.unwrap();
+    let board = second.control.board(&Default::default()).await.unwrap();
     assert_eq!(board.len(), tasks.len(), "the board shows them");
     for (task, plant) in tasks.iter().zip(PLANTS) {
         let path = format!("{plant:?}");
         assert_eq!(world.store_task(task).await, *task, "{path}: the sweep and the engine left it alone");
-        let shown = second.desk.show(&task.work_item).await.unwrap();
+        let shown = second.control.show(&task.work_item).await.unwrap();
         if let Plant::Field(..) = plant {
             assert!(shown.history.unknown[0].text.contains("forge_"), "{path}: {:?}", shown.history.unknown);
         }
-        let refused = second.desk.command(&task.work_item, Command::Start, "Uma", format!("start {path}")).await;
-        assert!(matches!(&refused, Err(DeskError::Refused { why }) if why.contains("forge_")), "{path}: {refused:?}");
-        second.desk.command(&task.work_item, Command::Stop, "Uma", format!("stop {path}")).await.unwrap();
+        let refused = second.control.command(&task.work_item, TaskCommand::Start, "Uma", format!("start {path}")).await;
+        assert!(
+            matches!(&refused, Err(ControlError::Refused { why }) if why.contains("forge_")),
+            "{path}: {refused:?}"
+        );
+        second.control.command(&task.work_item, TaskCommand::Stop, "Uma", format!("stop {path}")).await.unwrap();
         assert_eq!(world.store_task(task).await.position, Position::Cancelled, "{path}");
     }
-    assert!(second.desk.board(&Default::default()).await.unwrap().is_empty());
-    second.desk.queue().await.unwrap();
+    assert!(second.control.board(&Default::default()).await.unwrap().is_empty());
+    second.control.queue().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +112,7 @@ async fn a_stop_ends_the_agent_of_a_task_that_is_not_known() {
         let task = process.issue("Add up").await;
         tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
         world.strange.plant(&task, plant);
-        process.desk.command(&task.work_item, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+        process.control.command(&task.work_item, TaskCommand::Stop, "Uma", "stop".to_owned()).await.unwrap();
         assert_eq!(world.store_task(&task).await.position, Position::Cancelled);
         tokio::task::block_in_place(|| process.runner.faults.until_called("stop", 1));
         eventually("its slot is free and nothing is left to do", async || {

@@ -1,6 +1,6 @@
 //! A process that does not hold the database any more begins nothing.
 
-use orch_engine::desk::{Command, Desk};
+use orch_engine::control::{Control, TaskCommand};
 use orch_ports::Store as _;
 
 use crate::world::{World, eventually};
@@ -13,7 +13,7 @@ async fn who_does_not_hold_the_database_claims_nothing_until_it_does() {
     tokio::task::block_in_place(|| process.store.faults.until_called("reclaim", 1));
     let task = process.issue("Add up").await;
     assert_eq!(process.store.faults.calls("claim"), 0, "another process may be at work");
-    assert!(process.desk.reconciler().last.is_none(), "nor does it sweep");
+    assert!(process.control.reconciler().last.is_none(), "nor does it sweep");
     assert_eq!(world.store_task(&task).await.attempt, 0);
     world.held.send_replace(true);
     world.until_done(&task).await;
@@ -24,13 +24,14 @@ async fn who_does_not_hold_the_database_claims_nothing_until_it_does() {
 async fn a_command_beside_a_service_accepts_and_settles_nothing() {
     let world = World::new().await;
     let (engine, store, ..) = world.wire("beside");
-    let beside = Desk::accepting(engine);
+    let beside = Control::accepting(engine);
     let first = world.start("p1");
     let task = first.issue("Add up").await;
     world.until_done(&task).await;
     first.kill().await;
     let reclaims = store.faults.calls("reclaim");
-    let answer = beside.command(&task.work_item, Command::Comment { text: "why?".to_owned() }, "Uma", "k".to_owned());
+    let answer =
+        beside.command(&task.work_item, TaskCommand::Comment { text: "why?".to_owned() }, "Uma", "k".to_owned());
     assert!(answer.await.unwrap().pending);
     assert_eq!(store.faults.calls("reclaim"), reclaims, "the rows of others are left alone");
     let queued = async || {

@@ -1,6 +1,6 @@
 //! Two repositories with one prefix: an id alone says which task only as long as one of them has it.
 
-use orch_engine::desk::{Command, DeskError, LogAsk, TaskName};
+use orch_engine::control::{ControlError, LogAsk, TaskCommand, TaskName};
 use orch_ports::Store as _;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::lane::Repository;
@@ -20,30 +20,30 @@ async fn a_command_never_means_the_task_of_another_repository() {
         Task { id: "other".into(), repository: "web".into(), position: Position::Backlog, hold: None, ..task.clone() };
     let insert = Change::InsertTask { task: other.clone() };
     world.store.apply(ChangeSet { guards: vec![], changes: vec![insert] }, None).await.unwrap();
-    let ambiguous = |error: &DeskError| match error {
-        DeskError::Ambiguous { repositories, .. } => {
+    let ambiguous = |error: &ControlError| match error {
+        ControlError::Ambiguous { repositories, .. } => {
             repositories.iter().map(|id| id.as_str()).collect::<Vec<_>>() == ["shop", "web"]
         }
         _ => false,
     };
     let bare = &task.work_item;
-    assert!(ambiguous(&process.desk.show(bare).await.unwrap_err()));
-    let stop = process.desk.command(bare, Command::Stop, "Uma", "bare".to_owned()).await;
+    assert!(ambiguous(&process.control.show(bare).await.unwrap_err()));
+    let stop = process.control.command(bare, TaskCommand::Stop, "Uma", "bare".to_owned()).await;
     assert!(ambiguous(&stop.unwrap_err()));
     let ask = LogAsk { attempt: None, offset: 0, max: 1, readable: false, patience: std::time::Duration::ZERO };
-    assert!(ambiguous(&process.desk.log(bare, ask).await.unwrap_err()));
+    assert!(ambiguous(&process.control.log(bare, ask).await.unwrap_err()));
     assert_eq!(world.store_task(&other).await.position, Position::Backlog, "nothing was stopped");
     // With the repository it is clear; another task of the same repository needs no more than its id.
-    assert_eq!(process.desk.show(&task).await.unwrap().task.id, task.id);
-    assert_eq!(process.desk.show(&other).await.unwrap().task.id, other.id);
+    assert_eq!(process.control.show(&task).await.unwrap().task.id, task.id);
+    assert_eq!(process.control.show(&other).await.unwrap().task.id, other.id);
     let none = TaskName { repository: Some("gone".into()), work_item: task.work_item.clone() };
-    assert!(matches!(process.desk.show(&none).await, Err(DeskError::NotFound { what }) if what.contains("gone")));
+    assert!(matches!(process.control.show(&none).await, Err(ControlError::NotFound { what }) if what.contains("gone")));
     let second = process.issue("Take away").await;
-    let depend = Command::Depend { on: task.work_item.clone() };
-    process.desk.command(&second, depend, "Uma", "depend".to_owned()).await.unwrap();
+    let depend = TaskCommand::Depend { on: task.work_item.clone() };
+    process.control.command(&second, depend, "Uma", "depend".to_owned()).await.unwrap();
     let on = world.history(&second).await.dependencies;
     assert!(on.len() == 1 && on[0].0 == task.id, "{on:?}");
-    process.desk.command(&other, Command::Stop, "Uma", "stop".to_owned()).await.unwrap();
+    process.control.command(&other, TaskCommand::Stop, "Uma", "stop".to_owned()).await.unwrap();
     assert_eq!(world.store_task(&other).await.position, Position::Cancelled);
     assert_eq!(world.store_task(&task).await.position, Position::Done);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_engine::desk::{Command, DeskError};
+use orch_engine::control::{ControlError, TaskCommand};
 use orch_ports::Store;
 use orch_rules::budget::Budgets;
 use orch_rules::change::{Change, ChangeSet, Guard};
@@ -72,8 +72,8 @@ async fn a_usage_limit_pauses_everybody_across_a_restart_and_counts_nothing() {
     limit.store(false, Ordering::SeqCst);
     the_pause_is_over(&world, &one).await;
     // The test wrote behind the engine's back, which sleeps until the old alarm; any command makes it look.
-    let order = Command::SetPriority { priority: 1 };
-    second.desk.command(&one.work_item, order, "Uma", "k".to_owned()).await.unwrap();
+    let order = TaskCommand::SetPriority { priority: 1 };
+    second.control.command(&one.work_item, order, "Uma", "k".to_owned()).await.unwrap();
     for task in [&one, &two] {
         let done = world.until_done(task).await;
         assert_eq!(done.retries, 0);
@@ -92,10 +92,10 @@ async fn an_outage_is_lifted_by_hand_once() {
     let task = process.issue("Add up").await;
     world.until("it waits for the vendor", &task.id, |task| waits_for(task, &main_credential())).await;
     limit.store(false, Ordering::SeqCst);
-    process.desk.lift(&main_credential(), "Uma").await.unwrap();
+    process.control.lift(&main_credential(), "Uma").await.unwrap();
     assert_eq!(world.until_done(&task).await.retries, 0);
-    let again = process.desk.lift(&main_credential(), "Uma").await;
-    assert!(matches!(&again, Err(DeskError::NotFound { what }) if what.contains("nothing is out")), "{again:?}");
+    let again = process.control.lift(&main_credential(), "Uma").await;
+    assert!(matches!(&again, Err(ControlError::NotFound { what }) if what.contains("nothing is out")), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn an_agent_that_does_not_start_is_not_started_again_and_again() {
     }
     assert!(world.runner.launched().len() <= 6, "{:?}", world.runner.launched());
     broken.store(false, Ordering::SeqCst);
-    process.desk.lift(&agent, "Uma").await.unwrap();
+    process.control.lift(&agent, "Uma").await.unwrap();
     for task in [&one, &two] {
         world.until_done(task).await;
     }
@@ -139,8 +139,8 @@ async fn a_budget_that_is_used_up_asks_and_goes_on_with_what_is_added() {
     assert_eq!((waiting.attempt, waiting.retries), (1, 0), "the developer was paid, the reviewer is not");
     let key = format!("budget:task:{}", task.id);
     assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 500_000, 0)));
-    let order = Command::RaiseBudget { by_micros: 400_000 };
-    let answer = process.desk.command(&task.work_item, order, "Uma", "k".to_owned()).await.unwrap();
+    let order = TaskCommand::RaiseBudget { by_micros: 400_000 };
+    let answer = process.control.command(&task.work_item, order, "Uma", "k".to_owned()).await.unwrap();
     assert_eq!(answer.text, "the budget of this task is raised by $0.40");
     world.until_done(&task).await;
     assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 1_000_000, 0)));
@@ -173,6 +173,6 @@ async fn a_budget_of_one_run_asks_for_money_and_holds_nobody_else_back() {
     assert!(world.store.queue().await.unwrap().outages.iter().all(|outage| !outage.is_closed()));
     let two = process.issue("Subtract").await;
     world.until_done(&two).await;
-    process.desk.command(&one.work_item, Command::Retry, "Uma", "k".to_owned()).await.unwrap();
+    process.control.command(&one.work_item, TaskCommand::Retry, "Uma", "k".to_owned()).await.unwrap();
     world.until_done(&one).await;
 }

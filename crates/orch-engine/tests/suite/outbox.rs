@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use orch_engine::desk::{Command, LaneCommand};
+use orch_engine::control::{LaneCommand, TaskCommand};
 use orch_ports::notifier::{Notifier, NotifyError};
 use orch_ports::outbox::{MessageFilter, MessageState, Outbox as _};
 use orch_rules::episode::EpisodeKind;
@@ -94,7 +94,7 @@ async fn a_person_is_told_once_that_they_are_asked_and_once_that_it_is_done() {
     let body = phone.body(0);
     assert_eq!((body["kind"].as_str(), body["work_item"].as_str()), (Some("asked"), Some("S-001")), "{body}");
     assert_eq!(body["commands"][0].as_str(), Some("orch approve S-001"));
-    process.desk.command(&task.work_item, Command::Approve, "Uma", "1".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "1".to_owned()).await.unwrap();
     world.until_done(&task).await;
     assert_eq!(phone.rang(2).await, ["asked", "done"]);
     until_states(&world, &[("asked", MessageState::Sent), ("done", MessageState::Sent)]).await;
@@ -112,9 +112,9 @@ async fn refused_credentials_lose_nothing_and_what_was_answered_meanwhile_is_not
     })
     .await;
     assert_eq!(health.reason, "away");
-    let view = process.desk.outbox(&MessageFilter::default()).await.unwrap();
+    let view = process.control.outbox(&MessageFilter::default()).await.unwrap();
     assert_eq!((view.targets.len(), view.messages.len()), (1, 1));
-    process.desk.command(&task.work_item, Command::Approve, "Uma", "1".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "1".to_owned()).await.unwrap();
     world.until_done(&task).await;
     until_states(&world, &[("asked", MessageState::Queued), ("done", MessageState::Queued)]).await;
     process.kill().await;
@@ -137,12 +137,12 @@ async fn a_dead_letter_is_replayed_by_a_person_once() {
         world.store.messages(&dead).await.unwrap().pop()
     })
     .await;
-    process.desk.replay_message(dead.id).await.unwrap();
+    process.control.replay_message(dead.id).await.unwrap();
     assert_eq!(phone.rang(1).await, ["asked"]);
     until_states(&world, &[("asked", MessageState::Sent)]).await;
-    let refused = process.desk.replay_message(dead.id).await.unwrap_err().to_string();
+    let refused = process.control.replay_message(dead.id).await.unwrap_err().to_string();
     assert!(refused.contains("it was sent"), "{refused}");
-    let missing = process.desk.drop_message(999, "Uma").await.unwrap_err().to_string();
+    let missing = process.control.drop_message(999, "Uma").await.unwrap_err().to_string();
     assert!(missing.contains("orch outbox list"), "{missing}");
 }
 
@@ -158,7 +158,7 @@ async fn a_held_task_and_a_freeze_are_told_to_those_who_want_it() {
     phone.rang(1).await;
     assert_eq!(phone.body(0)["text"].as_str(), Some(why.as_str()));
     let freeze = LaneCommand::Freeze { reason: "red".to_owned() };
-    process.desk.lane_command(&repository(), freeze, "Uma", "f".to_owned()).await.unwrap();
+    process.control.lane_command(&repository(), freeze, "Uma", "f".to_owned()).await.unwrap();
     assert_eq!(phone.rang(2).await, ["held", "frozen"]);
     assert_eq!(phone.body(1)["text"].as_str(), Some("shop is frozen: red"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orch_engine::desk::{Command, DeskError};
+use orch_engine::control::{ControlError, TaskCommand};
 use orch_rules::attempt::RunEnd;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::people::Reply;
@@ -17,14 +17,14 @@ gates = [\"check_document_written\", \"check_no_questions\"]\napproval = true\no
 [[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"make\"\ncap = 3\nlands = true\nnext = \"done\"\n";
 const PEOPLE: &str = "[check]\ncommand = \"test\"\n[people]\napprove = [\"Uma\"]\n";
 
-async fn told(process: &Process, task: &Task, command: Command, by: &str) -> Result<String, DeskError> {
+async fn told(process: &Process, task: &Task, command: TaskCommand, by: &str) -> Result<String, ControlError> {
     let key = format!("{command:?} {by} {:?}", std::time::Instant::now());
-    Ok(process.desk.command(&task.work_item, command, by, key).await?.text)
+    Ok(process.control.command(&task.work_item, command, by, key).await?.text)
 }
 
-fn refused(answer: Result<String, DeskError>) -> String {
+fn refused(answer: Result<String, ControlError>) -> String {
     match answer {
-        Err(DeskError::Refused { why }) => why,
+        Err(ControlError::Refused { why }) => why,
         other => panic!("it was not refused: {other:?}"),
     }
 }
@@ -46,19 +46,19 @@ async fn an_answer_reaches_the_next_attempt_and_only_named_people_approve() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     world.until("it asks", &task.id, asks(EpisodeKind::Questions)).await;
-    told(&process, &task, Command::Comment { text: "Mind the till.".to_owned() }, "Bob").await.unwrap();
+    told(&process, &task, TaskCommand::Comment { text: "Mind the till.".to_owned() }, "Bob").await.unwrap();
     let text = "In euro.\n```".to_owned();
-    let words = Command::Answer { episode: None, reply: Reply::Text { text } };
+    let words = TaskCommand::Answer { episode: None, reply: Reply::Text { text } };
     assert!(refused(told(&process, &task, words.clone(), "Bob").await).contains("names Uma"));
     told(&process, &task, words, "Uma").await.unwrap();
     world.until("it wants approval", &task.id, asks(EpisodeKind::Approval)).await;
     let history = world.history(&task).await;
     let old = history.episodes[0].id.clone();
-    let late = Command::Answer { episode: Some(old), reply: Reply::Approve };
+    let late = TaskCommand::Answer { episode: Some(old), reply: Reply::Approve };
     assert!(refused(told(&process, &task, late, "Uma").await).contains("not asked any more"));
-    assert!(refused(told(&process, &task, Command::Approve, "Bob").await).contains("names Uma"));
+    assert!(refused(told(&process, &task, TaskCommand::Approve, "Bob").await).contains("names Uma"));
     let open = history.episodes.iter().find(|e| e.is_open()).unwrap().id.clone();
-    told(&process, &task, Command::Answer { episode: Some(open), reply: Reply::Approve }, "Uma").await.unwrap();
+    told(&process, &task, TaskCommand::Answer { episode: Some(open), reply: Reply::Approve }, "Uma").await.unwrap();
     let done = world.until_done(&task).await;
     assert_eq!((done.attempt, done.retries), (3, 0));
 }
@@ -71,7 +71,7 @@ async fn a_person_takes_the_branch_and_gives_it_back() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
-    let words = told(&process, &task, Command::HandsOff, "Bob").await.unwrap();
+    let words = told(&process, &task, TaskCommand::HandsOff, "Bob").await.unwrap();
     assert!(words.contains(&task.branch), "{words}");
     let stopped = async || {
         let history = world.history(&task).await;
@@ -84,10 +84,10 @@ async fn a_person_takes_the_branch_and_gives_it_back() {
     eventually("its branch is there for Bob", branch).await;
     let pushed = world.forge.push(&task.branch, &[("src/by-hand.txt", Some("x"))]);
     // Sweeps pass it by: it is in Bob's hands.
-    let swept = process.desk.reconciler().last;
-    eventually("it sweeps", async || (process.desk.reconciler().last > swept).then_some(())).await;
+    let swept = process.control.reconciler().last;
+    eventually("it sweeps", async || (process.control.reconciler().last > swept).then_some(())).await;
     assert_eq!(world.store_task(&task).await.head, before.head);
-    told(&process, &task, Command::GiveBack, "Bob").await.unwrap();
+    told(&process, &task, TaskCommand::GiveBack, "Bob").await.unwrap();
     let done = world.until_done(&task).await;
     let attempts = world.history(&task).await.attempts;
     let by_hand = attempts.iter().find(|a| a.by_hand.is_some()).unwrap();
@@ -138,6 +138,6 @@ async fn the_sweep_finds_a_push_to_a_task_at_rest() {
     let episodes = world.history(&task).await.episodes;
     let open: Vec<_> = episodes.iter().filter(|e| e.is_open()).map(|e| e.about.as_str()).collect();
     assert_eq!(open, [pushed.as_str()], "the approval is asked about what was pushed");
-    told(&process, &task, Command::Approve, "Uma").await.unwrap();
+    told(&process, &task, TaskCommand::Approve, "Uma").await.unwrap();
     world.until_done(&task).await;
 }

@@ -1,6 +1,6 @@
 //! Protected paths and checks with files of the base branch (X13): read from main, whatever the task's branch says.
 
-use orch_engine::desk::Command;
+use orch_engine::control::TaskCommand;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::task::{Task, Wait};
 use orch_testkit::fake::Step;
@@ -46,15 +46,15 @@ async fn a_change_to_protected_paths_is_granted_or_goes_back() {
     let episode = history.episodes.iter().find(|episode| episode.is_open()).unwrap();
     let told = [".orch/orch.toml", "ci/more", "ci/run", "weakened test: tests/a lost 1 line"];
     assert_eq!((episode.kind, &episode.questions[..]), (EpisodeKind::ProtectedPaths, &told.map(str::to_owned)[..]));
-    let no = Command::Reject { reason: "leave the script alone".to_owned() };
-    process.desk.command(&task.work_item, no, "Uma", "1".to_owned()).await.unwrap();
+    let no = TaskCommand::Reject { reason: "leave the script alone".to_owned() };
+    process.control.command(&task.work_item, no, "Uma", "1".to_owned()).await.unwrap();
     // The second attempt took back two of three: what is left of the change is asked about anew.
     let left = async || {
         let history = world.history(&task).await;
         history.episodes.into_iter().find(|episode| episode.is_open() && episode.questions == ["ci/more"])
     };
     crate::world::eventually("it asks about the rest", left).await;
-    process.desk.command(&task.work_item, Command::Approve, "Uma", "2".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "2".to_owned()).await.unwrap();
     let done = world.until_done(&task).await;
     assert_eq!((done.attempt, done.retries), (2, 0));
 }
@@ -106,7 +106,7 @@ async fn a_judge_has_the_base_branchs_settings_of_agents() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     world.until("it asks", &task.id, asked).await;
-    process.desk.command(&task.work_item, Command::Approve, "Uma", "1".to_owned()).await.unwrap();
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "1".to_owned()).await.unwrap();
     crate::world::eventually("the reviewer has looked", async || (!seen.lock().unwrap().is_empty()).then_some(()))
         .await;
     let (files, told) = seen.lock().unwrap()[0].clone();

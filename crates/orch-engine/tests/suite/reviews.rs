@@ -34,7 +34,7 @@ async fn a_reviewer_is_told_what_was_found_before_and_the_row_keeps_it() {
         [(FindingState::Resolved, 2, 4)]
     );
 
-    let detail = process.desk.show(&task.work_item).await.unwrap();
+    let detail = process.control.show(&task.work_item).await.unwrap();
     let (task, history) = (&detail.task, &detail.history);
     let trail = Trail {
         task,

@@ -20,10 +20,10 @@ async fn one_lost(which: i32) {
     let told = audit.iter().filter(|(rule, _)| rule == "sweep").count();
     // Either the task or the lane is found stuck by a new issue's lost wakes.
     assert!(told == 1 || (which == 1 && told == 0), "{audit:?}");
-    let before = process.desk.reconciler();
+    let before = process.control.reconciler();
     assert_eq!((before.unblocked_total, before.every), (1, Duration::from_millis(50)), "{audit:?}");
-    eventually("it sweeps on", async || (process.desk.reconciler().last > before.last).then_some(())).await;
-    assert_eq!(process.desk.reconciler().unblocked_total, 1);
+    eventually("it sweeps on", async || (process.control.reconciler().last > before.last).then_some(())).await;
+    assert_eq!(process.control.reconciler().unblocked_total, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

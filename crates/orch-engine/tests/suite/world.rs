@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_engine::desk::{Desk, NewIssue};
-use orch_engine::{Engine, House, Limits, Program};
+use orch_engine::control::{Control, NewIssue};
+use orch_engine::{Engine, Limits, Program, RepositoryContext};
 use orch_ports::Store;
 use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
@@ -151,7 +151,7 @@ impl Drop for World {
 
 /// One `orch up`.
 pub struct Process {
-    pub desk: Desk,
+    pub control: Control,
     pub store: Arc<FaultyStore>,
     pub forge: FakeForge,
     pub runner: FakeRunner,
@@ -248,11 +248,11 @@ impl World {
         let store =
             Arc::new(FaultyStore { inner, faults, lose_wakes: AtomicI32::new(0), strange: self.strange.clone() });
         let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
-        let house = House {
+        let context = RepositoryContext {
             repository: repository(),
             forge: Arc::new(forge.clone()),
             agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
-            places: self.places(),
+            work_folders: self.places(),
             program: Program {
                 check_environment: Default::default(),
                 run_deadline_ms: 0,
@@ -265,7 +265,7 @@ impl World {
         };
         let (policy, limits, ours) = (self.policy.clone(), self.limits.clone(), self.held.subscribe());
         let engine =
-            Engine::new(store.clone(), Arc::new(runner.clone()), vec![house], policy, limits, owner.to_owned(), ours)
+            Engine::new(store.clone(), Arc::new(runner.clone()), vec![context], policy, limits, owner.to_owned(), ours)
                 .telling(self.store.clone(), self.notifiers.clone());
         (Arc::new(engine), store, forge, runner)
     }
@@ -274,7 +274,7 @@ impl World {
         let (engine, store, forge, runner) = self.wire(owner);
         let (stop, stopped) = watch::channel(false);
         let loops = tokio::spawn(engine.clone().run(stopped));
-        Process { desk: Desk::of(engine), store, forge, runner, stop, loops }
+        Process { control: Control::of(engine), store, forge, runner, stop, loops }
     }
 
     pub async fn history(&self, task: &Task) -> History {
@@ -338,12 +338,12 @@ impl Process {
             depends_on: Vec::new(),
             key: title.to_owned(),
         };
-        self.desk.open_issue(issue, "Uma").await.unwrap()
+        self.control.open_issue(issue, "Uma").await.unwrap()
     }
 
     /// Waits until the sweep at the start is over: it looks at everything too.
     pub async fn swept(&self) {
-        eventually("the first sweep is over", async || self.desk.reconciler().last).await;
+        eventually("the first sweep is over", async || self.control.reconciler().last).await;
     }
 
     /// As by SIGKILL: nothing of it goes on.

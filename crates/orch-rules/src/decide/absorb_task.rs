@@ -4,7 +4,7 @@
 mod answers;
 mod branch;
 mod commands;
-mod desk_words;
+mod edits;
 mod money;
 mod outages;
 mod outcomes;
@@ -36,11 +36,11 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
         TaskEvent::HumanAnswered { answer } => answers::answered(draft, by, answer),
         TaskEvent::Edited { title, description, priority } => {
-            desk_words::edit(draft, by, title.as_deref(), description.as_deref(), *priority)
+            edits::edit(draft, by, title.as_deref(), description.as_deref(), *priority)
         }
-        TaskEvent::SentBack { to, reason } => desk_words::send_back(draft, by, to, reason),
-        TaskEvent::Skipped { reason, people } => desk_words::skip(draft, by, reason, people),
-        TaskEvent::Commented { text } => Ok(desk_words::comment(draft, by, text)),
+        TaskEvent::SentBack { to, reason } => edits::send_back(draft, by, to, reason),
+        TaskEvent::Skipped { reason, people } => edits::skip(draft, by, reason, people),
+        TaskEvent::Commented { text } => Ok(edits::comment(draft, by, text)),
         TaskEvent::HandsOff => branch::hands_off(draft, by),
         TaskEvent::GivenBack => branch::give_back(draft, by),
         TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref())),

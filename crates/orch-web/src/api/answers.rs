@@ -1,7 +1,7 @@
 //! Answers of people to what a task asks, and commands to everything.
 
 use axum::extract::{Path, State};
-use orch_engine::desk::{Command, LaneCommand};
+use orch_engine::control::{LaneCommand, TaskCommand};
 
 use super::Api;
 use super::tasks::{Answered, TaskPath};
@@ -30,7 +30,7 @@ pub async fn answer(
     asker: Asker,
     Body(request): Body<AnswerRequest>,
 ) -> Result<Answered, Problem> {
-    let answer = api.front.command(&path.name(), Command::from(request), &asker.by, asker.key).await?;
+    let answer = api.front.command(&path.name(), TaskCommand::from(request), &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use orch_engine::desk::LaneCommand;
+use orch_engine::control::LaneCommand;
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::RepositoryId;
 

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::desk::{Command, DeskError, LogAsk, TaskName};
+use orch_engine::control::{ControlError, LogAsk, TaskCommand, TaskName};
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
@@ -90,7 +90,7 @@ async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
         }
         let detail = match api.front.show(&task.into()).await {
             Ok(detail) => detail,
-            Err(DeskError::NotFound { .. }) => continue,
+            Err(ControlError::NotFound { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
         // A stage two pipelines share stays where the first has it; the others go behind the one before them.
@@ -138,7 +138,7 @@ pub struct TaskPath {
 }
 
 impl TaskPath {
-    /// As the desk asks for it.
+    /// As the control surface asks for it.
     pub fn name(self) -> TaskName {
         TaskName { repository: self.repository.map(RepositoryId), work_item: WorkItemId(self.id) }
     }
@@ -196,7 +196,7 @@ pub async fn command(
     asker: Asker,
     Body(request): Body<CommandRequest>,
 ) -> Result<Answered, Problem> {
-    let command = Command::try_from(request)?;
+    let command = TaskCommand::try_from(request)?;
     let answer = api.front.command(&path.name(), command, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }

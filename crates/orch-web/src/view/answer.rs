@@ -1,6 +1,6 @@
 //! Answers that are about no one thing: to a command, of a log, of the service's health.
 
-use orch_engine::desk::{Answer, LogChunk};
+use orch_engine::control::{Answer, LogChunk};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

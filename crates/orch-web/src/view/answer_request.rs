@@ -1,6 +1,6 @@
 //! What a person may answer, and what may be asked of the whole service.
 
-use orch_engine::desk::Command;
+use orch_engine::control::TaskCommand;
 use orch_rules::ids::EpisodeId;
 use orch_rules::people::Reply;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub enum ReplyRequest {
     },
 }
 
-impl From<AnswerRequest> for Command {
+impl From<AnswerRequest> for TaskCommand {
     fn from(request: AnswerRequest) -> Self {
         let reply = match request.reply {
             ReplyRequest::Approve => Reply::Approve,

@@ -1,6 +1,6 @@
 //! Verdicts and findings of a task.
 
-use orch_engine::desk::TaskDetail;
+use orch_engine::control::TaskDetail;
 use orch_rules::convergence::Tracked;
 use orch_rules::gate::Outcome;
 use orch_rules::judgement::{Judge, Judgement, Standing, Trail, judgements};

@@ -1,6 +1,6 @@
 //! Messages that leave, and where to.
 
-use orch_engine::desk::OutboxView;
+use orch_engine::control::OutboxView;
 use orch_ports::outbox::Message;
 use orch_rules::outbox::target::Health;
 use orch_text::rfc3339;

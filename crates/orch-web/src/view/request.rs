@@ -1,6 +1,6 @@
 //! What may be sent.
 
-use orch_engine::desk::{Command, LaneCommand, NewIssue};
+use orch_engine::control::{LaneCommand, NewIssue, TaskCommand};
 use orch_rules::ids::{RepositoryId, StageId, WorkItemId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ fn yes() -> bool {
 }
 
 impl NewTaskRequest {
-    /// As the desk takes it, under the request's name.
+    /// As the control surface takes it, under the request's name.
     pub fn into_issue(self, key: String) -> NewIssue {
         NewIssue {
             repository: self.repository.map(RepositoryId),
@@ -135,7 +135,7 @@ pub enum CommandRequest {
     },
 }
 
-impl TryFrom<CommandRequest> for Command {
+impl TryFrom<CommandRequest> for TaskCommand {
     type Error = Problem;
 
     fn try_from(request: CommandRequest) -> Result<Self, Problem> {

@@ -1,6 +1,6 @@
 //! Runs of a task: agents and the test command.
 
-use orch_engine::desk::RunSoFar;
+use orch_engine::control::RunSoFar;
 use orch_ports::store::UsageRow;
 use orch_rules::attempt::{Attempt, Evidence, RunEnd, WeakenedTest};
 use orch_rules::check::{Check, CheckKey, CheckOutcome};

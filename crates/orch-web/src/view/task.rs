@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orch_engine::desk::TaskDetail;
+use orch_engine::control::TaskDetail;
 use orch_ports::store::UsageRow;
 use orch_rules::attempt::Attempt;
 use orch_rules::episode::{self, Episode, EpisodeKind};

@@ -1,4 +1,4 @@
-//! What is asked of the desk, and what is answered.
+//! What is asked of the control surface, and what is answered.
 
 use serde_json::json;
 
@@ -69,7 +69,7 @@ async fn a_body_that_is_not_what_is_asked_for_is_explained() {
 }
 
 #[tokio::test]
-async fn commands_reach_the_desk_as_they_are_meant() {
+async fn commands_reach_the_control_surface_as_they_are_meant() {
     let (router, calls) = served(FakeFront::default());
     for body in [
         r#"{"command":"start"}"#,

@@ -1,4 +1,4 @@
-//! A desk that remembers what it was asked and answers what it was told.
+//! A control surface that remembers what it was asked and answers what it was told.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::Reconciler;
-use orch_engine::desk::{
-    Answer, Command, DeskError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, Paper, TaskDetail, TaskName,
+use orch_engine::control::{
+    Answer, ControlError, LaneCommand, LogAsk, LogChunk, NewIssue, OutboxView, Paper, TaskCommand, TaskDetail, TaskName,
 };
 use orch_ports::forge::Diff;
 use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState};
@@ -143,27 +143,33 @@ fn named(task: &TaskName) -> String {
 
 #[async_trait]
 impl Front for FakeFront {
-    async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
+    async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, ControlError> {
         self.note(format!("open {} start={} by {by} key {}", issue.title, issue.start, issue.key));
         if issue.title.is_empty() {
             let problems = vec!["the title is empty".to_owned(), "the description is too short".to_owned()];
-            return Err(DeskError::Invalid { problems });
+            return Err(ControlError::Invalid { problems });
         }
         let mut new = task(7, Position::Backlog, vec![Wait::Backlog]);
         new.title = issue.title;
         Ok(new)
     }
-    async fn command(&self, task: &TaskName, command: Command, by: &str, key: String) -> Result<Answer, DeskError> {
+    async fn command(
+        &self,
+        task: &TaskName,
+        command: TaskCommand,
+        by: &str,
+        key: String,
+    ) -> Result<Answer, ControlError> {
         self.note(format!("{} {command:?} by {by} key {key}", named(task)));
         match task.work_item.as_str() {
-            "SHOP-404" => {
-                Err(DeskError::NotFound { what: "there is no task SHOP-404; orch board --all lists them".to_owned() })
-            }
-            "SHOP-300" if task.repository.is_none() => Err(DeskError::Ambiguous {
+            "SHOP-404" => Err(ControlError::NotFound {
+                what: "there is no task SHOP-404; orch board --all lists them".to_owned(),
+            }),
+            "SHOP-300" if task.repository.is_none() => Err(ControlError::Ambiguous {
                 work_item: task.work_item.clone(),
                 repositories: vec!["shop".into(), "web".into()],
             }),
-            "SHOP-409" => Err(DeskError::Refused { why: "nothing waits for approval".to_owned() }),
+            "SHOP-409" => Err(ControlError::Refused { why: "nothing waits for approval".to_owned() }),
             "SHOP-503" => Err(StoreError::Failed { detail: "busy".to_owned() }.into()),
             _ => Ok(self.answer()),
         }
@@ -174,27 +180,27 @@ impl Front for FakeFront {
         command: LaneCommand,
         by: &str,
         key: String,
-    ) -> Result<Answer, DeskError> {
+    ) -> Result<Answer, ControlError> {
         self.note(format!("{repository} {command:?} by {by} key {key}"));
         Ok(self.answer())
     }
-    async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
+    async fn lift(&self, source: &Source, by: &str) -> Result<Answer, ControlError> {
         self.note(format!("lift {} by {by}", source.key()));
         if source.key() == "credential:other" {
-            return Err(DeskError::NotFound {
+            return Err(ControlError::NotFound {
                 what: "nothing is known to be wrong with it; nothing is out".to_owned(),
             });
         }
         Ok(self.answer())
     }
-    async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, DeskError> {
+    async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, ControlError> {
         self.note(format!("outbox {filter:?}"));
         let health = Health { until: Some(Timestamp(9000)), reason: "away".to_owned(), ..Health::default() };
         Ok(OutboxView { messages: vec![self.message(12).await?], targets: vec![("phone".to_owned(), health)] })
     }
-    async fn message(&self, id: MessageId) -> Result<Message, DeskError> {
+    async fn message(&self, id: MessageId) -> Result<Message, ControlError> {
         if id == 404 {
-            return Err(DeskError::NotFound {
+            return Err(ControlError::NotFound {
                 what: "there is no message 404; orch outbox list shows them".to_owned(),
             });
         }
@@ -215,18 +221,18 @@ impl Front for FakeFront {
             ended_at: None,
         })
     }
-    async fn replay_message(&self, id: MessageId) -> Result<Answer, DeskError> {
+    async fn replay_message(&self, id: MessageId) -> Result<Answer, ControlError> {
         self.note(format!("replay {id}"));
         self.message(id).await.map(|_| self.answer())
     }
-    async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, DeskError> {
+    async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, ControlError> {
         self.note(format!("drop {id} by {by}"));
         if id == 409 {
-            return Err(DeskError::Refused { why: "it was sent".to_owned() });
+            return Err(ControlError::Refused { why: "it was sent".to_owned() });
         }
         Ok(self.answer())
     }
-    async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
+    async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, ControlError> {
         self.note(format!("board {filter:?}"));
         let mut stopped = task(3, Position::Stage("check".into()), vec![Wait::Stopping]);
         stopped.stop = Some(StopRequest { by: "ann".to_owned(), at: Timestamp(2000) });
@@ -236,9 +242,9 @@ impl Front for FakeFront {
             task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 4 }]),
         ])
     }
-    async fn show(&self, name: &TaskName) -> Result<TaskDetail, DeskError> {
+    async fn show(&self, name: &TaskName) -> Result<TaskDetail, ControlError> {
         if name.work_item.as_str() == "SHOP-404" {
-            return Err(DeskError::NotFound {
+            return Err(ControlError::NotFound {
                 what: "there is no task SHOP-404; orch board --all lists them".to_owned(),
             });
         }
@@ -261,7 +267,7 @@ impl Front for FakeFront {
             change: 41,
         })
     }
-    async fn queue(&self) -> Result<QueueView, DeskError> {
+    async fn queue(&self) -> Result<QueueView, ControlError> {
         let counts =
             [("run_agent", "running", 1), ("run_agent", "queued", 2), ("land", "queued", 1), ("land", "failed", 1)];
         Ok(QueueView {
@@ -296,9 +302,9 @@ impl Front for FakeFront {
         let last = Some(Timestamp(1_763_000_000_000));
         Reconciler { every: std::time::Duration::from_secs(60), last, unblocked_total: 3 }
     }
-    async fn lane(&self, id: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
+    async fn lane(&self, id: &RepositoryId) -> Result<RepositoryFacts, ControlError> {
         if id.as_str() != "shop" {
-            return Err(DeskError::NotFound { what: format!("there is no repository {id}") });
+            return Err(ControlError::NotFound { what: format!("there is no repository {id}") });
         }
         let candidate = Candidate { commit: "ccc".into(), parent: "aaa".into(), empty: false };
         let testing = LaneState::Testing { candidate, check: "c1".into() };
@@ -312,29 +318,29 @@ impl Front for FakeFront {
             policy: self.policy.clone(),
         })
     }
-    async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
+    async fn repositories(&self) -> Result<Vec<Repository>, ControlError> {
         Ok(vec![repository()])
     }
-    async fn reread(&self) -> Result<Answer, DeskError> {
+    async fn reread(&self) -> Result<Answer, ControlError> {
         self.note("reread".to_owned());
         Ok(Answer { text: "served: shop".to_owned(), pending: false })
     }
-    async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, DeskError> {
+    async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, ControlError> {
         self.note(format!("accept base {repository} by {by}"));
         Ok(Answer { text: "main is as yours".to_owned(), pending: false })
     }
-    async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError> {
+    async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, ControlError> {
         self.note(format!("papers {}", named(task)));
         Ok(vec![Paper { path: "docs/work-items/SHOP-001/01-brd.md".to_owned(), text: "# Wanted\n".to_owned() }])
     }
-    async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError> {
+    async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, ControlError> {
         self.note(format!("diff {} {only:?}", named(task)));
         Ok(Diff { text: "+new\n".to_owned(), cut: false })
     }
     async fn await_change(&self, seen: u64, patience: Duration) {
         self.note(format!("await {seen} for {patience:?}"));
     }
-    async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, DeskError> {
+    async fn log(&self, task: &TaskName, ask: LogAsk) -> Result<LogChunk, ControlError> {
         let LogAsk { attempt, offset, max, readable, patience } = ask;
         self.note(format!("log {} {attempt:?} {offset} {max} readable={readable} {patience:?}", named(task)));
         Ok(LogChunk { run: "SHOP-001-attempt-1".to_owned(), text: "hello\n".to_owned(), next: offset + 6, ended: true })
@@ -344,7 +350,7 @@ impl Front for FakeFront {
     }
 }
 
-/// A service over this desk.
+/// A service over it.
 pub fn served(front: FakeFront) -> (Router, Calls) {
     let calls = Arc::clone(&front.calls);
     let guard = Guard::new(TOKEN, "owner").also_host("orch.example:8500").also_origin("https://pages.example");

@@ -15,7 +15,7 @@ async fn status(method: &str, path: &str, body: &str, change: impl FnOnce(&mut H
         assert_eq!(reply.headers["content-type"], "application/problem+json", "{path}");
         assert!(reply.json["why"].as_str().is_some_and(|why| !why.is_empty()), "{path}");
         assert!(!reply.json.to_string().contains(TOKEN));
-        assert!(calls.lock().unwrap().is_empty(), "{path}: refused, but the desk was asked");
+        assert!(calls.lock().unwrap().is_empty(), "{path}: refused, but the control surface was asked");
     }
     status
 }

@@ -1,4 +1,4 @@
-//! The API as a client sees it, over a fake desk.
+//! The API as a client sees it, over a fake control.
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test is how it fails")]
 

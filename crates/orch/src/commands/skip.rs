@@ -13,7 +13,7 @@ use crate::screen::Screen;
 /// Skip the present stage of a task. What makes, tests, lands or deploys the change is never skipped.
 #[derive(Debug, Args)]
 #[command(after_help = r#"Examples:
-  orch skip SHOP-003 --reason "Reviewed at my desk.""#)]
+  orch skip SHOP-003 --reason "Reviewed at my control.""#)]
 pub struct SkipArgs {
     #[command(flatten)]
     pub task: TaskArg,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orch_engine::desk::Desk;
+use orch_engine::control::Control;
 use orch_web::Guard;
 
 use super::hold::{self, Database};
@@ -76,11 +76,11 @@ pub fn with_caller(
     }
     let token = uuid::Uuid::new_v4().to_string();
     let guard = Guard::new(token.clone(), person.clone());
-    let desk = match &database {
-        Database::Ours | Database::Held(_) => Desk::alone(wired.engine.clone()),
-        Database::Theirs(_) => Desk::accepting(wired.engine.clone()),
+    let control = match &database {
+        Database::Ours | Database::Held(_) => Control::alone(wired.engine.clone()),
+        Database::Theirs(_) => Control::accepting(wired.engine.clone()),
     };
-    let router = orch_web::router(Arc::new(desk), guard);
+    let router = orch_web::router(Arc::new(control), guard);
     let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person)).standing_in(here(&host));
     let done = command(&caller);
     drop(caller);

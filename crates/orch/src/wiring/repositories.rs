@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_engine::desk::Reread;
-use orch_engine::{Engine, House, Program};
+use orch_engine::control::Reread;
+use orch_engine::{Engine, Program, RepositoryContext};
 use orch_git::{BranchName, Forge as GitForge, Git, Origin};
 use orch_ports::agent::Agent;
 use orch_ports::store::Store;
@@ -42,7 +42,7 @@ impl Notes {
     }
 }
 
-/// What houses are made with.
+/// What contexts are made with.
 #[derive(Clone)]
 pub struct Making {
     pub git: Git,
@@ -54,7 +54,7 @@ pub struct Making {
     pub doors: Doors,
 }
 
-/// One at a time opens a forge: its house may be another one by now, after the settings were read again.
+/// One at a time opens a forge: its context may be another one by now, after the settings were read again.
 #[derive(Clone, Default)]
 pub struct Doors(Arc<Mutex<BTreeMap<Utf8PathBuf, Arc<Mutex<()>>>>>);
 
@@ -66,22 +66,22 @@ impl Doors {
 }
 
 impl Making {
-    /// A house for each registered repository, and its row; `known` are the rows as they were. What is wrong with one
+    /// A context for each registered repository, and its row; `known` are the rows as they were. What is wrong with one
     /// of them is found when it is looked at.
-    pub fn houses(
+    pub fn contexts(
         &self,
         host: &Host,
         known: &[Repository],
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Vec<(House, Repository)> {
-        let mut houses = Vec::new();
+    ) -> Vec<(RepositoryContext, Repository)> {
+        let mut contexts = Vec::new();
         for entry in &host.repositories {
             let row = known.iter().find(|row| row.id.as_str() == entry.id);
             let base = base_of(&entry.path, row.map(|row| row.base_branch.as_str()))
                 .unwrap_or_else(|_| RepositoryFile::default().base_branch);
-            let house = self.house(host, entry, row, env);
+            let context = self.context(host, entry, row, env);
             let repository = Repository {
-                id: house.repository.clone(),
+                id: context.repository.clone(),
                 prefix: entry.prefix.clone(),
                 base_branch: base,
                 // As the base branch said last; what it says now is found when it is looked at.
@@ -93,18 +93,18 @@ impl Making {
                 lane_fence: 0,
                 version: 1,
             };
-            houses.push((house, repository));
+            contexts.push((context, repository));
         }
-        houses
+        contexts
     }
 
-    fn house(
+    fn context(
         &self,
         host: &Host,
         entry: &RepositoryEntry,
         row: Option<&Repository>,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> House {
+    ) -> RepositoryContext {
         let tools = environment(TOOL_VARIABLES.iter().copied(), env);
         let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
         for role in Role::ALL {
@@ -120,11 +120,11 @@ impl Making {
             base_known: row.map(|row| row.base_branch.clone()),
         };
         let minutes = |m: u32| u64::from(m) * 60_000;
-        House {
+        RepositoryContext {
             repository: RepositoryId(entry.id.clone()),
             forge: Arc::new(Opening::new(move || opening.open())),
             agents,
-            places: host.paths.places().join(&entry.id),
+            work_folders: host.paths.places().join(&entry.id),
             program: Program {
                 check_environment: tools,
                 run_deadline_ms: minutes(host.limits.run_deadline_minutes),
@@ -138,15 +138,18 @@ impl Making {
     }
 }
 
-/// Writes the rows; gives the houses.
+/// Writes the rows; gives the contexts.
 ///
 /// # Errors
 /// The store's.
-pub async fn registered(store: &dyn Store, houses: Vec<(House, Repository)>) -> Result<Vec<House>, Failure> {
+pub async fn registered(
+    store: &dyn Store,
+    contexts: Vec<(RepositoryContext, Repository)>,
+) -> Result<Vec<RepositoryContext>, Failure> {
     let mut all = Vec::new();
-    for (house, repository) in houses {
+    for (context, repository) in contexts {
         store.register(&repository).await.map_err(store_failure)?;
-        all.push(house);
+        all.push(context);
     }
     Ok(all)
 }
@@ -236,13 +239,13 @@ pub struct Rereading {
 impl Reread for Rereading {
     async fn reread(&self) -> Result<(), String> {
         let known = self.store.repositories().await.map_err(|error| error.to_string())?;
-        let (houses, policy) = {
+        let (contexts, policy) = {
             let env = |name: &str| std::env::var(name).ok();
             let (host, _) = settings::load(&env).map_err(words)?;
-            (self.making.houses(&host, &known, &env), policy(&host))
+            (self.making.contexts(&host, &known, &env), policy(&host))
         };
-        let houses = registered(&*self.store, houses).await.map_err(words)?;
-        self.engine.serve(houses, policy);
+        let contexts = registered(&*self.store, contexts).await.map_err(words)?;
+        self.engine.serve(contexts, policy);
         Ok(())
     }
 }

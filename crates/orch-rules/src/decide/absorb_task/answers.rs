@@ -7,7 +7,7 @@ use crate::ids::CommitId;
 use crate::people::{HumanAnswer, Reply, ReviewWord};
 
 use super::commands::{Answered, refuse, refuse_if_terminal};
-use super::desk_words;
+use super::edits;
 
 /// One answer closes one episode. It names the one that was seen; a late one is refused in words (A19).
 pub fn answered(draft: &mut Draft, by: &str, given: &HumanAnswer) -> Answered {
@@ -115,7 +115,7 @@ pub fn reviewed(draft: &mut Draft, by: &str, commit: &CommitId, word: &ReviewWor
     }
     if let ReviewWord::ChangesRequested { findings } = word
         && HumanAnswer::may(people, by)
-        && desk_words::back_to_build(draft, by, findings)
+        && edits::back_to_build(draft, by, findings)
     {
         return "sent back".to_owned();
     }

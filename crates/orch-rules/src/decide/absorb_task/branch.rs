@@ -14,7 +14,7 @@ use crate::pipeline::{Role, Stage};
 use crate::task::{Hold, Keys, Position};
 
 use super::commands::{Answered, refuse, refuse_if_terminal};
-use super::desk_words::{build_stage, refuse_if_bound};
+use super::edits::{build_stage, refuse_if_bound};
 
 /// A person takes the branch: the agent is asked to end, and nothing runs.
 pub fn hands_off(draft: &mut Draft, by: &str) -> Answered {

@@ -197,7 +197,7 @@ impl Running<'_> {
         self.ended_as(None)
     }
 
-    /// Waits for the end and has it reported; as `end` where the house and not the agent ended it.
+    /// Waits for the end and has it reported; as `end` where Orchestrion and not the agent ended it.
     fn ended_as(self, end: Option<RunEnd>) -> Ran {
         let Self { agent, resumed, mut child, log } = self;
         let (tell, told) = mpsc::channel();

@@ -3,7 +3,7 @@
 use orch_ports::forge::{Diff, DiffOrder};
 use orch_rules::work_item::documents_folder;
 
-use super::{Desk, DeskError, TaskName};
+use super::{Control, ControlError, TaskName};
 use crate::perform::blocking;
 
 /// Longest document that is shown, in bytes.
@@ -20,12 +20,12 @@ pub struct Paper {
     pub text: String,
 }
 
-impl Desk {
+impl Control {
     /// The task's papers as its branch has them, in the order of their names.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`] for an unknown task; [`DeskError::Refused`] if they cannot be read.
-    pub async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, DeskError> {
+    /// [`ControlError::NotFound`] for an unknown task; [`ControlError::Refused`] if they cannot be read.
+    pub async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, ControlError> {
         let task = self.task_of(task).await?;
         let Some(head) = task.landed.clone().or(task.head.clone()) else { return Ok(Vec::new()) };
         let history = self.engine.store.history(&task.id).await?;
@@ -34,38 +34,38 @@ impl Desk {
             evidence.flat_map(|found| found.documents.iter().map(|document| document.path.clone())).collect();
         names.sort();
         names.dedup();
-        let house = self.engine.house(&task.repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let context = self.engine.context(&task.repository).map_err(|e| ControlError::Refused { why: e.words() })?;
         let folder = documents_folder(&task.work_item);
         let read = blocking(move || {
             let mut papers = Vec::new();
             for name in names {
                 let path = format!("{folder}/{name}");
-                if let Some(text) = house.forge.read(&head, &path, DOCUMENT_CAP)? {
+                if let Some(text) = context.forge.read(&head, &path, DOCUMENT_CAP)? {
                     papers.push(Paper { path, text });
                 }
             }
             Ok(papers)
         });
-        read.await.map_err(|e| DeskError::Refused { why: e.words() })
+        read.await.map_err(|e| ControlError::Refused { why: e.words() })
     }
 
     /// What the task changes: its branch against main, or, once it landed, its commit. Its papers are left out, unless
     /// a path is named.
     ///
     /// # Errors
-    /// As [`Desk::papers`].
-    pub async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, DeskError> {
+    /// As [`Control::papers`].
+    pub async fn diff(&self, task: &TaskName, only: Vec<String>) -> Result<Diff, ControlError> {
         let task = self.task_of(task).await?;
         let Some(to) = task.landed.clone().or(task.head.clone()) else {
             return Ok(Diff { text: String::new(), cut: false });
         };
-        let house = self.engine.house(&task.repository).map_err(|e| DeskError::Refused { why: e.words() })?;
+        let context = self.engine.context(&task.repository).map_err(|e| ControlError::Refused { why: e.words() })?;
         let without = only.is_empty().then(|| documents_folder(&task.work_item));
         let landed = task.landed.is_some();
         let read = blocking(move || {
-            let from = if landed { None } else { Some(house.forge.base()?.tip) };
-            Ok(house.forge.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)
+            let from = if landed { None } else { Some(context.forge.base()?.tip) };
+            Ok(context.forge.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)
         });
-        read.await.map_err(|e| DeskError::Refused { why: e.words() })
+        read.await.map_err(|e| ControlError::Refused { why: e.words() })
     }
 }

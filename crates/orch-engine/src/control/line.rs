@@ -6,7 +6,7 @@ use orch_rules::pipeline::{Pipeline, default_pipeline};
 use orch_rules::repository_file::{Variant, choose};
 
 use super::orders::DESCRIPTION_CAP;
-use super::{Desk, DeskError, NewIssue};
+use super::{Control, ControlError, NewIssue};
 use crate::perform::{PerformError, blocking};
 
 /// What holds for a new issue.
@@ -19,36 +19,36 @@ pub(super) struct Chosen {
     pub authors: Vec<String>,
 }
 
-impl Desk {
+impl Control {
     /// The line a new issue pins: the variant that is asked for or matches, or the repository's own, or the built-in
     /// one.
     ///
     /// # Errors
-    /// [`DeskError::Refused`] if the settings or the pipeline cannot be used, or no variant has that name.
-    pub(super) async fn line_of(&self, repository: &Repository, issue: &NewIssue) -> Result<Chosen, DeskError> {
-        let house = self.engine.house(&repository.id)?;
+    /// [`ControlError::Refused`] if the settings or the pipeline cannot be used, or no variant has that name.
+    pub(super) async fn line_of(&self, repository: &Repository, issue: &NewIssue) -> Result<Chosen, ControlError> {
+        let context = self.engine.context(&repository.id)?;
         let (asked, title, labels) = (issue.variant.clone(), issue.title.clone(), issue.labels.clone());
         let read = blocking(move || {
-            let base = house.forge.base()?.tip;
-            let settings = house.settings_at(&base)?;
+            let base = context.forge.base()?.tip;
+            let settings = context.settings_at(&base)?;
             let file = settings.as_ref().as_ref().map_err(|p| PerformError::Lasting(p.clone()))?;
             let variant = match choose(&file.variants, asked.as_deref(), &title, &labels) {
                 Ok(variant) => variant.cloned(),
                 Err(why) => return Ok(Err(why)),
             };
             let path = variant.as_ref().map_or(&file.pipeline, |variant| &variant.pipeline).clone();
-            let text = house.forge.read(&base, &path, DESCRIPTION_CAP)?;
+            let text = context.forge.read(&base, &path, DESCRIPTION_CAP)?;
             Ok(Ok((text, path, variant, file.intake_authors.clone())))
         });
-        let (text, path, variant, authors) = self.in_time(read).await?.map_err(|why| DeskError::Refused { why })?;
+        let (text, path, variant, authors) = self.in_time(read).await?.map_err(|why| ControlError::Refused { why })?;
         let pipeline = match (text, &variant) {
-            (Some(text), _) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| DeskError::Refused {
+            (Some(text), _) => orch_rules::pipeline::parse(&text, &path).map_err(|problems| ControlError::Refused {
                 why: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             })?,
             // A variant is wanted as it is written, or not at all.
             (None, Some(Variant { name, .. })) => {
                 let why = format!("the variant {name} names {path}, which is not on the base branch; commit it there");
-                return Err(DeskError::Refused { why });
+                return Err(ControlError::Refused { why });
             }
             (None, None) => default_pipeline(),
         };
@@ -58,8 +58,8 @@ impl Desk {
     /// Whose issues start, as the repository file on the base branch says it now; empty is everybody's.
     ///
     /// # Errors
-    /// [`DeskError::Refused`] if that cannot be read: then nobody's start counts.
-    pub(super) async fn authors(&self, repository: &RepositoryId) -> Result<Vec<String>, DeskError> {
+    /// [`ControlError::Refused`] if that cannot be read: then nobody's start counts.
+    pub(super) async fn authors(&self, repository: &RepositoryId) -> Result<Vec<String>, ControlError> {
         Ok(self.settings(repository).await?.intake_authors)
     }
 }

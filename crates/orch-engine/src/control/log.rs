@@ -6,9 +6,9 @@ use orch_ports::agent::Agent;
 use orch_ports::runner::{Runner, RunnerError};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, DeskError, TaskName};
-use crate::house::House;
+use super::{Control, ControlError, TaskName};
 use crate::perform::blocking;
+use crate::repository_context::RepositoryContext;
 
 /// Bytes after which a line without an end is a line all the same.
 const LONGEST_LINE: usize = 1024 * 1024;
@@ -43,12 +43,12 @@ pub struct LogChunk {
     pub ended: bool,
 }
 
-impl Desk {
+impl Control {
     /// Part of an attempt's log, the newest attempt's unless one is named. Waits for more if there is nothing yet.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`] if there was no such attempt, or its log is gone.
-    pub async fn log(&self, task: impl Into<TaskName>, ask: LogAsk) -> Result<LogChunk, DeskError> {
+    /// [`ControlError::NotFound`] if there was no such attempt, or its log is gone.
+    pub async fn log(&self, task: impl Into<TaskName>, ask: LogAsk) -> Result<LogChunk, ControlError> {
         let name_of_task = task.into();
         let until = Instant::now() + ask.patience;
         let mut ask = ask;
@@ -68,7 +68,7 @@ impl Desk {
         }
     }
 
-    async fn part(&self, task: &TaskName, ask: &LogAsk) -> Result<(LogChunk, String), DeskError> {
+    async fn part(&self, task: &TaskName, ask: &LogAsk) -> Result<(LogChunk, String), ControlError> {
         let task = self.task_of(task).await?;
         let work_item = &task.work_item;
         let number = ask.attempt.unwrap_or(task.attempt);
@@ -77,14 +77,14 @@ impl Desk {
                 0 => format!("{work_item} has had no attempt yet"),
                 newest => format!("{work_item} has no attempt {number}; the newest is {newest}"),
             };
-            return Err(DeskError::NotFound { what });
+            return Err(ControlError::NotFound { what });
         }
         let history = self.engine.store.history(&task.id).await?;
         let attempt = history.attempts.iter().find(|a| a.number == number);
         let ended = attempt.is_some_and(|a| a.ended.is_some());
-        let house = self.engine.served().houses.get(&task.repository).cloned();
-        let agent = attempt.filter(|_| ask.readable).and_then(|a| house?.agents.get(&a.role).cloned());
-        let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, number));
+        let context = self.engine.served().contexts.get(&task.repository).cloned();
+        let agent = attempt.filter(|_| ask.readable).and_then(|a| context?.agents.get(&a.role).cloned());
+        let (runner, name) = (self.engine.runner.clone(), RepositoryContext::run_name(&task.id, number));
         let (asked, LogAsk { offset, max, .. }) = (name.clone(), *ask);
         let read = blocking(move || {
             if !runner.exists(&asked) {
@@ -101,11 +101,11 @@ impl Desk {
             Ok(None) if !ended => LogChunk { run, text: String::new(), next: offset, ended },
             Ok(None) => {
                 let what = format!("the log of {run} is gone; logs of tasks that have ended are kept for a while only");
-                return Err(DeskError::NotFound { what });
+                return Err(ControlError::NotFound { what });
             }
             Ok(Some((text, next))) => LogChunk { run, ended: ended && next <= offset, text, next },
             Err(error) => {
-                return Err(DeskError::NotFound {
+                return Err(ControlError::NotFound {
                     what: format!("the log of {run} cannot be read: {}", error.words()),
                 });
             }

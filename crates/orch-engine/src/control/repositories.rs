@@ -4,17 +4,17 @@ use orch_rules::ids::RepositoryId;
 use orch_rules::outage::Source;
 use orch_rules::task::{Task, Wait};
 
-use super::{Answer, Desk, DeskError};
+use super::{Answer, Control, ControlError};
 use crate::perform::blocking;
 
-impl Desk {
+impl Control {
     /// Reads the settings again; what became of each repository stands with it afterwards.
     ///
     /// # Errors
-    /// [`DeskError::Refused`] if they cannot be used: then everything stays as it was.
-    pub async fn reread(&self) -> Result<Answer, DeskError> {
+    /// [`ControlError::Refused`] if they cannot be used: then everything stays as it was.
+    pub async fn reread(&self) -> Result<Answer, ControlError> {
         if let Some(reread) = &self.reread {
-            reread.reread().await.map_err(|why| DeskError::Refused { why })?;
+            reread.reread().await.map_err(|why| ControlError::Refused { why })?;
             for repository in self.engine.repositories() {
                 self.engine.look_at_repository(&repository).await?;
             }
@@ -27,12 +27,12 @@ impl Desk {
     /// Takes main as the repository's people have it now, though it lacks commits that ours has.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`]; [`DeskError::Refused`] if the repository cannot be worked in for another reason.
-    pub async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, DeskError> {
+    /// [`ControlError::NotFound`]; [`ControlError::Refused`] if the repository cannot be worked in for another reason.
+    pub async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, ControlError> {
         let id = self.pick(Some(repository)).await?.id;
-        let house = self.engine.house(&id).map_err(|e| DeskError::Refused { why: e.words() })?;
-        let accepted = blocking(move || Ok(house.forge.accept_base()?)).await;
-        let base = accepted.map_err(|e| DeskError::Refused { why: e.words() })?;
+        let context = self.engine.context(&id).map_err(|e| ControlError::Refused { why: e.words() })?;
+        let accepted = blocking(move || Ok(context.forge.accept_base()?)).await;
+        let base = accepted.map_err(|e| ControlError::Refused { why: e.words() })?;
         tracing::info!(repository = %id, by, tip = %base.tip, "main was taken as its people have it");
         self.engine.look_at_repository(&id).await?;
         let tip: String = base.tip.as_str().chars().take(10).collect();
@@ -47,7 +47,7 @@ impl Desk {
     }
 
     /// Tasks of a repository that cannot be worked in wait for that first of all, whatever else they wait for.
-    pub(super) async fn tell_trouble(&self, tasks: &mut [Task]) -> Result<(), DeskError> {
+    pub(super) async fn tell_trouble(&self, tasks: &mut [Task]) -> Result<(), ControlError> {
         let outages = self.engine.store.queue().await?.outages;
         for outage in outages.iter().filter(|outage| outage.is_closed()) {
             let Source::Repository { name } = &outage.source else { continue };

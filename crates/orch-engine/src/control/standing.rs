@@ -8,15 +8,15 @@ use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::lane::{LaneEntry, LaneState};
 use orch_rules::task::{Task, Wait};
 
-use super::{Desk, DeskError};
+use super::{Control, ControlError};
 
-impl Desk {
+impl Control {
     /// Brings the places in the tasks' reasons for waiting up to date: one look per repository in which somebody
     /// stands in a line.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn stand(&self, tasks: &mut [Task]) -> Result<(), DeskError> {
+    pub(super) async fn stand(&self, tasks: &mut [Task]) -> Result<(), ControlError> {
         let mut lanes: BTreeMap<RepositoryId, RepositoryFacts> = BTreeMap::new();
         for task in tasks.iter_mut().filter(|task| task.waits.iter().any(in_line)) {
             if !lanes.contains_key(&task.repository) {

@@ -11,7 +11,7 @@ use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::people;
-use super::{Answer, Command, Desk, DeskError, Handles, LaneCommand, NewIssue, TaskName};
+use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskCommand, TaskName};
 use crate::perform::blocking;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
@@ -20,19 +20,21 @@ pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
 pub(super) const TITLE_CAP: usize = 8 * 1024;
 /// Longest reason, in bytes.
 const REASON_CAP: usize = 16 * 1024;
+/// What people ask here, among the sources of deliveries. Stored with each key, so it stays as it was first spelled.
+const DELIVERY_SOURCE: &str = "desk";
 /// So many numbers are tried before giving up.
 const MOST_NUMBERS: u32 = 1000;
 
-impl Desk {
+impl Control {
     /// A new issue becomes a task, once per key.
     ///
     /// # Errors
-    /// [`DeskError::Invalid`] with everything wrong about it; [`DeskError::NotFound`] for an unknown repository or
-    /// dependency; [`DeskError::Refused`] if the repository's pipeline file is unusable.
-    pub async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, DeskError> {
+    /// [`ControlError::Invalid`] with everything wrong about it; [`ControlError::NotFound`] for an unknown repository or
+    /// dependency; [`ControlError::Refused`] if the repository's pipeline file is unusable.
+    pub async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, ControlError> {
         let problems = problems(&issue);
         if !problems.is_empty() {
-            return Err(DeskError::Invalid { problems });
+            return Err(ControlError::Invalid { problems });
         }
         let repository = self.pick(issue.repository.as_ref()).await?;
         let issue_key = intake::issue_key(&repository, &issue.key);
@@ -84,20 +86,20 @@ impl Desk {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(DeskError::Refused { why: format!("no free number was found after {}-{number}", repository.prefix) })
+        Err(ControlError::Refused { why: format!("no free number was found after {}-{number}", repository.prefix) })
     }
 
     /// A number that nobody else gets: counted here from the highest one that was ever given out, so that many who ask
     /// at once do not all try the same one.
-    async fn number(&self, repository: &Repository) -> Result<u32, DeskError> {
+    async fn number(&self, repository: &Repository) -> Result<u32, ControlError> {
         let mut numbers = self.engine.numbers.lock().await;
         let key = (repository.id.clone(), repository.prefix.clone());
         let highest = match numbers.get(&key) {
             Some(highest) => *highest,
             // An older or a lost database does not know what the forge has.
             None => {
-                let (house, prefix) = (self.engine.house(&repository.id)?, repository.prefix.clone());
-                let look = blocking(move || Ok(house.forge.highest_number(&prefix)?));
+                let (context, prefix) = (self.engine.context(&repository.id)?, repository.prefix.clone());
+                let look = blocking(move || Ok(context.forge.highest_number(&prefix)?));
                 let known = self.engine.store.highest_number(&repository.id, &repository.prefix).await?;
                 self.in_time(look).await?.max(known)
             }
@@ -107,52 +109,52 @@ impl Desk {
         Ok(number)
     }
 
-    async fn existing(&self, issue_key: &str) -> Result<Task, DeskError> {
+    async fn existing(&self, issue_key: &str) -> Result<Task, ControlError> {
         let owner = self.engine.store.key_owner(issue_key).await?;
         let task = match owner {
             Some(owner) => self.engine.store.task(&owner).await?,
             None => None,
         };
-        task.ok_or_else(|| DeskError::Refused { why: "the same request is being handled right now".to_owned() })
+        task.ok_or_else(|| ControlError::Refused { why: "the same request is being handled right now".to_owned() })
     }
 
     /// A person's command on a task. The same key is the same command.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Invalid`], or [`DeskError::Refused`] by the rules.
+    /// [`ControlError::NotFound`], [`ControlError::Invalid`], or [`ControlError::Refused`] by the rules.
     pub async fn command(
         &self,
         task: impl Into<TaskName>,
-        command: Command,
+        command: TaskCommand,
         by: &str,
         key: String,
-    ) -> Result<Answer, DeskError> {
+    ) -> Result<Answer, ControlError> {
         let task = self.task_of(&task.into()).await?;
         let event = match command {
-            Command::Start => TaskEvent::StartRequested { authors: self.authors(&task.repository).await? },
-            Command::Approve => self.answer(&task, None, Reply::Approve).await?,
-            Command::Reject { reason } => self.answer(&task, None, Reply::Reject { reason }).await?,
-            Command::ConfirmDeploy => self.answer(&task, None, Reply::Confirm).await?,
-            Command::Answer { episode, reply } => self.answer(&task, episode, reply).await?,
-            Command::Edit { title, description, priority } => people::edited(title, description, priority)?,
-            Command::SendBack { to, reason } => TaskEvent::SentBack { to, reason: words_of("reason", &reason)? },
-            Command::Skip { reason } => {
+            TaskCommand::Start => TaskEvent::StartRequested { authors: self.authors(&task.repository).await? },
+            TaskCommand::Approve => self.answer(&task, None, Reply::Approve).await?,
+            TaskCommand::Reject { reason } => self.answer(&task, None, Reply::Reject { reason }).await?,
+            TaskCommand::ConfirmDeploy => self.answer(&task, None, Reply::Confirm).await?,
+            TaskCommand::Answer { episode, reply } => self.answer(&task, episode, reply).await?,
+            TaskCommand::Edit { title, description, priority } => people::edited(title, description, priority)?,
+            TaskCommand::SendBack { to, reason } => TaskEvent::SentBack { to, reason: words_of("reason", &reason)? },
+            TaskCommand::Skip { reason } => {
                 let reason = words_of("reason", &reason)?;
                 TaskEvent::Skipped { reason, people: self.people(&task.repository).await? }
             }
-            Command::HandsOff => TaskEvent::HandsOff,
-            Command::GiveBack => TaskEvent::GivenBack,
-            Command::Comment { text } => TaskEvent::Commented { text: words_of("comment", &text)? },
-            Command::Stop => TaskEvent::StopRequested,
-            Command::Retry => TaskEvent::RetryRequested,
-            Command::Pause => TaskEvent::Paused,
-            Command::Resume => TaskEvent::Resumed,
-            Command::SetPriority { priority } => TaskEvent::PrioritySet { priority },
-            Command::RaiseBudget { by_micros } => TaskEvent::BudgetRaised { by_micros },
-            Command::Depend { on } => {
+            TaskCommand::HandsOff => TaskEvent::HandsOff,
+            TaskCommand::GiveBack => TaskEvent::GivenBack,
+            TaskCommand::Comment { text } => TaskEvent::Commented { text: words_of("comment", &text)? },
+            TaskCommand::Stop => TaskEvent::StopRequested,
+            TaskCommand::Retry => TaskEvent::RetryRequested,
+            TaskCommand::Pause => TaskEvent::Paused,
+            TaskCommand::Resume => TaskEvent::Resumed,
+            TaskCommand::SetPriority { priority } => TaskEvent::PrioritySet { priority },
+            TaskCommand::RaiseBudget { by_micros } => TaskEvent::BudgetRaised { by_micros },
+            TaskCommand::Depend { on } => {
                 TaskEvent::DependencyAdded { on: self.task_near(&task.repository, &on).await?.id }
             }
-            Command::Undepend { on } => {
+            TaskCommand::Undepend { on } => {
                 TaskEvent::DependencyRemoved { on: self.task_near(&task.repository, &on).await?.id }
             }
         };
@@ -162,14 +164,14 @@ impl Desk {
     /// A person's command on a repository's lane.
     ///
     /// # Errors
-    /// As [`Desk::command`].
+    /// As [`Control::command`].
     pub async fn lane_command(
         &self,
         repository: &RepositoryId,
         command: LaneCommand,
         by: &str,
         key: String,
-    ) -> Result<Answer, DeskError> {
+    ) -> Result<Answer, ControlError> {
         let repository = self.pick(Some(repository)).await?.id;
         let event = match command {
             LaneCommand::Freeze { reason } => LaneEvent::FreezeRequested { reason: words_of("reason", &reason)? },
@@ -181,8 +183,8 @@ impl Desk {
     }
 
     /// Inbox row first; then wait, for a person's patience, for what becomes of it.
-    async fn deliver(&self, event: Event, by: &str, key: String) -> Result<Answer, DeskError> {
-        let delivery = Delivery { source: "desk".to_owned(), key, by: by.to_owned(), event };
+    async fn deliver(&self, event: Event, by: &str, key: String) -> Result<Answer, ControlError> {
+        let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by: by.to_owned(), event };
         let accepted = self.engine.store.accept(delivery).await?;
         if let Some(answer) = accepted.answer {
             return said(answer);
@@ -200,9 +202,9 @@ impl Desk {
     }
 
     /// Something was queued: tell the loop, or be the loop.
-    pub(super) async fn moved(&self) -> Result<(), DeskError> {
+    pub(super) async fn moved(&self) -> Result<(), ControlError> {
         match self.handles {
-            Handles::Desk => self.engine.settle().await?,
+            Handles::Here => self.engine.settle().await?,
             Handles::Loop => self.engine.nudge(),
             Handles::Elsewhere => {}
         }
@@ -210,15 +212,15 @@ impl Desk {
     }
 }
 
-fn said(answer: InboxAnswer) -> Result<Answer, DeskError> {
+fn said(answer: InboxAnswer) -> Result<Answer, ControlError> {
     match answer {
         InboxAnswer::Accepted { text } => Ok(Answer { text, pending: false }),
-        InboxAnswer::Refused { why } => Err(DeskError::Refused { why }),
+        InboxAnswer::Refused { why } => Err(ControlError::Refused { why }),
     }
 }
 
 /// What a person said, without blanks around it.
-pub(super) fn words_of(what: &str, text: &str) -> Result<String, DeskError> {
+pub(super) fn words_of(what: &str, text: &str) -> Result<String, ControlError> {
     let text = text.trim();
     let problem = if text.is_empty() {
         format!("the {what} is empty: say it in a sentence")
@@ -227,7 +229,7 @@ pub(super) fn words_of(what: &str, text: &str) -> Result<String, DeskError> {
     } else {
         return Ok(text.to_owned());
     };
-    Err(DeskError::Invalid { problems: vec![problem] })
+    Err(ControlError::Invalid { problems: vec![problem] })
 }
 
 fn problems(issue: &NewIssue) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState, Outbox};
 use orch_rules::outbox::target::Health;
 
-use super::{Answer, Desk, DeskError};
+use super::{Answer, Control, ControlError};
 
 /// The outbox at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,12 +16,12 @@ pub struct OutboxView {
     pub targets: Vec<(String, Health)>,
 }
 
-impl Desk {
+impl Control {
     /// Messages and their targets.
     ///
     /// # Errors
     /// The store's.
-    pub async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, DeskError> {
+    pub async fn outbox(&self, filter: &MessageFilter) -> Result<OutboxView, ControlError> {
         let Some(telling) = &self.engine.telling else { return Ok(OutboxView::default()) };
         let mut targets = telling.outbox.targets().await?;
         for notifier in &telling.notifiers {
@@ -36,8 +36,8 @@ impl Desk {
     /// One message.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], or the store's.
-    pub async fn message(&self, id: MessageId) -> Result<Message, DeskError> {
+    /// [`ControlError::NotFound`], or the store's.
+    pub async fn message(&self, id: MessageId) -> Result<Message, ControlError> {
         match &self.engine.telling {
             Some(telling) => telling.outbox.message(id).await?.ok_or_else(|| missing(id)),
             None => Err(missing(id)),
@@ -47,8 +47,8 @@ impl Desk {
     /// Send a message again, or now.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Refused`] if it was sent, or the store's.
-    pub async fn replay_message(&self, id: MessageId) -> Result<Answer, DeskError> {
+    /// [`ControlError::NotFound`], [`ControlError::Refused`] if it was sent, or the store's.
+    pub async fn replay_message(&self, id: MessageId) -> Result<Answer, ControlError> {
         let (outbox, message) = self.kept(id).await?;
         if !outbox.replay_message(id).await? {
             return Err(refused(&message, "sent again"));
@@ -61,8 +61,8 @@ impl Desk {
     /// Give a message up.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Refused`] if it was sent or given up, or the store's.
-    pub async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, DeskError> {
+    /// [`ControlError::NotFound`], [`ControlError::Refused`] if it was sent or given up, or the store's.
+    pub async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, ControlError> {
         let (outbox, message) = self.kept(id).await?;
         if !outbox.drop_message(id, &format!("dropped by {by}")).await? {
             return Err(refused(&message, "dropped"));
@@ -72,23 +72,23 @@ impl Desk {
         Ok(Answer { text: format!("message {id} is dropped"), pending: false })
     }
 
-    async fn kept(&self, id: MessageId) -> Result<(Arc<dyn Outbox>, Message), DeskError> {
+    async fn kept(&self, id: MessageId) -> Result<(Arc<dyn Outbox>, Message), ControlError> {
         let message = self.message(id).await?;
         let telling = self.engine.telling.as_ref().ok_or_else(|| missing(id))?;
         Ok((telling.outbox.clone(), message))
     }
 }
 
-fn missing(id: MessageId) -> DeskError {
-    DeskError::NotFound { what: format!("there is no message {id}; orch outbox list shows what there is") }
+fn missing(id: MessageId) -> ControlError {
+    ControlError::NotFound { what: format!("there is no message {id}; orch outbox list shows what there is") }
 }
 
-fn refused(message: &Message, what: &str) -> DeskError {
+fn refused(message: &Message, what: &str) -> ControlError {
     let state = match message.state {
         MessageState::Sending => "it is being sent right now",
         MessageState::Sent => "it was sent",
         MessageState::Dropped => "it was dropped",
         MessageState::Queued | MessageState::Dead => "it changed meanwhile: try again",
     };
-    DeskError::Refused { why: format!("message {} cannot be {what}: {state}", message.id) }
+    ControlError::Refused { why: format!("message {} cannot be {what}: {state}", message.id) }
 }

@@ -3,22 +3,22 @@
 use orch_ports::store::StoreError;
 use orch_rules::outage::{Outage, Source, lift};
 
-use super::{Answer, Desk, DeskError};
+use super::{Answer, Control, ControlError};
 
 /// So often it is tried again because a run wrote about the same source first.
 const MOST_RELOADS: u32 = 20;
 
-impl Desk {
+impl Control {
     /// Lift an outage by hand: what waits for it starts at once.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`] if nothing is out under this name; or the store's.
-    pub async fn lift(&self, source: &Source, by: &str) -> Result<Answer, DeskError> {
+    /// [`ControlError::NotFound`] if nothing is out under this name; or the store's.
+    pub async fn lift(&self, source: &Source, by: &str) -> Result<Answer, ControlError> {
         let store = &self.engine.store;
         for _ in 0..MOST_RELOADS {
             let known: Vec<Outage> = store.queue().await?.outages.into_iter().filter(Outage::is_closed).collect();
             let Some(outage) = known.iter().find(|outage| outage.source == *source) else {
-                return Err(DeskError::NotFound { what: nothing(source, &known) });
+                return Err(ControlError::NotFound { what: nothing(source, &known) });
             };
             let repositories: Vec<_> = store.repositories().await?.into_iter().map(|row| row.id).collect();
             match store.apply(lift(outage, by, &repositories, store.now().await?), None).await {
@@ -30,7 +30,7 @@ impl Desk {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(DeskError::Refused { why: "it changes all the time; try again".to_owned() })
+        Err(ControlError::Refused { why: "it changes all the time; try again".to_owned() })
     }
 }
 

@@ -9,17 +9,17 @@ use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_rules::unknown::Unknown;
 
-use super::{Desk, DeskError, RunSoFar, TaskDetail, TaskName};
-use crate::house::House;
+use super::{Control, ControlError, RunSoFar, TaskDetail, TaskName};
 use crate::perform::blocking;
+use crate::repository_context::RepositoryContext;
 use crate::sweep::Reconciler;
 
-impl Desk {
+impl Control {
     /// Tasks for a list.
     ///
     /// # Errors
     /// The store's.
-    pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, DeskError> {
+    pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, ControlError> {
         let mut tasks = self.engine.store.tasks(filter).await?;
         self.stand(&mut tasks).await?;
         self.tell_trouble(&mut tasks).await?;
@@ -29,8 +29,8 @@ impl Desk {
     /// Everything about one task.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], or the store's.
-    pub async fn show(&self, task: impl Into<TaskName>) -> Result<TaskDetail, DeskError> {
+    /// [`ControlError::NotFound`], or the store's.
+    pub async fn show(&self, task: impl Into<TaskName>) -> Result<TaskDetail, ControlError> {
         let change = self.engine.changes.newest();
         let mut task = self.task_of(&task.into()).await?;
         self.stand(std::slice::from_mut(&mut task)).await?;
@@ -44,8 +44,8 @@ impl Desk {
             }
             pipeline => pipeline?,
         };
-        let house = self.engine.served().houses.get(&task.repository).cloned();
-        let bring_home = house.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
+        let context = self.engine.served().contexts.get(&task.repository).cloned();
+        let bring_home = context.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
         let run = self.run_so_far(&task).await;
         Ok(TaskDetail { task, history, pipeline, bring_home, run, change })
     }
@@ -53,7 +53,7 @@ impl Desk {
     /// The newest attempt's run; `None` if there is none, or nothing is known of it.
     async fn run_so_far(&self, task: &Task) -> Option<RunSoFar> {
         let attempt = Some(task.attempt).filter(|number| *number > 0)?;
-        let (runner, name) = (self.engine.runner.clone(), House::run_name(&task.id, attempt));
+        let (runner, name) = (self.engine.runner.clone(), RepositoryContext::run_name(&task.id, attempt));
         let state = blocking(move || Ok(runner.state(&name))).await.ok()??;
         let usage = state.metered.map(|metered| metered.usage);
         Some(RunSoFar { attempt, level: state.level, limits: state.limits, usage })
@@ -63,7 +63,7 @@ impl Desk {
     ///
     /// # Errors
     /// The store's.
-    pub async fn queue(&self) -> Result<QueueView, DeskError> {
+    pub async fn queue(&self) -> Result<QueueView, ControlError> {
         Ok(self.engine.store.queue().await?)
     }
 
@@ -75,8 +75,8 @@ impl Desk {
     /// Who stands where in a repository's lane.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], or the store's.
-    pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, DeskError> {
+    /// [`ControlError::NotFound`], or the store's.
+    pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ControlError> {
         let repository = self.pick(Some(repository)).await?;
         let (facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.served().policy).await?;
         Ok(facts)
@@ -86,9 +86,9 @@ impl Desk {
     ///
     /// # Errors
     /// The store's.
-    pub async fn repositories(&self) -> Result<Vec<Repository>, DeskError> {
+    pub async fn repositories(&self) -> Result<Vec<Repository>, ControlError> {
         let mut all = self.engine.store.repositories().await?;
-        all.retain(|r| self.engine.served().houses.contains_key(&r.id));
+        all.retain(|r| self.engine.served().contexts.contains_key(&r.id));
         Ok(all)
     }
 
@@ -129,7 +129,8 @@ impl Desk {
         let at_work = self.at_work().await?;
         let mut stopped = 0;
         for (_, attempt) in at_work {
-            let (runner, name) = (self.engine.runner.clone(), House::run_name(&attempt.task, attempt.number));
+            let (runner, name) =
+                (self.engine.runner.clone(), RepositoryContext::run_name(&attempt.task, attempt.number));
             let asked = blocking(move || Ok(runner.stop(&name)?)).await;
             stopped += usize::from(asked.is_ok());
         }
@@ -150,19 +151,19 @@ impl Desk {
     }
 
     /// The repository that is named, or the only one there is.
-    pub(super) async fn pick(&self, named: Option<&RepositoryId>) -> Result<Repository, DeskError> {
+    pub(super) async fn pick(&self, named: Option<&RepositoryId>) -> Result<Repository, ControlError> {
         let mut all = self.engine.store.repositories().await?;
-        all.retain(|r| self.engine.served().houses.contains_key(&r.id));
+        all.retain(|r| self.engine.served().contexts.contains_key(&r.id));
         let names = all.iter().map(|r| r.id.to_string()).collect::<Vec<_>>().join(", ");
         match named {
-            Some(id) => all.into_iter().find(|r| &r.id == id).ok_or_else(|| DeskError::NotFound {
+            Some(id) => all.into_iter().find(|r| &r.id == id).ok_or_else(|| ControlError::NotFound {
                 what: format!("there is no repository {id}; this service has: {names}"),
             }),
             None if all.len() == 1 => Ok(all.remove(0)),
             None if all.is_empty() => {
-                Err(DeskError::NotFound { what: "this service has no repository; run orch init in one".to_owned() })
+                Err(ControlError::NotFound { what: "this service has no repository; run orch init in one".to_owned() })
             }
-            None => Err(DeskError::Invalid { problems: vec![format!("name the repository: one of {names}")] }),
+            None => Err(ControlError::Invalid { problems: vec![format!("name the repository: one of {names}")] }),
         }
     }
 }

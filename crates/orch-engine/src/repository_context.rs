@@ -1,4 +1,4 @@
-//! A repository as the engine works in it: its forge, its agents, its places on disk.
+//! A repository as the engine works in it: its forge, its agents, its work_folders on disk.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 /// Bytes of the repository file that are read; more is no settings file.
 const FILE_CAP: usize = 256 * 1024;
 
-/// How programs are run in a house.
+/// How programs are run in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Whole environment of checks; agents get their own from their adapter.
@@ -34,7 +34,7 @@ pub struct Program {
 }
 
 /// One repository with everything the engine needs to work in it.
-pub struct House {
+pub struct RepositoryContext {
     /// Which.
     pub repository: RepositoryId,
     /// Where its code lives.
@@ -42,7 +42,7 @@ pub struct House {
     /// Who acts, by role.
     pub agents: BTreeMap<Role, Arc<dyn Agent>>,
     /// Clones and checkouts, one folder each.
-    pub places: Utf8PathBuf,
+    pub work_folders: Utf8PathBuf,
     /// How programs are run.
     pub program: Program,
     /// The command that brings landed work into the user's own repository.
@@ -58,7 +58,7 @@ pub struct SettingsCell(Mutex<Option<(CommitId, Settings)>>);
 /// The repository file, or in words for people why it is unusable.
 type Settings = Arc<Result<RepositoryFile, String>>;
 
-impl House {
+impl RepositoryContext {
     /// The repository's settings at a commit of its base branch (X13: gates come from there). Blocks.
     ///
     /// # Errors
@@ -122,8 +122,8 @@ impl House {
     }
 
     /// Everything a run of this name has on disk besides its run directory.
-    pub fn place(&self, name: &str) -> Utf8PathBuf {
-        self.places.join(name)
+    pub fn work_folder(&self, name: &str) -> Utf8PathBuf {
+        self.work_folders.join(name)
     }
 
     /// Name of an attempt's run.

@@ -1,4 +1,4 @@
-//! What people do to a task at the desk: edit it, send it back, skip a stage, leave a comment.
+//! What people do to a task: edit it, send it back, skip a stage, leave a comment.
 
 use crate::claim::ClaimKind;
 use crate::decide::draft::Draft;

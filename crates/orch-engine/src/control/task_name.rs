@@ -3,7 +3,7 @@
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
 
-use super::{Desk, DeskError};
+use super::{Control, ControlError};
 
 /// A task as people name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +32,12 @@ impl From<&Task> for TaskName {
     }
 }
 
-impl Desk {
+impl Control {
     /// The task that is named.
     ///
     /// # Errors
-    /// [`DeskError::NotFound`], [`DeskError::Ambiguous`], or the store's.
-    pub(super) async fn task_of(&self, name: &TaskName) -> Result<Task, DeskError> {
+    /// [`ControlError::NotFound`], [`ControlError::Ambiguous`], or the store's.
+    pub(super) async fn task_of(&self, name: &TaskName) -> Result<Task, ControlError> {
         let TaskName { repository, work_item } = name;
         let mut found = self.engine.store.tasks_by_work_item(work_item).await?;
         if let Some(repository) = repository {
@@ -45,19 +45,23 @@ impl Desk {
         }
         if found.len() > 1 {
             let repositories = found.into_iter().map(|task| task.repository).collect();
-            return Err(DeskError::Ambiguous { work_item: work_item.clone(), repositories });
+            return Err(ControlError::Ambiguous { work_item: work_item.clone(), repositories });
         }
         found.pop().ok_or_else(|| {
             let place = repository.as_ref().map(|id| format!(" in the repository {id}")).unwrap_or_default();
-            DeskError::NotFound { what: format!("there is no task {work_item}{place}; orch board --all lists them") }
+            ControlError::NotFound { what: format!("there is no task {work_item}{place}; orch board --all lists them") }
         })
     }
 
     /// A task that one of `repository` names: its own come first.
-    pub(super) async fn task_near(&self, repository: &RepositoryId, work_item: &WorkItemId) -> Result<Task, DeskError> {
+    pub(super) async fn task_near(
+        &self,
+        repository: &RepositoryId,
+        work_item: &WorkItemId,
+    ) -> Result<Task, ControlError> {
         let near = TaskName { repository: Some(repository.clone()), work_item: work_item.clone() };
         match self.task_of(&near).await {
-            Err(DeskError::NotFound { .. }) => self.task_of(&work_item.into()).await,
+            Err(ControlError::NotFound { .. }) => self.task_of(&work_item.into()).await,
             found => found,
         }
     }

@@ -1,4 +1,4 @@
-//! The desk: everything a person may ask of the service, whether over HTTP or by a command beside it.
+//! The control: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
 mod board;
 mod line;
@@ -31,9 +31,9 @@ pub use outbox::OutboxView;
 pub use task_name::TaskName;
 pub use work_seen::Paper;
 
-/// What people ask goes over the desk: reads are answered from the store, wishes become inbox rows first.
+/// What people ask goes over the control surface: reads are answered from the store, wishes become inbox rows first.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Control {
     engine: Arc<Engine>,
     handles: Handles,
     /// Reads the settings again; `None` where every command reads them.
@@ -47,19 +47,19 @@ pub trait Reread: Send + Sync {
     async fn reread(&self) -> Result<(), String>;
 }
 
-/// Who handles what the desk accepts.
+/// Who handles what the control surface accepts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Handles {
     /// The loop of this process.
     Loop,
-    /// The desk itself, at once: nobody else works on the store.
-    Desk,
+    /// The control surface itself, at once: nobody else works on the store.
+    Here,
     /// Another process, which works on the store.
     Elsewhere,
 }
 
-impl Desk {
-    /// The desk of a running engine.
+impl Control {
+    /// The control surface of a running engine.
     pub fn of(engine: Arc<Engine>) -> Self {
         Self { engine, handles: Handles::Loop, reread: None }
     }
@@ -70,12 +70,12 @@ impl Desk {
         Self { reread: Some(reread), ..self }
     }
 
-    /// The desk of an engine whose loop does not run: what people ask is decided at once, effects stay queued.
+    /// The control surface of an engine whose loop does not run: what people ask is decided at once, effects stay queued.
     pub fn alone(engine: Arc<Engine>) -> Self {
-        Self { engine, handles: Handles::Desk, reread: None }
+        Self { engine, handles: Handles::Here, reread: None }
     }
 
-    /// The desk beside a service in another process: what people ask is stored, and handled there.
+    /// The control surface beside a service in another process: what people ask is stored, and handled there.
     pub fn accepting(engine: Arc<Engine>) -> Self {
         Self { engine, handles: Handles::Elsewhere, reread: None }
     }
@@ -107,7 +107,7 @@ pub struct NewIssue {
 /// What a person may do with a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command")]
-pub enum Command {
+pub enum TaskCommand {
     /// Start, or start again after the questions were answered.
     Start,
     /// Approve what waits for approval.
@@ -244,7 +244,7 @@ pub struct RunSoFar {
 
 /// Why a request changes nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum ControlError {
     /// No such task, repository or attempt.
     #[error("{what}")]
     NotFound {
@@ -282,7 +282,7 @@ pub enum DeskError {
     Store(#[from] StoreError),
 }
 
-impl From<PerformError> for DeskError {
+impl From<PerformError> for ControlError {
     fn from(error: PerformError) -> Self {
         match error {
             PerformError::Store(error) => Self::Store(error),

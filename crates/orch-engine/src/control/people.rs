@@ -8,43 +8,46 @@ use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::orders::{DESCRIPTION_CAP, TITLE_CAP, words_of};
-use super::{Desk, DeskError};
+use super::{Control, ControlError};
 use crate::perform::{PerformError, blocking};
 
-impl Desk {
+impl Control {
     /// Who may answer, as the repository file on the base branch says it now; empty is everybody.
     ///
     /// # Errors
-    /// [`DeskError::Refused`] if that cannot be read: then nobody's word counts.
-    pub(super) async fn people(&self, repository: &RepositoryId) -> Result<Vec<String>, DeskError> {
+    /// [`ControlError::Refused`] if that cannot be read: then nobody's word counts.
+    pub(super) async fn people(&self, repository: &RepositoryId) -> Result<Vec<String>, ControlError> {
         Ok(self.settings(repository).await?.people_approve)
     }
 
     /// The repository file on the base branch as it is now.
-    pub(super) async fn settings(&self, repository: &RepositoryId) -> Result<RepositoryFile, DeskError> {
-        let house = self.engine.house(repository)?;
+    pub(super) async fn settings(&self, repository: &RepositoryId) -> Result<RepositoryFile, ControlError> {
+        let context = self.engine.context(repository)?;
         let read = blocking(move || {
-            let base = house.forge.base()?.tip;
-            Ok(house.settings_at(&base)?)
+            let base = context.forge.base()?.tip;
+            Ok(context.settings_at(&base)?)
         });
         let settings = self.in_time(read).await?;
         match &*settings {
             Ok(file) => Ok(file.clone()),
             Err(words) => {
                 let why = format!("who may do that cannot be read from .orch/orch.toml on the base branch: {words}");
-                Err(DeskError::Refused { why })
+                Err(ControlError::Refused { why })
             }
         }
     }
 
     /// Nobody waits longer for a look at the repository than for an answer: a git may hang.
-    pub(super) async fn in_time<T>(&self, look: impl Future<Output = Result<T, PerformError>>) -> Result<T, DeskError> {
+    pub(super) async fn in_time<T>(
+        &self,
+        look: impl Future<Output = Result<T, PerformError>>,
+    ) -> Result<T, ControlError> {
         let within = self.engine.limits.answer_within;
         match tokio::time::timeout(within, look).await {
             Ok(found) => Ok(found?),
             Err(_) => {
                 let why = format!("this host could not do it now: git gave no answer within {} s", within.as_secs());
-                Err(DeskError::Unavailable { why })
+                Err(ControlError::Unavailable { why })
             }
         }
     }
@@ -54,7 +57,7 @@ impl Desk {
         task: &Task,
         episode: Option<EpisodeId>,
         reply: Reply,
-    ) -> Result<TaskEvent, DeskError> {
+    ) -> Result<TaskEvent, ControlError> {
         let reply = match reply {
             Reply::Reject { reason } => Reply::Reject { reason: words_of("reason", &reason)? },
             // Verbatim: only an empty one is refused.
@@ -70,7 +73,7 @@ pub(super) fn edited(
     title: Option<String>,
     description: Option<String>,
     priority: Option<i32>,
-) -> Result<TaskEvent, DeskError> {
+) -> Result<TaskEvent, ControlError> {
     let mut problems = Vec::new();
     if title.is_none() && description.is_none() && priority.is_none() {
         problems.push("nothing is to be changed: give a title, a description or a priority".to_owned());
@@ -88,5 +91,5 @@ pub(super) fn edited(
     if problems.is_empty() {
         return Ok(TaskEvent::Edited { title, description, priority });
     }
-    Err(DeskError::Invalid { problems })
+    Err(ControlError::Invalid { problems })
 }
