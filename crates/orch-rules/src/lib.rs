@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod budget;
 pub mod change;
 pub mod check;
+pub mod ci_files;
 pub mod claim;
 pub mod convergence;
 pub mod decide;

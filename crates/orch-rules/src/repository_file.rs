@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::agent_files;
+use crate::ci_files;
 use crate::problem::Problem;
 use crate::toml_file::{self, Problems, Table};
 
@@ -24,7 +25,7 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
@@ -32,6 +33,7 @@ pub const KEYS: [&str; 13] = [
     "check.timeout_seconds",
     "check.from_base",
     "protect.paths",
+    "protect.ci",
     "people.approve",
     "intake.authors",
     "line.serial",
@@ -61,6 +63,10 @@ pub struct RepositoryFile {
     /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13), besides those that
     /// always need one ([`Self::protected`]). Default `.orch/**`.
     pub protect_paths: Vec<String>,
+    /// `[protect] ci`: what a forge or git runs by itself, and `CODEOWNERS`, need a grant too ([`crate::ci_files`]).
+    /// Default true.
+    #[serde(default = "yes")]
+    pub protect_ci: bool,
     /// `[people] approve`: names of those whose approval, rejection, confirmation, answer or skip counts. Default none:
     /// everybody's. A name is what its sender says; it guards against mistakes.
     pub people_approve: Vec<String>,
@@ -91,6 +97,7 @@ impl Default for RepositoryFile {
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
             protect_paths: vec![".orch/**".to_owned()],
+            protect_ci: true,
             people_approve: Vec::new(),
             intake_authors: Vec::new(),
             serial: false,
@@ -103,12 +110,13 @@ impl Default for RepositoryFile {
 }
 
 impl RepositoryFile {
-    /// Patterns of every path that a change may touch only with a human's grant: those of the file, the lines it names, and
-    /// what agent programs read by themselves ([`crate::agent_files`]). The last two cannot be taken off the list: who may
-    /// change them changes how work is judged.
+    /// Patterns of every path that a change may touch only with a human's grant: those of the file, what a forge or git runs
+    /// by itself ([`crate::ci_files`]), the lines it names, and what agent programs read by themselves
+    /// ([`crate::agent_files`]). The last two cannot be taken off the list: who may change them changes how work is judged.
     pub fn protected(&self) -> Vec<String> {
         let lines = std::iter::once(&self.pipeline).chain(self.variants.iter().map(|variant| &variant.pipeline));
-        self.protect_paths.iter().chain(lines).cloned().chain(agent_files::patterns()).collect()
+        let ci = ci_files::PATTERNS.iter().filter(|_| self.protect_ci).map(|pattern| (*pattern).to_owned());
+        self.protect_paths.iter().chain(lines).cloned().chain(ci).chain(agent_files::patterns()).collect()
     }
 
     /// Words of the test command that may be names of files in the repository: whoever changes such a file changes what
@@ -157,6 +165,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
     let mut table = root.table(&mut problems, "protect");
     let protect_paths = patterns(&mut problems, &mut table, "paths");
+    let protect_ci = table.truth(&mut problems, "ci").map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "people");
@@ -191,6 +200,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
         protect_paths: protect_paths.unwrap_or(default.protect_paths),
+        protect_ci: protect_ci.unwrap_or(default.protect_ci),
         people_approve: people_approve.unwrap_or(default.people_approve),
         intake_authors: intake_authors.unwrap_or(default.intake_authors),
         serial: serial.unwrap_or(default.serial),
@@ -199,6 +209,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         commit_name: commit_name.unwrap_or(default.commit_name),
         commit_email: commit_email.unwrap_or(default.commit_email),
     })
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What is wrong with a value, and the fix.

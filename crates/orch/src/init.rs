@@ -7,7 +7,7 @@ pub mod entries;
 pub mod look;
 mod register;
 mod repository_file;
-mod test_command;
+mod toolchain;
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -37,6 +37,9 @@ pub struct InitArgs {
     /// The test command, run by `sh -c` on a clean checkout; detected if not given
     #[arg(long, value_name = "CMD")]
     pub test: Option<String>,
+    /// What makes a new clone ready, run by `sh -c` before agents and tests; detected if not given, "" for nothing
+    #[arg(long, value_name = "CMD")]
+    pub setup: Option<String>,
     /// The program that acts as the agent in this repository
     #[arg(long, value_name = "CMD", conflicts_with = "agent")]
     pub agent_command: Option<String>,
@@ -63,6 +66,8 @@ struct Answer {
     test_command: Option<String>,
     test_command_from: Option<String>,
     test_commands_passed_over: Vec<String>,
+    setup_command: Option<String>,
+    setup_command_from: Option<String>,
     agents_found: Vec<String>,
     /// Files that were written, in the order they were.
     written: Vec<Utf8PathBuf>,
@@ -120,12 +125,20 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
              it; set `command` under [check] in {REPOSITORY_FILE}, or run `orch init --test CMD`"
         ));
     }
+    let commands = [&file.command, &file.set_up.clone().map(|found| found.command)];
+    let path = env("PATH").unwrap_or_default();
+    for program in commands.into_iter().flatten().flat_map(|command| toolchain::missing(command, &path)) {
+        warnings.push(format!(
+            "`{program}` is not on the PATH here: a run would not find it; install it, or name another command"
+        ));
+    }
     let agents_found = agents::on_path(env);
     // First what was found, then the questions about it.
     show_found(&file, &look, &host, args, &agents_found, screen);
     warnings.iter().for_each(|warning| screen.warn(warning));
     let wish = wish.agent(agents::wanted(args, &host, screen, &agents_found));
 
+    let (setup_command, setup_command_from) = file.set_up.clone().map(|found| (found.command, found.why)).unzip();
     // Everything that can be refused was; from here on it is written.
     let moved = moved_here(&host, &look)?;
     if let Some(entry) = &moved {
@@ -151,6 +164,8 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         test_command: file.command,
         test_command_from: file.from,
         test_commands_passed_over: file.passed_over,
+        setup_command,
+        setup_command_from,
         agents_found,
         written,
         next: next(&commit, &look, &steps, serving),
@@ -255,6 +270,9 @@ fn show_found(
     let mut rows = vec![two("repository", look.top.to_string()), two("base branch", base), two("tests", tests)];
     if !file.passed_over.is_empty() {
         rows.push(two("", faint(&format!("also found: {}", file.passed_over.join(", ")))));
+    }
+    if let Some(set_up) = &file.set_up {
+        rows.push(two("set-up", format!("{}  {}", strong(&set_up.command), faint(&set_up.why))));
     }
     let named = args.agent_command.is_some() || args.agent.is_some() || host.default_agent.is_some();
     if !named && host.agents.is_empty() && !agents_found.is_empty() {

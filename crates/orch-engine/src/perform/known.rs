@@ -53,8 +53,10 @@ pub fn section(file: Option<&RepositoryFile>, named: &[String], program: &Progra
     line("The network reaches package registries and hosts that this machine's owner allows, nothing else.".to_owned());
     let own = file.map(|file| file.protect_paths.as_slice()).unwrap_or_default();
     let own: Vec<String> = own.iter().chain(named).map(|path| quoted(path)).collect();
+    let ci =
+        if file.is_none_or(|file| file.protect_ci) { "settings of CI, `CODEOWNERS` and hooks of git; " } else { "" };
     line(format!(
-        "Protected paths, a change of which waits for a person: {}; and what agent programs read by themselves (`CLAUDE.md`, \
+        "Protected paths, a change of which waits for a person: {}; {ci}and what agent programs read by themselves (`CLAUDE.md`, \
          `AGENTS.md`, `.claude/`, `.mcp.json`, `.codex/` and the like).",
         if own.is_empty() { "none of its own".to_owned() } else { own.join(", ") }
     ));

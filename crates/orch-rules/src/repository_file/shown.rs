@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 use super::{RepositoryFile, TIMEOUT_SECONDS};
 
 /// The whole file with every key explained and commented out at its default. `command` fills in the test command;
-/// without one that key stays commented out, with what follows from it.
-pub fn example(command: Option<&str>) -> String {
+/// without one that key stays commented out, with what follows from it. `set_up` fills in the set-up command.
+pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
     let default = RepositoryFile::default();
+    let set_up = match set_up {
+        Some(command) => format!("command = {}", toml_text(command)),
+        None => "# command = \"npm ci\"".to_owned(),
+    };
     let check = match command {
         Some(command) => format!("command = {}", toml_text(command)),
         None => "# No test command was found. Until there is one, every gate that needs it is unknown, never green.\n# command = \"make test\"".to_owned(),
@@ -24,7 +28,7 @@ pub fn example(command: Option<&str>) -> String {
 [setup]
 # Makes a new clone ready: run by `sh -c` in every clone, before the agent and before the test command, confined as they
 # are. If it fails, neither is started, and that is not counted as red.
-# command = \"npm ci\"
+{set_up}
 
 # Seconds it may take, from {shortest} to {longest}.
 # timeout_seconds = {setup_timeout}
@@ -46,6 +50,9 @@ pub fn example(command: Option<&str>) -> String {
 # read by themselves (CLAUDE.md, AGENTS.md, .claude, .mcp.json, .codex, …), the lines, and files that the test command
 # names need a grant always.
 # paths = {protect_paths}
+
+# The settings of CI of every usual forge and service, CODEOWNERS, and hooks of git need a grant, too.
+# ci = {protect_ci}
 
 [people]
 # Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
@@ -82,6 +89,7 @@ pub fn example(command: Option<&str>) -> String {
         timeout = default.check_timeout_seconds,
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
+        protect_ci = default.protect_ci,
         people = toml_texts(&default.people_approve),
         authors = toml_texts(&default.intake_authors),
         serial = default.serial,
@@ -139,6 +147,7 @@ pub fn repository_schema() -> Value {
             })),
             "protect": section("What a change may touch only with a person's grant.", json!({
                 "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
+                "ci": {"type": "boolean", "description": "The settings of CI of every usual forge and service, CODEOWNERS, and hooks of git need a grant, too.", "default": default.protect_ci},
             })),
             "people": section("Who may say yes and no.", json!({
                 "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),

@@ -4,18 +4,19 @@ use super::*;
 
 #[test]
 fn example_reads_as_the_defaults() {
-    let file = parse(&example(None), REPOSITORY_FILE).unwrap();
+    let file = parse(&example(None, None), REPOSITORY_FILE).unwrap();
     assert_eq!(file, RepositoryFile::default());
     for command in ["cargo test", "sh -c 'a \"b\"' \\ && echo\n\"x\"", "тест"] {
-        let file = parse(&example(Some(command)), REPOSITORY_FILE).unwrap();
-        assert_eq!(file, RepositoryFile { check_command: Some(command.to_owned()), ..RepositoryFile::default() });
+        let file = parse(&example(Some(command), Some(command)), REPOSITORY_FILE).unwrap();
+        let (check_command, setup_command) = (Some(command.to_owned()), Some(command.to_owned()));
+        assert_eq!(file, RepositoryFile { check_command, setup_command, ..RepositoryFile::default() });
     }
 }
 
 /// Every default that the example shows is the default, and every key is shown.
 #[test]
 fn example_with_every_key_switched_on_reads_as_the_defaults() {
-    let text: String = example(Some("true"))
+    let text: String = example(Some("true"), None)
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
@@ -53,6 +54,7 @@ fn everything_can_be_set() {
         from_base = ["tests/golden/", "ci/*.sh"]
         [protect]
         paths = [".orch/**", ".ci/**"]
+        ci = false
         [people]
         approve = ["ann", " Bob B. "]
         [intake]
@@ -76,6 +78,7 @@ fn everything_can_be_set() {
         check_timeout_seconds: 60,
         check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
         protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
+        protect_ci: false,
         people_approve: vec!["ann".to_owned(), "Bob B.".to_owned()],
         intake_authors: vec!["ann".to_owned()],
         serial: true,
@@ -195,4 +198,36 @@ fn the_test_command_names_files() {
         assert_eq!(file.named_by_check(), named, "{command}");
     }
     assert!(RepositoryFile::default().named_by_check().is_empty());
+}
+
+#[test]
+fn what_a_forge_runs_by_itself_is_protected_until_the_file_says_otherwise() {
+    let ci = [
+        ".github/workflows/release.yml",
+        ".gitea/workflows/deep/er.yaml",
+        ".forgejo/actions/a/action.yml",
+        ".gitlab-ci.yml",
+        ".gitlab-ci/build.yml",
+        ".woodpecker.yaml",
+        ".woodpecker/a.yml",
+        "azure-pipelines-nightly.yml",
+        "ci/Jenkinsfile.release",
+        "Jenkinsfile",
+        "CODEOWNERS",
+        "docs/CODEOWNERS",
+        ".githooks/pre-push",
+        ".husky/pre-commit",
+        ".pre-commit-config.yaml",
+        ".ci/run",
+    ];
+    let others = ["src/workflows/a.yml", "github/workflows/a.yml", "docs/codeowners.md", "husky/a", "Makefile"];
+    let on = RepositoryFile::default().protected();
+    let off = RepositoryFile { protect_ci: false, ..RepositoryFile::default() }.protected();
+    for path in ci {
+        assert!(crate::path_pattern::any_matches(&on, path), "{path}");
+        assert!(!crate::path_pattern::any_matches(&off, path), "{path}");
+    }
+    for path in others {
+        assert!(!crate::path_pattern::any_matches(&on, path), "{path}");
+    }
 }

@@ -5,7 +5,8 @@ use orch_git::{BranchName, OwnRepository};
 use orch_rules::repository_file::{self, RepositoryFile};
 
 use super::look::{Look, PresentFile, file_failure};
-use super::{InitArgs, commit, test_command};
+use super::toolchain::{self, Found};
+use super::{InitArgs, commit};
 use crate::exit::{Exit, Failure};
 
 /// Path of the repository file in the repository.
@@ -28,6 +29,8 @@ pub struct Plan {
     pub from: Option<String>,
     /// Commands that were found as well.
     pub passed_over: Vec<String>,
+    /// The set-up command that holds, and where it comes from.
+    pub set_up: Option<Found>,
     /// The text to write; `None`: it stays as it is.
     text: Option<String>,
 }
@@ -79,17 +82,30 @@ pub fn plan(top: &Utf8Path, args: &InitArgs, look: &Look) -> Result<Plan, Failur
     if asked == Some("") {
         return Err(Failure::new(Exit::Settings, "the test command is empty").at("--test").fix("name a command"));
     }
+    let set_up = args.setup.as_deref().map(str::trim);
     match &look.file {
         Some(PresentFile { text, settings: present, on_base_only }) => {
             let mut changes = Vec::new();
             if let Some(command) = asked.filter(|c| Some(*c) != present.check_command.as_deref()) {
                 changes.push(("check", "command", command));
             }
+            if let Some(command) = set_up.filter(|c| Some(*c) != present.setup_command.as_deref()) {
+                if command.is_empty() {
+                    let what = "there is a repository file, and an empty command is none to put into it";
+                    return Err(Failure::new(Exit::Settings, what)
+                        .at("--setup")
+                        .fix(format!("name a command, or take `command` under [setup] out of {REPOSITORY_FILE}")));
+                }
+                changes.push(("setup", "command", command));
+            }
             if let Some(base) = args.base.as_deref().filter(|b| *b != present.base_branch) {
                 changes.push(("repository", "base_branch", base));
             }
             let command = asked.map(str::to_owned).or_else(|| present.check_command.clone());
-            let from = command.is_some().then(|| format!("as set in {REPOSITORY_FILE}"));
+            let set_there = || format!("as set in {REPOSITORY_FILE}");
+            let from = command.is_some().then(set_there);
+            let set_up = set_up.map(str::to_owned).or_else(|| present.setup_command.clone());
+            let set_up = set_up.map(|command| Found { command, why: set_there() });
             if *on_base_only && !changes.is_empty() {
                 let branch = look.base.as_str();
                 return Err(Failure::new(
@@ -100,25 +116,34 @@ pub fn plan(top: &Utf8Path, args: &InitArgs, look: &Look) -> Result<Plan, Failur
                 .fix(format!("git switch {branch}, then run this again")));
             }
             let text = if changes.is_empty() { None } else { Some(changed(text, &changes)?) };
-            Ok(Plan { command, from, passed_over: Vec::new(), text })
+            Ok(Plan { command, from, passed_over: Vec::new(), set_up, text })
         }
         None => {
-            let mut found = test_command::detect(top).into_iter();
+            let detected = toolchain::detect(top);
+            let mut found = detected.tests.into_iter();
+            let set_up = match set_up {
+                Some("") => None,
+                Some(command) => Some(Found { command: command.to_owned(), why: "as you said".to_owned() }),
+                None => detected.set_up,
+            };
             let (command, from) = match asked {
                 Some(command) => (Some(command.to_owned()), Some("as you said".to_owned())),
-                None => found.next().map(|f| (f.command.to_owned(), f.why.to_owned())).unzip(),
+                None => found.next().map(|f| (f.command, f.why)).unzip(),
             };
             let passed_over = if asked.is_some() {
                 Vec::new()
             } else {
                 found.map(|f| format!("{} ({})", f.command, f.why)).collect()
             };
-            let example = format!("{SCHEMA_LINE}{}", repository_file::example(command.as_deref()));
+            let example = format!(
+                "{SCHEMA_LINE}{}",
+                repository_file::example(command.as_deref(), set_up.as_ref().map(|found| found.command.as_str()))
+            );
             let text = match look.base.as_str() {
                 base if base == RepositoryFile::default().base_branch => example,
                 base => changed(&example, &[("repository", "base_branch", base)])?,
             };
-            Ok(Plan { command, from, passed_over, text: Some(text) })
+            Ok(Plan { command, from, passed_over, set_up, text: Some(text) })
         }
     }
 }
