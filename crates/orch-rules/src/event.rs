@@ -38,15 +38,6 @@ pub enum TaskEvent {
         #[serde(default)]
         authors: Vec<String>,
     },
-    /// The status *Approved*, or the command (A10).
-    Approved,
-    /// The status *Rejected*, or the command (A10).
-    Rejected {
-        /// What the next attempt is told; never empty.
-        reason: String,
-    },
-    /// The status *Confirm Deploy* (A13).
-    DeployConfirmed,
     /// The status STOP, or the command (I).
     StopRequested,
     /// A human lifts a hold: fresh attempts (B6).
@@ -74,13 +65,6 @@ pub enum TaskEvent {
     DependencyRemoved {
         /// The other one.
         on: TaskId,
-    },
-    /// A comment was written: recorded, never acted on (A8).
-    CommentSeen,
-    /// A status was seen that is no command (A12).
-    StatusSeen {
-        /// As read.
-        status: String,
     },
     /// The pull request was merged by a human (B7).
     PullRequestMerged {

@@ -18,9 +18,6 @@ use super::draft::Draft;
 pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, Refusal> {
     match event {
         TaskEvent::StartRequested { authors } => commands::start(draft, by, authors),
-        TaskEvent::Approved => commands::approve(draft, by),
-        TaskEvent::Rejected { reason } => commands::reject(draft, by, reason),
-        TaskEvent::DeployConfirmed => commands::confirm_deploy(draft, by),
         TaskEvent::StopRequested => commands::stop(draft, by),
         TaskEvent::RetryRequested => commands::retry(draft, by),
         TaskEvent::Paused => commands::set_paused(draft, by, true),
@@ -29,10 +26,6 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::BudgetRaised { by_micros } => money::raise(draft, by, *by_micros),
         TaskEvent::DependencyAdded { on } => commands::add_dependency(draft, by, on),
         TaskEvent::DependencyRemoved { on } => commands::remove_dependency(draft, by, on),
-        TaskEvent::CommentSeen => Ok(commands::record(draft, by, "comment_seen", "comment: no pipeline action")),
-        TaskEvent::StatusSeen { status } => {
-            Ok(commands::record(draft, by, "status_seen", &format!("status {status}: no pipeline action")))
-        }
         TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
         TaskEvent::HumanAnswered { answer } => answers::answered(draft, by, answer),
         TaskEvent::Edited { title, description, priority } => {

@@ -11,6 +11,7 @@ on_both!(
     what_this_release_does_not_know_is_left_queued_and_shown,
     what_is_not_known_holds_only_what_has_to_come_after_it,
     only_the_named_kinds_are_claimed,
+    a_word_that_nobody_checks_is_no_command,
 );
 
 /// Rows as a later release writes them: kinds and spellings that this one does not know.
@@ -62,6 +63,42 @@ async fn what_this_release_does_not_know_is_left_queued_and_shown(world: World) 
     }
     let of_task = world.store.history(&"a".into()).await.unwrap().work;
     assert_eq!(of_task.iter().filter(|row| row.error.is_some()).count(), 8, "the task shows them too");
+}
+
+/// Earlier releases knew events that answered a question without asking whose word it is. A row of one is kept and
+/// shown, and does nothing.
+async fn a_word_that_nobody_checks_is_no_command(world: World) {
+    shop(&*world.store, &["a"]).await;
+    let unchecked = [
+        r#"{"event":"approved"}"#,
+        r#"{"event":"rejected","reason":"no"}"#,
+        r#"{"event":"deploy_confirmed"}"#,
+        r#"{"event":"comment_seen"}"#,
+        r#"{"event":"status_seen","status":"Approved"}"#,
+    ];
+    for (number, event) in unchecked.iter().enumerate() {
+        let event = format!(r#"{{"aggregate":"task","task":"a","event":{event}}}"#);
+        world
+            .raw(&format!(
+                "INSERT INTO inbox (source, delivery_key, caused_by, received_at, event)
+                 VALUES ('desk', 'unchecked {number}', 'ann', 0, '{event}');
+                 INSERT INTO work (kind, ordering_key, task, inbox, priority, armed_at, due, state)
+                 SELECT 'inbox', 'task:a', 'a', i.id, 0, 0, 0, 'queued' FROM inbox i
+                 WHERE i.delivery_key = 'unchecked {number}'"
+            ))
+            .await;
+    }
+    world.store.accept(delivery("stop", TaskEvent::StopRequested)).await.unwrap();
+    let mut taken = Vec::new();
+    for _ in 0..=unchecked.len() {
+        taken.extend(claim(&*world.store, 9).await);
+    }
+    let events: Vec<_> = taken.iter().filter(|work| matches!(&work.job, Job::Inbox { .. })).collect();
+    assert_eq!(events.len(), 1, "only the stop is handled: {events:?}");
+    let told: Vec<_> = world.store.queue().await.unwrap().unknown.into_iter().filter_map(|row| row.error).collect();
+    for word in ["`approved`", "`rejected`", "`deploy_confirmed`", "`comment_seen`", "`status_seen`"] {
+        assert!(told.iter().any(|text| text.contains(word)), "{word} is not told: {told:#?}");
+    }
 }
 
 async fn what_is_not_known_holds_only_what_has_to_come_after_it(world: World) {

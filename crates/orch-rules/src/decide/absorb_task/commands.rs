@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::decide::draft::Draft;
-use crate::episode::{Answer, Episode, EpisodeKind};
+use crate::episode::{Answer, EpisodeKind};
 use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
 use crate::ids::{TaskId, WorkItemId};
@@ -71,44 +71,6 @@ pub fn start(draft: &mut Draft, by: &str, authors: &[String]) -> Answered {
         }
         _ => refuse(draft, "it is started already; orch show tells what it waits for"),
     }
-}
-
-/// Yes to what is asked, if approval is asked; it never replaces a gate (A10).
-pub fn approve(draft: &mut Draft, by: &str) -> Answered {
-    refuse_if_terminal(draft)?;
-    let Some(episode) = to_approve(draft) else {
-        return refuse(draft, "nothing waits for approval; orch show tells what it waits for");
-    };
-    draft.audit(by, "approve", format!("approved {}", episode.about));
-    draft.answer(episode, Answer::Approved, by);
-    Ok("approved".to_owned())
-}
-
-/// The open question that yes or no answers: the stage's work, or a change to protected paths. Never both at once: work
-/// is approved once every gate is green.
-fn to_approve(draft: &Draft) -> Option<Episode> {
-    draft.open_episode(EpisodeKind::Approval).or_else(|| draft.open_episode(EpisodeKind::ProtectedPaths))
-}
-
-/// No, with the reason (A10).
-pub fn reject(draft: &mut Draft, by: &str, reason: &str) -> Answered {
-    refuse_if_terminal(draft)?;
-    let Some(episode) = to_approve(draft) else {
-        return refuse(draft, "nothing waits for approval, so there is nothing to reject; orch stop cancels the task");
-    };
-    draft.answer(episode, Answer::Rejected { reason: reason.to_owned() }, by);
-    Ok("rejected; the agent gets your reason".to_owned())
-}
-
-/// Production may have exactly the candidate that was asked about (A13).
-pub fn confirm_deploy(draft: &mut Draft, by: &str) -> Answered {
-    refuse_if_terminal(draft)?;
-    let Some(episode) = draft.open_episode(EpisodeKind::ConfirmDeploy) else {
-        return refuse(draft, "nothing waits for Confirm Deploy");
-    };
-    draft.audit(by, "confirm_deploy", format!("confirmed {}", episode.about));
-    draft.answer(episode, Answer::Approved, by);
-    Ok("confirmed".to_owned())
 }
 
 /// Cancel (I). Kept until it can be carried out.
@@ -238,10 +200,4 @@ pub fn remove_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
     draft.change(Change::Wake { task });
     draft.change(Change::WakeLane { repository });
     Ok("does not wait for it any longer".to_owned())
-}
-
-/// Recorded, and nothing else (A8, A12).
-pub fn record(draft: &mut Draft, by: &str, rule: &str, text: &str) -> String {
-    draft.audit(by, rule, text);
-    "recorded".to_owned()
 }

@@ -5,10 +5,11 @@ use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::TaskId;
+use orch_rules::people::Reply;
 use orch_rules::verdict::read_document;
 
 use super::{Asked, Script, Words, option};
-use crate::world::{Delivered, with_front_matter};
+use crate::world::{Delivered, says, with_front_matter};
 
 impl Script {
     pub(super) fn asked(&mut self, words: Words) -> Result<Asked, String> {
@@ -70,15 +71,16 @@ impl Script {
                 let first = rest.first().map(|w| (*w).to_owned()).unwrap_or_default();
                 let event = match *verb {
                     "start" => TaskEvent::StartRequested { authors: super::people::listed(words, "authors") },
-                    "approve" => TaskEvent::Approved,
-                    "reject" => TaskEvent::Rejected { reason: first },
-                    "confirm" => TaskEvent::DeployConfirmed,
+                    "approve" => says(Reply::Approve),
+                    "reject" => says(Reply::Reject { reason: first }),
+                    "confirm" => says(Reply::Confirm),
                     "stop" => TaskEvent::StopRequested,
                     "retry" => TaskEvent::RetryRequested,
                     "pause" => TaskEvent::Paused,
                     "resume" => TaskEvent::Resumed,
-                    "comment" => TaskEvent::CommentSeen,
-                    "status" => TaskEvent::StatusSeen { status: first },
+                    "comment" => TaskEvent::Commented { text: first },
+                    // A status that is no command is a reason to look.
+                    "status" => TaskEvent::Looked,
                     "merged" => TaskEvent::PullRequestMerged { commit: first.into() },
                     "priority" => TaskEvent::PrioritySet { priority: first.parse().map_err(|e| format!("{e}"))? },
                     "raise" => TaskEvent::BudgetRaised { by_micros: first.parse().map_err(|e| format!("{e}"))? },

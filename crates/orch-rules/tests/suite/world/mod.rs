@@ -21,10 +21,12 @@ use orch_rules::change::{AuditLine, Guard, SLOT_RUNS};
 use orch_rules::check::Check;
 use orch_rules::effect::Effect;
 use orch_rules::episode::Episode;
+use orch_rules::event::TaskEvent;
 use orch_rules::facts::Policy;
 use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line, Repository};
 use orch_rules::outage::Outage;
+use orch_rules::people::{HumanAnswer, Reply};
 use orch_rules::pipeline::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, Pipeline, parse};
 use orch_rules::task::Task;
 
@@ -117,6 +119,11 @@ pub struct World {
 /// The store's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock(pub i64);
+
+/// A person's answer to whatever is open.
+pub fn says(reply: Reply) -> TaskEvent {
+    TaskEvent::HumanAnswered { answer: HumanAnswer { episode: None, since: None, people: Vec::new(), reply } }
+}
 
 impl Default for Clock {
     fn default() -> Self {

@@ -16,11 +16,12 @@ use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::people::Reply;
 use orch_rules::pipeline::{Role, StageKind};
 
 use super::random_people;
 use super::whim::Whim;
-use super::{Absorbed, Delivered, WorkState, World, with_front_matter};
+use super::{Absorbed, Delivered, WorkState, World, says, with_front_matter};
 
 /// What was seen in all worlds so far.
 #[derive(Debug, Clone, Default)]
@@ -279,14 +280,14 @@ impl Simulation {
         let open = self.world.episodes.get(&task).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
         let held = self.world.tasks[&task].hold.is_some();
         let event = match (open, self.whim.below(100)) {
-            (Some(EpisodeKind::Approval), 0..70) => TaskEvent::Approved,
-            (Some(EpisodeKind::ProtectedPaths), 0..60) => TaskEvent::Approved,
-            (Some(EpisodeKind::ProtectedPaths), 60..80) => TaskEvent::Rejected { reason: "leave it".to_owned() },
-            (Some(EpisodeKind::Approval), 70..80) => TaskEvent::Rejected { reason: "too vague".to_owned() },
+            (Some(EpisodeKind::Approval), 0..70) => says(Reply::Approve),
+            (Some(EpisodeKind::ProtectedPaths), 0..60) => says(Reply::Approve),
+            (Some(EpisodeKind::ProtectedPaths), 60..80) => says(Reply::Reject { reason: "leave it".to_owned() }),
+            (Some(EpisodeKind::Approval), 70..80) => says(Reply::Reject { reason: "too vague".to_owned() }),
             (Some(EpisodeKind::Budget), 0..50) => TaskEvent::BudgetRaised { by_micros: self.whim.below(30) as u64 },
             (Some(EpisodeKind::Questions), 0..40) => TaskEvent::StartRequested { authors: Vec::new() },
             (Some(EpisodeKind::Questions), 40..80) => answered(),
-            (Some(EpisodeKind::ConfirmDeploy), 0..80) => TaskEvent::DeployConfirmed,
+            (Some(EpisodeKind::ConfirmDeploy), 0..80) => says(Reply::Confirm),
             (_, 0..30) if held => TaskEvent::RetryRequested,
             (_, 30..32) => TaskEvent::StopRequested,
             (_, 32..35) => TaskEvent::Paused,
@@ -301,14 +302,14 @@ impl Simulation {
                     self.world.edges.iter().filter(|(t, _)| t == &task).map(|(_, on)| on.clone()).collect();
                 match self.whim.pick(&all) {
                     Some(on) => TaskEvent::DependencyRemoved { on: on.clone() },
-                    None => TaskEvent::CommentSeen,
+                    None => TaskEvent::Commented { text: "nice".to_owned() },
                 }
             }
-            (_, 68..70) => TaskEvent::StatusSeen { status: "In Review".to_owned() },
+            (_, 68..70) => TaskEvent::Looked,
             (_, 70) => TaskEvent::PullRequestMerged { commit: "by hand".into() },
-            (_, 71..76) => TaskEvent::Approved,
+            (_, 71..76) => says(Reply::Approve),
             (_, 76..84) => TaskEvent::StartRequested { authors: Vec::new() },
-            (_, 84..86) => TaskEvent::DeployConfirmed,
+            (_, 84..86) => says(Reply::Confirm),
             (_, 86..88) => TaskEvent::RetryRequested,
             (_, 88..90) => {
                 let (effect, error) = ("clean_up".to_owned(), "no disk".to_owned());
@@ -474,8 +475,5 @@ impl Simulation {
 
 /// A person's own words to whatever is asked.
 fn answered() -> TaskEvent {
-    let reply = orch_rules::people::Reply::Text { text: "the second one".to_owned() };
-    TaskEvent::HumanAnswered {
-        answer: orch_rules::people::HumanAnswer { episode: None, since: None, people: Vec::new(), reply },
-    }
+    says(Reply::Text { text: "the second one".to_owned() })
 }

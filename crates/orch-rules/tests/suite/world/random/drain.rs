@@ -3,8 +3,10 @@
 use orch_rules::budget::Budgets;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::people::Reply;
 use orch_rules::task::{Hold, Position};
 
+use super::super::says;
 use super::{Simulation, answered};
 
 impl Simulation {
@@ -62,10 +64,10 @@ impl Simulation {
                 _ if row.hands.is_some() => TaskEvent::GivenBack,
                 (Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }), _) => TaskEvent::StopRequested,
                 (Some(_), _) => TaskEvent::RetryRequested,
-                (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => TaskEvent::Approved,
+                (None, Some(EpisodeKind::Approval | EpisodeKind::ProtectedPaths)) => says(Reply::Approve),
                 (None, Some(EpisodeKind::Budget)) => TaskEvent::BudgetRaised { by_micros: 1_000 },
                 (None, Some(EpisodeKind::Questions)) => answered(),
-                (None, Some(EpisodeKind::ConfirmDeploy)) => TaskEvent::DeployConfirmed,
+                (None, Some(EpisodeKind::ConfirmDeploy)) => says(Reply::Confirm),
                 (None, None) if row.paused => TaskEvent::Resumed,
                 (None, None) if row.position == Position::Backlog => TaskEvent::StartRequested { authors: Vec::new() },
                 (None, None) if money => TaskEvent::Looked,
