@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod door;
 mod exit;
+mod help;
 mod host;
 mod init;
 mod pipeline_command;
@@ -22,7 +23,7 @@ mod wiring;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use client::Caller;
 use exit::{Exit, Failure};
@@ -138,7 +139,8 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = help::grouped(Cli::command()).try_get_matches().and_then(|given| Cli::from_arg_matches(&given));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error),
     };
