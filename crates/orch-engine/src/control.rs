@@ -22,6 +22,7 @@ use orch_rules::people::Reply;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::engine::Engine;
 use crate::perform::PerformError;
@@ -104,57 +105,29 @@ pub struct NewIssue {
     pub key: String,
 }
 
-/// What a person may do with a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "command")]
+/// A command to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "command", deny_unknown_fields)]
+#[schema(as = CommandRequest)]
 pub enum TaskCommand {
     /// Start, or start again after the questions were answered.
     Start,
     /// Approve what waits for approval.
     Approve,
-    /// Reject it; the agent is told the reason.
+    /// Reject it.
     Reject {
-        /// Never empty.
+        /// What the agent is told; must not be empty.
         reason: String,
     },
     /// Confirm the production deploy.
     ConfirmDeploy,
-    /// Answer the question that was seen.
+    /// Answer the question that was seen. It has an address of its own.
+    #[serde(skip)]
     Answer {
         /// Which; `None`: whichever is open.
         episode: Option<EpisodeId>,
         /// What.
         reply: Reply,
-    },
-    /// Change what the task says; `None` leaves a part as it is.
-    Edit {
-        /// One line.
-        title: Option<String>,
-        /// Markdown.
-        description: Option<String>,
-        /// Higher goes first.
-        priority: Option<i32>,
-    },
-    /// Back to an earlier stage.
-    SendBack {
-        /// Which.
-        to: StageId,
-        /// Never empty; the next attempt is told.
-        reason: String,
-    },
-    /// Skip the present stage.
-    Skip {
-        /// Never empty.
-        reason: String,
-    },
-    /// Take the branch: nothing runs.
-    HandsOff,
-    /// Give the branch back.
-    GiveBack,
-    /// Leave a comment: the next agent is told, nothing else happens.
-    Comment {
-        /// Never empty.
-        text: String,
     },
     /// Cancel.
     Stop,
@@ -171,31 +144,68 @@ pub enum TaskCommand {
     },
     /// Add to the budget that keeps it waiting.
     RaiseBudget {
-        /// Millionths of a US dollar.
+        /// Millionths of a US dollar; more than 0.
         by_micros: u64,
+    },
+    /// Change what it says; what is left out stays.
+    Edit {
+        /// One line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// Markdown; what was approved for the old one is asked again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// Higher goes first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priority: Option<i32>,
+    },
+    /// Back to an earlier stage, with fresh attempts.
+    SendBack {
+        /// The stage.
+        #[schema(value_type = String)]
+        to: StageId,
+        /// What the next attempt is told; must not be empty.
+        reason: String,
+    },
+    /// Skip the present stage; refused for what makes, tests, lands or deploys the change.
+    Skip {
+        /// Must not be empty.
+        reason: String,
+    },
+    /// Take the branch: nothing runs until it is given back.
+    HandsOff,
+    /// Give the branch back: its new head goes through the gates.
+    GiveBack,
+    /// Keep words for the next agent; nothing in them acts.
+    Comment {
+        /// Must not be empty.
+        text: String,
     },
     /// Wait for another task.
     Depend {
-        /// Which.
+        /// Its id.
+        #[schema(value_type = String)]
         on: WorkItemId,
     },
-    /// Do not any longer.
+    /// Wait for it no longer.
     Undepend {
-        /// Which.
+        /// Its id.
+        #[schema(value_type = String)]
         on: WorkItemId,
     },
 }
 
-/// What a person may do with a repository's lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "command")]
+/// A command to a repository's lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "command", deny_unknown_fields)]
+#[schema(as = LaneCommandRequest)]
 pub enum LaneCommand {
     /// Nothing enters, nothing lands.
     Freeze {
-        /// For people.
+        /// For people; must not be empty.
         reason: String,
     },
-    /// Lift it.
+    /// Lift the freeze.
     Unfreeze,
     /// Nothing new starts.
     Pause,

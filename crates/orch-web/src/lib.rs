@@ -1,23 +1,24 @@
 //! The JSON API over HTTP: who may ask, what is answered, and the document that describes it.
 //!
-//! Handlers only ask the [`Front`]; none decides, runs an agent or knows a database. The types of the answers are in
-//! [`view`]; the command line reads the same types back.
+//! Handlers only ask the [`Control`]; none decides, runs an agent or knows a database. The types of the answers are in
+//! [`view`]; the command line reads the same types back. What is asked of a task or a lane has the control surface's own
+//! types.
 
 #![deny(missing_docs)]
 
 mod api;
 mod ask;
 mod document;
-mod front;
 mod guard;
 mod problem;
 pub mod view;
 
 use std::sync::Arc;
 
+use orch_engine::control::Control;
+
 pub use api::{MAX_BODY, routes};
 pub use document::openapi;
-pub use front::Front;
 pub use guard::Guard;
 pub use problem::Problem;
 
@@ -32,6 +33,6 @@ pub const KEY_HEADER: &str = "idempotency-key";
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// Everything that is served, behind the guard.
-pub fn router(front: Arc<dyn Front>, guard: Guard) -> axum::Router {
-    api::router(front, Arc::new(guard))
+pub fn router(control: Control, guard: Guard) -> axum::Router {
+    api::router(control, Arc::new(guard))
 }

@@ -2,8 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
+use orch_engine::control::TaskCommand;
 use orch_git::Git;
-use orch_web::view::{AnswerView, CommandRequest, RepositoryList, TaskList};
+use orch_web::view::{AnswerView, RepositoryList, TaskList};
 
 use crate::client::{Caller, encoded};
 use crate::commands::ids::REPOSITORIES;
@@ -131,7 +132,7 @@ fn remove(id: &str, stop_tasks: bool, screen: &Screen, env: &dyn Fn(&str) -> Opt
         if stop_tasks {
             for task in &ids {
                 let path = format!("/api/v1/repositories/{}/tasks/{}/commands", encoded(id), encoded(task));
-                let _answer: AnswerView = caller.send(&path, &CommandRequest::Stop)?;
+                let _answer: AnswerView = caller.send(&path, &TaskCommand::Stop)?;
             }
         }
         Ok(ids)

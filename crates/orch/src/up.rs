@@ -159,7 +159,7 @@ async fn serve(
         _ => guard.also_host(bound.to_string()),
     };
     let control = Control::of(wired.engine.clone()).rereading(wired.rereading.clone());
-    let _listens = open.send(Some(orch_web::router(Arc::new(control.clone()), guard)));
+    let _listens = open.send(Some(orch_web::router(control.clone(), guard)));
     let url = format!("http://{bound}");
     if screen.is_json() {
         screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));

@@ -19,6 +19,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("orch-engine", &["orch-ports", "orch-rules", "orch-text"]),
     ("orch-web", &["orch-engine", "orch-ports", "orch-rules", "orch-text"]),
     ("orch-testkit", &["orch-ports", "orch-rules"]),
+    (STORIES, &["orch-engine", "orch-ports", "orch-rules", "orch-store", "orch-testkit"]),
     (
         BINARY,
         &[
@@ -41,6 +42,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 
 const BINARY: &str = "orchestrion";
 const TESTKIT: &str = "orch-testkit";
+/// The engine on a store, for the tests of whoever stands on it.
+const STORIES: &str = "orch-stories";
 
 /// Database clients, and the one crate that may name them: all SQL stands there.
 const DATABASES: &[&str] =
@@ -78,7 +81,7 @@ pub fn check(graph: &Graph) -> Vec<Violation> {
                     ),
                 );
             }
-            if built_in && to == TESTKIT && (name != BINARY || !line.optional) {
+            if built_in && to == TESTKIT && name != STORIES && (name != BINARY || !line.optional) {
                 say("testkit", format!("`{TESTKIT}` is for tests: a dev-dependency, or in `{BINARY}` an optional one"));
             }
             if DATABASES.contains(&to) && name != STORE {
@@ -134,6 +137,8 @@ mod tests {
             ("orchestrion", "orch-testkit", Kind::Normal, true),
             ("orch-engine", "orch-testkit", Kind::Dev, false),
             ("orch-engine", "orch-store", Kind::Dev, false),
+            ("orch-stories", "orch-testkit", Kind::Normal, false),
+            ("orch-web", "orch-stories", Kind::Dev, false),
             ("orch-rules", "serde", Kind::Normal, false),
         ];
         assert_eq!(rules(&lines), [""; 0]);
@@ -151,6 +156,7 @@ mod tests {
             ("orch-store", "orch-engine"),
             ("orch-vendors", "orch-store"),
             ("xtask", "orch-rules"),
+            ("orch-web", "orch-stories"),
         ] {
             assert_eq!(rules(&[(from, to, Kind::Normal, false)]), ["walls"], "{from} -> {to}");
             assert_eq!(rules(&[(from, to, Kind::Build, false)]), ["walls"], "{from} -> {to}");

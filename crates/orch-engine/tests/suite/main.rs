@@ -18,7 +18,7 @@ mod people;
 mod protected;
 mod reviews;
 mod set_up;
-mod store;
 mod sweep;
 mod told;
-mod world;
+
+use orch_stories::{store, world};

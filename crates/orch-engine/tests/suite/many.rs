@@ -5,7 +5,6 @@ use std::time::Duration;
 use orch_engine::control::LaneCommand;
 use orch_testkit::fake::{Fault, Side, Step};
 
-use crate::store::Counts;
 use crate::world::{World, eventually, repository};
 
 fn hang(world: &World, who: &'static str) {
@@ -70,7 +69,7 @@ async fn test_commands_keep_to_their_limit() {
         tasks.push(process.issue(title).await);
     }
     eventually("all checks are asked for", async || {
-        let counts = world.store.queue_counts("run_check").await;
+        let counts = world.open_rows("run_check").await;
         (counts == 4).then_some(())
     })
     .await;
@@ -92,7 +91,7 @@ async fn what_falls_due_is_not_forgotten_while_something_waits_for_room() {
     process.issue("One").await;
     process.issue("Two").await;
     eventually("a check runs and another waits", async || {
-        (world.store.queue_counts("run_check").await == 2 && world.runner.hanging().len() == 1).then_some(())
+        (world.open_rows("run_check").await == 2 && world.runner.hanging().len() == 1).then_some(())
     })
     .await;
     process.runner.faults.fail_next("ensure", Fault::Passing("busy".to_owned()));

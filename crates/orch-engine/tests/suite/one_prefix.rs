@@ -1,10 +1,7 @@
 //! Two repositories with one prefix: an id alone says which task only as long as one of them has it.
 
 use orch_engine::control::{ControlError, LogAsk, TaskCommand, TaskName};
-use orch_ports::Store as _;
-use orch_rules::change::{Change, ChangeSet};
-use orch_rules::lane::Repository;
-use orch_rules::task::{Position, Task};
+use orch_rules::task::Position;
 
 use crate::world::World;
 
@@ -14,12 +11,7 @@ async fn a_command_never_means_the_task_of_another_repository() {
     let process = world.start("p1");
     let task = process.issue("Add up").await;
     let task = world.until_done(&task).await;
-    let shop = world.store.repositories().await.unwrap().remove(0);
-    world.store.register(&Repository { id: "web".into(), ..shop }).await.unwrap();
-    let other =
-        Task { id: "other".into(), repository: "web".into(), position: Position::Backlog, hold: None, ..task.clone() };
-    let insert = Change::InsertTask { task: other.clone() };
-    world.store.apply(ChangeSet { guards: vec![], changes: vec![insert] }, None).await.unwrap();
+    let other = world.same_id_elsewhere(task.work_item.as_str(), "web").await;
     let ambiguous = |error: &ControlError| match error {
         ControlError::Ambiguous { repositories, .. } => {
             repositories.iter().map(|id| id.as_str()).collect::<Vec<_>>() == ["shop", "web"]

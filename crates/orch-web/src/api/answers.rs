@@ -30,7 +30,7 @@ pub async fn answer(
     asker: Asker,
     Body(request): Body<AnswerRequest>,
 ) -> Result<Answered, Problem> {
-    let answer = api.front.command(&path.name(), TaskCommand::from(request), &asker.by, asker.key).await?;
+    let answer = api.control.command(&path.name(), TaskCommand::from(request), &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -49,13 +49,13 @@ pub async fn everything(
 ) -> Result<Answered, Problem> {
     let mut told = Vec::new();
     let mut pending = false;
-    for repository in api.front.repositories().await? {
+    for repository in api.control.repositories().await? {
         let command = match request {
             EverythingRequest::Pause => LaneCommand::Pause,
             EverythingRequest::Resume => LaneCommand::Resume,
         };
         let key = format!("{} {}", asker.key, repository.id);
-        let answer = api.front.lane_command(&repository.id, command, &asker.by, key).await?;
+        let answer = api.control.lane_command(&repository.id, command, &asker.by, key).await?;
         pending |= answer.pending;
         told.push(format!("{}: {}", repository.id, answer.text));
     }

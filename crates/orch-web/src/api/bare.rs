@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use orch_engine::control::TaskCommand;
 
 use super::tasks::{Answered, LogParams, ShowParams, TaskPath};
 use super::{Api, answers, tasks};
 use crate::Problem;
 use crate::ask::{Asker, Json as Body, Params};
-use crate::view::{AnswerRequest, AnswerView, CommandRequest, LogView, TaskDetailView};
+use crate::view::{AnswerRequest, AnswerView, LogView, TaskDetailView};
 
 /// Everything known of a task, if only one repository has the id.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks",
@@ -27,7 +28,7 @@ pub async fn show(
 }
 
 /// A person's command to a task, if only one repository has the id.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/commands", tag = "tasks", request_body = CommandRequest,
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/commands", tag = "tasks", request_body = TaskCommand,
     params(
         ("id" = String, Path, description = "`PREFIX-NNN`"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same command"),
@@ -44,7 +45,7 @@ pub async fn command(
     api: State<Api>,
     path: Path<TaskPath>,
     asker: Asker,
-    request: Body<CommandRequest>,
+    request: Body<TaskCommand>,
 ) -> Result<Answered, Problem> {
     tasks::command(api, path, asker, request).await
 }

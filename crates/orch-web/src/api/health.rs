@@ -24,7 +24,7 @@ pub async fn healthz() -> Json<HealthView> {
     (status = 503, description = "And why not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn readyz(State(api): State<Api>) -> Result<Json<HealthView>, Problem> {
-    match api.front.ready().await {
+    match api.control.ready().await {
         Ok(()) => Ok(ok()),
         Err(why) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why)),
     }

@@ -16,8 +16,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
+use orch_engine::control::Control;
 
-use crate::{Front, Guard, Problem, guard};
+use crate::{Guard, Problem, guard};
 
 /// Longest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -25,7 +26,7 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// What every handler has at hand.
 #[derive(Clone)]
 pub struct Api {
-    pub front: Arc<dyn Front>,
+    pub control: Control,
     pub guard: Arc<Guard>,
 }
 
@@ -76,7 +77,7 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
     table().into_iter().map(|route| (route.method, route.path)).collect()
 }
 
-pub fn router(front: Arc<dyn Front>, guard: Arc<Guard>) -> Router {
+pub fn router(control: Control, guard: Arc<Guard>) -> Router {
     let routes = table().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
     routes
         .fallback(async || {
@@ -89,5 +90,5 @@ pub fn router(front: Arc<dyn Front>, guard: Arc<Guard>) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(&guard), guard::stand))
-        .with_state(Api { front, guard })
+        .with_state(Api { control, guard })
 }

@@ -37,7 +37,7 @@ pub struct OutboxParams {
 pub async fn list(State(api): State<Api>, Params(asked): Params<OutboxParams>) -> Result<Json<OutboxReport>, Problem> {
     let limit = asked.limit.unwrap_or(0).min(MOST);
     let filter = MessageFilter { target: asked.target, state: asked.state, limit };
-    Ok(Json((&api.front.outbox(&filter).await?).into()))
+    Ok(Json((&api.control.outbox(&filter).await?).into()))
 }
 
 /// One message, with what is sent.
@@ -46,7 +46,7 @@ pub async fn list(State(api): State<Api>, Params(asked): Params<OutboxParams>) -
     (status = 404, body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<MessageView>, Problem> {
-    Ok(Json((&api.front.message(number(&id)?).await?).into()))
+    Ok(Json((&api.control.message(number(&id)?).await?).into()))
 }
 
 /// Send a message again that was given up or dropped, or one that waits for its next try, now.
@@ -56,7 +56,7 @@ pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json
     (status = 409, description = "It was sent", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn replay(State(api): State<Api>, Path(id): Path<String>) -> Result<Answered, Problem> {
-    Ok(Answered(api.front.replay_message(number(&id)?).await?.into()))
+    Ok(Answered(api.control.replay_message(number(&id)?).await?.into()))
 }
 
 /// Give a message up.
@@ -66,7 +66,7 @@ pub async fn replay(State(api): State<Api>, Path(id): Path<String>) -> Result<An
     (status = 409, description = "It was sent, or given up", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn drop(State(api): State<Api>, asker: Asker, Path(id): Path<String>) -> Result<Answered, Problem> {
-    Ok(Answered(api.front.drop_message(number(&id)?, &asker.by).await?.into()))
+    Ok(Answered(api.control.drop_message(number(&id)?, &asker.by).await?.into()))
 }
 
 fn number(id: &str) -> Result<i64, Problem> {

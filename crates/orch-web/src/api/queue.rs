@@ -21,14 +21,14 @@ const MOST_TASKS: u32 = 10_000;
     (status = 503, body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem> {
-    let queue = api.front.queue().await?;
+    let queue = api.control.queue().await?;
     let mut lanes = Vec::new();
-    for repository in api.front.repositories().await? {
-        lanes.push(api.front.lane(&repository.id).await?);
+    for repository in api.control.repositories().await? {
+        lanes.push(api.control.lane(&repository.id).await?);
     }
     let filter = TaskFilter { repository: None, ended: false, limit: MOST_TASKS };
-    let tasks = api.front.board(&filter).await?;
-    let reconciler = api.front.reconciler();
+    let tasks = api.control.board(&filter).await?;
+    let reconciler = api.control.reconciler();
     Ok(Json(QueueReport::from(QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, reconciler: &reconciler })))
 }
 
@@ -51,7 +51,7 @@ pub async fn unfreeze(
         Some(repository) => RepositoryId(repository),
         None => only_repository(&api).await?,
     };
-    let answer = api.front.lane_command(&repository, LaneCommand::Unfreeze, &asker.by, asker.key).await?;
+    let answer = api.control.lane_command(&repository, LaneCommand::Unfreeze, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -62,11 +62,11 @@ pub async fn unfreeze(
     (status = 404, description = "Nothing is out under this name", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn lift(State(api): State<Api>, asker: Asker, Body(request): Body<LiftRequest>) -> Result<Answered, Problem> {
-    Ok(Answered(api.front.lift(&request.into(), &asker.by).await?.into()))
+    Ok(Answered(api.control.lift(&request.into(), &asker.by).await?.into()))
 }
 
 async fn only_repository(api: &Api) -> Result<RepositoryId, Problem> {
-    let mut ids: Vec<RepositoryId> = api.front.repositories().await?.into_iter().map(|r| r.id).collect();
+    let mut ids: Vec<RepositoryId> = api.control.repositories().await?.into_iter().map(|r| r.id).collect();
     match (ids.pop(), ids.is_empty()) {
         (Some(only), true) => Ok(only),
         _ => Err(Problem::invalid("there is not exactly one repository").fix("name it: {\"repository\": \"…\"}")),

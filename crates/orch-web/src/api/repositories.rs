@@ -9,13 +9,13 @@ use super::Api;
 use super::tasks::Answered;
 use crate::Problem;
 use crate::ask::{Asker, Json as Body};
-use crate::view::{AnswerView, LaneCommandRequest, LaneView, RepositoryList, RepositoryView};
+use crate::view::{AnswerView, LaneView, RepositoryList, RepositoryView};
 
 /// All repositories.
 #[utoipa::path(get, path = "/api/v1/repositories", tag = "repositories", responses((status = 200, body = RepositoryList)))]
 pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Problem> {
-    let repositories = api.front.repositories().await?;
-    let outages = api.front.queue().await?.outages;
+    let repositories = api.control.repositories().await?;
+    let outages = api.control.queue().await?.outages;
     let view = |repository| RepositoryView::with(repository, &outages);
     Ok(Json(RepositoryList { repositories: repositories.iter().map(view).collect() }))
 }
@@ -28,12 +28,12 @@ pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Proble
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn lane(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<LaneView>, Problem> {
-    Ok(Json(LaneView::from(&api.front.lane(&RepositoryId(id)).await?)))
+    Ok(Json(LaneView::from(&api.control.lane(&RepositoryId(id)).await?)))
 }
 
 /// A person's command to a lane.
 #[utoipa::path(post, path = "/api/v1/repositories/{id}/lane/commands", tag = "repositories",
-    request_body = LaneCommandRequest,
+    request_body = LaneCommand,
     params(
         ("id" = String, Path, description = "As in the settings"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same name is the same request"),
@@ -49,10 +49,9 @@ pub async fn command(
     State(api): State<Api>,
     Path(id): Path<String>,
     asker: Asker,
-    Body(request): Body<LaneCommandRequest>,
+    Body(command): Body<LaneCommand>,
 ) -> Result<Answered, Problem> {
-    let command = LaneCommand::try_from(request)?;
-    let answer = api.front.lane_command(&RepositoryId(id), command, &asker.by, asker.key).await?;
+    let answer = api.control.lane_command(&RepositoryId(id), command, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -62,7 +61,7 @@ pub async fn command(
     (status = 409, description = "They cannot be used", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn reread(State(api): State<Api>) -> Result<Json<AnswerView>, Problem> {
-    Ok(Json(api.front.reread().await?.into()))
+    Ok(Json(api.control.reread().await?.into()))
 }
 
 /// Take main as the repository's people have it now, though it lacks commits that the line's main has.
@@ -78,5 +77,5 @@ pub async fn accept_base(
     Path(id): Path<String>,
     asker: Asker,
 ) -> Result<Json<AnswerView>, Problem> {
-    Ok(Json(api.front.accept_base(&RepositoryId(id), &asker.by).await?.into()))
+    Ok(Json(api.control.accept_base(&RepositoryId(id), &asker.by).await?.into()))
 }

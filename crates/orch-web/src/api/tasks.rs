@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use super::Api;
 use crate::Problem;
 use crate::ask::{Asker, Json as Body, Params};
-use crate::view::{AnswerView, CommandRequest, LogView, NewTaskRequest, TaskDetailView, TaskList, TaskView};
+use crate::view::{AnswerView, LogView, NewTaskRequest, TaskDetailView, TaskList, TaskView};
 
 /// Longest part of a log in one answer, in bytes.
 const MOST_LOG: usize = 1024 * 1024;
@@ -62,13 +62,13 @@ pub async fn list(State(api): State<Api>, Params(params): Params<ListParams>) ->
         ended: params.ended,
         limit: params.limit.unwrap_or(USUAL_TASKS).clamp(1, MOST_TASKS),
     };
-    let tasks = api.front.board(&filter).await?;
+    let tasks = api.control.board(&filter).await?;
     let stages = stages(&api, &tasks).await?;
     Ok(Json(TaskList { tasks: tasks.iter().map(TaskView::from).collect(), stages }))
 }
 
 async fn known(api: &Api, wanted: &str) -> Result<(), Problem> {
-    let repositories = api.front.repositories().await?;
+    let repositories = api.control.repositories().await?;
     if repositories.iter().any(|repository| repository.id.as_str() == wanted) {
         return Ok(());
     }
@@ -88,7 +88,7 @@ async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
         if !seen.insert(&task.pipeline) {
             continue;
         }
-        let detail = match api.front.show(&task.into()).await {
+        let detail = match api.control.show(task).await {
             Ok(detail) => detail,
             Err(ControlError::NotFound { .. }) => continue,
             Err(error) => return Err(error.into()),
@@ -123,7 +123,7 @@ pub async fn create(
     asker: Asker,
     Body(request): Body<NewTaskRequest>,
 ) -> Result<Response, Problem> {
-    let task = api.front.open_issue(request.into_issue(asker.key), &asker.by).await?;
+    let task = api.control.open_issue(request.into_issue(asker.key), &asker.by).await?;
     let view = TaskView::from(&task);
     let place = format!("/api/v1/repositories/{}/tasks/{}", view.repository, view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
@@ -155,6 +155,12 @@ pub struct ShowParams {
     wait: Option<u64>,
 }
 
+impl ShowParams {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT))
+    }
+}
+
 /// Everything known of a task; with `after` as soon as something has changed since.
 #[utoipa::path(get, path = "/api/v1/repositories/{repository}/tasks/{id}", tag = "tasks",
     params(("repository" = String, Path, description = "Its name"), ("id" = String, Path, description = "`PREFIX-NNN`"), ShowParams),
@@ -169,14 +175,13 @@ pub async fn show(
     Params(params): Params<ShowParams>,
 ) -> Result<Json<TaskDetailView>, Problem> {
     if let Some(seen) = params.after {
-        let wait = params.wait.unwrap_or(USUAL_WAIT).min(LONGEST_WAIT);
-        api.front.await_change(seen, Duration::from_secs(wait)).await;
+        api.control.await_change(seen, params.patience()).await;
     }
-    Ok(Json(TaskDetailView::from(&api.front.show(&path.name()).await?)))
+    Ok(Json(TaskDetailView::from(&api.control.show(&path.name()).await?)))
 }
 
 /// A person's command to a task.
-#[utoipa::path(post, path = "/api/v1/repositories/{repository}/tasks/{id}/commands", tag = "tasks", request_body = CommandRequest,
+#[utoipa::path(post, path = "/api/v1/repositories/{repository}/tasks/{id}/commands", tag = "tasks", request_body = TaskCommand,
     params(
         ("repository" = String, Path, description = "Its name"),
         ("id" = String, Path, description = "`PREFIX-NNN`"),
@@ -194,10 +199,9 @@ pub async fn command(
     State(api): State<Api>,
     Path(path): Path<TaskPath>,
     asker: Asker,
-    Body(request): Body<CommandRequest>,
+    Body(command): Body<TaskCommand>,
 ) -> Result<Answered, Problem> {
-    let command = TaskCommand::try_from(request)?;
-    let answer = api.front.command(&path.name(), command, &asker.by, asker.key).await?;
+    let answer = api.control.command(&path.name(), command, &asker.by, asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -231,6 +235,18 @@ pub struct LogParams {
     wait: u64,
 }
 
+impl From<LogParams> for LogAsk {
+    fn from(params: LogParams) -> Self {
+        Self {
+            attempt: params.attempt,
+            offset: params.offset,
+            max: params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG),
+            readable: params.readable,
+            patience: Duration::from_secs(params.wait.min(LONGEST_WAIT)),
+        }
+    }
+}
+
 /// Part of a run's log. Ask again from `next` until `ended`.
 #[utoipa::path(get, path = "/api/v1/repositories/{repository}/tasks/{id}/log", tag = "tasks",
     params(("repository" = String, Path, description = "Its name"), ("id" = String, Path, description = "`PREFIX-NNN`"), LogParams),
@@ -244,13 +260,26 @@ pub async fn log(
     Path(path): Path<TaskPath>,
     Params(params): Params<LogParams>,
 ) -> Result<Json<LogView>, Problem> {
-    let ask = LogAsk {
-        attempt: params.attempt,
-        offset: params.offset,
-        max: params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG),
-        readable: params.readable,
-        patience: Duration::from_secs(params.wait.min(LONGEST_WAIT)),
-    };
-    let chunk = api.front.log(&path.name(), ask).await?;
+    let chunk = api.control.log(&path.name(), params.into()).await?;
     Ok(Json(chunk.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_longer_or_reads_more_than_is_allowed() {
+        let ask = |max, wait| {
+            let asked = LogAsk::from(LogParams { attempt: Some(2), offset: 10, max, readable: true, wait });
+            assert_eq!((asked.attempt, asked.offset, asked.readable), (Some(2), 10, true));
+            (asked.max, asked.patience.as_secs())
+        };
+        assert_eq!(ask(None, 0), (65_536, 0));
+        assert_eq!(ask(Some(7), 3), (7, 3));
+        assert_eq!(ask(Some(0), 30), (1, 30));
+        assert_eq!(ask(Some(99_999_999), 9_999), (1_048_576, 30));
+        let patience = |wait| ShowParams { after: Some(0), wait }.patience().as_secs();
+        assert_eq!([patience(None), patience(Some(3)), patience(Some(999))], [20, 3, 30]);
+    }
 }

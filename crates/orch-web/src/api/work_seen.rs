@@ -20,7 +20,7 @@ use crate::view::{DiffView, PaperView, PapersView};
         (status = 409, description = "They cannot be read", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn documents(State(api): State<Api>, Path(path): Path<TaskPath>) -> Result<Json<PapersView>, Problem> {
-    let papers = api.front.papers(&path.name()).await?;
+    let papers = api.control.papers(&path.name()).await?;
     let documents = papers.into_iter().map(|paper| PaperView { path: paper.path, text: paper.text }).collect();
     Ok(Json(PapersView { documents }))
 }
@@ -47,6 +47,6 @@ pub async fn diff(
     Path(path): Path<TaskPath>,
     Params(params): Params<DiffParams>,
 ) -> Result<Json<DiffView>, Problem> {
-    let diff = api.front.diff(&path.name(), params.path.into_iter().collect()).await?;
+    let diff = api.control.diff(&path.name(), params.path.into_iter().collect()).await?;
     Ok(Json(DiffView { diff: diff.text, cut: diff.cut }))
 }

@@ -27,7 +27,7 @@ pub use queue::{
     AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
     Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
-pub use request::{CommandRequest, LaneCommandRequest, NewTaskRequest, UnfreezeRequest};
+pub use request::{NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView, WeakenedView};
 pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,

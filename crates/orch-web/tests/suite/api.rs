@@ -1,50 +1,61 @@
-//! What is asked of the control surface, and what is answered.
+//! What is asked of the service, and what is answered.
 
+use orch_engine::control::Control;
+use orch_rules::event::{Event, LaneEvent, TaskEvent};
+use orch_rules::people::{HumanAnswer, Reply as Word};
+use orch_stories::world::World;
+use orch_testkit::fake::Fault;
 use serde_json::json;
 
-use crate::fake_front::{FakeFront, get, post, request, send, served};
+use crate::served::{Served, request, send};
 
-#[tokio::test]
+const TASKS: &str = "/api/v1/tasks";
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_is_opened_under_the_name_of_its_request() {
-    let (router, calls) = served(FakeFront::default());
+    let service = Served::new().await;
     let change = |headers: &mut axum::http::HeaderMap| {
         headers.insert("idempotency-key", "k-1".parse().unwrap());
         headers.insert("orch-person", "Zoë".parse().unwrap());
     };
     let body = r#"{"title":"Totals","start":false}"#;
-    let reply = send(&router, request("POST", "/api/v1/tasks", body, change)).await;
+    let reply = send(&service.router, request("POST", TASKS, body, change)).await;
     assert_eq!(reply.status, 201);
-    assert_eq!(reply.headers["location"], "/api/v1/repositories/shop/tasks/SHOP-007");
-    assert_eq!(reply.json["id"], "SHOP-007");
+    assert_eq!(reply.headers["location"], "/api/v1/repositories/shop/tasks/S-001");
+    assert_eq!(reply.json["id"], "S-001");
     assert_eq!(reply.json["stage"], "backlog");
-    assert_eq!(reply.json["created_at"], "1970-01-01T00:00:00Z");
+    assert_eq!(reply.json["author"], "Zoë");
     assert_eq!(reply.json["landed"], json!(null));
-    assert_eq!(*calls.lock().unwrap(), ["open Totals start=false by Zoë key k-1"]);
+    let created = reply.json["created_at"].as_str().unwrap();
+    assert!(created.len() >= 20 && created.starts_with("20") && created.ends_with('Z'), "{created}");
+    let again = send(&service.router, request("POST", TASKS, body, change)).await;
+    assert_eq!((again.status.as_u16(), &again.json["id"]), (201, &json!("S-001")), "the same name is the same task");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_a_name_gets_its_own() {
-    let (router, calls) = served(FakeFront::default());
-    for _ in 0..2 {
-        assert_eq!(post(&router, "/api/v1/tasks", r#"{"title":"Totals"}"#).await.status, 201);
+    let service = Served::new().await;
+    for id in ["S-001", "S-002"] {
+        let reply = service.post(TASKS, r#"{"title":"Totals", "description": "what is wanted"}"#).await;
+        assert_eq!((reply.status.as_u16(), &reply.json["id"]), (201, &json!(id)));
+        assert_eq!(reply.json["author"], "owner");
+        assert_ne!(reply.json["stage"], "backlog", "it starts unless that is refused");
     }
-    let calls = calls.lock().unwrap();
-    assert!(calls[0].starts_with("open Totals start=true by owner key "), "{}", calls[0]);
-    assert_ne!(calls[0], calls[1]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_wrong_with_a_task_is_told_at_once() {
-    let (router, _) = served(FakeFront::default());
-    let reply = post(&router, "/api/v1/tasks", r#"{"title":""}"#).await;
+    let service = Served::new().await;
+    let reply = service.post(TASKS, &json!({"title": "", "description": "x".repeat(300_000)}).to_string()).await;
     assert_eq!(reply.status, 400);
     assert_eq!(reply.json["error"], "invalid");
-    assert_eq!(reply.json["problems"], json!(["the title is empty", "the description is too short"]));
+    let problems: Vec<_> = reply.json["problems"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+    assert!(problems.len() == 2 && problems[0].contains("title") && problems[1].contains("description"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_not_what_is_asked_for_is_explained() {
-    let (router, calls) = served(FakeFront::default());
+    let service = Served::new().await;
     for (body, words) in [
         ("", "EOF"),
         ("{", "EOF"),
@@ -54,7 +65,7 @@ async fn a_body_that_is_not_what_is_asked_for_is_explained() {
         (r#"{"title":"x","priority":3000000000}"#, "i32"),
         ("{}", "title"),
     ] {
-        let reply = post(&router, "/api/v1/tasks", body).await;
+        let reply = service.post(TASKS, body).await;
         assert_eq!(reply.status, 400, "{body}");
         assert!(reply.json["why"].as_str().unwrap().contains(words), "{body}: {}", reply.json);
     }
@@ -63,192 +74,152 @@ async fn a_body_that_is_not_what_is_asked_for_is_explained() {
         let change = |headers: &mut axum::http::HeaderMap| {
             headers.insert("orch-person", name);
         };
-        assert_eq!(send(&router, request("POST", "/api/v1/tasks", r#"{"title":"x"}"#, change)).await.status, 400);
+        let request = request("POST", TASKS, r#"{"title":"x"}"#, change);
+        assert_eq!(send(&service.router, request).await.status, 400);
     }
-    assert!(calls.lock().unwrap().is_empty());
+    assert_eq!(service.get(TASKS).await.json["tasks"], json!([]));
 }
 
-#[tokio::test]
-async fn commands_reach_the_control_surface_as_they_are_meant() {
-    let (router, calls) = served(FakeFront::default());
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_accepted_as_they_are_meant() {
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    service.open("Take away", false).await;
+    let commands = format!("{TASKS}/S-001/commands");
     for body in [
         r#"{"command":"start"}"#,
-        r#"{"command":"reject","reason":"too vague"}"#,
+        r#"{"command":"reject","reason":" too vague\n"}"#,
         r#"{"command":"set_priority","priority":-3}"#,
-        r#"{"command":"depend","on":"SHOP-002"}"#,
-        r#"{"command":"undepend","on":"SHOP-002"}"#,
+        r#"{"command":"depend","on":"S-002"}"#,
+        r#"{"command":"undepend","on":"S-002"}"#,
         r#"{"command":"confirm_deploy"}"#,
     ] {
-        assert_eq!(post(&router, "/api/v1/tasks/SHOP-001/commands", body).await.status, 200, "{body}");
+        // What the rules say to it is another matter.
+        assert!([200, 409].contains(&service.post(&commands, body).await.status.as_u16()), "{body}");
     }
-    let body = r#"{"command":"freeze","reason":"red"}"#;
-    assert_eq!(post(&router, "/api/v1/repositories/shop/lane/commands", body).await.status, 200);
-    assert_eq!(post(&router, "/serial-gate/unfreeze", "").await.status, 200);
-    assert_eq!(post(&router, "/serial-gate/unfreeze", r#"{"repository":"other"}"#).await.status, 200);
-    let calls: Vec<String> =
-        calls.lock().unwrap().iter().map(|call| call.split(" by owner").next().unwrap().to_owned()).collect();
-    assert_eq!(
-        calls,
-        [
-            "SHOP-001 Start",
-            r#"SHOP-001 Reject { reason: "too vague" }"#,
-            "SHOP-001 SetPriority { priority: -3 }",
-            r#"SHOP-001 Depend { on: WorkItemId("SHOP-002") }"#,
-            r#"SHOP-001 Undepend { on: WorkItemId("SHOP-002") }"#,
-            "SHOP-001 ConfirmDeploy",
-            r#"shop Freeze { reason: "red" }"#,
-            "shop Unfreeze",
-            "other Unfreeze",
-        ]
-    );
+    service.post(&format!("{TASKS}/S-001/answer"), r#"{"reply":"text","text":"In euro."}"#).await;
+    let lane = "/api/v1/repositories/shop/lane/commands";
+    assert_eq!(service.post(lane, r#"{"command":"freeze","reason":"red"}"#).await.status, 200);
+    assert_eq!(service.post("/serial-gate/unfreeze", "").await.status, 200);
+    assert_eq!(service.post("/serial-gate/unfreeze", r#"{"repository":"other"}"#).await.status, 404);
+    let (task, on) = (service.world.task("S-001").await.id, service.world.task("S-002").await.id);
+    let answered = |reply| TaskEvent::HumanAnswered {
+        answer: HumanAnswer { episode: None, since: None, people: Vec::new(), reply },
+    };
+    let of = |event| Event::Task { task: task.clone(), event };
+    let lane = |event| Event::Lane { repository: "shop".into(), event };
+    let expected = [
+        of(TaskEvent::StartRequested { authors: Vec::new() }),
+        of(answered(Word::Reject { reason: "too vague".to_owned() })),
+        of(TaskEvent::PrioritySet { priority: -3 }),
+        of(TaskEvent::DependencyAdded { on: on.clone() }),
+        of(TaskEvent::DependencyRemoved { on }),
+        of(answered(Word::Confirm)),
+        of(answered(Word::Text { text: "In euro.".to_owned() })),
+        lane(LaneEvent::FreezeRequested { reason: "red".to_owned() }),
+        lane(LaneEvent::UnfreezeRequested),
+    ];
+    let (by, events): (Vec<_>, Vec<_>) = service.accepted().into_iter().unzip();
+    assert_eq!(events, expected);
+    assert!(by.iter().all(|by| by == "owner"), "{by:?}");
 }
 
-#[tokio::test]
-async fn a_reason_is_never_empty() {
-    let (router, calls) = served(FakeFront::default());
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_not_what_is_asked_for_is_not_accepted() {
+    let service = Served::new().await;
+    service.open("Add up", false).await;
     for (path, body) in [
-        ("/api/v1/tasks/SHOP-001/commands", r#"{"command":"reject","reason":" \n"}"#),
-        ("/api/v1/tasks/SHOP-001/commands", r#"{"command":"reject"}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"reject","reason":" \n"}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"reject"}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"reject","reason":"no","twice":true}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"send_back","to":"make","reason":""}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"skip","reason":"\t"}"#),
         ("/api/v1/repositories/shop/lane/commands", r#"{"command":"freeze","reason":""}"#),
-        ("/api/v1/tasks/SHOP-001/commands", r#"{"command":"explode"}"#),
+        ("/api/v1/repositories/shop/lane/commands", r#"{"command":"thaw"}"#),
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"explode"}"#),
+        // An answer has an address of its own.
+        ("/api/v1/tasks/S-001/commands", r#"{"command":"answer","reply":{"reply":"approve"}}"#),
     ] {
-        assert_eq!(post(&router, path, body).await.status, 400, "{body}");
+        assert_eq!(service.post(path, body).await.status, 400, "{body}");
     }
-    assert!(calls.lock().unwrap().is_empty());
+    assert!(service.accepted().is_empty());
 }
 
-#[tokio::test]
-async fn what_the_desk_answers_is_told_by_the_status() {
-    let (router, _) = served(FakeFront::default());
-    for (id, status, error) in
-        [("SHOP-404", 404, "not_found"), ("SHOP-409", 409, "refused"), ("SHOP-503", 503, "not_ready")]
-    {
-        let reply = post(&router, &format!("/api/v1/tasks/{id}/commands"), r#"{"command":"approve"}"#).await;
-        assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (status, Some(error)));
-    }
-    let (slow, _) = served(FakeFront { pending: true, ..FakeFront::default() });
-    let reply = post(&slow, "/api/v1/tasks/SHOP-001/commands", r#"{"command":"approve"}"#).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_command_is_told_by_the_status() {
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    let approve = r#"{"command":"approve"}"#;
+    let status = async |id: &str| {
+        let reply = service.post(&format!("{TASKS}/{id}/commands"), approve).await;
+        (reply.status.as_u16(), reply.json["error"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(status("S-404").await, (404, "not_found".to_owned()));
+    assert_eq!(status("S-001").await, (409, "refused".to_owned()));
+    service.store.faults.fail_next("accept", Fault::Passing("busy".to_owned()));
+    assert_eq!(status("S-001").await, (503, "not_ready".to_owned()));
+    // Another process handles it.
+    let beside = Served::over(service.world, Control::accepting);
+    let reply = beside.post(&format!("{TASKS}/S-001/commands"), r#"{"command":"start"}"#).await;
     assert_eq!((reply.status.as_u16(), &reply.json["pending"]), (202, &json!(true)));
 }
 
-#[tokio::test]
-async fn the_list_knows_the_order_of_the_stages() {
-    let (router, calls) = served(FakeFront::default());
-    let reply = get(&router, "/api/v1/tasks?repository=shop&ended=true&limit=7").await;
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.json["stages"], json!(["make", "check"]));
-    assert_eq!(reply.json["tasks"].as_array().unwrap().len(), 3);
-    let filter = r#"board TaskFilter { repository: Some(RepositoryId("shop")), ended: true, limit: 7 }"#;
-    assert_eq!(calls.lock().unwrap()[0], filter);
-    assert_eq!(get(&router, "/api/v1/tasks?limit=x").await.status, 400);
-    assert_eq!(get(&router, "/api/v1/tasks?colour=red").await.status, 400);
-}
-
-#[tokio::test]
-async fn a_list_of_an_unknown_repository_is_not_empty_but_missing() {
-    let (router, calls) = served(FakeFront::default());
-    let reply = get(&router, "/api/v1/tasks?repository=shpo").await;
-    assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (404, Some("not_found")));
-    assert_eq!(reply.json["why"], "there is no repository shpo");
-    assert_eq!(reply.json["fix"], "this service has: shop");
-    assert!(calls.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_a_request_says_what_to_do() {
-    let (router, _) = served(FakeFront::default());
+    let service = Served::new().await;
     for reply in [
-        post(&router, "/api/v1/tasks", "{").await,
-        get(&router, "/api/v1/tasks?limit=x").await,
-        get(&router, "/api/v1/tasks/SHOP-404").await,
-        get(&router, "/nothing").await,
+        service.post(TASKS, "{").await,
+        service.get("/api/v1/tasks?limit=x").await,
+        service.get("/api/v1/tasks/S-404").await,
+        service.get("/nothing").await,
     ] {
         let fix = reply.json["fix"].as_str().unwrap_or_default();
         assert!(!fix.is_empty(), "{}", reply.json);
     }
     assert_eq!(
-        get(&router, "/api/v1/tasks?limit=x").await.json["why"],
+        service.get("/api/v1/tasks?limit=x").await.json["why"],
         "a parameter is not what is asked for: limit: invalid digit found in string"
     );
 }
 
-#[tokio::test]
-async fn a_task_is_shown_whole_and_reads_back() {
-    let (router, _) = served(FakeFront::default());
-    let reply = get(&router, "/api/v1/tasks/SHOP-001").await;
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.json["id"], "SHOP-001");
-    // No run has ended: nothing is known of its cost, and that is no zero.
-    assert_eq!(reply.json["usage"], json!({"runs": 0, "unknown_runs": 0}));
-    assert_eq!(reply.json["lane"][0]["state"], "admitted");
-    let read: orch_web::view::TaskDetailView = serde_json::from_value(reply.json.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), reply.json);
-    assert_eq!(get(&router, "/api/v1/tasks/SHOP-404").await.status, 404);
-}
-
-#[tokio::test]
-async fn a_log_is_read_in_parts() {
-    let (router, calls) = served(FakeFront::default());
-    let reply = get(&router, "/api/v1/tasks/SHOP-001/log?attempt=2&offset=10&max=99999999").await;
-    assert_eq!(reply.json, json!({"run": "SHOP-001-attempt-1", "text": "hello\n", "next": 16, "ended": true}));
-    get(&router, "/api/v1/tasks/SHOP-001/log").await;
-    get(&router, "/api/v1/tasks/SHOP-001/log?readable=true&wait=9999").await;
-    assert_eq!(
-        *calls.lock().unwrap(),
-        [
-            "log SHOP-001 Some(2) 10 1048576 readable=false 0ns",
-            "log SHOP-001 None 0 65536 readable=false 0ns",
-            "log SHOP-001 None 0 65536 readable=true 30s"
-        ]
-    );
-}
-
-#[tokio::test]
-async fn a_task_is_awaited_by_the_change_that_was_seen_last() {
-    let (router, calls) = served(FakeFront::default());
-    let seen = get(&router, "/api/v1/tasks/SHOP-001").await.json["change"].as_u64().unwrap();
-    for query in [format!("after={seen}"), format!("after={seen}&wait=3"), "after=0&wait=999".to_owned()] {
-        assert_eq!(get(&router, &format!("/api/v1/tasks/SHOP-001?{query}")).await.status, 200);
-    }
-    assert_eq!(get(&router, "/api/v1/tasks/SHOP-001?after=yes").await.status, 400);
-    assert_eq!(*calls.lock().unwrap(), ["await 41 for 20s", "await 41 for 3s", "await 0 for 30s"]);
-}
-
-#[tokio::test]
-async fn a_lane_shows_who_stands_where() {
-    let (router, _) = served(FakeFront::default());
-    let lane = get(&router, "/api/v1/repositories/shop/lane").await.json;
-    assert_eq!(lane["repository"]["frozen"]["reason"], "broken");
-    assert_eq!(lane["entry"][1]["id"], "SHOP-002");
-    assert_eq!(lane["entry"][1]["place"], 2);
-    assert_eq!(lane["landing"][0]["state"], "testing the candidate");
-    assert_eq!(lane["landing"][0]["candidate"], "ccc");
-    assert_eq!(get(&router, "/api/v1/repositories/none/lane").await.status, 404);
-    assert_eq!(get(&router, "/api/v1/repositories").await.json["repositories"][0]["prefix"], "SHOP");
-}
-
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_has_the_address_of_its_repository() {
-    let (router, calls) = served(FakeFront::default());
-    let at = "/api/v1/repositories/shop/tasks/SHOP-001";
-    assert_eq!(get(&router, at).await.status, 200);
-    post(&router, &format!("{at}/commands"), r#"{"command":"approve"}"#).await;
-    post(&router, &format!("{at}/answer"), r#"{"answer":"approve"}"#).await;
-    get(&router, &format!("{at}/log")).await;
-    let calls = calls.lock().unwrap();
-    assert!(!calls.is_empty() && calls.iter().all(|call| call.contains("shop/SHOP-001")), "{calls:?}");
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    let at = "/api/v1/repositories/shop/tasks/S-001";
+    assert_eq!(service.get(at).await.status, 200);
+    assert_eq!(service.post(&format!("{at}/commands"), r#"{"command":"pause"}"#).await.status, 200);
+    assert_eq!(service.post(&format!("{at}/answer"), r#"{"reply":"approve"}"#).await.status, 409);
+    assert_eq!(service.get(&format!("{at}/log")).await.json["why"], "S-001 has had no attempt yet");
+    for path in ["", "/log", "/documents", "/diff"] {
+        let reply = service.get(&format!("/api/v1/repositories/web/tasks/S-001{path}")).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.json["why"], "there is no task S-001 in the repository web", "{path}");
+    }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_id_of_several_repositories_is_refused_with_their_addresses() {
-    let (router, _) = served(FakeFront::default());
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    service.world.same_id_elsewhere("S-001", "web").await;
     let stop = r#"{"command":"stop"}"#;
-    let reply = post(&router, "/api/v1/tasks/SHOP-300/commands", stop).await;
+    let reply = service.post("/api/v1/tasks/S-001/commands", stop).await;
     assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (409, Some("ambiguous")));
-    let addresses = ["/api/v1/repositories/shop/tasks/SHOP-300", "/api/v1/repositories/web/tasks/SHOP-300"];
+    let addresses = ["/api/v1/repositories/shop/tasks/S-001", "/api/v1/repositories/web/tasks/S-001"];
     assert_eq!(reply.json["problems"], json!(addresses));
     assert!(reply.json["why"].as_str().unwrap().contains("shop, web"), "{}", reply.json);
     for address in addresses {
-        assert_eq!(post(&router, &format!("{address}/commands"), stop).await.status, 200);
+        assert_eq!(service.post(&format!("{address}/commands"), stop).await.status, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_read_again_and_main_is_taken_as_it_is() {
+    let service = Served::over(World::new().await, Control::alone);
+    let reread = service.post("/api/v1/repositories/reread", "").await;
+    assert_eq!((reread.status.as_u16(), &reread.json["text"]), (200, &json!("served: shop")));
+    let accepted = service.post("/api/v1/repositories/shop/base/accept", "").await;
+    assert_eq!(accepted.status, 200, "{}", accepted.json);
+    assert_eq!(service.post("/api/v1/repositories/web/base/accept", "").await.status, 404);
 }

@@ -8,7 +8,7 @@ use orch_rules::outage::Source;
 use orch_rules::task::{PauseScope, Position, Wait};
 use orch_web::view::WaitView;
 
-use crate::fake_front::task;
+use crate::fixtures::task;
 
 fn outage(named: bool, probed_by: Option<orch_rules::ids::WorkItemId>) -> Wait {
     let source = Source::Credential { name: "main".to_owned() };

@@ -1,7 +1,7 @@
 //! `orch budget`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -44,7 +44,7 @@ fn micros(text: &str) -> Result<u64, String> {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &BudgetArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::RaiseBudget { by_micros: args.raise }, caller, screen)
+    send::to_task(&args.task, &TaskCommand::RaiseBudget { by_micros: args.raise }, caller, screen)
 }
 
 #[cfg(test)]

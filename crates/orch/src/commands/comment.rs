@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::{send, words};
@@ -28,5 +28,5 @@ pub struct CommentArgs {
 /// If the text cannot be read or is empty, the service does not answer, knows no such task, or refuses.
 pub fn run(args: &CommentArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let text = words::given("comment", Some(&args.text), None)?.unwrap_or_default();
-    send::to_task(&args.task, &CommandRequest::Comment { text }, caller, screen)
+    send::to_task(&args.task, &TaskCommand::Comment { text }, caller, screen)
 }

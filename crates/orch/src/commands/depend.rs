@@ -1,7 +1,8 @@
 //! `orch depend`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
+use orch_rules::ids::WorkItemId;
 
 use super::ids::{self, TaskArg};
 use super::send;
@@ -30,7 +31,7 @@ pub struct DependArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &DependArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let on = ids::other_task(&args.on, args.task.repo.as_deref(), caller)?;
-    let command = if args.remove { CommandRequest::Undepend { on } } else { CommandRequest::Depend { on } };
+    let on = WorkItemId(ids::other_task(&args.on, args.task.repo.as_deref(), caller)?);
+    let command = if args.remove { TaskCommand::Undepend { on } } else { TaskCommand::Depend { on } };
     send::to_task(&args.task, &command, caller, screen)
 }

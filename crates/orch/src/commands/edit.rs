@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::{send, words};
@@ -38,6 +38,6 @@ pub struct EditArgs {
 /// If a text cannot be read, the service does not answer, knows no such task, or refuses.
 pub fn run(args: &EditArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
-    let command = CommandRequest::Edit { title: args.title.clone(), description, priority: args.priority };
+    let command = TaskCommand::Edit { title: args.title.clone(), description, priority: args.priority };
     send::to_task(&args.task, &command, caller, screen)
 }

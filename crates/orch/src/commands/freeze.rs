@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use orch_web::view::LaneCommandRequest;
+use orch_engine::control::LaneCommand;
 
 use super::send;
 use crate::client::Caller;
@@ -27,6 +27,6 @@ pub struct FreezeArgs {
 /// # Errors
 /// If the service does not answer, knows no such repository, or refuses.
 pub fn run(args: &FreezeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let command = LaneCommandRequest::Freeze { reason: args.reason.clone() };
+    let command = LaneCommand::Freeze { reason: args.reason.clone() };
     send::to_lane(args.repo.as_deref(), &command, caller, screen)
 }

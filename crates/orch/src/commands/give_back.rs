@@ -1,7 +1,7 @@
 //! `orch give-back`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -22,5 +22,5 @@ pub struct GiveBackArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &GiveBackArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::GiveBack, caller, screen)
+    send::to_task(&args.task, &TaskCommand::GiveBack, caller, screen)
 }

@@ -1,7 +1,8 @@
 //! `orch pause`.
 
 use clap::Args;
-use orch_web::view::{CommandRequest, EverythingRequest, LaneCommandRequest};
+use orch_engine::control::{LaneCommand, TaskCommand};
+use orch_web::view::EverythingRequest;
 
 use super::send;
 use crate::client::Caller;
@@ -33,7 +34,7 @@ pub struct PauseArgs {
 pub fn run(args: &PauseArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     match &args.id {
         None if args.all => send::to_everything(EverythingRequest::Pause, caller, screen),
-        Some(id) => send::to_task(&id.as_str().into(), &CommandRequest::Pause, caller, screen),
-        None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Pause, caller, screen),
+        Some(id) => send::to_task(&id.as_str().into(), &TaskCommand::Pause, caller, screen),
+        None => send::to_lane(args.repo.as_deref(), &LaneCommand::Pause, caller, screen),
     }
 }

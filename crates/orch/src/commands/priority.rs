@@ -1,7 +1,7 @@
 //! `orch priority`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -33,5 +33,5 @@ pub fn whole(text: &str) -> Result<i32, String> {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &PriorityArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::SetPriority { priority: args.priority }, caller, screen)
+    send::to_task(&args.task, &TaskCommand::SetPriority { priority: args.priority }, caller, screen)
 }

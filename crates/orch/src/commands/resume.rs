@@ -1,7 +1,8 @@
 //! `orch resume`.
 
 use clap::Args;
-use orch_web::view::{CommandRequest, EverythingRequest, LaneCommandRequest, LiftRequest};
+use orch_engine::control::{LaneCommand, TaskCommand};
+use orch_web::view::{EverythingRequest, LiftRequest};
 
 use super::send;
 use crate::client::Caller;
@@ -43,7 +44,7 @@ pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
     }
     match &args.id {
         None if args.all => send::to_everything(EverythingRequest::Resume, caller, screen),
-        Some(id) => send::to_task(&id.as_str().into(), &CommandRequest::Resume, caller, screen),
-        None => send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Resume, caller, screen),
+        Some(id) => send::to_task(&id.as_str().into(), &TaskCommand::Resume, caller, screen),
+        None => send::to_lane(args.repo.as_deref(), &LaneCommand::Resume, caller, screen),
     }
 }

@@ -1,7 +1,7 @@
 //! `orch retry`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -22,5 +22,5 @@ pub struct RetryArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &RetryArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::Retry, caller, screen)
+    send::to_task(&args.task, &TaskCommand::Retry, caller, screen)
 }

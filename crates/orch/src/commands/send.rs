@@ -1,9 +1,7 @@
 //! Sending a command to a task or a lane, and telling the answer.
 
-use orch_web::view::{
-    AnswerRequest, AnswerView, CommandRequest, EverythingRequest, LaneCommandRequest, LiftRequest, ReplyRequest,
-    TaskDetailView,
-};
+use orch_engine::control::{LaneCommand, TaskCommand};
+use orch_web::view::{AnswerRequest, AnswerView, EverythingRequest, LiftRequest, ReplyRequest, TaskDetailView};
 
 use super::ids::{self, TaskArg};
 use crate::client::{Caller, encoded};
@@ -11,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style, printable};
 
 /// Sends a command to the task that `typed` means.
-pub fn to_task(typed: &TaskArg, command: &CommandRequest, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+pub fn to_task(typed: &TaskArg, command: &TaskCommand, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let task = ids::task(typed, caller)?;
     let answer = caller.send(&format!("{}/commands", task.address()), command);
     tell(&answer.map_err(|failure| looked_up(failure, format!("orch show {}", task.id)))?, Some(&task.id), screen);
@@ -37,7 +35,7 @@ pub fn each(
 }
 
 /// Sends a command whose answer nobody needs.
-pub fn quietly(typed: &TaskArg, command: &CommandRequest, caller: &Caller) -> Result<(), Failure> {
+pub fn quietly(typed: &TaskArg, command: &TaskCommand, caller: &Caller) -> Result<(), Failure> {
     let task = ids::task(typed, caller)?;
     caller.send::<AnswerView>(&format!("{}/commands", task.address()), command).map(drop)
 }
@@ -81,12 +79,7 @@ pub fn to_everything(command: EverythingRequest, caller: &Caller, screen: &Scree
 }
 
 /// Sends a command to the lane of the named repository, or of the only one.
-pub fn to_lane(
-    named: Option<&str>,
-    command: &LaneCommandRequest,
-    caller: &Caller,
-    screen: &Screen,
-) -> Result<(), Failure> {
+pub fn to_lane(named: Option<&str>, command: &LaneCommand, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let repository = ids::repository(named, caller)?;
     let answer = caller.send(&format!("/api/v1/repositories/{}/lane/commands", encoded(&repository)), command);
     tell(&answer.map_err(|failure| looked_up(failure, "orch queue".to_owned()))?, Some(&repository), screen);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -30,6 +30,6 @@ pub struct SendBackArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &SendBackArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let command = CommandRequest::SendBack { to: args.stage.clone(), reason: args.reason.clone() };
+    let command = TaskCommand::SendBack { to: args.stage.as_str().into(), reason: args.reason.clone() };
     send::to_task(&args.task, &command, caller, screen)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -27,5 +27,5 @@ pub struct SkipArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &SkipArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::Skip { reason: args.reason.clone() }, caller, screen)
+    send::to_task(&args.task, &TaskCommand::Skip { reason: args.reason.clone() }, caller, screen)
 }

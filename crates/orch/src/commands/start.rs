@@ -1,7 +1,7 @@
 //! `orch start`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::ids::TaskArg;
 use super::send;
@@ -22,5 +22,5 @@ pub struct StartArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StartArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &CommandRequest::Start, caller, screen)
+    send::to_task(&args.task, &TaskCommand::Start, caller, screen)
 }

@@ -1,7 +1,7 @@
 //! `orch stop`.
 
 use clap::Args;
-use orch_web::view::CommandRequest;
+use orch_engine::control::TaskCommand;
 
 use super::send;
 use crate::client::Caller;
@@ -32,8 +32,8 @@ pub fn run(args: &StopArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
     send::each(&args.ids, args.repo.as_deref(), screen, |task| {
         if let Some(text) = args.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             let text = format!("stopped: {text}");
-            send::quietly(task, &CommandRequest::Comment { text }, caller)?;
+            send::quietly(task, &TaskCommand::Comment { text }, caller)?;
         }
-        send::to_task(task, &CommandRequest::Stop, caller, screen)
+        send::to_task(task, &TaskCommand::Stop, caller, screen)
     })
 }

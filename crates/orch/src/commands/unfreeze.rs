@@ -1,7 +1,7 @@
 //! `orch unfreeze`.
 
 use clap::Args;
-use orch_web::view::LaneCommandRequest;
+use orch_engine::control::LaneCommand;
 
 use super::send;
 use crate::client::Caller;
@@ -22,5 +22,5 @@ pub struct UnfreezeArgs {
 /// # Errors
 /// If the service does not answer, knows no such repository, or refuses.
 pub fn run(args: &UnfreezeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_lane(args.repo.as_deref(), &LaneCommandRequest::Unfreeze, caller, screen)
+    send::to_lane(args.repo.as_deref(), &LaneCommand::Unfreeze, caller, screen)
 }

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use orch_engine::control::TaskCommand;
 use orch_testkit::sample::Issue;
 use orch_web::view::{
-    AnswerRequest, AnswerView, CommandRequest, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView,
-    TaskView,
+    AnswerRequest, AnswerView, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView, TaskView,
 };
 
 use super::events::{Event, Events};
@@ -315,7 +315,7 @@ impl Journey {
         seen_next(self.caller.send::<AnswerView>(&format!("{}/answer", path(id)), &request))
     }
 
-    fn send(&self, id: &str, command: &CommandRequest) -> Result<(), Failure> {
+    fn send(&self, id: &str, command: &TaskCommand) -> Result<(), Failure> {
         seen_next(self.caller.send::<AnswerView>(&format!("{}/commands", path(id)), command))
     }
 
@@ -325,8 +325,7 @@ impl Journey {
         let deadline = Instant::now() + CALLED_OFF;
         let open: Vec<String> =
             self.travellers.iter().filter(|t| !t.detail.task.ended).map(|t| t.id().to_owned()).collect();
-        let mut left: Vec<String> =
-            open.into_iter().filter(|id| self.send(id, &CommandRequest::Stop).is_ok()).collect();
+        let mut left: Vec<String> = open.into_iter().filter(|id| self.send(id, &TaskCommand::Stop).is_ok()).collect();
         while !left.is_empty() && Instant::now() < deadline {
             left.retain(|id| self.caller.read::<TaskDetailView>(&path(id)).is_ok_and(|detail| !detail.task.ended));
             std::thread::sleep(LOOK);

@@ -2,7 +2,6 @@
 //! is decided and stored at once; whatever touches the world stays queued until `orch up`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orch_engine::control::Control;
@@ -80,7 +79,7 @@ pub fn with_caller(
         Database::Ours | Database::Held(_) => Control::alone(wired.engine.clone()),
         Database::Theirs(_) => Control::accepting(wired.engine.clone()),
     };
-    let router = orch_web::router(Arc::new(control), guard);
+    let router = orch_web::router(control, guard);
     let caller = Caller::local(router, token, runtime.handle().clone()).person(Some(person)).standing_in(here(&host));
     let done = command(&caller);
     drop(caller);

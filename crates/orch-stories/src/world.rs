@@ -13,6 +13,7 @@ use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
 use orch_ports::runner::RunOrder;
 use orch_ports::store::{History, StoreError};
+use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::lane::Repository;
@@ -52,15 +53,20 @@ lands = true
 next = "done"
 "#;
 
+/// What `a.txt` has.
 pub const LINES: &str = "1\n2\n3\n4\n5\n6\n";
 
 /// One run, as its script sees it.
 pub struct Act {
+    /// Where its code is.
     pub forge: FakeForge,
+    /// What was asked for.
     pub order: RunOrder,
     /// A role, or `check`.
     pub who: String,
+    /// Whose; empty for a check.
     pub work_item: String,
+    /// Which try; 0 for a check.
     pub attempt: u32,
     /// The task file.
     pub brief: String,
@@ -79,12 +85,15 @@ impl Act {
             order: order.clone(),
         }
     }
+    /// Whether it is this one's turn.
     pub fn is(&self, who: &str) -> bool {
         self.who == who
     }
+    /// Leaves a commit with these edits.
     pub fn commit(&self, edits: &[Edit<'_>]) {
         self.forge.work(&self.order.directory, edits, Some("work"));
     }
+    /// Leaves a document of the task.
     pub fn document(&self, name: &str, text: &str) {
         self.commit(&[(&format!("docs/work-items/{}/{name}", self.work_item), Some(text))]);
     }
@@ -120,16 +129,23 @@ impl Act {
 
 type Rule = dyn Fn(&Act) -> Option<(String, Step)> + Send;
 
+/// What outlives the processes of a story.
 pub struct World {
     folder: tempfile::TempDir,
+    /// The database.
     pub store: Arc<SqliteStore>,
+    /// The repository `shop`.
     pub forge: FakeForge,
+    /// The runs.
     pub runner: FakeRunner,
     rules: Arc<Mutex<Vec<Box<Rule>>>>,
     /// So many finish commands from now on do nothing.
     pub unfinished: Arc<AtomicUsize>,
+    /// Of the processes that start from now on.
     pub policy: Policy,
+    /// Of the processes that start from now on.
     pub limits: Limits,
+    /// What a newer release wrote.
     pub strange: Arc<Strange>,
     /// Whether its processes hold the database.
     pub held: watch::Sender<bool>,
@@ -151,14 +167,21 @@ impl Drop for World {
 
 /// One `orch up`.
 pub struct Process {
+    /// What people ask.
     pub control: Control,
+    /// As this process sees it.
     pub store: Arc<FaultyStore>,
+    /// As this process sees it.
     pub forge: FakeForge,
+    /// As this process sees it.
     pub runner: FakeRunner,
+    /// True stops it.
     pub stop: watch::Sender<bool>,
+    /// How it ended.
     pub loops: JoinHandle<Result<(), StoreError>>,
 }
 
+/// The repository of every story.
 pub fn repository() -> RepositoryId {
     RepositoryId::from("shop")
 }
@@ -169,6 +192,7 @@ impl World {
         Self::with(&[(".orch/pipeline.toml", SHORT)]).await
     }
 
+    /// With more files on the base branch; one of a name that is there already is there instead.
     pub async fn with(more: &[(&str, &str)]) -> Self {
         let mut files = vec![("a.txt", LINES), (".orch/orch.toml", "[check]\ncommand = \"test\"\n")];
         files.extend(more);
@@ -236,6 +260,7 @@ impl World {
         self.rules.lock().unwrap().insert(0, Box::new(rule));
     }
 
+    /// Where runs work.
     pub fn places(&self) -> Utf8PathBuf {
         Utf8Path::from_path(self.folder.path()).unwrap().join("places")
     }
@@ -245,8 +270,13 @@ impl World {
         let (forge, runner) = (self.forge.handle(), self.runner.handle());
         let (inner, faults): (Arc<dyn Store>, _) = (self.store.clone(), Faults::new());
         self.processes.lock().unwrap().push((faults.clone(), forge.clone(), runner.clone()));
-        let store =
-            Arc::new(FaultyStore { inner, faults, lose_wakes: AtomicI32::new(0), strange: self.strange.clone() });
+        let store = Arc::new(FaultyStore {
+            inner,
+            faults,
+            strange: self.strange.clone(),
+            lose_wakes: AtomicI32::new(0),
+            deliveries: Mutex::default(),
+        });
         let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
         let context = RepositoryContext {
             repository: repository(),
@@ -270,6 +300,7 @@ impl World {
         (Arc::new(engine), store, forge, runner)
     }
 
+    /// One whose engine runs.
     pub fn start(&self, owner: &str) -> Process {
         let (engine, store, forge, runner) = self.wire(owner);
         let (stop, stopped) = watch::channel(false);
@@ -277,6 +308,7 @@ impl World {
         Process { control: Control::of(engine), store, forge, runner, stop, loops }
     }
 
+    /// Everything that happened to a task.
     pub async fn history(&self, task: &Task) -> History {
         self.store.history(&task.id).await.unwrap()
     }
@@ -286,10 +318,12 @@ impl World {
         eventually(what, async || self.store.task(task).await.unwrap().filter(|task| holds(task))).await
     }
 
+    /// Waits until it is done.
     pub async fn until_done(&self, task: &Task) -> Task {
         self.until("the task is done", &task.id, |task| task.position == Position::Done).await
     }
 
+    /// Waits until it is held, and says why.
     pub async fn until_held(&self, task: &Task) -> String {
         let task = self.until("the task is held", &task.id, |task| task.hold.is_some()).await;
         task.hold.unwrap().sentence()
@@ -326,6 +360,7 @@ impl World {
 }
 
 impl Process {
+    /// A new issue of this title, started at once.
     pub async fn issue(&self, title: &str) -> Task {
         let issue = NewIssue {
             variant: None,
@@ -370,7 +405,35 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
 }
 
 impl World {
+    /// The task as it stands in the store.
     pub async fn store_task(&self, task: &Task) -> Task {
         self.store.task(&task.id).await.unwrap().unwrap()
+    }
+
+    /// The task that people name so.
+    pub async fn task(&self, work_item: &str) -> Task {
+        self.store.tasks_by_work_item(&work_item.into()).await.unwrap().remove(0)
+    }
+
+    /// Another repository, with a task of the same name in its backlog.
+    pub async fn same_id_elsewhere(&self, work_item: &str, repository: &str) -> Task {
+        let shop = self.store.repositories().await.unwrap().remove(0);
+        self.store.register(&Repository { id: repository.into(), ..shop }).await.unwrap();
+        let other = Task {
+            id: "other".into(),
+            repository: repository.into(),
+            position: Position::Backlog,
+            hold: None,
+            ..self.task(work_item).await
+        };
+        let insert = Change::InsertTask { task: other.clone() };
+        self.store.apply(ChangeSet { guards: vec![], changes: vec![insert] }, None).await.unwrap();
+        other
+    }
+
+    /// Rows of a kind that are not done.
+    pub async fn open_rows(&self, kind: &str) -> i64 {
+        let counts = self.store.queue().await.unwrap().counts;
+        counts.iter().filter(|(of, state, _)| of == kind && state != "done").map(|(_, _, count)| count).sum()
     }
 }

@@ -19,12 +19,16 @@ use orch_testkit::fake::{Fault, Faults};
 
 /// Calls: the names of the trait's methods; also `apply usage`, `apply run_agent`, … by what a change set contains.
 pub struct FaultyStore {
+    /// The store behind it.
     pub inner: Arc<dyn Store>,
+    /// What goes wrong with it.
     pub faults: Arc<Faults>,
     /// The next change set of this kind loses its wakes when it is written: 1 makes a task, 2 lets one in; 0 is none.
     pub lose_wakes: AtomicI32,
     /// What a newer release wrote.
     pub strange: Arc<Strange>,
+    /// Everything that this process accepted.
+    pub deliveries: Mutex<Vec<Delivery>>,
 }
 
 /// Parts of tasks that this release does not know, as if they stood in their rows.
@@ -41,6 +45,7 @@ pub enum Plant {
 }
 
 impl Strange {
+    /// From now on it stands in the task's row.
     pub fn plant(&self, task: &Task, plant: Plant) {
         self.0.lock().unwrap().push((task.id.clone(), plant));
     }
@@ -128,6 +133,7 @@ macro_rules! through {
 #[async_trait]
 impl Store for FaultyStore {
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted> {
+        self.deliveries.lock().unwrap().push(delivery.clone());
         through!(self, "accept", self.inner.accept(delivery))
     }
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>> {
@@ -225,17 +231,5 @@ impl Store for FaultyStore {
     }
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.inner.backup(path).await
-    }
-}
-
-/// Rows of a kind that are not done.
-pub trait Counts {
-    async fn queue_counts(&self, kind: &str) -> i64;
-}
-
-impl<S: Store> Counts for S {
-    async fn queue_counts(&self, kind: &str) -> i64 {
-        let counts = self.queue().await.unwrap().counts;
-        counts.iter().filter(|(of, state, _)| of == kind && state != "done").map(|(_, _, count)| count).sum()
     }
 }

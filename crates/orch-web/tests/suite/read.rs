@@ -1,0 +1,155 @@
+//! What people look at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use orch_stories::world::{World, eventually};
+use orch_testkit::fake::Step;
+use serde_json::json;
+
+use crate::served::{Served, get, of, post};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_knows_the_order_of_the_stages() {
+    let service = Served::new().await;
+    for (title, start) in [("Add up", false), ("Take away", true), ("Multiply", true)] {
+        service.open(title, start).await;
+    }
+    service.post("/api/v1/tasks/S-001/commands", r#"{"command":"stop"}"#).await;
+    let ids = |json: &serde_json::Value| -> Vec<String> {
+        json["tasks"].as_array().unwrap().iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let open = service.get("/api/v1/tasks?repository=shop").await;
+    assert_eq!(open.status, 200);
+    assert_eq!(open.json["stages"], json!(["make", "judge", "in"]));
+    assert_eq!(ids(&open.json), ["S-003", "S-002"]);
+    let all = service.get("/api/v1/tasks?repository=shop&ended=true").await;
+    assert_eq!(ids(&all.json), ["S-003", "S-002", "S-001"]);
+    let most = service.get("/api/v1/tasks?repository=shop&ended=true&limit=2").await;
+    assert_eq!(ids(&most.json), ["S-003", "S-002"]);
+    assert_eq!(service.get("/api/v1/tasks?limit=x").await.status, 400);
+    assert_eq!(service.get("/api/v1/tasks?colour=red").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_an_unknown_repository_is_not_empty_but_missing() {
+    let service = Served::new().await;
+    let reply = service.get("/api/v1/tasks?repository=shpo").await;
+    assert_eq!((reply.status.as_u16(), reply.json["error"].as_str()), (404, Some("not_found")));
+    assert_eq!(reply.json["why"], "there is no repository shpo");
+    assert_eq!(reply.json["fix"], "this service has: shop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_shown_whole_and_reads_back() {
+    let service = Served::new().await;
+    service.open("Add up", true).await;
+    let reply = service.get("/api/v1/tasks/S-001").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json["id"], "S-001");
+    // No run has ended: nothing is known of its cost, and that is no zero.
+    assert_eq!(reply.json["usage"], json!({"runs": 0, "unknown_runs": 0}));
+    assert_eq!(reply.json["lane"][0]["state"], "admitted");
+    let read: orch_web::view::TaskDetailView = serde_json::from_value(reply.json.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), reply.json);
+    assert_eq!(service.get("/api/v1/tasks/S-404").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_read_in_parts() {
+    let world = World::new().await;
+    world.when(|act| act.is("developer").then(|| ("hello\nagain\n".to_owned(), Step::Hangs)));
+    let process = world.start("p1");
+    process.issue("Add up").await;
+    let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
+    let router = of(&process);
+    let log = "/api/v1/tasks/S-001/log";
+    let part = get(&router, &format!("{log}?attempt=1&offset=2&max=4")).await;
+    assert_eq!(part.json, json!({"run": "S-001-attempt-1", "text": "llo\n", "next": 6, "ended": false}));
+    assert_eq!(get(&router, log).await.json["text"], "hello\nagain\n");
+    let readable = get(&router, &format!("{log}?readable=true&max=1")).await.json;
+    assert!(readable["next"].as_u64().unwrap() >= 6, "at least a line: {readable}");
+    assert_eq!(get(&router, &format!("{log}?attempt=2")).await.status, 404);
+    // Whoever has read it all waits for more.
+    let more = async {
+        let reply = get(&router, &format!("{log}?offset=12&wait=30")).await;
+        reply.json["text"].as_str().unwrap().to_owned()
+    };
+    let prints = async {
+        tokio::task::yield_now().await;
+        world.runner.print(&run, "more\n");
+    };
+    assert_eq!(tokio::join!(more, prints).0, "more\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_awaited_by_the_change_that_was_seen_last() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.swept().await;
+    let router = of(&process);
+    post(&router, "/api/v1/tasks", r#"{"title":"Add up","start":false}"#).await;
+    let seen = get(&router, "/api/v1/tasks/S-001").await.json["change"].as_u64().unwrap();
+    assert_eq!(get(&router, "/api/v1/tasks/S-001?after=yes").await.status, 400);
+    let address = format!("/api/v1/tasks/S-001?after={seen}&wait=30");
+    let (reply, _) = tokio::join!(
+        get(&router, &address),
+        post(&router, "/api/v1/tasks/S-001/commands", r#"{"command":"set_priority","priority":7}"#)
+    );
+    assert!(reply.json["change"].as_u64().unwrap() > seen, "{}", reply.json);
+    // It is there already.
+    assert_eq!(get(&router, &address).await.json["priority"], 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_shows_who_stands_where() {
+    let world = World::new().await;
+    // The reviewer has looked: it is the candidate that is tested.
+    let reviewed = Arc::new(AtomicBool::new(false));
+    world.when(move |act| {
+        reviewed.fetch_or(act.is("reviewer"), Ordering::SeqCst);
+        (act.is("check") && reviewed.load(Ordering::SeqCst)).then(|| (String::new(), Step::Hangs))
+    });
+    // Somebody commits meanwhile: the candidate is another commit than the one that was tested.
+    let forge = world.forge.clone();
+    world.when(move |act| {
+        if act.is("reviewer") {
+            forge.user_commits(&[("b.txt", Some("more"))], true);
+        }
+        None
+    });
+    let process = world.start("p1");
+    let router = of(&process);
+    process.issue("Add up").await;
+    let lane = "/api/v1/repositories/shop/lane";
+    let testing = eventually("its candidate is tested", async || {
+        let lane = get(&router, lane).await.json;
+        (lane["landing"][0]["state"] == "testing the candidate").then_some(lane)
+    })
+    .await;
+    let candidate = testing["landing"][0]["candidate"].as_str().unwrap().to_owned();
+    assert!(candidate.len() >= 10, "{candidate}");
+    post(&router, &format!("{lane}/commands"), r#"{"command":"freeze","reason":"broken"}"#).await;
+    process.issue("Take away").await;
+    let shown = get(&router, lane).await.json;
+    assert_eq!(shown["repository"]["frozen"]["reason"], "broken");
+    assert_eq!(shown["entry"][1]["id"], "S-002", "{shown}");
+    assert_eq!(shown["entry"][1]["place"], 2);
+    assert_eq!(shown["landing"][0]["candidate"].as_str(), Some(candidate.as_str()));
+    assert_eq!(get(&router, "/api/v1/repositories/none/lane").await.status, 404);
+    assert_eq!(get(&router, "/api/v1/repositories").await.json["repositories"][0]["prefix"], "S");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_task_made_is_shown() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let router = of(&process);
+    let at = "/api/v1/repositories/shop/tasks/S-001";
+    let papers = get(&router, &format!("{at}/documents")).await.json;
+    assert_eq!(papers["documents"][0]["path"], "docs/work-items/S-001/12-review.md", "{papers}");
+    assert_eq!(get(&router, &format!("{at}/diff")).await.status, 200);
+    assert_eq!(get(&router, &format!("{at}/diff?paths=x")).await.status, 400);
+}
