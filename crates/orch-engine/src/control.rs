@@ -297,6 +297,7 @@ impl From<PerformError> for ControlError {
         match error {
             PerformError::Store(error) => Self::Store(error),
             PerformError::Lasting(why) => Self::Refused { why },
+            PerformError::Port(error) if error.is_fact() => Self::Refused { why: error.words },
             error => Self::Unavailable { why: format!("this host could not do it now: {}", error.words()) },
         }
     }

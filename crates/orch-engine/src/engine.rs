@@ -9,7 +9,7 @@ use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreE
 use orch_rules::change::ChangeSet;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
-use orch_rules::ids::RepositoryId;
+use orch_rules::ids::{RepositoryId, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use crate::answers::Answers;
@@ -243,7 +243,7 @@ impl Engine {
                 let error = if again { PerformError::Passing(words) } else { PerformError::Lasting(words) };
                 self.conclude(work, effect, Err(error)).await
             }
-            (Step::Rescue(words), _) if work.attempt < MOST_TRIES => self.again(work, words.clone()).await,
+            (Step::Rescue(words), _) if work.attempt < MOST_TRIES => self.again(work, words.clone(), None).await,
             (Step::Rescue(words) | Step::Park(words), _) => {
                 self.finish(work, Finished::Failed { error: words.clone() }).await?;
                 if let Job::Inbox { inbox, .. } = &work.job {
@@ -255,11 +255,17 @@ impl Engine {
         }
     }
 
-    /// Queue the row again, for later.
-    pub(crate) async fn again(&self, work: &Work, error: String) -> Result<(), StoreError> {
+    /// Queue the row again, for later, and not before a port wants to be asked again.
+    pub(crate) async fn again(
+        &self,
+        work: &Work,
+        error: String,
+        not_before: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let first = i64::try_from(self.limits.first_retry.as_millis()).unwrap_or(i64::MAX);
         let wait_ms = first.saturating_mul(1 << work.attempt.saturating_sub(1).min(6));
         let due = self.store.now().await?.plus_ms(wait_ms);
+        let due = not_before.map_or(due, |then| due.max(then));
         self.finish(work, Finished::Again { due, error }).await
     }
 

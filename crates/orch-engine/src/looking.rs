@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use orch_ports::forge::ForgeError;
 use orch_ports::store::{StoreError, StoreResult};
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
@@ -118,15 +117,13 @@ fn look(context: &RepositoryContext) -> Option<Seen> {
     let trouble = |text: String| Some(Seen { standing: Standing::Trouble(text), base: None });
     let base = match context.forge.base() {
         Ok(base) => base,
-        Err(ForgeError::Passing(_)) => return None,
-        Err(ForgeError::Lasting(text) | ForgeError::Unpacked(text) | ForgeError::Unavailable(text)) => {
-            return trouble(text);
-        }
+        Err(error) if error.passes() => return None,
+        Err(error) => return trouble(error.words),
     };
     let settings = match context.settings_at(&base.tip) {
         Ok(settings) => settings,
-        Err(ForgeError::Passing(_)) => return None,
-        Err(error) => return trouble(error.to_string()),
+        Err(error) if error.passes() => return None,
+        Err(error) => return trouble(error.words),
     };
     let branch = &base.branch;
     match settings.as_ref() {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_ports::notifier::{Notifier, NotifyError};
+use orch_ports::notifier::Notifier;
 use orch_ports::outbox::{Ended, Message, Outbox, TRIED_MS};
 use orch_ports::store::StoreError;
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::change::Change;
 use orch_rules::decide::Decision;
 use orch_rules::ids::Timestamp;
@@ -13,7 +14,8 @@ use orch_rules::notice::Before;
 use orch_rules::outbox::fate::{Fate, fate};
 use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
-use orch_rules::outbox::{Failure, Next, after_failure};
+use orch_rules::outbox::{Next, after_failure};
+use orch_rules::port_error::ErrorKind;
 
 use crate::engine::Engine;
 
@@ -146,23 +148,25 @@ async fn away(error: &StoreError) {
 }
 
 /// Calls the target, off the loop's thread.
-async fn notify(notifier: &Arc<dyn Notifier>, key: &str, text: String) -> Result<(), NotifyError> {
-    let (notifier, key) = (notifier.clone(), key.to_owned());
-    let call = tokio::task::spawn_blocking(move || notifier.notify(&key, &text));
-    call.await
-        .unwrap_or_else(|_| Err(NotifyError { failure: Failure::InDoubt, words: "the notifier broke down".to_owned() }))
+async fn notify(notifier: &Arc<dyn Notifier>, key: &str, text: String) -> PortResult<()> {
+    let (caller, message) = (notifier.clone(), key.to_owned());
+    let call = tokio::task::spawn_blocking(move || caller.notify(&message, &text));
+    call.await.unwrap_or_else(|_| {
+        let words = "the notifier broke down";
+        Err(PortError::of_object(ErrorKind::InDoubt, Port::Notifier, notifier.name(), key, words))
+    })
 }
 
 /// What an answer means for the message and for its target.
 fn judge(
     message: &Message,
-    answer: Result<(), NotifyError>,
+    answer: PortResult<()>,
     mut health: Health,
     fingerprint: &str,
     now: Timestamp,
 ) -> (Ended, Health) {
     let target = message.target.as_str();
-    let Err(NotifyError { failure, words }) = answer else {
+    let Err(PortError { kind, words, .. }) = answer else {
         if health.is_down() {
             tracing::info!(target_name = target, "notices arrive again");
         }
@@ -170,10 +174,10 @@ fn judge(
         return (Ended::Sent, health);
     };
     tracing::warn!(target_name = target, row = message.id, error = %words, "a notice did not arrive");
-    if health.failed(failure, &message.notice.object(), fingerprint, &words, now) {
+    if health.failed(kind, &message.notice.object(), fingerprint, &words, now) {
         tracing::error!(target_name = target, error = %words, "notices do not arrive: nothing is sent but to find out");
     }
-    let ended = match after_failure(failure, message.tries, message.made_at, now, TRIED_MS) {
+    let ended = match after_failure(kind, message.tries, message.made_at, now, TRIED_MS) {
         Next::Again { due } => Ended::Again { due, error: words },
         Next::Dead => Ended::Dead { error: words },
         Next::Ended => Ended::Dropped { why: words },

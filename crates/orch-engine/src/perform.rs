@@ -15,14 +15,15 @@ pub(crate) use task_file::fenced;
 
 use std::sync::Arc;
 
-use orch_ports::forge::ForgeError;
+use orch_ports::PortError;
 use orch_ports::store::{Finished, InboxAnswer, StoreError, Work};
 use orch_rules::attempt::{RunEnd, Usage};
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::port_error::ForEffect;
 use orch_rules::standing::Standing;
 
 use crate::engine::Engine;
@@ -51,20 +52,20 @@ impl Performed {
     }
 }
 
-/// Why it could not be performed.
+/// Why it could not be performed: what a port said, or what is this engine's own.
 pub(crate) enum PerformError {
+    /// A port: what follows goes by the kind of its error.
+    Port(PortError),
+    /// A run could not be launched, which may be the machine or more: tried again for a long time, then given up.
+    Launch(PortError),
     /// The machine said no, or nothing could be found out: tried again as this step, for as long as that takes.
     Passing(String),
-    /// May be the machine, may be more: tried again for a long time, then given up.
-    Doubtful(String),
     /// Do not.
     Lasting(String),
     /// This release does not know enough of the task to do it: kept for one that does.
     Unknown(String),
     /// The host has no room: wait as long as that takes.
     NoRoom(String),
-    /// The repository cannot be worked in: wait until it is mended.
-    Unavailable(String),
     /// Half of it was done. Trying again may do the rest; the event says what stands without it.
     Half {
         /// Why not all of it.
@@ -81,22 +82,33 @@ impl PerformError {
     /// the task: no number of tries makes it one.
     fn again(&self, tried: u32) -> bool {
         match self {
-            Self::Passing(_) | Self::NoRoom(_) | Self::Unavailable(_) | Self::Store(_) | Self::Unknown(_) => true,
-            Self::Doubtful(_) => tried < MOST_DOUBTED,
+            Self::Port(error) => !error.is_fact(),
+            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) => true,
+            Self::Launch(_) => tried < MOST_DOUBTED,
             Self::Lasting(_) => false,
             Self::Half { error, .. } => error.again(tried),
+        }
+    }
+
+    /// The repository cannot be worked in, and says so until that is mended.
+    fn is_held(&self) -> bool {
+        matches!(self, Self::Port(error) if error.for_effect() == ForEffect::Mend)
+    }
+
+    /// When a port wants to be asked again at the earliest.
+    fn not_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::Port(error) | Self::Launch(error) => error.not_before(),
+            Self::Half { error, .. } => error.not_before(),
+            _ => None,
         }
     }
 
     /// For people.
     pub fn words(self) -> String {
         match self {
-            Self::Passing(text)
-            | Self::Doubtful(text)
-            | Self::Lasting(text)
-            | Self::NoRoom(text)
-            | Self::Unavailable(text)
-            | Self::Unknown(text) => text,
+            Self::Port(error) | Self::Launch(error) => error.words,
+            Self::Passing(text) | Self::Lasting(text) | Self::NoRoom(text) | Self::Unknown(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Store(error) => error.to_string(),
         }
@@ -109,27 +121,16 @@ impl From<StoreError> for PerformError {
     }
 }
 
-impl From<ForgeError> for PerformError {
-    fn from(error: ForgeError) -> Self {
-        match error {
-            ForgeError::Passing(text) => Self::Passing(text),
-            ForgeError::Lasting(text) => Self::Lasting(text),
-            ForgeError::Unpacked(text) => Self::Passing(text),
-            ForgeError::Unavailable(text) => Self::Unavailable(text),
-        }
-    }
-}
-
-impl From<orch_ports::runner::RunnerError> for PerformError {
-    fn from(error: orch_ports::runner::RunnerError) -> Self {
-        Self::Passing(error.0)
+impl From<PortError> for PerformError {
+    fn from(error: PortError) -> Self {
+        Self::Port(error)
     }
 }
 
 impl From<PromptError> for PerformError {
     fn from(error: PromptError) -> Self {
         match error {
-            PromptError::Passing(text) => Self::Passing(text),
+            PromptError::Port(error) => Self::Port(error),
             PromptError::Unusable(text) => Self::Lasting(text),
         }
     }
@@ -182,6 +183,7 @@ impl Engine {
         effect: &Effect,
         performed: PerformResult,
     ) -> Result<(), StoreError> {
+        let not_before = performed.as_ref().err().and_then(PerformError::not_before);
         let (error, again, told) = match performed {
             Ok(Performed { event, leftovers }) => {
                 match event {
@@ -209,8 +211,8 @@ impl Engine {
                 tracing::warn!(effect = effect.kind(), %error, "waits for room");
                 return self.wait(work, self.limits.look_for_room, error).await;
             }
-            Err(PerformError::Unavailable(error)) => return self.unavailable(work, effect, error).await,
-            Err(PerformError::Half { error, .. }) if matches!(*error, PerformError::Unavailable(_)) => {
+            Err(error) if error.is_held() => return self.unavailable(work, effect, error.words()).await,
+            Err(PerformError::Half { error, .. }) if error.is_held() => {
                 return self.wait(work, self.limits.look_at_trouble, error.words()).await;
             }
             Err(PerformError::Half { error, mut event }) => {
@@ -229,7 +231,7 @@ impl Engine {
         let effect_kind = effect.kind();
         if again {
             tracing::warn!(effect = effect_kind, try_number = work.attempt, %error, "will try again");
-            return self.again(work, error).await;
+            return self.again(work, error, not_before).await;
         }
         tracing::error!(effect = effect_kind, %error, "given up");
         let (event, leftovers) = match told {

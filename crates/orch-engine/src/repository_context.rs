@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
+use orch_ports::PortResult;
 use orch_ports::agent::Agent;
-use orch_ports::forge::{Forge, ForgeError, ForgeResult, Identity};
+use orch_ports::forge::{Forge, Identity};
 use orch_rules::attempt::ProtectedPaths;
 use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
@@ -63,7 +64,7 @@ impl RepositoryContext {
     ///
     /// # Errors
     /// The forge's; an unusable file is the inner error, in words for people.
-    pub fn settings_at(&self, base: &CommitId) -> ForgeResult<Settings> {
+    pub fn settings_at(&self, base: &CommitId) -> PortResult<Settings> {
         let remembered = self.settings.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((commit, settings)) = remembered
             && &commit == base
@@ -84,13 +85,14 @@ impl RepositoryContext {
     ///
     /// # Errors
     /// The forge's, if it may pass.
-    pub fn named_by_check(&self, base: &CommitId, file: &RepositoryFile) -> ForgeResult<Vec<String>> {
+    pub fn named_by_check(&self, base: &CommitId, file: &RepositoryFile) -> PortResult<Vec<String>> {
         let mut named = Vec::new();
         for word in file.named_by_check() {
             match self.forge.read(base, &word, FILE_CAP) {
                 Ok(None) => {}
                 // It is there and larger than that.
-                Ok(Some(_)) | Err(ForgeError::Lasting(_)) => named.push(word),
+                Ok(Some(_)) => named.push(word),
+                Err(error) if error.is_fact() => named.push(word),
                 Err(error) => return Err(error),
             }
         }
@@ -102,12 +104,7 @@ impl RepositoryContext {
     ///
     /// # Errors
     /// The forge's.
-    pub fn protected(
-        &self,
-        base: &CommitId,
-        paths: &[String],
-        links: &[String],
-    ) -> ForgeResult<Option<ProtectedPaths>> {
+    pub fn protected(&self, base: &CommitId, paths: &[String], links: &[String]) -> PortResult<Option<ProtectedPaths>> {
         let settings = self.settings_at(base)?;
         let Ok(file) = settings.as_ref() else { return Ok(None) };
         let mut patterns = file.protected();

@@ -8,26 +8,7 @@ use orch_rules::event::CandidateResult;
 use orch_rules::ids::{AttemptNumber, CommitId, TaskId, Timestamp, WorkItemId};
 use orch_rules::scope::Scope;
 
-/// What went wrong with the code's home.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ForgeError {
-    /// May pass by itself: a busy lock, a full disk, a killed process.
-    #[error("{0}")]
-    Passing(String),
-    /// Will not pass by itself.
-    #[error("{0}")]
-    Lasting(String),
-    /// The run's last command did not pack what its agent left. The work is there: the command can be run again.
-    #[error("{0}")]
-    Unpacked(String),
-    /// The repository itself cannot be worked in: gone, moved, without its base branch, rewritten. Says what is wrong,
-    /// where, and what to do. Nobody's attempt is to blame; when it is mended, the same call succeeds.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-/// Result of a forge call.
-pub type ForgeResult<T> = Result<T, ForgeError>;
+use crate::error::PortResult;
 
 /// One attempt's own clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,11 +207,12 @@ pub struct Diff {
 
 /// A repository's code. Every call is safe to repeat.
 pub trait Forge: Send + Sync {
-    /// Bring main up to date with where its users push, and tell its tip. A repository that cannot be worked in is
-    /// [`ForgeError::Unavailable`], never lasting.
-    fn base(&self) -> ForgeResult<Base>;
+    /// Bring main up to date with where its users push, and tell its tip. A repository that cannot be worked in is in
+    /// trouble as a whole: gone, moved, without its base branch, rewritten. The words say what is wrong, where, and
+    /// what to do.
+    fn base(&self) -> PortResult<Base>;
     /// Take main as its users have it now, though it lacks commits that ours has. For a person who says so.
-    fn accept_base(&self) -> ForgeResult<Base>;
+    fn accept_base(&self) -> PortResult<Base>;
     /// Make the attempt's clone at `start`, pinned; an existing directory is replaced. Files named by `aside` (from the
     /// top of the repository) that are there are taken off the branch by a commit first, so that what the attempt
     /// writes there is its own even if it is the same to the letter. Files that an overlay names lie there as its commit
@@ -242,33 +224,34 @@ pub trait Forge: Send + Sync {
         start: &CommitId,
         aside: &[String],
         overlay: Option<&Overlay>,
-    ) -> ForgeResult<CommitId>;
+    ) -> PortResult<CommitId>;
     /// The command that notes how its set-up left a clone, to be run inside of its confinement before the agent: what
     /// nobody touches afterwards is not the agent's.
-    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>>;
+    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>>;
     /// The command that packs what an agent left, to be run inside of its confinement when it has ended; again, if it
     /// failed.
-    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>>;
+    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>>;
     /// Take in what was packed, as far as it is in scope and may be taken at all, and say what it does since `start`.
-    /// What was left out or refused is told in the evidence. Nothing of the clone is looked at.
-    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected>;
+    /// What was left out or refused is told in the evidence. Nothing of the clone is looked at. What the run's last command
+    /// did not pack is `Missing`: the work is there, and the command can be run again.
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected>;
     /// A clean checkout of an exact commit; an existing directory is replaced. Files that an overlay names are there as
     /// its commit has them; those it does not have there are left out.
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()>;
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()>;
     /// Combine a head with `onto`.
-    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult>;
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult>;
     /// Move main from `parent` to `candidate` by compare-and-set.
-    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing>;
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing>;
     /// Move a task branch from `was` (`None`: it is not there) to `head`. Never main. A branch that is elsewhere was
-    /// pushed by a person: a lasting error, and nothing is moved.
-    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()>;
+    /// pushed by a person: `Conflict`, and nothing is moved.
+    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> PortResult<()>;
     /// Every branch with its tip, main included.
-    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>>;
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>>;
     /// Compare a task branch with the task's head. Moves nothing.
-    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState>;
+    fn branch_state(&self, order: &BranchOrder) -> PortResult<BranchState>;
     /// Remove a task branch (never main) if `head` contains it, keeping the head under the archive if asked, and the
     /// task's other refs. A branch that is elsewhere holds a person's push and stays.
-    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()>;
+    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> PortResult<()>;
     /// Hold the forge against what a database knows: its id, and the main it saw last. `None`: neither that nor main has
     /// changed since `before`. The forge remembers the id.
     fn standing(
@@ -276,25 +259,25 @@ pub trait Forge: Send + Sync {
         _database: Option<&str>,
         _known: Option<&CommitId>,
         _before: Option<&(Option<CommitId>, CommitId)>,
-    ) -> ForgeResult<Option<Standing>> {
+    ) -> PortResult<Option<Standing>> {
         Ok(None)
     }
     /// Whether main has a commit.
-    fn has_landed(&self, _commit: &CommitId) -> ForgeResult<bool> {
+    fn has_landed(&self, _commit: &CommitId) -> PortResult<bool> {
         Ok(true)
     }
     /// The highest number of a work item of this prefix that stands anywhere in it; 0 if none does.
-    fn highest_number(&self, _prefix: &str) -> ForgeResult<u32> {
+    fn highest_number(&self, _prefix: &str) -> PortResult<u32> {
         Ok(0)
     }
     /// Whatever keeps later calls as cheap as the first ones, if there is anything to do: what was done, in words for the
     /// log. Never at once for one forge; safe beside every other call.
-    fn upkeep(&self) -> ForgeResult<Option<String>> {
+    fn upkeep(&self) -> PortResult<Option<String>> {
         Ok(None)
     }
-    /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is a lasting
-    /// error: half a file is no file.
-    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>>;
+    /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is
+    /// `Refused`: half a file is no file.
+    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> PortResult<Option<String>>;
     /// A change as a unified diff, for people.
-    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff>;
+    fn diff(&self, order: &DiffOrder) -> PortResult<Diff>;
 }

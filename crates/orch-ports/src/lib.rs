@@ -2,6 +2,7 @@
 //! agent. No I/O here, no fakes; those live in the adapters and in the test kit.
 
 pub mod agent;
+pub mod error;
 pub mod forge;
 pub mod intake;
 pub mod notifier;
@@ -9,4 +10,5 @@ pub mod outbox;
 pub mod runner;
 pub mod store;
 
+pub use error::{Place, Port, PortError, PortResult};
 pub use store::Store;

@@ -1,17 +1,8 @@
 //! Who tells people: one value for each `[[notify]]` of the settings.
 
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
 
-/// Why a notice did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{words}")]
-pub struct NotifyError {
-    /// What follows from it.
-    pub failure: Failure,
-    /// For people, without any secret.
-    pub words: String,
-}
+use crate::error::PortResult;
 
 /// A way to tell people. Calls block, and end within a minute.
 pub trait Notifier: Send + Sync {
@@ -24,8 +15,8 @@ pub trait Notifier: Send + Sync {
     /// Tell it: `body` is one JSON object, `key` is the same for every try of one message.
     ///
     /// # Errors
-    /// [`NotifyError`] with what follows from it.
-    fn notify(&self, key: &str, body: &str) -> Result<(), NotifyError>;
+    /// [`crate::PortError`].
+    fn notify(&self, key: &str, body: &str) -> PortResult<()>;
     /// Whether it could be told, without telling it anything: one sentence, or what is wrong.
     ///
     /// # Errors

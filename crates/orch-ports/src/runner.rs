@@ -11,11 +11,7 @@ use orch_rules::ids::Timestamp;
 use serde_json::Value;
 
 use crate::agent::{ModelAccess, StopStep};
-
-/// What went wrong with a run's surroundings, not with the run.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct RunnerError(pub String);
+use crate::error::PortResult;
 
 /// What makes a run's directory ready before its program starts: run to its end, with everything it started, in the run's
 /// confinement and without what the program alone may write.
@@ -146,7 +142,7 @@ pub struct KeptRun {
     pub age: Duration,
 }
 
-/// Where runs live.
+/// Where runs live. An error is trouble with a run's surroundings, never with the run.
 pub trait Runner: Send + Sync {
     /// Whether the host has room for another run: enough free disk (X16).
     ///
@@ -155,35 +151,35 @@ pub trait Runner: Send + Sync {
     /// the run.
     fn room(&self) -> Result<(), String>;
     /// Launch the run unless it was launched before. Returns when its supervisor holds it.
-    fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError>;
+    fn ensure(&self, order: &RunOrder) -> PortResult<()>;
     /// Was a run of this name ever launched?
     fn exists(&self, name: &str) -> bool;
     /// Wait for the end, without polling.
-    fn wait(&self, name: &str) -> Result<RunReport, RunnerError>;
+    fn wait(&self, name: &str) -> PortResult<RunReport>;
     /// Forget a run that is over and never began because this host was short of something, so that it can be launched
     /// anew under its name. `false`: it was something else, and the run stays.
-    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError>;
+    fn forget_unstarted(&self, name: &str) -> PortResult<bool>;
     /// Every run that is over and whose directory is kept.
-    fn kept_runs(&self) -> Result<Vec<KeptRun>, RunnerError> {
+    fn kept_runs(&self) -> PortResult<Vec<KeptRun>> {
         Ok(Vec::new())
     }
     /// Remove the directory of a run that is over, with its log.
-    fn remove_run(&self, _name: &str) -> Result<(), RunnerError> {
+    fn remove_run(&self, _name: &str) -> PortResult<()> {
         Ok(())
     }
     /// Ask the run to end; its supervisor makes sure.
-    fn stop(&self, name: &str) -> Result<(), RunnerError>;
+    fn stop(&self, name: &str) -> PortResult<()>;
     /// The last `max` bytes of its output, made safe for a terminal and a page.
-    fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError>;
+    fn output_tail(&self, name: &str, max: usize) -> PortResult<String>;
     /// Output from byte `offset` on, at most `max` bytes, and the next offset.
-    fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError>;
+    fn output(&self, name: &str, offset: u64, max: usize) -> PortResult<(String, u64)>;
     /// Output from byte `offset` on as it was printed, at most `max` bytes: for parsing, never for people.
-    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError>;
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> PortResult<Vec<u8>>;
     /// Wait, without polling, until there is output beyond byte `offset`, and say so; `false` if the run is over
     /// without more, or `patience` is.
-    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError>;
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> PortResult<bool>;
     /// All of its output, raw, from the start: for parsing, never for people.
-    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError>;
+    fn raw_output(&self, name: &str) -> PortResult<Box<dyn BufRead + Send>>;
     /// How it stands; `None` if nothing is known of it.
     fn state(&self, name: &str) -> Option<RunState>;
 }

@@ -29,6 +29,7 @@ pub mod outbox;
 pub mod path_pattern;
 pub mod people;
 pub mod pipeline;
+pub mod port_error;
 pub mod problem;
 pub mod repository_file;
 pub mod scope;

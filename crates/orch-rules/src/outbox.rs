@@ -7,37 +7,12 @@ pub mod projection;
 pub mod target;
 
 use crate::ids::Timestamp;
+use crate::port_error::{ErrorKind, ForMessage, consequences};
 
 /// First pause in milliseconds of an object that failed; it doubles from failure to failure.
 const FIRST_PAUSE_MS: i64 = 5_000;
 /// The longest pause in milliseconds.
 const LONGEST_PAUSE_MS: i64 = 60 * 60_000;
-
-/// What kind of failure a call met. Policy is by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// May pass by itself: the network, a 5xx.
-    Passing,
-    /// Too many calls; not before then.
-    RateLimited {
-        /// By our clock.
-        until: Timestamp,
-    },
-    /// The credentials are not taken.
-    Unauthorised,
-    /// Understood and refused: the same call will be refused again.
-    Refused,
-    /// Something the call needs is not there yet.
-    Missing,
-    /// The object is not there any more.
-    Gone,
-    /// Somebody else changed it first.
-    Conflict,
-    /// The answer cannot be understood.
-    Malformed,
-    /// Nobody knows whether it arrived.
-    InDoubt,
-}
 
 /// What follows for the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,16 +28,16 @@ pub enum Next {
     Ended,
 }
 
-/// What becomes of a row after a failure. `tries` counts this one, `made_at` is when the row was written, and after
+/// What becomes of a row after a failed try. `tries` counts this one, `made_at` is when the row was written, and after
 /// `keep_ms` it is given up.
-pub fn after_failure(failure: Failure, tries: u32, made_at: Timestamp, now: Timestamp, keep_ms: i64) -> Next {
-    let due = match failure {
-        Failure::Gone => return Next::Ended,
-        Failure::Refused | Failure::Malformed => return Next::Dead,
-        Failure::RateLimited { until } => until.max(now.plus_ms(1_000)),
+pub fn after_failure(kind: ErrorKind, tries: u32, made_at: Timestamp, now: Timestamp, keep_ms: i64) -> Next {
+    let due = match consequences(kind).message {
+        ForMessage::Ended => return Next::Ended,
+        ForMessage::Dead => return Next::Dead,
+        ForMessage::NotBefore(until) => until.max(now.plus_ms(1_000)),
         // The target itself waits for other settings; its rows only wait for it.
-        Failure::Unauthorised => now.plus_ms(FIRST_PAUSE_MS),
-        Failure::Passing | Failure::Missing | Failure::Conflict | Failure::InDoubt => now.plus_ms(pause_ms(tries)),
+        ForMessage::Mend => now.plus_ms(FIRST_PAUSE_MS),
+        ForMessage::Again => now.plus_ms(pause_ms(tries)),
     };
     if now.since_ms(made_at) >= keep_ms { Next::Dead } else { Next::Again { due } }
 }
@@ -86,21 +61,21 @@ mod tests {
 
     #[test]
     fn what_follows_a_failure_is_one_table() {
-        let next = |failure| after_failure(failure, 3, NOW, NOW, WEEK);
+        let next = |kind| after_failure(kind, 3, NOW, NOW, WEEK);
         let again = |ms| Next::Again { due: NOW.plus_ms(ms) };
-        for (failure, expected) in [
-            (Failure::Passing, again(20_000)),
-            (Failure::RateLimited { until: NOW.plus_ms(90_000) }, again(90_000)),
-            (Failure::RateLimited { until: Timestamp(0) }, again(1_000)),
-            (Failure::Unauthorised, again(5_000)),
-            (Failure::Refused, Next::Dead),
-            (Failure::Missing, again(20_000)),
-            (Failure::Gone, Next::Ended),
-            (Failure::Conflict, again(20_000)),
-            (Failure::Malformed, Next::Dead),
-            (Failure::InDoubt, again(20_000)),
+        for (kind, expected) in [
+            (ErrorKind::Passing, again(20_000)),
+            (ErrorKind::RateLimited { until: NOW.plus_ms(90_000) }, again(90_000)),
+            (ErrorKind::RateLimited { until: Timestamp(0) }, again(1_000)),
+            (ErrorKind::Unauthorised, again(5_000)),
+            (ErrorKind::Refused, Next::Dead),
+            (ErrorKind::Missing, again(20_000)),
+            (ErrorKind::Gone, Next::Ended),
+            (ErrorKind::Conflict, again(20_000)),
+            (ErrorKind::Malformed, Next::Dead),
+            (ErrorKind::InDoubt, again(20_000)),
         ] {
-            assert_eq!(next(failure), expected, "{failure:?}");
+            assert_eq!(next(kind), expected, "{kind:?}");
         }
     }
 
@@ -108,7 +83,7 @@ mod tests {
     fn pauses_grow_to_an_hour_and_a_row_is_kept_for_so_long_only() {
         let pauses: Vec<i64> = [1, 2, 3, 9, 10, 11, 99].map(|tries| pause_ms(tries) / 1_000).to_vec();
         assert_eq!(pauses, [5, 10, 20, 1_280, 2_560, 3_600, 3_600]);
-        let after = |ms| after_failure(Failure::Passing, 50, NOW, NOW.plus_ms(ms), WEEK);
+        let after = |ms| after_failure(ErrorKind::Passing, 50, NOW, NOW.plus_ms(ms), WEEK);
         assert!(matches!(after(WEEK - 1), Next::Again { .. }));
         assert_eq!(after(WEEK), Next::Dead);
     }

@@ -88,6 +88,7 @@ impl FaultyStore {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Fault::Lasting(detail))) => Err(StoreError::Full { detail }),
             Ok(Err(Fault::Passing(detail) | Fault::Panic(detail))) => Err(StoreError::Failed { detail }),
+            Ok(Err(Fault::Port(error))) => Err(StoreError::Failed { detail: error.words }),
             Err(panic) => resume_unwind(panic),
         }
     }

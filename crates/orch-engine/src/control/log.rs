@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use orch_ports::PortResult;
 use orch_ports::agent::Agent;
-use orch_ports::runner::{Runner, RunnerError};
+use orch_ports::runner::Runner;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, ControlError, TaskName};
@@ -140,7 +141,7 @@ fn read_out(
     name: &str,
     (offset, max): (u64, usize),
     over: bool,
-) -> Result<(String, u64), RunnerError> {
+) -> PortResult<(String, u64)> {
     let most = max.max(LONGEST_LINE);
     let bytes = runner.raw_part(name, offset, most)?;
     let whole = match bytes.iter().rposition(|byte| *byte == b'\n') {

@@ -86,9 +86,7 @@ fn run_to_its_end(
             });
         }
         runner.room().map_err(PerformError::NoRoom)?;
-        runner
-            .ensure(&prepare(context, facts, attempt, &folder, &name, said)?)
-            .map_err(|error| PerformError::Doubtful(error.0))?;
+        runner.ensure(&prepare(context, facts, attempt, &folder, &name, said)?).map_err(PerformError::Launch)?;
         // Whoever waits for its output has a log to watch from now on.
         changes.happened();
     }

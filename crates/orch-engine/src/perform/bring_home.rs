@@ -2,11 +2,12 @@
 //! the machine's trouble, the command is run again, and nobody else's work with it.
 
 use camino::Utf8Path;
-use orch_ports::forge::{Collected, ForgeError, Workplace};
+use orch_ports::forge::{Collected, Workplace};
 use orch_ports::runner::{RunOrder, RunReport, Runner};
 use orch_rules::attempt::{Attempt, Evidence, RunEnd};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::CommitId;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
 
 use super::PerformError;
@@ -66,8 +67,8 @@ pub(super) fn bring_home(
     })?;
     let scope = Scope::of(&facts.pipeline, stage, &facts.task.work_item);
     let collected = match context.forge.collect(&place, &start, &scope) {
-        Err(ForgeError::Unpacked(why)) => {
-            let why = report.unfinished.clone().map_or(why.clone(), |end| format!("{why} ({end})"));
+        Err(error) if error.kind == ErrorKind::Missing => {
+            let why = report.unfinished.as_ref().map_or(error.words.clone(), |end| format!("{error} ({end})"));
             tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
             pack_again(context, runner, attempt, &place, &start)?;
             context.forge.collect(&place, &start, &scope)?

@@ -70,7 +70,7 @@ impl Engine {
                     runner.room().map_err(PerformError::NoRoom)?;
                     context.forge.checkout(&commit, &folder, overlay.as_ref())?;
                     let order = order(&context, &run, file, command, &folder, keeps.clone());
-                    runner.ensure(&order).map_err(|error| PerformError::Doubtful(error.0))?;
+                    runner.ensure(&order).map_err(PerformError::Launch)?;
                 }
                 let report = runner.wait(&run)?;
                 never_began(&*runner, &run, &report)?;

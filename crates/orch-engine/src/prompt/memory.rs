@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use orch_ports::forge::{Forge, ForgeError, ForgeResult};
+use orch_ports::PortResult;
+use orch_ports::forge::Forge;
 use orch_rules::agent_files;
 use orch_rules::ids::CommitId;
 
@@ -16,7 +17,7 @@ const CAP: usize = 32 * 1024;
 ///
 /// # Errors
 /// The forge's, if it may pass.
-pub fn told(forge: &dyn Forge, base: &CommitId) -> ForgeResult<String> {
+pub fn told(forge: &dyn Forge, base: &CommitId) -> PortResult<String> {
     let mut seen: Vec<String> = Vec::new();
     let mut text = String::new();
     for path in agent_files::memories() {
@@ -27,7 +28,7 @@ pub fn told(forge: &dyn Forge, base: &CommitId) -> ForgeResult<String> {
                 seen.push(words);
             }
             Ok(_) => {}
-            Err(ForgeError::Lasting(_)) => {
+            Err(error) if error.is_fact() => {
                 let _ = writeln!(text, "\n`{path}` is too long to stand here: `git show orch-base:{path}` prints it.");
             }
             Err(error) => return Err(error),

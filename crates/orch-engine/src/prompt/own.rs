@@ -1,6 +1,7 @@
 //! A repository's own words for a role, from its base branch: no change of a task can rewrite who judges it (X13).
 
-use orch_ports::forge::{Forge, ForgeError};
+use orch_ports::PortError;
+use orch_ports::forge::Forge;
 use orch_rules::ids::CommitId;
 use orch_rules::pipeline::Role;
 
@@ -19,9 +20,9 @@ pub struct OwnPrompt {
 /// Why a prompt cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {
-    /// May pass by itself.
-    #[error("{0}")]
-    Passing(String),
+    /// The forge could not be asked.
+    #[error(transparent)]
+    Port(PortError),
     /// Somebody has to mend the file: what is wrong, where, and what to do.
     #[error("{0}")]
     Unusable(String),
@@ -67,13 +68,10 @@ impl OwnPrompt {
             match forge.read(base, &path, CAP) {
                 Ok(Some(text)) => return usable(&path, text).map(Some),
                 Ok(None) => {}
-                // What makes a repository unusable is found by looking at it.
-                Err(ForgeError::Passing(words) | ForgeError::Unpacked(words) | ForgeError::Unavailable(words)) => {
-                    return Err(PromptError::Passing(words));
+                Err(error) if error.is_fact() => {
+                    return Err(PromptError::Unusable(format!("the prompt {path} cannot be read: {error}")));
                 }
-                Err(ForgeError::Lasting(words)) => {
-                    return Err(PromptError::Unusable(format!("the prompt {path} cannot be read: {words}")));
-                }
+                Err(error) => return Err(PromptError::Port(error)),
             }
         }
         Ok(None)

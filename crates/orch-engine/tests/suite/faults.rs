@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use orch_engine::Limits;
 use orch_engine::control::{ControlError, NewIssue};
-use orch_ports::Store;
+use orch_ports::{Port, PortError, Store};
+use orch_rules::attempt::RunEnd;
+use orch_rules::ids::Timestamp;
+use orch_rules::port_error::ErrorKind;
 use orch_testkit::fake::{Fault, Side, Step};
 
 use crate::world::World;
@@ -46,6 +49,57 @@ async fn a_port_that_breaks_down_is_asked_again() {
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+/// What a forge says in passing, of its own state or of our credentials is nobody's attempt and no retry.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_nothing_of_the_task_is_never_counted_against_it() {
+    let one = |kind| PortError::of_object(kind, Port::Forge, "shop", "refs/heads/x", "a forge says so");
+    let all = |kind| one(kind).widened();
+    for error in [
+        one(ErrorKind::Passing),
+        one(ErrorKind::InDoubt),
+        one(ErrorKind::RateLimited { until: Timestamp(0) }),
+        one(ErrorKind::Missing),
+        one(ErrorKind::Unauthorised),
+        all(ErrorKind::Passing),
+        all(ErrorKind::Refused),
+        all(ErrorKind::Missing),
+        all(ErrorKind::Gone),
+        all(ErrorKind::Malformed),
+    ] {
+        let mut world = World::new().await;
+        world.limits.look_at_trouble = Duration::from_millis(20);
+        // So soon after each other a task can begin to wait just when what it waits for is over: the sweep is its net.
+        world.limits.sweep_every = Duration::from_millis(200);
+        let process = world.start("p1");
+        for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+            for _ in 0..2 {
+                process.forge.faults.fail_next(call, Fault::Port(error.clone()));
+            }
+        }
+        let task = process.issue("Add up").await;
+        let done = world.until_done(&task).await;
+        assert_eq!(done.retries, 0, "{error:?}");
+        let history = world.history(&task).await;
+        let ran = history.attempts.iter().filter(|attempt| {
+            let ended = attempt.ended.as_ref();
+            ended.is_some_and(|ended| !matches!(ended.how, RunEnd::SpawnFailed { .. }))
+        });
+        assert_eq!(ran.count(), 2, "{error:?}: one of each role");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_forge_is_heeded() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let until = world.store.now().await.unwrap().plus_ms(1_500);
+    let limited = PortError::of_object(ErrorKind::RateLimited { until }, Port::Forge, "shop", "candidate", "429");
+    process.forge.faults.fail_next("candidate", Fault::Port(limited));
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    assert!(world.store.now().await.unwrap() >= until);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use orch_engine::control::{LaneCommand, TaskCommand};
-use orch_ports::notifier::{Notifier, NotifyError};
+use orch_ports::notifier::Notifier;
 use orch_ports::outbox::{MessageFilter, MessageState, Outbox as _};
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::task::{Task, Wait};
 use orch_testkit::fake::Step;
 
@@ -17,13 +18,13 @@ use crate::world::{SHORT, World, eventually, repository};
 #[derive(Default)]
 struct Phone {
     told: Mutex<Vec<(String, serde_json::Value)>>,
-    fails: Mutex<Vec<Failure>>,
+    fails: Mutex<Vec<ErrorKind>>,
     wants: Vec<NoticeKind>,
     credentials: Mutex<&'static str>,
 }
 
 impl Phone {
-    fn new(fails: &[Failure]) -> Arc<Self> {
+    fn new(fails: &[ErrorKind]) -> Arc<Self> {
         Arc::new(Self { fails: Mutex::new(fails.to_vec()), ..Self::default() })
     }
     fn kinds(&self) -> Vec<String> {
@@ -48,10 +49,10 @@ impl Notifier for Phone {
     fn fingerprint(&self) -> String {
         (*self.credentials.lock().unwrap()).to_owned()
     }
-    fn notify(&self, key: &str, body: &str) -> Result<(), NotifyError> {
+    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
         let mut fails = self.fails.lock().unwrap();
         if !fails.is_empty() {
-            return Err(NotifyError { failure: fails.remove(0), words: "away".to_owned() });
+            return Err(PortError::of_object(fails.remove(0), Port::Notifier, "phone", key, "away"));
         }
         self.told.lock().unwrap().push((key.to_owned(), serde_json::from_str(body).unwrap()));
         Ok(())
@@ -102,7 +103,7 @@ async fn a_person_is_told_once_that_they_are_asked_and_once_that_it_is_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_lose_nothing_and_what_was_answered_meanwhile_is_not_told() {
-    let phone = Phone::new(&[Failure::Unauthorised]);
+    let phone = Phone::new(&[ErrorKind::Unauthorised]);
     let world = with(&phone, &[]).await;
     let process = world.start("p1");
     let task = process.issue("Add up").await;
@@ -127,7 +128,7 @@ async fn refused_credentials_lose_nothing_and_what_was_answered_meanwhile_is_not
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_replayed_by_a_person_once() {
-    let phone = Phone::new(&[Failure::Refused]);
+    let phone = Phone::new(&[ErrorKind::Refused]);
     let world = with(&phone, &[]).await;
     let process = world.start("p1");
     let task = process.issue("Add up").await;

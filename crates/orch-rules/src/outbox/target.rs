@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, pause_ms};
+use super::pause_ms;
 use crate::ids::Timestamp;
+use crate::port_error::{ErrorKind, ForTarget, consequences};
 
 /// A target is a connection; limits belong to its channel (a chat, a key).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,15 +59,15 @@ impl Health {
     }
 
     /// A call for `object` failed. True if that has just closed the target.
-    pub fn failed(&mut self, failure: Failure, object: &str, fingerprint: &str, reason: &str, now: Timestamp) -> bool {
+    pub fn failed(&mut self, kind: ErrorKind, object: &str, fingerprint: &str, reason: &str, now: Timestamp) -> bool {
         let was_down = self.is_down();
-        match failure {
-            Failure::Unauthorised => {
+        match consequences(kind).target {
+            ForTarget::Closed => {
                 self.refused = Some(fingerprint.to_owned());
                 self.until = None;
             }
-            Failure::RateLimited { until } => self.until = Some(until.max(now.plus_ms(1_000))),
-            Failure::Passing | Failure::InDoubt => {
+            ForTarget::Limited(until) => self.until = Some(until.max(now.plus_ms(1_000))),
+            ForTarget::Suspect => {
                 if self.failing.len() < 2 && !self.failing.iter().any(|known| known == object) {
                     self.failing.push(object.to_owned());
                 }
@@ -76,7 +77,7 @@ impl Health {
                 }
             }
             // It answered, and spoke of this object alone.
-            Failure::Refused | Failure::Missing | Failure::Gone | Failure::Conflict | Failure::Malformed => {
+            ForTarget::Well => {
                 self.served();
                 return false;
             }
@@ -98,12 +99,12 @@ mod tests {
     #[test]
     fn one_bad_object_stops_nobody_and_two_stop_all() {
         let mut health = Health::default();
-        assert!((0..9).all(|_| !health.failed(Failure::Passing, "a", "f", "500", NOW)));
+        assert!((0..9).all(|_| !health.failed(ErrorKind::Passing, "a", "f", "500", NOW)));
         assert_eq!(health.pace(NOW, "f"), Pace::Freely);
-        assert!(health.failed(Failure::Passing, "b", "f", "500", NOW));
+        assert!(health.failed(ErrorKind::Passing, "b", "f", "500", NOW));
         assert_eq!(health.pace(NOW, "f"), Pace::NotBefore(NOW.plus_ms(5_000)));
         assert_eq!(health.pace(NOW.plus_ms(5_000), "f"), Pace::OneCall);
-        assert!(!health.failed(Failure::Passing, "a", "f", "500", NOW.plus_ms(5_000)), "it was down before");
+        assert!(!health.failed(ErrorKind::Passing, "a", "f", "500", NOW.plus_ms(5_000)), "it was down before");
         assert_eq!(health.pace(NOW.plus_ms(5_000), "f"), Pace::NotBefore(NOW.plus_ms(15_000)));
         health.served();
         assert_eq!(health, Health::default());
@@ -112,9 +113,9 @@ mod tests {
     #[test]
     fn a_limit_is_heeded_and_refused_credentials_wait_for_others() {
         let mut health = Health::default();
-        health.failed(Failure::RateLimited { until: NOW.plus_ms(40_000) }, "a", "f", "429", NOW);
+        health.failed(ErrorKind::RateLimited { until: NOW.plus_ms(40_000) }, "a", "f", "429", NOW);
         assert_eq!(health.pace(NOW, "f"), Pace::NotBefore(NOW.plus_ms(40_000)));
-        assert!(!health.failed(Failure::Unauthorised, "a", "f", "401", NOW));
+        assert!(!health.failed(ErrorKind::Unauthorised, "a", "f", "401", NOW));
         assert_eq!(health.pace(NOW.plus_ms(i64::from(u32::MAX)), "f"), Pace::Stopped);
         assert_eq!(health.pace(NOW, "another key"), Pace::Freely);
     }
@@ -122,8 +123,8 @@ mod tests {
     #[test]
     fn an_answer_about_the_object_proves_the_target_well() {
         let mut health = Health::default();
-        health.failed(Failure::Passing, "a", "f", "500", NOW);
-        assert!(!health.failed(Failure::Refused, "b", "f", "400", NOW));
+        health.failed(ErrorKind::Passing, "a", "f", "500", NOW);
+        assert!(!health.failed(ErrorKind::Refused, "b", "f", "400", NOW));
         assert_eq!(health, Health::default());
     }
 }

@@ -1,6 +1,6 @@
 //! The part of the contract that is about what an attempt delivers.
 
-use orch_ports::forge::ForgeError;
+use orch_rules::port_error::ErrorKind;
 
 use super::forge::{ForgeBench, base, collect, place, scope};
 
@@ -9,7 +9,7 @@ pub(super) fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
     bench.forge().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("left.txt", Some("x\n"))], None);
     let unpacked = bench.forge().collect(&place, &start, &scope("development"));
-    assert!(matches!(unpacked, Err(ForgeError::Unpacked(_))), "{unpacked:?}");
+    assert_eq!(unpacked.unwrap_err().kind, ErrorKind::Missing);
     let evidence = collect(bench, &place, &start).evidence;
     assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["left.txt".to_owned()][..]));
     assert_eq!((evidence.patch_total, &evidence.left_out, &evidence.refused), (Some(1), &vec![], &vec![]));
@@ -53,5 +53,5 @@ pub(super) fn a_rewritten_history_counts_as_what_it_holds<B: ForgeBench>(bench: 
 pub(super) fn a_clone_that_is_gone_is_told<B: ForgeBench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
     let never = bench.forge().collect(&place, &start, &scope("development"));
-    assert!(matches!(never, Err(ForgeError::Unpacked(_))), "{never:?}");
+    assert_eq!(never.unwrap_err().kind, ErrorKind::Missing);
 }

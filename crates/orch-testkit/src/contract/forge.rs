@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use orch_ports::forge::{CandidateOrder, Collected, Forge, ForgeError, Identity, Overlay, Workplace};
+use orch_ports::PortResult;
+use orch_ports::forge::{CandidateOrder, Collected, Forge, Identity, Overlay, Workplace};
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId, Timestamp};
 use orch_rules::lane::Candidate;
 use orch_rules::pipeline::default_pipeline;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
 
 use super::deliveries::{
@@ -79,7 +81,7 @@ pub fn suite<B: ForgeBench>() -> &'static [Case<B>] {
             a_users_commits_become_the_base,
             a_diverged_base_is_told_and_left_alone,
             files_are_read_from_a_commit,
-            what_does_not_exist_is_a_lasting_error,
+            what_does_not_exist_is_told,
         ]
     };
     cases
@@ -150,9 +152,11 @@ fn made<B: ForgeBench>(bench: &B, head: &CommitId) -> Candidate {
     }
 }
 
+/// It is a fact about the object that was asked for, of this kind.
 #[track_caller]
-fn lasting<T: std::fmt::Debug>(result: Result<T, ForgeError>) {
-    assert!(matches!(result, Err(ForgeError::Lasting(ref words)) if !words.is_empty()), "{result:?}");
+fn fails<T: std::fmt::Debug>(result: PortResult<T>, kind: ErrorKind) {
+    let error = result.unwrap_err();
+    assert!(error.kind == kind && error.is_fact() && !error.words.is_empty(), "{error:?}");
 }
 
 fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -380,7 +384,7 @@ fn a_candidate_lands_on_its_own_parent_only<B: ForgeBench>(bench: &B) {
     let candidate = made(bench, &deliver(bench, 1, &[("b.txt", Some("b\n"))]));
     let moved = bench.user_commits(&[("d.txt", Some("d\n"))], false);
     assert_eq!(base(bench), moved);
-    lasting(bench.forge().land(&candidate.commit, &moved));
+    fails(bench.forge().land(&candidate.commit, &moved), ErrorKind::Refused);
     assert!(!bench.forge().land(&candidate.commit, &start).unwrap().landed);
     assert_eq!(base(bench), moved);
 }
@@ -403,16 +407,16 @@ fn a_persons_push_is_never_overwritten<B: ForgeBench>(bench: &B) {
     let (one, other) = (deliver(bench, 1, &[("b.txt", Some("b\n"))]), deliver(bench, 2, &[("c.txt", Some("c\n"))]));
     bench.forge().publish(name, None, &one).unwrap();
     let pushed = bench.push(name, &[("p.txt", Some("by hand\n"))]);
-    lasting(bench.forge().publish(name, Some(&one), &other));
-    lasting(bench.forge().publish(name, None, &other));
+    fails(bench.forge().publish(name, Some(&one), &other), ErrorKind::Conflict);
+    fails(bench.forge().publish(name, None, &other), ErrorKind::Conflict);
     assert_eq!(bench.branch(name), Some(pushed));
 }
 
 fn main_is_never_published_nor_removed<B: ForgeBench>(bench: &B) {
     let start = base(bench);
     let head = deliver(bench, 1, &[("b.txt", Some("b\n"))]);
-    lasting(bench.forge().publish("main", Some(&start), &head));
-    lasting(bench.forge().clean_up(&"0190-task".into(), "main", Some(&head), true));
+    fails(bench.forge().publish("main", Some(&start), &head), ErrorKind::Refused);
+    fails(bench.forge().clean_up(&"0190-task".into(), "main", Some(&head), true), ErrorKind::Refused);
     assert_eq!(bench.branch("main"), Some(start));
 }
 
@@ -469,16 +473,16 @@ fn files_are_read_from_a_commit<B: ForgeBench>(bench: &B) {
     assert_eq!(read(&head, "docs/none.md"), None);
     assert_eq!(read(&head, "docs"), None, "a folder is no file");
     // Half a settings file would be another settings file.
-    lasting(bench.forge().read(&start, "docs/guide.md", 3));
+    fails(bench.forge().read(&start, "docs/guide.md", 3), ErrorKind::Refused);
 }
 
-fn what_does_not_exist_is_a_lasting_error<B: ForgeBench>(bench: &B) {
+fn what_does_not_exist_is_told<B: ForgeBench>(bench: &B) {
     let (nothing, start) = (CommitId("f".repeat(40)), base(bench));
-    lasting(bench.forge().prepare(&place(bench, 1), &nothing, &[], None));
-    lasting(bench.forge().checkout(&nothing, &bench.directory("check"), None));
-    lasting(bench.forge().publish("feature/T-001-x", None, &nothing));
-    lasting(bench.forge().land(&nothing, &start));
-    lasting(bench.forge().candidate(&order(&nothing), &start));
-    lasting(bench.forge().read(&nothing, "a.txt", 100));
+    fails(bench.forge().prepare(&place(bench, 1), &nothing, &[], None), ErrorKind::Gone);
+    fails(bench.forge().checkout(&nothing, &bench.directory("check"), None), ErrorKind::Gone);
+    fails(bench.forge().publish("feature/T-001-x", None, &nothing), ErrorKind::Gone);
+    fails(bench.forge().land(&nothing, &start), ErrorKind::Gone);
+    fails(bench.forge().candidate(&order(&nothing), &start), ErrorKind::Gone);
+    fails(bench.forge().read(&nothing, "a.txt", 100), ErrorKind::Gone);
     assert_eq!(base(bench), start);
 }

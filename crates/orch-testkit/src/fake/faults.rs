@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use orch_ports::PortError;
+
 /// Longest wait for something that must happen; the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -16,6 +18,8 @@ pub enum Fault {
     Lasting(String),
     /// A defect of the callee.
     Panic(String),
+    /// So, of a port.
+    Port(PortError),
 }
 
 /// Where a gate stands.

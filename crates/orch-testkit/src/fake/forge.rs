@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, ForgeError, ForgeResult,
-    Landing, Overlay, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, Landing, Overlay, Workplace,
 };
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
 
 use super::faults::{Fault, Faults};
@@ -173,15 +174,21 @@ impl FakeForge {
     }
 
     /// A call with its faults.
-    fn call<T>(&self, name: &str, body: impl FnOnce(&mut Code) -> ForgeResult<T>) -> ForgeResult<T> {
+    fn call<T>(&self, name: &str, body: impl FnOnce(&mut Code) -> PortResult<T>) -> PortResult<T> {
         self.faults.enter(name).map_err(|fault| match fault {
-            Fault::Passing(words) => ForgeError::Passing(words),
-            Fault::Lasting(words) | Fault::Panic(words) => ForgeError::Lasting(words),
+            Fault::Passing(words) => one(ErrorKind::Passing, words),
+            Fault::Lasting(words) | Fault::Panic(words) => one(ErrorKind::Refused, words),
+            Fault::Port(error) => error,
         })?;
         let done = body(&mut self.lock());
         self.faults.leave(name);
         done
     }
+}
+
+/// Trouble with what was asked for.
+fn one(kind: ErrorKind, words: impl Into<String>) -> PortError {
+    PortError::of_object(kind, Port::Forge, "fake", "what was asked for", words)
 }
 
 fn apply(files: &mut Tree, edits: &[Edit<'_>]) {
@@ -225,12 +232,12 @@ impl Code {
         self.commit(parent.into_iter().collect(), files, "by a person")
     }
 
-    fn known(&self, commit: &CommitId) -> ForgeResult<&Commit> {
-        self.commits.get(commit).ok_or_else(|| ForgeError::Lasting(format!("there is no commit {commit}")))
+    fn known(&self, commit: &CommitId) -> PortResult<&Commit> {
+        self.commits.get(commit).ok_or_else(|| one(ErrorKind::Gone, format!("there is no commit {commit}")))
     }
 
-    fn tip(&self) -> ForgeResult<CommitId> {
-        self.branches.get(MAIN).cloned().ok_or_else(|| ForgeError::Lasting("there is no main".to_owned()))
+    fn tip(&self) -> PortResult<CommitId> {
+        self.branches.get(MAIN).cloned().ok_or_else(|| one(ErrorKind::Gone, "there is no main"))
     }
 
     /// The commit and everything before it.
@@ -259,7 +266,7 @@ impl Code {
 }
 
 /// The files, with what an overlay names as its commit has it.
-fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> ForgeResult<Tree> {
+fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> PortResult<Tree> {
     let mut files = files.clone();
     if let Some(overlay) = overlay {
         let covered = |path: &str| any_matches(&overlay.patterns, path);
@@ -271,7 +278,7 @@ fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> ForgeResul
 }
 
 /// Puts a tree on disk, in place of whatever is there.
-fn write_out(files: &Tree, directory: &Utf8Path) -> ForgeResult<()> {
+fn write_out(files: &Tree, directory: &Utf8Path) -> PortResult<()> {
     let write = || {
         if directory.exists() {
             std::fs::remove_dir_all(directory)?;
@@ -286,18 +293,18 @@ fn write_out(files: &Tree, directory: &Utf8Path) -> ForgeResult<()> {
         }
         Ok::<_, std::io::Error>(())
     };
-    write().map_err(|error| ForgeError::Passing(format!("{directory}: {error}")))
+    write().map_err(|error| one(ErrorKind::Passing, format!("{directory}: {error}")))
 }
 
-fn not_main(branch: &str) -> ForgeResult<()> {
+fn not_main(branch: &str) -> PortResult<()> {
     if branch == MAIN {
-        return Err(ForgeError::Lasting("main is moved by landing only".to_owned()));
+        return Err(one(ErrorKind::Refused, "main is moved by landing only"));
     }
     Ok(())
 }
 
 impl Forge for FakeForge {
-    fn base(&self) -> ForgeResult<Base> {
+    fn base(&self) -> PortResult<Base> {
         self.call("base", |code| {
             let tip = code.tip()?;
             let users = code.users.clone().unwrap_or_else(|| tip.clone());
@@ -311,9 +318,9 @@ impl Forge for FakeForge {
         })
     }
 
-    fn accept_base(&self) -> ForgeResult<Base> {
+    fn accept_base(&self) -> PortResult<Base> {
         self.call("accept_base", |code| {
-            let users = code.users.clone().ok_or_else(|| ForgeError::Unavailable("there is no main".to_owned()))?;
+            let users = code.users.clone().ok_or_else(|| one(ErrorKind::Gone, "there is no main").widened())?;
             code.branches.insert(MAIN.to_owned(), users);
             Ok(())
         })?;
@@ -326,7 +333,7 @@ impl Forge for FakeForge {
         start: &CommitId,
         aside: &[String],
         overlay: Option<&Overlay>,
-    ) -> ForgeResult<CommitId> {
+    ) -> PortResult<CommitId> {
         self.call("prepare", |code| {
             let mut files = code.known(start)?.files.clone();
             let before = files.len();
@@ -341,19 +348,19 @@ impl Forge for FakeForge {
         })
     }
 
-    fn snapshot_command(&self, _: &Workplace, _: &CommitId) -> ForgeResult<Vec<String>> {
+    fn snapshot_command(&self, _: &Workplace, _: &CommitId) -> PortResult<Vec<String>> {
         self.call("snapshot_command", |_| Ok(vec!["true".to_owned()]))
     }
 
-    fn parcel_command(&self, place: &Workplace, _: &CommitId) -> ForgeResult<Vec<String>> {
+    fn parcel_command(&self, place: &Workplace, _: &CommitId) -> PortResult<Vec<String>> {
         self.call("parcel_command", |_| Ok(vec![PARCEL.to_owned(), place.directory.to_string(), place.message.clone()]))
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected> {
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected> {
         self.call("collect", |code| {
             let before = code.known(start)?.files.clone();
             let Some(packed) = code.clones.get(&place.directory).and_then(|copy| copy.packed.clone()) else {
-                return Err(ForgeError::Unpacked("the clone was not packed".to_owned()));
+                return Err(one(ErrorKind::Missing, "the clone was not packed"));
             };
             let after = code.known(&packed)?.files.clone();
             let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -381,14 +388,14 @@ impl Forge for FakeForge {
         })
     }
 
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {
         self.call("checkout", |code| {
             let files = code.known(commit)?.files.clone();
             write_out(&laid_over(code, &files, overlay)?, directory)
         })
     }
 
-    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult> {
         self.call("candidate", |code| {
             let base = code.merge_base(onto, &order.head);
             let (main, head) = (code.known(onto)?.files.clone(), code.known(&order.head)?.files.clone());
@@ -407,10 +414,10 @@ impl Forge for FakeForge {
         })
     }
 
-    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing> {
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
         self.call("land", |code| {
             if code.known(candidate)?.parents.first() != Some(parent) {
-                return Err(ForgeError::Lasting(format!("{candidate} was not made on {parent}")));
+                return Err(one(ErrorKind::Refused, format!("{candidate} was not made on {parent}")));
             }
             let main = code.tip()?;
             if main == *parent {
@@ -422,7 +429,7 @@ impl Forge for FakeForge {
         })
     }
 
-    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()> {
+    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
         self.call("publish", |code| {
             not_main(branch)?;
             code.known(head)?;
@@ -432,22 +439,25 @@ impl Forge for FakeForge {
             }
             if now != was {
                 let place = now.map_or("is not there", CommitId::as_str);
-                return Err(ForgeError::Lasting(format!("{branch} is elsewhere ({place}): a person pushed to it")));
+                return Err(one(
+                    ErrorKind::Conflict,
+                    format!("{branch} is elsewhere ({place}): a person pushed to it"),
+                ));
             }
             code.branches.insert(branch.to_owned(), head.clone());
             Ok(())
         })
     }
 
-    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>> {
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
         self.call("branches", |code| Ok(code.branches.clone()))
     }
 
-    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState> {
+    fn branch_state(&self, order: &BranchOrder) -> PortResult<BranchState> {
         self.call("branch_state", |code| code.branch_state(order))
     }
 
-    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
+    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> PortResult<()> {
         self.call("clean_up", |code| {
             not_main(branch)?;
             if let (Some(tip), Some(head)) = (code.branches.get(branch).cloned(), head)
@@ -463,7 +473,7 @@ impl Forge for FakeForge {
         })
     }
 
-    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff> {
+    fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
         self.call("diff", |code| {
             let to = code.known(&order.to)?.clone();
             let from = order.from.clone().or_else(|| to.parents.first().cloned());
@@ -478,10 +488,10 @@ impl Forge for FakeForge {
         })
     }
 
-    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>> {
+    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> PortResult<Option<String>> {
         self.call("read", |code| match code.known(commit)?.files.get(path) {
             Some(text) if text.len() > cap => {
-                Err(ForgeError::Lasting(format!("{path} at {commit} is larger than {cap} bytes")))
+                Err(one(ErrorKind::Refused, format!("{path} at {commit} is larger than {cap} bytes")))
             }
             found => Ok(found.cloned()),
         })

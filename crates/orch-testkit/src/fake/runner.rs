@@ -6,9 +6,11 @@ use std::io::BufRead;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use orch_ports::runner::{Metered, RunOrder, RunReport, RunState, Runner, RunnerError};
+use orch_ports::runner::{Metered, RunOrder, RunReport, RunState, Runner};
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use orch_rules::ids::Timestamp;
+use orch_rules::port_error::ErrorKind;
 use serde_json::Value;
 
 use super::faults::{Fault, Faults, PATIENCE};
@@ -183,17 +185,17 @@ impl FakeRunner {
         }
     }
 
-    fn known<T>(&self, name: &str, of: impl FnOnce(&mut Run) -> T) -> Result<T, RunnerError> {
-        self.lock().get_mut(name).map(of).ok_or_else(|| RunnerError(format!("no run {name} was ever launched")))
+    fn known<T>(&self, name: &str, of: impl FnOnce(&mut Run) -> T) -> PortResult<T> {
+        self.lock().get_mut(name).map(of).ok_or_else(|| trouble(name, format!("no run {name} was ever launched")))
     }
 }
 
 impl Runner for FakeRunner {
     fn room(&self) -> Result<(), String> {
-        self.faults.enter("room").map_err(|fault| told(fault).0)
+        self.faults.enter("room").map_err(|fault| told(fault).words)
     }
 
-    fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
+    fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         self.faults.enter("ensure").map_err(told)?;
         let new = {
             let mut runs = self.lock();
@@ -221,7 +223,7 @@ impl Runner for FakeRunner {
         self.lock().contains_key(name)
     }
 
-    fn wait(&self, name: &str) -> Result<RunReport, RunnerError> {
+    fn wait(&self, name: &str) -> PortResult<RunReport> {
         self.faults.enter("wait").map_err(told)?;
         self.known(name, |_| ())?;
         let report = {
@@ -237,10 +239,10 @@ impl Runner for FakeRunner {
             }
         };
         self.faults.leave("wait");
-        report.ok_or_else(|| RunnerError("the process ended".to_owned()))
+        report.ok_or_else(|| trouble(name, "the process ended"))
     }
 
-    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError> {
+    fn forget_unstarted(&self, name: &str) -> PortResult<bool> {
         let mut runs = self.lock();
         let short = |reason: &str| reason.contains("(os error ");
         let end = runs.get(name).and_then(|run| run.report.as_ref()).map(|report| &report.end);
@@ -251,7 +253,7 @@ impl Runner for FakeRunner {
         Ok(forgotten)
     }
 
-    fn stop(&self, name: &str) -> Result<(), RunnerError> {
+    fn stop(&self, name: &str) -> PortResult<()> {
         self.faults.enter("stop").map_err(told)?;
         self.known(name, |run| run.stops += 1)?;
         self.end(name, Step::over(RunEnd::Stopped, None));
@@ -259,7 +261,7 @@ impl Runner for FakeRunner {
         Ok(())
     }
 
-    fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError> {
+    fn output_tail(&self, name: &str, max: usize) -> PortResult<String> {
         self.faults.enter("output").map_err(told)?;
         self.known(name, |run| {
             let from = floor(&run.output, run.output.len().saturating_sub(max));
@@ -269,7 +271,7 @@ impl Runner for FakeRunner {
         })
     }
 
-    fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError> {
+    fn output(&self, name: &str, offset: u64, max: usize) -> PortResult<(String, u64)> {
         self.faults.enter("output").map_err(told)?;
         self.known(name, |run| {
             let length = run.output.len();
@@ -282,13 +284,13 @@ impl Runner for FakeRunner {
         })
     }
 
-    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError> {
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> PortResult<Vec<u8>> {
         self.faults.enter("output").map_err(told)?;
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         self.known(name, |run| run.output.bytes().skip(from).take(max).collect())
     }
 
-    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError> {
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> PortResult<bool> {
         self.known(name, |_| ())?;
         let deadline = Instant::now() + patience;
         let mut runs = self.lock();
@@ -305,7 +307,7 @@ impl Runner for FakeRunner {
         }
     }
 
-    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {
+    fn raw_output(&self, name: &str) -> PortResult<Box<dyn BufRead + Send>> {
         self.faults.enter("output").map_err(told)?;
         self.known(name, |run| Box::new(std::io::Cursor::new(run.output.clone())) as Box<dyn BufRead + Send>)
     }
@@ -321,10 +323,15 @@ impl Runner for FakeRunner {
     }
 }
 
-fn told(fault: Fault) -> RunnerError {
+fn told(fault: Fault) -> PortError {
     match fault {
-        Fault::Passing(words) | Fault::Lasting(words) | Fault::Panic(words) => RunnerError(words),
+        Fault::Passing(words) | Fault::Lasting(words) | Fault::Panic(words) => trouble("a run", words),
+        Fault::Port(error) => error,
     }
+}
+
+fn trouble(name: &str, words: impl Into<String>) -> PortError {
+    PortError::of_object(ErrorKind::Passing, Port::Runner, "fake", name, words)
 }
 
 fn floor(text: &str, mut at: usize) -> usize {

@@ -2,25 +2,28 @@
 
 mod branch_state;
 mod opening;
+mod words;
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use orch_git::{
-    BranchName, CandidateRequest, ChangeStatus, CloneRequest, CollectLimits, CollectRequest, DocumentContent,
-    DocumentLimits, Error, EvidenceRequest, FileAt, Forge as Repository, Landing as Landed, Merged, ParcelRequest,
-    RepoPath, SetAsideRequest, Signature, Synced, TaskKey, Weakened,
+    CandidateRequest, ChangeStatus, CloneRequest, CollectLimits, CollectRequest, DocumentContent, DocumentLimits,
+    Error, EvidenceRequest, FileAt, Forge as Repository, Landing as Landed, Merged, ParcelRequest, SetAsideRequest,
+    Signature, Synced, Weakened,
 };
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, ForgeError, ForgeResult,
-    Identity, LandedWork, Landing, Overlay, Standing, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, LandedWork, Landing, Overlay,
+    Standing, Workplace,
 };
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
 use orch_rules::event::CandidateResult;
 use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
 use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
@@ -42,12 +45,12 @@ impl LocalForge {
         Self { repository }
     }
 
-    fn tip(&self) -> ForgeResult<orch_git::CommitId> {
+    fn tip(&self) -> PortResult<orch_git::CommitId> {
         let base = &self.repository.origin().base;
-        self.repository
-            .tip(base)
-            .map_err(told)?
-            .ok_or_else(|| ForgeError::Lasting(format!("the branch {base} is gone from the local forge")))
+        self.repository.tip(base).map_err(self.told())?.ok_or_else(|| {
+            let words = format!("the branch {base} is gone from the local forge");
+            PortError::of_object(ErrorKind::Gone, Port::Forge, self.target(), base.as_str(), words)
+        })
     }
 
     fn packing(
@@ -55,32 +58,32 @@ impl LocalForge {
         place: &Workplace,
         start: &CommitId,
         command: impl Fn(ParcelRequest<'_>) -> Vec<String>,
-    ) -> ForgeResult<Vec<String>> {
+    ) -> PortResult<Vec<String>> {
         Ok(command(ParcelRequest {
             parcel: place.parcel.as_std_path(),
-            start: &theirs(start)?,
+            start: &self.theirs(start)?,
             base: Some(&self.tip()?),
-            documents: &path(&documents_folder(&place.work_item))?,
-            branch: &branch(&place.branch)?,
+            documents: &self.path(&documents_folder(&place.work_item))?,
+            branch: &self.branch(&place.branch)?,
             overlaid: place.overlaid,
         }))
     }
 
     /// What git says of the commits from `start` to `head`.
-    fn collected(&self, work_item: &WorkItemId, start: &CommitId, head: &orch_git::CommitId) -> ForgeResult<Collected> {
+    fn collected(&self, work_item: &WorkItemId, start: &CommitId, head: &orch_git::CommitId) -> PortResult<Collected> {
         let main = self.tip()?;
         let folder = documents_folder(work_item);
-        let documents = path(&folder)?;
+        let documents = self.path(&folder)?;
         let limits = DocumentLimits { each: DOCUMENT_CAP, ..DocumentLimits::default() };
         let request = EvidenceRequest {
-            start: &theirs(start)?,
+            start: &self.theirs(start)?,
             main: &main,
             head,
             documents: &documents,
             limits,
             is_test: is_test_file,
         };
-        let found = self.repository.evidence(request).map_err(told)?;
+        let found = self.repository.evidence(request).map_err(self.told())?;
         let outside: Vec<_> = found
             .changed
             .iter()
@@ -111,8 +114,8 @@ impl LocalForge {
 }
 
 impl Forge for LocalForge {
-    fn base(&self) -> ForgeResult<Base> {
-        let synced = self.repository.sync_base().map_err(unavailable)?;
+    fn base(&self) -> PortResult<Base> {
+        let synced = self.repository.sync_base().map_err(self.unavailable())?;
         let (base, source) = (&self.repository.origin().base, self.repository.origin().source.display());
         let diverged = match &synced {
             Synced::Diverged { ours, theirs } => Some(format!(
@@ -122,29 +125,30 @@ impl Forge for LocalForge {
                 short(ours)
             )),
             Synced::Rewritten { ours, theirs, taken } => {
-                return Err(ForgeError::Unavailable(format!(
+                let words = format!(
                     "{base} in {source} is at {}, which lacks {}: it was rewritten or moved back after Orchestrion took \
                      that commit over, and {base} here stands on it (at {}); nothing starts or lands on it. If yours is \
                      the right one: orch pull --mine; if the commit is to stay, bring both together: orch pull --both",
                     short(theirs),
                     short(taken),
                     short(ours)
-                )));
+                );
+                return Err(PortError::of_target(ErrorKind::Conflict, Port::Forge, self.target(), words));
             }
             _ => None,
         };
         let tip = match synced {
             Synced::FastForwarded { to, .. } => to,
-            _ => self.tip().map_err(lasting_is_unavailable)?,
+            _ => self.tip().map_err(PortError::widened)?,
         };
         Ok(Base { tip: ours(&tip), branch: base.to_string(), diverged })
     }
 
-    fn accept_base(&self) -> ForgeResult<Base> {
+    fn accept_base(&self) -> PortResult<Base> {
         if let Synced::Rewritten { ours, theirs, .. } | Synced::Diverged { ours, theirs } =
-            self.repository.sync_base().map_err(unavailable)?
+            self.repository.sync_base().map_err(self.unavailable())?
         {
-            self.repository.accept_base(&ours, &theirs).map_err(unavailable)?;
+            self.repository.accept_base(&ours, &theirs).map_err(self.unavailable())?;
         }
         self.base()
     }
@@ -155,20 +159,20 @@ impl Forge for LocalForge {
         start: &CommitId,
         aside: &[String],
         overlay: Option<&Overlay>,
-    ) -> ForgeResult<CommitId> {
+    ) -> PortResult<CommitId> {
         let folder = place.directory.as_std_path();
-        orch_git::remove_clone(folder).map_err(told)?;
+        orch_git::remove_clone(folder).map_err(self.told())?;
         let base = self.tip()?;
-        let (task, attempt, who) = (key(&place.task)?, u64::from(place.attempt), identity(&place.identity)?);
-        let mut commit = theirs(start)?;
+        let (task, attempt, who) = (self.key(&place.task)?, u64::from(place.attempt), self.identity(&place.identity)?);
+        let mut commit = self.theirs(start)?;
         if !aside.is_empty() {
-            let files = aside.iter().map(|name| path(name)).collect::<ForgeResult<Vec<_>>>()?;
+            let files = aside.iter().map(|name| self.path(name)).collect::<PortResult<Vec<_>>>()?;
             let by = Signature { identity: who.clone(), seconds: seconds(place.at) };
             let message =
                 format!("{}: set the earlier round's documents aside\n\nRefs: {}\n", place.work_item, place.work_item);
             let request =
                 SetAsideRequest { task: &task, attempt, start: &commit, files: &files, message: &message, by: &by };
-            if let Some(without) = self.repository.set_aside(request).map_err(told)? {
+            if let Some(without) = self.repository.set_aside(request).map_err(self.told())? {
                 commit = without;
             }
         }
@@ -177,39 +181,39 @@ impl Forge for LocalForge {
             attempt,
             commit: &commit,
             base: Some(&base),
-            branch: &branch(&place.branch)?,
+            branch: &self.branch(&place.branch)?,
             folder,
             identity: &who,
         };
         match overlay {
-            None => self.repository.clone_attempt(request).map_err(told)?,
+            None => self.repository.clone_attempt(request).map_err(self.told())?,
             Some(overlay) => {
                 let covers = |path: &str| any_matches(&overlay.patterns, path);
-                let overlay = orch_git::Overlay { from: &theirs(&overlay.from)?, covers: &covers };
-                self.repository.clone_attempt_overlaid(request, overlay).map_err(told)?;
+                let overlay = orch_git::Overlay { from: &self.theirs(&overlay.from)?, covers: &covers };
+                self.repository.clone_attempt_overlaid(request, overlay).map_err(self.told())?;
             }
         }
         Ok(ours(&commit))
     }
 
-    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {
         self.packing(place, start, |request| self.repository.snapshot_command(request))
     }
 
-    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {
         self.packing(place, start, |request| self.repository.parcel_command(request))
     }
 
-    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected> {
-        let documents = path(&documents_folder(&place.work_item))?;
-        let by = Signature { identity: identity(&place.identity)?, seconds: seconds(place.at) };
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected> {
+        let documents = self.path(&documents_folder(&place.work_item))?;
+        let by = Signature { identity: self.identity(&place.identity)?, seconds: seconds(place.at) };
         let delivered = self
             .repository
             .collect(CollectRequest {
                 parcel: place.parcel.as_std_path(),
-                task: &key(&place.task)?,
+                task: &self.key(&place.task)?,
                 attempt: u64::from(place.attempt),
-                start: &theirs(start)?,
+                start: &self.theirs(start)?,
                 main: &self.tip()?,
                 documents: &documents,
                 owns: &|path, uncommitted| scope.takes(path, uncommitted),
@@ -217,7 +221,7 @@ impl Forge for LocalForge {
                 by: &by,
                 limits: CollectLimits::default(),
             })
-            .map_err(told)?;
+            .map_err(self.told())?;
         let mut collected = self.collected(&place.work_item, start, &delivered.head)?;
         let kept = Evidence::SENTENCES_KEPT;
         collected.evidence.left_out =
@@ -226,29 +230,31 @@ impl Forge for LocalForge {
         Ok(collected)
     }
 
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
-        let (commit, folder) = (theirs(commit)?, directory.as_std_path());
-        orch_git::remove_clone(folder).map_err(told)?;
-        let Some(overlay) = overlay else { return self.repository.checkout_clean(&commit, folder).map_err(told) };
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {
+        let (commit, folder) = (self.theirs(commit)?, directory.as_std_path());
+        orch_git::remove_clone(folder).map_err(self.told())?;
+        let Some(overlay) = overlay else {
+            return self.repository.checkout_clean(&commit, folder).map_err(self.told());
+        };
         let covers = |path: &str| any_matches(&overlay.patterns, path);
-        let overlay = orch_git::Overlay { from: &theirs(&overlay.from)?, covers: &covers };
-        self.repository.checkout_overlaid(&commit, folder, overlay).map_err(told)
+        let overlay = orch_git::Overlay { from: &self.theirs(&overlay.from)?, covers: &covers };
+        self.repository.checkout_overlaid(&commit, folder, overlay).map_err(self.told())
     }
 
-    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
-        let signature = Signature { identity: identity(&order.identity)?, seconds: seconds(order.at) };
-        let main = theirs(onto)?;
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult> {
+        let signature = Signature { identity: self.identity(&order.identity)?, seconds: seconds(order.at) };
+        let main = self.theirs(onto)?;
         let merged = self
             .repository
             .candidate(CandidateRequest {
                 main: &main,
-                head: &theirs(&order.head)?,
+                head: &self.theirs(&order.head)?,
                 message: &order.message,
                 author: &signature,
                 committer: &signature,
                 keep_commits: false,
             })
-            .map_err(told)?;
+            .map_err(self.told())?;
         Ok(match merged {
             Merged::Conflict { paths } => CandidateResult::Conflict { paths },
             Merged::Empty => CandidateResult::Made {
@@ -260,42 +266,45 @@ impl Forge for LocalForge {
         })
     }
 
-    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing> {
-        match self.repository.land(&theirs(parent)?, &theirs(candidate)?) {
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
+        match self.repository.land(&self.theirs(parent)?, &self.theirs(candidate)?) {
             Ok(Landed::Moved) => Ok(Landing { landed: true, main: candidate.clone() }),
             Ok(Landed::Already) => Ok(Landing { landed: true, main: ours(&self.tip()?) }),
             Err(Error::StaleRef { .. }) => Ok(Landing { landed: false, main: ours(&self.tip()?) }),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(self.told()(error)),
         }
     }
 
-    fn publish(&self, name: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()> {
-        let was = was.map(theirs).transpose()?;
-        self.repository.publish_branch(&branch(name)?, &theirs(head)?, was.as_ref()).map(drop).map_err(told)
+    fn publish(&self, name: &str, was: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
+        let was = was.map(|commit| self.theirs(commit)).transpose()?;
+        self.repository
+            .publish_branch(&self.branch(name)?, &self.theirs(head)?, was.as_ref())
+            .map(drop)
+            .map_err(self.told())
     }
 
-    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>> {
-        let all = self.repository.branches().map_err(told)?;
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
+        let all = self.repository.branches().map_err(self.told())?;
         Ok(all.into_iter().map(|(name, tip)| (name, ours(&tip))).collect())
     }
 
-    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState> {
+    fn branch_state(&self, order: &BranchOrder) -> PortResult<BranchState> {
         self.compare(order)
     }
 
-    fn clean_up(&self, task: &TaskId, name: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
-        let (task, name) = (key(task)?, branch(name)?);
-        if let (Some(tip), Some(head)) = (self.repository.tip(&name).map_err(told)?, head) {
-            let head = theirs(head)?;
+    fn clean_up(&self, task: &TaskId, name: &str, head: Option<&CommitId>, archive: bool) -> PortResult<()> {
+        let (task, name) = (self.key(task)?, self.branch(name)?);
+        if let (Some(tip), Some(head)) = (self.repository.tip(&name).map_err(self.told())?, head) {
+            let head = self.theirs(head)?;
             // The newest head need not have been published yet.
-            if tip == head || self.repository.contains(&head, &tip).map_err(told)? {
+            if tip == head || self.repository.contains(&head, &tip).map_err(self.told())? {
                 if archive {
-                    self.repository.archive_documents(&task, &head).map_err(told)?;
+                    self.repository.archive_documents(&task, &head).map_err(self.told())?;
                 }
-                self.repository.delete_branch(&name, Some(&tip)).map_err(told)?;
+                self.repository.delete_branch(&name, Some(&tip)).map_err(self.told())?;
             }
         }
-        self.repository.reap(&[task]).map(drop).map_err(told)
+        self.repository.reap(&[task]).map(drop).map_err(self.told())
     }
 
     fn standing(
@@ -303,25 +312,25 @@ impl Forge for LocalForge {
         database: Option<&str>,
         known: Option<&CommitId>,
         before: Option<&(Option<CommitId>, CommitId)>,
-    ) -> ForgeResult<Option<Standing>> {
+    ) -> PortResult<Option<Standing>> {
         let tip = self.tip()?;
         if before.is_some_and(|(main, at)| main.as_ref() == known && *at == ours(&tip)) {
             return Ok(None);
         }
         let mut standing = Standing { tip: ours(&tip), foreign: false, lacks: None, landed: Vec::new() };
         if let Some(id) = database.filter(|_| before.is_none()) {
-            let seen = self.repository.databases().map_err(told)?;
+            let seen = self.repository.databases().map_err(self.told())?;
             if !seen.iter().any(|one| one == id) {
                 standing.foreign = !seen.is_empty();
-                self.repository.note_database(id).map_err(told)?;
+                self.repository.note_database(id).map_err(self.told())?;
             }
         }
-        let since = known.map(theirs).transpose()?;
+        let since = known.map(|commit| self.theirs(commit)).transpose()?;
         match &since {
             Some(since) if *since == tip => return Ok(Some(standing)),
-            Some(since) if !self.repository.is_landed(since).map_err(told)? => standing.lacks = known.cloned(),
+            Some(since) if !self.repository.is_landed(since).map_err(self.told())? => standing.lacks = known.cloned(),
             _ => {
-                let found = self.repository.landed_work(since.as_ref()).map_err(told)?;
+                let found = self.repository.landed_work(since.as_ref()).map_err(self.told())?;
                 let landed = found.into_iter().rev().filter(|work| work.ours);
                 let landed = landed.map(|w| LandedWork { work_item: w.work_item, commit: ours(&w.commit) });
                 standing.landed = landed.collect();
@@ -330,16 +339,16 @@ impl Forge for LocalForge {
         Ok(Some(standing))
     }
 
-    fn has_landed(&self, commit: &CommitId) -> ForgeResult<bool> {
-        self.repository.is_landed(&theirs(commit)?).map_err(told)
+    fn has_landed(&self, commit: &CommitId) -> PortResult<bool> {
+        self.repository.is_landed(&self.theirs(commit)?).map_err(self.told())
     }
 
-    fn highest_number(&self, prefix: &str) -> ForgeResult<u32> {
-        self.repository.highest_number(prefix).map_err(told)
+    fn highest_number(&self, prefix: &str) -> PortResult<u32> {
+        self.repository.highest_number(prefix).map_err(self.told())
     }
 
-    fn upkeep(&self) -> ForgeResult<Option<String>> {
-        let done = self.repository.upkeep(std::time::SystemTime::now()).map_err(told)?;
+    fn upkeep(&self) -> PortResult<Option<String>> {
+        let done = self.repository.upkeep(std::time::SystemTime::now()).map_err(self.told())?;
         Ok((!done.is_nothing()).then(|| {
             let (before, after) = done.packs;
             let refs = if done.refs { ", refs packed" } else { "" };
@@ -347,21 +356,22 @@ impl Forge for LocalForge {
         }))
     }
 
-    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff> {
-        let from = order.from.as_ref().map(theirs).transpose()?;
-        let only = order.only.iter().map(|name| path(name)).collect::<ForgeResult<Vec<_>>>()?;
-        let without = order.without.as_deref().map(path).transpose()?;
-        let to = theirs(&order.to)?;
+    fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
+        let from = order.from.as_ref().map(|commit| self.theirs(commit)).transpose()?;
+        let only = order.only.iter().map(|name| self.path(name)).collect::<PortResult<Vec<_>>>()?;
+        let without = order.without.as_deref().map(|name| self.path(name)).transpose()?;
+        let to = self.theirs(&order.to)?;
         let found = self.repository.diff(from.as_ref(), &to, (&only, without.as_ref()), order.cap);
-        let (bytes, cut) = found.map_err(told)?;
+        let (bytes, cut) = found.map_err(self.told())?;
         Ok(Diff { text: String::from_utf8_lossy(&bytes).into_owned(), cut })
     }
 
-    fn read(&self, commit: &CommitId, name: &str, cap: usize) -> ForgeResult<Option<String>> {
-        Ok(match self.repository.read_file(&theirs(commit)?, &path(name)?, cap).map_err(told)? {
+    fn read(&self, commit: &CommitId, name: &str, cap: usize) -> PortResult<Option<String>> {
+        Ok(match self.repository.read_file(&self.theirs(commit)?, &self.path(name)?, cap).map_err(self.told())? {
             FileAt::File { bytes, truncated: false, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),
             FileAt::File { .. } => {
-                return Err(ForgeError::Lasting(format!("{name} at {commit} is larger than {cap} bytes")));
+                let words = format!("{name} at {commit} is larger than {cap} bytes");
+                return Err(PortError::of_object(ErrorKind::Refused, Port::Forge, self.target(), name, words));
             }
             FileAt::Absent | FileAt::Other(_) => None,
         })
@@ -398,52 +408,8 @@ fn ours(commit: &orch_git::CommitId) -> CommitId {
     CommitId::from(commit.as_str())
 }
 
-fn theirs(commit: &CommitId) -> ForgeResult<orch_git::CommitId> {
-    orch_git::CommitId::new(commit.as_str()).map_err(lasting)
-}
-
-fn branch(name: &str) -> ForgeResult<BranchName> {
-    BranchName::new(name).map_err(lasting)
-}
-
-fn path(name: &str) -> ForgeResult<RepoPath> {
-    RepoPath::new(name).map_err(lasting)
-}
-
-fn key(task: &TaskId) -> ForgeResult<TaskKey> {
-    TaskKey::new(task.as_str()).map_err(lasting)
-}
-
-fn identity(who: &Identity) -> ForgeResult<orch_git::Identity> {
-    orch_git::Identity::new(&who.name, &who.email).map_err(lasting)
-}
-
-fn lasting(error: orch_git::InvalidName) -> ForgeError {
-    ForgeError::Lasting(error.to_string())
-}
-
-/// What keeps the base branch from being told keeps everybody from working in the repository.
-fn unavailable(error: Error) -> ForgeError {
-    lasting_is_unavailable(told(error))
-}
-
-fn lasting_is_unavailable(error: ForgeError) -> ForgeError {
-    match error {
-        ForgeError::Lasting(text) => ForgeError::Unavailable(text),
-        other => other,
-    }
-}
-
 /// The beginning of a commit's name, as people quote it.
 fn short(commit: &orch_git::CommitId) -> &str {
     let id = commit.as_str();
     id.get(..10).unwrap_or(id)
-}
-
-fn told(error: Error) -> ForgeError {
-    let text = error.to_string();
-    if matches!(error, Error::Unpacked { .. }) {
-        return ForgeError::Unpacked(text);
-    }
-    if error.is_retryable() { ForgeError::Passing(text) } else { ForgeError::Lasting(text) }
 }

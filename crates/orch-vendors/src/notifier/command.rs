@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use orch_ports::notifier::{Notifier, NotifyError};
+use orch_ports::notifier::Notifier;
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
+use orch_rules::port_error::ErrorKind;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Wants, fingerprint};
@@ -36,8 +37,8 @@ impl CommandNotifier {
         self.argv.first().map_or("", String::as_str)
     }
 
-    fn error(&self, failure: Failure, what: &str) -> NotifyError {
-        NotifyError { failure, words: format!("`{}` {what}", self.program()) }
+    fn error(&self, kind: ErrorKind, key: &str, what: &str) -> PortError {
+        PortError::of_object(kind, Port::Notifier, self.name.as_str(), key, format!("`{}` {what}", self.program()))
     }
 }
 
@@ -54,7 +55,7 @@ impl Notifier for CommandNotifier {
         fingerprint(&self.argv.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn notify(&self, key: &str, body: &str) -> Result<(), NotifyError> {
+    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
         let mut command = Command::new(self.program());
         command
             .args(self.argv.iter().skip(1))
@@ -66,8 +67,9 @@ impl Notifier for CommandNotifier {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
-        let mut child =
-            command.spawn().map_err(|error| self.error(Failure::Passing, &format!("cannot be started: {error}")))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| self.error(ErrorKind::Passing, key, &format!("cannot be started: {error}")))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (mut input, text) = (child.stdin.take(), body.to_owned());
         // A program that does not read must not keep us waiting.
@@ -82,14 +84,18 @@ impl Notifier for CommandNotifier {
         let patience = self.patience.unwrap_or(PATIENCE);
         match end.recv_timeout(patience) {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(self.error(Failure::Passing, &format!("ended with {status}"))),
-            Ok(Err(error)) => Err(self.error(Failure::InDoubt, &format!("cannot be waited for: {error}"))),
+            Ok(Ok(status)) => Err(self.error(ErrorKind::Passing, key, &format!("ended with {status}"))),
+            Ok(Err(error)) => Err(self.error(ErrorKind::InDoubt, key, &format!("cannot be waited for: {error}"))),
             Err(_) => {
                 if let Some(group) = group {
                     // It may have ended in this moment.
                     let _gone = kill_process_group(group, Signal::KILL);
                 }
-                Err(self.error(Failure::InDoubt, &format!("took longer than {} s and was ended", patience.as_secs())))
+                Err(self.error(
+                    ErrorKind::InDoubt,
+                    key,
+                    &format!("took longer than {} s and was ended", patience.as_secs()),
+                ))
             }
         }
     }

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use orch_ports::notifier::{Notifier, NotifyError};
+use orch_ports::notifier::Notifier;
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::Timestamp;
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
+use orch_rules::port_error::ErrorKind;
 use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::Response;
@@ -73,8 +74,8 @@ impl Webhook {
         format!("{scheme}://{host}")
     }
 
-    fn error(&self, failure: Failure, what: &str) -> NotifyError {
-        NotifyError { failure, words: format!("{} {what}", self.place()) }
+    fn error(&self, kind: ErrorKind, key: &str, what: &str) -> PortError {
+        PortError::of_object(kind, Port::Notifier, self.name.as_str(), key, format!("{} {what}", self.place()))
     }
 }
 
@@ -91,7 +92,7 @@ impl Notifier for Webhook {
         self.fingerprint.clone()
     }
 
-    fn notify(&self, key: &str, body: &str) -> Result<(), NotifyError> {
+    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut request = self
             .agent
@@ -103,17 +104,19 @@ impl Notifier for Webhook {
             request = request.header("webhook-signature", signature);
         }
         match request.send(body) {
-            Ok(response) => self.judge(&response, timestamp),
+            Ok(response) => self.judge(key, &response, timestamp),
             Err(error) => {
-                let failure = match &error {
-                    ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => Failure::Passing,
-                    ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Failure::Passing,
-                    ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Failure::Passing,
-                    ureq::Error::BadUri(_) => Failure::Refused,
+                let kind = match &error {
+                    ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => ErrorKind::Passing,
+                    ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => ErrorKind::Passing,
+                    ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                        ErrorKind::Passing
+                    }
+                    ureq::Error::BadUri(_) => ErrorKind::Refused,
                     // It may have arrived.
-                    _ => Failure::InDoubt,
+                    _ => ErrorKind::InDoubt,
                 };
-                Err(self.error(failure, &format!("cannot be told: {}", words(&error))))
+                Err(self.error(kind, key, &format!("cannot be told: {}", words(&error))))
             }
         }
     }
@@ -129,18 +132,18 @@ impl Notifier for Webhook {
 }
 
 impl Webhook {
-    fn judge<B>(&self, response: &Response<B>, now_s: u64) -> Result<(), NotifyError> {
+    fn judge<B>(&self, key: &str, response: &Response<B>, now_s: u64) -> PortResult<()> {
         let status = response.status().as_u16();
-        let failure = match status {
+        let kind = match status {
             200..=299 => return Ok(()),
-            401 | 403 => Failure::Unauthorised,
-            400 | 406 | 413 | 415 | 422 => Failure::Refused,
-            408 | 425 | 500..=599 => Failure::Passing,
-            429 => Failure::RateLimited { until: self.until(response, now_s) },
+            401 | 403 => ErrorKind::Unauthorised,
+            400 | 406 | 413 | 415 | 422 => ErrorKind::Refused,
+            408 | 425 | 500..=599 => ErrorKind::Passing,
+            429 => ErrorKind::RateLimited { until: self.until(response, now_s) },
             // The receiver is not there (yet), or is elsewhere: people mend that, and nothing is lost meanwhile.
-            _ => Failure::Missing,
+            _ => ErrorKind::Missing,
         };
-        Err(self.error(failure, &format!("answered with status {status}")))
+        Err(self.error(kind, key, &format!("answered with status {status}")))
     }
 
     fn until<B>(&self, response: &Response<B>, now_s: u64) -> Timestamp {

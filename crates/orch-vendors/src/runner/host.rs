@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_ports::runner::{KeptRun, RunOrder, RunReport, RunState as State, Runner, RunnerError};
+use orch_ports::runner::{KeptRun, RunOrder, RunReport, RunState as State, Runner};
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
+use orch_rules::port_error::ErrorKind;
 use orch_run::{
     AgentResult, Confinement, End, Ended, Kind, Made, RunDirectory, RunState, Spec, StandardInput, StopStep,
 };
@@ -38,8 +40,17 @@ const FINISH_DEADLINE_MS: u64 = 120_000;
 const UNSTARTED: &str = ".unstarted";
 
 impl HostRunner {
-    fn open(&self, name: &str) -> Result<RunDirectory, RunnerError> {
-        RunDirectory::open(&self.root.join(name)).map_err(words)
+    fn open(&self, name: &str) -> PortResult<RunDirectory> {
+        RunDirectory::open(&self.root.join(name)).map_err(self.told(name))
+    }
+
+    /// This host's trouble with a run: it passes, or somebody mends the host.
+    fn told<E: ToString>(&self, name: &str) -> impl Fn(E) -> PortError {
+        let (target, name) = (self.root.display().to_string(), name.to_owned());
+        move |error| {
+            let (target, name) = (target.clone(), name.clone());
+            PortError::of_object(ErrorKind::Passing, Port::Runner, target, name, error.to_string())
+        }
     }
 
     /// The level that runs get on this host, and how it is made.
@@ -76,24 +87,26 @@ impl Runner for HostRunner {
         ))
     }
 
-    fn ensure(&self, order: &RunOrder) -> Result<(), RunnerError> {
+    fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         std::fs::create_dir_all(&self.root)
-            .map_err(|e| RunnerError(format!("cannot make {}: {e}", self.root.display())))?;
-        let found = self.level().map_err(RunnerError)?;
+            .map_err(|e| self.told(&order.name)(format!("cannot make {}: {e}", self.root.display())))?;
+        let found = self.level().map_err(self.told(&order.name))?;
         let level = found.0;
         let scratch = self.scratch(&order.name);
         let companion = match (&order.model, &self.proxies) {
-            (Some(_), None) => return Err(RunnerError("this host has no proxy for runs that use a model".to_owned())),
+            (Some(_), None) => {
+                return Err(self.told(&order.name)("this host has no proxy for runs that use a model"));
+            }
             (model, Some(proxies)) if model.is_some() || level >= Confinement::Shared => {
                 // A run without the host's network reaches registries through its proxy, with a model or without.
                 let directory = self.root.join(&order.name);
                 let private = orch_run::private_network(level);
-                Some(proxies.companion(model.as_ref(), &directory, private).map_err(RunnerError)?)
+                Some(proxies.companion(model.as_ref(), &directory, private).map_err(self.told(&order.name))?)
             }
             _ => None,
         };
         if level > Confinement::None {
-            make_parent(&scratch).map_err(RunnerError)?;
+            make_parent(&scratch).map_err(self.told(&order.name))?;
         }
         let scratched = (level > Confinement::None).then_some(scratch.as_path());
         let before = put_back::steps(order.set_up.as_ref(), order.directory.as_std_path(), scratched);
@@ -104,13 +117,13 @@ impl Runner for HostRunner {
             env: order.environment.clone(),
             stdin: StandardInput::Null,
             confinement: level,
-            plan: self.confining.plan(order, found, scratch).map_err(RunnerError)?,
+            plan: self.confining.plan(order, found, scratch).map_err(self.told(&order.name))?,
             stop: order.stop.iter().map(|step| StopStep { signal: step.signal, wait_ms: step.wait_ms }).collect(),
             companion,
             deadline_ms: order.deadline_ms,
             stall_ms: order.stall_ms,
             stop_grace_ms: order.stop_grace_ms,
-            before: before.map_err(RunnerError)?,
+            before: before.map_err(self.told(&order.name))?,
             finish: order.finish.clone(),
             finish_deadline_ms: FINISH_DEADLINE_MS,
             result_file: order.result_file.clone().map(Into::into),
@@ -120,16 +133,18 @@ impl Runner for HostRunner {
             // The same name is the same run: an earlier process made it, perhaps under other settings, and what it
             // ordered is what is launched.
             Err(orch_run::Error::SpecDiffers { .. }) => self.open(&order.name)?,
-            made => made.map_err(words)?,
+            made => made.map_err(self.told(&order.name))?,
         };
-        if let (Some(proxies), Some(companion)) = (&self.proxies, directory.spec().map_err(words)?.companion) {
-            proxies.prepare(order.model.as_ref(), directory.path(), &companion).map_err(RunnerError)?;
+        if let (Some(proxies), Some(companion)) =
+            (&self.proxies, directory.spec().map_err(self.told(&order.name))?.companion)
+        {
+            proxies.prepare(order.model.as_ref(), directory.path(), &companion).map_err(self.told(&order.name))?;
         }
         let launched = match &self.host {
             Some(host) => host.launch(&directory, &self.supervisor),
             None => orch_run::launch(&directory, &self.supervisor),
         };
-        launched.map(drop).map_err(words)
+        launched.map(drop).map_err(self.told(&order.name))
     }
 
     fn exists(&self, name: &str) -> bool {
@@ -141,9 +156,9 @@ impl Runner for HostRunner {
         }
     }
 
-    fn wait(&self, name: &str) -> Result<RunReport, RunnerError> {
+    fn wait(&self, name: &str) -> PortResult<RunReport> {
         let directory = self.open(name)?;
-        let ended = orch_run::wait(&directory).map_err(words)?;
+        let ended = orch_run::wait(&directory).map_err(self.told(name))?;
         let report = match ended {
             Ended::Lost { tree_dead } => {
                 let end = if tree_dead { RunEnd::Lost } else { RunEnd::Quarantined };
@@ -171,13 +186,13 @@ impl Runner for HostRunner {
                 RunReport { unfinished, ..RunReport::of(end, result, exit_code) }
             }
         };
-        let confined = directory.spec().map_err(words)?.confinement;
+        let confined = directory.spec().map_err(self.told(name))?.confinement;
         Ok(RunReport { level: Some(level(confined)), metered: metered(directory.path()), ..report })
     }
 
-    fn forget_unstarted(&self, name: &str) -> Result<bool, RunnerError> {
+    fn forget_unstarted(&self, name: &str) -> PortResult<bool> {
         let directory = self.open(name)?;
-        match orch_run::wait(&directory).map_err(words)? {
+        match orch_run::wait(&directory).map_err(self.told(name))? {
             Ended::Finished(result) if result.end.is_host_short() && result.survivors.is_empty() => {}
             _ => return Ok(false),
         }
@@ -185,15 +200,16 @@ impl Runner for HostRunner {
         // Out of sight first: half a directory would read as a run that was launched.
         let aside = folder.with_file_name(format!("{name}{UNSTARTED}"));
         let _ = std::fs::remove_dir_all(&aside);
-        std::fs::rename(&folder, &aside).map_err(|e| RunnerError(format!("cannot move {}: {e}", folder.display())))?;
+        std::fs::rename(&folder, &aside)
+            .map_err(|e| self.told(name)(format!("cannot move {}: {e}", folder.display())))?;
         let _ = std::fs::remove_dir_all(&aside);
         Ok(true)
     }
 
-    fn kept_runs(&self) -> Result<Vec<KeptRun>, RunnerError> {
+    fn kept_runs(&self) -> PortResult<Vec<KeptRun>> {
         let listed = match std::fs::read_dir(&self.root) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            listed => listed.map_err(|e| RunnerError(format!("cannot list {}: {e}", self.root.display())))?,
+            listed => listed.map_err(|e| self.told("runs")(format!("cannot list {}: {e}", self.root.display())))?,
         };
         let now = std::time::SystemTime::now();
         let over = listed.flatten().filter_map(|entry| {
@@ -205,21 +221,21 @@ impl Runner for HostRunner {
         Ok(over.collect())
     }
 
-    fn remove_run(&self, name: &str) -> Result<(), RunnerError> {
+    fn remove_run(&self, name: &str) -> PortResult<()> {
         let folder = self.root.join(name);
         let gone = std::fs::remove_dir_all(&folder);
-        gone.map_err(|e| RunnerError(format!("cannot remove {}: {e}", folder.display())))
+        gone.map_err(|e| self.told(name)(format!("cannot remove {}: {e}", folder.display())))
     }
 
-    fn stop(&self, name: &str) -> Result<(), RunnerError> {
-        orch_run::request_stop(&self.open(name)?).map(drop).map_err(words)
+    fn stop(&self, name: &str) -> PortResult<()> {
+        orch_run::request_stop(&self.open(name)?).map(drop).map_err(self.told(name))
     }
 
-    fn output_tail(&self, name: &str, max: usize) -> Result<String, RunnerError> {
+    fn output_tail(&self, name: &str, max: usize) -> PortResult<String> {
         let directory = self.open(name)?;
         let length = std::fs::metadata(directory.path().join("output.log")).map_or(0, |m| m.len());
         let offset = length.saturating_sub(max as u64);
-        let chunk = directory.read_output(offset, max).map_err(words)?;
+        let chunk = directory.read_output(offset, max).map_err(self.told(name))?;
         let text = orch_run::sanitize_for_terminal(&chunk.bytes);
         if offset == 0 {
             return Ok(text);
@@ -228,22 +244,22 @@ impl Runner for HostRunner {
         Ok(text.split_once('\n').map_or(text.clone(), |(_, rest)| rest.to_owned()))
     }
 
-    fn output(&self, name: &str, offset: u64, max: usize) -> Result<(String, u64), RunnerError> {
-        let chunk = self.open(name)?.read_output(offset, max).map_err(words)?;
+    fn output(&self, name: &str, offset: u64, max: usize) -> PortResult<(String, u64)> {
+        let chunk = self.open(name)?.read_output(offset, max).map_err(self.told(name))?;
         Ok((orch_run::sanitize_for_terminal(&chunk.bytes), chunk.next_offset))
     }
 
-    fn raw_part(&self, name: &str, offset: u64, max: usize) -> Result<Vec<u8>, RunnerError> {
-        Ok(self.open(name)?.read_output(offset, max).map_err(words)?.bytes)
+    fn raw_part(&self, name: &str, offset: u64, max: usize) -> PortResult<Vec<u8>> {
+        Ok(self.open(name)?.read_output(offset, max).map_err(self.told(name))?.bytes)
     }
 
-    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> Result<bool, RunnerError> {
-        orch_run::await_output(&self.open(name)?, offset, patience).map_err(words)
+    fn await_output(&self, name: &str, offset: u64, patience: Duration) -> PortResult<bool> {
+        orch_run::await_output(&self.open(name)?, offset, patience).map_err(self.told(name))
     }
 
-    fn raw_output(&self, name: &str) -> Result<Box<dyn BufRead + Send>, RunnerError> {
+    fn raw_output(&self, name: &str) -> PortResult<Box<dyn BufRead + Send>> {
         let file = self.open(name)?.path().join("output.log");
-        let opened = std::fs::File::open(&file).map_err(|e| RunnerError(format!("{}: {e}", file.display())))?;
+        let opened = std::fs::File::open(&file).map_err(|e| self.told(name)(format!("{}: {e}", file.display())))?;
         Ok(Box::new(BufReader::new(opened)))
     }
 
@@ -268,10 +284,6 @@ fn level(confinement: Confinement) -> ConfinementLevel {
 fn make_parent(scratch: &Path) -> Result<(), String> {
     let Some(parent) = scratch.parent() else { return Ok(()) };
     std::fs::create_dir_all(parent).map_err(|e| format!("cannot make {}: {e}", parent.display()))
-}
-
-fn words(error: orch_run::Error) -> RunnerError {
-    RunnerError(error.to_string())
 }
 
 fn end(end: End) -> RunEnd {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use orch_ports::notifier::Notifier as _;
 use orch_rules::ids::Timestamp;
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
+use orch_rules::port_error::ErrorKind;
 use orch_testkit::fake::FakeReceiver;
 use orch_testkit::fake::receiver::Answers;
 use orch_vendors::notifier::Wants;
@@ -55,17 +55,17 @@ fn every_answer_has_its_consequence_and_no_error_shows_the_secret() {
         let error = hook.notify("k", "{}").unwrap_err();
         assert!(!error.words.contains("s3cret") && !error.words.contains("k3y"), "{error}");
         assert!(error.words.contains("127.0.0.1"), "it says where: {error}");
-        error.failure
+        error.kind
     };
     let until = failure();
     let told: i64 = receiver.told()[0].header("webhook-timestamp").unwrap().parse().unwrap();
-    assert_eq!(until, Failure::RateLimited { until: Timestamp((told + 120) * 1_000) });
-    assert_eq!(failure(), Failure::Unauthorised);
-    assert_eq!(failure(), Failure::Refused);
-    assert_eq!(failure(), Failure::Passing);
-    assert_eq!(failure(), Failure::Missing);
-    assert_eq!(failure(), Failure::Missing, "it goes nowhere else");
-    assert_eq!(failure(), Failure::InDoubt);
+    assert_eq!(until, ErrorKind::RateLimited { until: Timestamp((told + 120) * 1_000) });
+    assert_eq!(failure(), ErrorKind::Unauthorised);
+    assert_eq!(failure(), ErrorKind::Refused);
+    assert_eq!(failure(), ErrorKind::Passing);
+    assert_eq!(failure(), ErrorKind::Missing);
+    assert_eq!(failure(), ErrorKind::Missing, "it goes nowhere else");
+    assert_eq!(failure(), ErrorKind::InDoubt);
     hook.notify("k", "{}").unwrap();
 }
 
@@ -73,13 +73,13 @@ fn every_answer_has_its_consequence_and_no_error_shows_the_secret() {
 fn nobody_there_may_pass_and_silence_is_a_doubt() {
     let receiver = FakeReceiver::start(vec![Answers::Silent]).unwrap();
     let error = webhook(&receiver).notify("k", "{}").unwrap_err();
-    assert_eq!(error.failure, Failure::InDoubt, "{error}");
+    assert_eq!(error.kind, ErrorKind::InDoubt, "{error}");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/s3cret", listener.local_addr().unwrap());
     drop(listener);
     let gone = Webhook::new("x".into(), url, None, Wants::default());
     let error = gone.notify("k", "{}").unwrap_err();
-    assert_eq!(error.failure, Failure::Passing, "{error}");
+    assert_eq!(error.kind, ErrorKind::Passing, "{error}");
     assert!(!error.words.contains("s3cret"));
     assert!(gone.look().unwrap_err().contains("does not answer"));
 }
@@ -113,12 +113,12 @@ fn a_command_gets_the_notice_on_its_input() {
 fn a_command_that_fails_hangs_or_is_not_there_is_told_so_without_its_output() {
     let folder = tempfile::tempdir().unwrap();
     let error = command(folder.path(), "echo s3cret >&2; exit 3", None).notify("k", "{}").unwrap_err();
-    assert_eq!(error.failure, Failure::Passing);
+    assert_eq!(error.kind, ErrorKind::Passing);
     assert!(error.words.contains('3') && !error.words.contains("s3cret"), "{error}");
     let hangs = command(folder.path(), "sleep 600 & wait", Some(Duration::from_millis(300)));
     let error = hangs.notify("k", &"x".repeat(200_000)).unwrap_err();
-    assert_eq!(error.failure, Failure::InDoubt, "{error}");
+    assert_eq!(error.kind, ErrorKind::InDoubt, "{error}");
     let gone = CommandNotifier { argv: vec!["/no/such/program".into()], ..hangs };
-    assert_eq!(gone.notify("k", "{}").unwrap_err().failure, Failure::Passing);
+    assert_eq!(gone.notify("k", "{}").unwrap_err().kind, ErrorKind::Passing);
     assert!(gone.look().is_err());
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use orch_ports::notifier::{Notifier, NotifyError};
+use orch_ports::notifier::Notifier;
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::notice::NoticeKind;
-use orch_rules::outbox::Failure;
+use orch_rules::port_error::ErrorKind;
 use orch_stories::world::{World, eventually};
 
 use crate::served::{get, of, post};
@@ -23,9 +24,9 @@ impl Notifier for Phone {
     fn fingerprint(&self) -> String {
         String::new()
     }
-    fn notify(&self, _: &str, _: &str) -> Result<(), NotifyError> {
+    fn notify(&self, _: &str, _: &str) -> PortResult<()> {
         let refuses = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        let refused = NotifyError { failure: Failure::Refused, words: "no such number".to_owned() };
+        let refused = PortError::of_object(ErrorKind::Refused, Port::Notifier, "phone", "a notice", "no such number");
         if refuses { Err(refused) } else { Ok(()) }
     }
     fn look(&self) -> Result<String, String> {

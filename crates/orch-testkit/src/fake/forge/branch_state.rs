@@ -1,12 +1,13 @@
 //! A branch of the fake beside a task's head.
 
-use orch_ports::forge::{BranchOrder, BranchState, ForgeResult};
+use orch_ports::PortResult;
+use orch_ports::forge::{BranchOrder, BranchState};
 
 use super::super::merge::merge;
 use super::Code;
 
 impl Code {
-    pub(super) fn branch_state(&mut self, order: &BranchOrder) -> ForgeResult<BranchState> {
+    pub(super) fn branch_state(&mut self, order: &BranchOrder) -> PortResult<BranchState> {
         let Some(tip) = self.branches.get(&order.branch).cloned() else { return Ok(BranchState::Gone) };
         let head = &order.head;
         self.known(head)?;

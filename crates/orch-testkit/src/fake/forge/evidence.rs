@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use orch_ports::forge::{Collected, ForgeResult};
+use orch_ports::PortResult;
+use orch_ports::forge::Collected;
 use orch_rules::attempt::{Evidence, WeakenedTest};
 use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, WorkItemId};
@@ -13,12 +14,7 @@ use super::{Code, tree_digest};
 
 impl Code {
     /// What the commits from `start` to `head` do.
-    pub(super) fn collected(
-        &self,
-        work_item: &WorkItemId,
-        start: &CommitId,
-        head: &CommitId,
-    ) -> ForgeResult<Collected> {
+    pub(super) fn collected(&self, work_item: &WorkItemId, start: &CommitId, head: &CommitId) -> PortResult<Collected> {
         let before = self.known(start)?.files.clone();
         let (main, files) = (self.tip()?, self.known(head)?.files.clone());
         let folder = format!("{}/", documents_folder(work_item));

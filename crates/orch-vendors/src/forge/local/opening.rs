@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, ForgeError, ForgeResult,
-    Landing, Overlay, Standing, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, Landing, Overlay, Standing,
+    Workplace,
 };
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId};
+use orch_rules::port_error::{ErrorKind, ForEffect};
 use orch_rules::scope::Scope;
 
 use super::LocalForge;
@@ -30,13 +32,15 @@ impl Opening {
         Self { open: Box::new(open), opened: Mutex::new(None) }
     }
 
-    fn get(&self) -> ForgeResult<Arc<LocalForge>> {
+    fn get(&self) -> PortResult<Arc<LocalForge>> {
         // Held while it is opened: whoever comes meanwhile needs it too.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(forge) = &*opened {
             return Ok(Arc::clone(forge));
         }
-        let forge = Arc::new(LocalForge::new((self.open)().map_err(ForgeError::Unavailable)?));
+        let forge = (self.open)()
+            .map_err(|why| PortError::of_target(ErrorKind::Refused, Port::Forge, "a local repository", why))?;
+        let forge = Arc::new(LocalForge::new(forge));
         *opened = Some(Arc::clone(&forge));
         Ok(forge)
     }
@@ -47,15 +51,15 @@ impl Opening {
 }
 
 impl Forge for Opening {
-    fn base(&self) -> ForgeResult<Base> {
+    fn base(&self) -> PortResult<Base> {
         let base = self.get()?.base();
-        if matches!(base, Err(ForgeError::Unavailable(_))) {
+        if base.as_ref().is_err_and(|error| error.for_effect() == ForEffect::Mend) {
             // What mends it may be another path or another base branch.
             self.close();
         }
         base
     }
-    fn accept_base(&self) -> ForgeResult<Base> {
+    fn accept_base(&self) -> PortResult<Base> {
         self.get()?.accept_base()
     }
     fn prepare(
@@ -64,37 +68,37 @@ impl Forge for Opening {
         start: &CommitId,
         aside: &[String],
         overlay: Option<&Overlay>,
-    ) -> ForgeResult<CommitId> {
+    ) -> PortResult<CommitId> {
         self.get()?.prepare(place, start, aside, overlay)
     }
-    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+    fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {
         self.get()?.snapshot_command(place, start)
     }
-    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> ForgeResult<Vec<String>> {
+    fn parcel_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {
         self.get()?.parcel_command(place, start)
     }
-    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> ForgeResult<Collected> {
+    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected> {
         self.get()?.collect(place, start, scope)
     }
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> ForgeResult<()> {
+    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {
         self.get()?.checkout(commit, directory, overlay)
     }
-    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> ForgeResult<CandidateResult> {
+    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult> {
         self.get()?.candidate(order, onto)
     }
-    fn land(&self, candidate: &CommitId, parent: &CommitId) -> ForgeResult<Landing> {
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
         self.get()?.land(candidate, parent)
     }
-    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> ForgeResult<()> {
+    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
         self.get()?.publish(branch, was, head)
     }
-    fn branches(&self) -> ForgeResult<BTreeMap<String, CommitId>> {
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
         self.get()?.branches()
     }
-    fn branch_state(&self, order: &BranchOrder) -> ForgeResult<BranchState> {
+    fn branch_state(&self, order: &BranchOrder) -> PortResult<BranchState> {
         self.get()?.branch_state(order)
     }
-    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> ForgeResult<()> {
+    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> PortResult<()> {
         self.get()?.clean_up(task, branch, head, archive)
     }
     fn standing(
@@ -102,22 +106,22 @@ impl Forge for Opening {
         database: Option<&str>,
         known: Option<&CommitId>,
         before: Option<&(Option<CommitId>, CommitId)>,
-    ) -> ForgeResult<Option<Standing>> {
+    ) -> PortResult<Option<Standing>> {
         self.get()?.standing(database, known, before)
     }
-    fn has_landed(&self, commit: &CommitId) -> ForgeResult<bool> {
+    fn has_landed(&self, commit: &CommitId) -> PortResult<bool> {
         self.get()?.has_landed(commit)
     }
-    fn highest_number(&self, prefix: &str) -> ForgeResult<u32> {
+    fn highest_number(&self, prefix: &str) -> PortResult<u32> {
         self.get()?.highest_number(prefix)
     }
-    fn upkeep(&self) -> ForgeResult<Option<String>> {
+    fn upkeep(&self) -> PortResult<Option<String>> {
         self.get()?.upkeep()
     }
-    fn diff(&self, order: &DiffOrder) -> ForgeResult<Diff> {
+    fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
         self.get()?.diff(order)
     }
-    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> ForgeResult<Option<String>> {
+    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> PortResult<Option<String>> {
         self.get()?.read(commit, path, cap)
     }
 }

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use camino::Utf8PathBuf;
 use orch_git::{BranchName, Git, Origin};
-use orch_ports::forge::{Collected, Forge, ForgeError, Identity, Workplace};
+use orch_ports::PortResult;
+use orch_ports::forge::{Collected, Forge, Identity, Workplace};
 use orch_rules::ids::{CommitId, TaskId, Timestamp, WorkItemId};
 use orch_rules::pipeline::{StageKind, default_pipeline};
 use orch_rules::scope::Scope;
@@ -198,7 +199,7 @@ const ATTACKS: &[Attack] = &[
 pub const COUNT: usize = ATTACKS.len();
 
 /// What was collected, in short words.
-fn spelled(start: &CommitId, collected: &Result<Collected, ForgeError>) -> String {
+fn spelled(start: &CommitId, collected: &PortResult<Collected>) -> String {
     let evidence = match collected {
         Err(error) => return format!("error: {error}"),
         Ok(collected) if collected.evidence.head == *start => return "nothing".to_owned(),
