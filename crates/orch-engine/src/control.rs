@@ -1,8 +1,10 @@
 //! The control: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
 mod board;
+mod circle;
 mod line;
 mod log;
+mod numbers;
 mod orders;
 mod outages;
 mod outbox;
@@ -28,6 +30,7 @@ use crate::engine::Engine;
 use crate::perform::PerformError;
 
 pub use log::{LogAsk, LogChunk};
+pub(crate) use numbers::Numbers;
 pub use outbox::OutboxView;
 pub use task_name::TaskName;
 pub use work_seen::Paper;

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use crate::answers::Answers;
 use crate::changes::Changes;
 use crate::compare::Compared;
+use crate::control::Numbers;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
 use crate::repository_context::RepositoryContext;
@@ -99,8 +100,8 @@ pub struct Engine {
     pub(crate) damage: Mutex<Vec<String>>,
     /// What was held against each other last.
     pub(crate) compared: Compared,
-    /// The highest number that was given out, by repository and prefix.
-    pub(crate) numbers: tokio::sync::Mutex<BTreeMap<(RepositoryId, String), u32>>,
+    /// Numbers of work items that were given out.
+    pub(crate) numbers: Numbers,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
     pub(crate) held: watch::Receiver<bool>,
     /// Who is told of what happens.
@@ -145,7 +146,7 @@ impl Engine {
             chores: Notify::new(),
             damage: Mutex::default(),
             compared: Compared::default(),
-            numbers: tokio::sync::Mutex::default(),
+            numbers: Numbers::default(),
             held,
             telling: None,
             news: watch::Sender::new(0),

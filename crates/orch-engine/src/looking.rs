@@ -131,7 +131,12 @@ fn look(context: &RepositoryContext) -> Option<Seen> {
             "its settings on {branch} cannot be read: {problems}; mend {REPOSITORY_FILE} and commit it to {branch}"
         )),
         Ok(file) => {
-            let standing = match missing(context, file, branch) {
+            let blocked = match context.no_place_for_documents(&base.tip, branch) {
+                Ok(blocked) => blocked,
+                Err(error) if error.passes() => return None,
+                Err(error) => return trouble(error.words),
+            };
+            let standing = match missing(context, file, branch).or(blocked) {
                 Some(text) => Standing::Trouble(text),
                 None => base.diverged.map_or(Standing::Well, Standing::Notice),
             };

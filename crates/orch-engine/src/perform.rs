@@ -184,6 +184,7 @@ impl Engine {
         performed: PerformResult,
     ) -> Result<(), StoreError> {
         let not_before = performed.as_ref().err().and_then(PerformError::not_before);
+        let mut stays = false;
         let (error, again, told) = match performed {
             Ok(Performed { event, leftovers }) => {
                 match event {
@@ -225,6 +226,10 @@ impl Engine {
             }
             Err(error) => {
                 let again = error.again(work.attempt);
+                stays = match &error {
+                    PerformError::Port(error) => error.is_fact(),
+                    error => matches!(error, PerformError::Lasting(_)),
+                };
                 (error.words(), again, None)
             }
         };
@@ -234,10 +239,15 @@ impl Engine {
             return self.again(work, error, not_before).await;
         }
         tracing::error!(effect = effect_kind, %error, "given up");
-        let (event, leftovers) = match told {
+        let (mut event, leftovers) = match told {
             Some(event) => (event, Vec::new()),
             None => self.given_up(effect, error).await?,
         };
+        if let Event::Task { event: TaskEvent::RunEnded { end: RunEnd::SpawnFailed { reason }, trouble, .. }, .. } =
+            &mut event
+        {
+            *trouble = stays.then(|| reason.clone());
+        }
         if matches!(self.absorb(&event, "orch", Some((work, false))).await?, InboxAnswer::Refused { .. }) {
             return Ok(());
         }

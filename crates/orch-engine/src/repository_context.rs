@@ -12,6 +12,7 @@ use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::{self, RepositoryFile};
+use orch_rules::work_item::DOCUMENTS;
 
 /// Path of the repository's own settings, on its base branch.
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
@@ -79,6 +80,19 @@ impl RepositoryContext {
         let settings = Arc::new(parsed);
         *self.settings.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((base.clone(), settings.clone()));
         Ok(settings)
+    }
+
+    /// Why no paper of a task can be written at a commit of the base branch. Blocks.
+    ///
+    /// # Errors
+    /// The forge's.
+    pub fn no_place_for_documents(&self, base: &CommitId, branch: &str) -> PortResult<Option<String>> {
+        Ok(self.forge.obstacle(base, DOCUMENTS)?.map(|obstacle| {
+            format!(
+                "{obstacle} on {branch}, and the papers of tasks are written below {DOCUMENTS}, which has to be a folder \
+                 all the way: make it one and commit that to {branch}"
+            )
+        }))
     }
 
     /// Files at a commit of the base branch that its test command names. Blocks.

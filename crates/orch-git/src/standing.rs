@@ -1,6 +1,8 @@
 //! What the forge itself says of the work that landed in it: the only memory that an older or a lost database cannot take
 //! with it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::error::{Error, Result};
 use crate::forge::{Forge, commit_id};
 use crate::tree;
@@ -20,6 +22,17 @@ pub struct LandedWork {
     pub work_item: String,
     /// Its subject names the same work item, as the subject of a candidate does.
     pub ours: bool,
+}
+
+/// What was read when numbers of work items were looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenNumbers {
+    /// The highest one.
+    pub highest: u32,
+    /// Where the base branch was.
+    pub main: CommitId,
+    /// The names of all branches, as one number.
+    pub branches: u64,
 }
 
 impl Forge {
@@ -51,21 +64,47 @@ impl Forge {
         Ok(found)
     }
 
-    /// The highest number of a work item `PREFIX-NNN` that stands in this forge: in what landed, in the documents on the
-    /// base branch, in the names of branches. 0 if none does.
+    /// The highest number of a work item `PREFIX-NNN` that stands in this forge, in whatever case and padding: in subjects
+    /// and trailers of what main has, in the documents there, in the names of branches. `None`: nothing has moved since
+    /// `before`; else no older commit is read again.
     ///
     /// # Errors
     /// As every call of git.
-    pub fn highest_number(&self, prefix: &str) -> Result<u32> {
-        let landed = self.landed_work(None)?.into_iter().map(|work| work.work_item);
-        let branches = self.branches()?.into_iter().map(|(name, _)| name);
-        let mut names: Vec<String> = landed.chain(branches).collect();
+    pub fn highest_number(&self, prefix: &str, before: Option<&TakenNumbers>) -> Result<Option<TakenNumbers>> {
+        let branches = self.branches()?;
+        let main = branches.iter().find(|(name, _)| name == self.origin.base.as_str()).map(|(_, tip)| tip.clone());
+        let main = main.ok_or_else(|| self.no_base())?;
+        let mut digest = DefaultHasher::new();
+        branches.iter().for_each(|(name, _)| name.hash(&mut digest));
+        let seen = TakenNumbers { highest: before.map_or(0, |seen| seen.highest), main, branches: digest.finish() };
+        if before == Some(&seen) {
+            return Ok(None);
+        }
+        let mut names: Vec<String> = branches.into_iter().map(|(name, _)| name).collect();
+        if before.is_none_or(|before| before.main != seen.main) {
+            names.extend(self.named_on(&seen.main, before.map(|before| &before.main))?);
+        }
+        let found = names.iter().flat_map(|name| numbers(name, prefix)).max().unwrap_or(0);
+        Ok(Some(TakenNumbers { highest: found.max(seen.highest), ..seen }))
+    }
+
+    /// Everything on main that may name a work item; of commits those behind `since`.
+    fn named_on(&self, main: &CommitId, since: Option<&CommitId>) -> Result<Vec<String>> {
+        let range = since.map_or_else(|| main.to_string(), |since| format!("{since}..{main}"));
+        let format = "--format=%s%x00%(trailers:only,valueonly,separator=%x20)";
+        let said = self.call().args(["log", format, &range, "--"]).text_raw()?;
+        let mut names: Vec<String> = said.lines().map(str::to_owned).collect();
         let mut objects = self.objects()?;
-        if let Some(folder) = objects.info(&format!("{}:{DOCUMENTS}", self.base_ref()))?.filter(|o| o.kind == "tree") {
+        if let Some(folder) = objects.info(&format!("{main}:{DOCUMENTS}"))?.filter(|o| o.kind == "tree") {
             let tree = tree::read(&mut objects, &folder.id)?;
             names.extend(tree.keys().map(|name| String::from_utf8_lossy(name).into_owned()));
         }
-        Ok(names.iter().flat_map(|name| numbers(name, prefix)).max().unwrap_or(0))
+        Ok(names)
+    }
+
+    fn no_base(&self) -> Error {
+        let (repository, branch) = (self.path.clone(), self.origin.base.to_string());
+        Error::NoBranch { repository, branch, existing: Vec::new() }
     }
 
     /// Ids of the databases that have worked with this forge.
@@ -82,22 +121,24 @@ impl Forge {
     /// # Errors
     /// [`Error::NoBranch`] without a base branch.
     pub fn note_database(&self, id: &str) -> Result<()> {
-        let tip = self.resolve(&self.base_ref())?.ok_or_else(|| Error::NoBranch {
-            repository: self.path.clone(),
-            branch: self.origin.base.to_string(),
-            existing: Vec::new(),
-        })?;
+        let tip = self.resolve(&self.base_ref())?.ok_or_else(|| self.no_base())?;
         self.move_ref(&format!("{DATABASES}/{id}"), &tip, None)
     }
 }
 
+/// Nobody counts up to it: a date behind a prefix is no number to go on from.
+const BEYOND: u32 = 10_000_000;
+
 /// Every number of this prefix in a name: `feature/SHOP-012-a-title` has 12.
 fn numbers<'n>(name: &'n str, prefix: &'n str) -> impl Iterator<Item = u32> + 'n {
-    name.match_indices(prefix).filter_map(move |(at, _)| {
+    let at = move |at: &usize| {
+        name.get(*at..at + prefix.len()).is_some_and(|found| found.eq_ignore_ascii_case(prefix)) && !prefix.is_empty()
+    };
+    (0..name.len()).filter(at).filter_map(move |at| {
         let alone = !name[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
         let digits = name[at + prefix.len()..].strip_prefix('-')?;
         let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        digits[..end].parse().ok().filter(|_| alone)
+        digits[..end].parse().ok().filter(|number| alone && *number < BEYOND)
     })
 }
 
@@ -109,9 +150,12 @@ mod tests {
     fn numbers_are_read_wherever_an_id_stands() {
         let all = |name: &str| numbers(name, "SHOP").collect::<Vec<_>>();
         assert_eq!(all("SHOP-012"), [12]);
+        for other in ["shop-12", "Shop-00012", "feature/sHOP-12-é", "Add it (shop-0012)", "é SHOP-12"] {
+            assert_eq!(all(other), [12], "{other}");
+        }
         assert_eq!(all("feature/SHOP-7-SHOP-8-x"), [7]);
         assert_eq!(all("feature/SHOP-1004-a-title"), [1004]);
-        for other in ["SHOPPING-3", "WORKSHOP-3", "MY-SHOP-3", "SHOP", "SHOP-", "SHOP-x", "shop-3"] {
+        for other in ["SHOPPING-3", "WORKSHOP-3", "MY-SHOP-3", "SHOP", "SHOP-", "SHOP-x", "SHOP-20260101"] {
             assert_eq!(all(other), Vec::<u32>::new(), "{other}");
         }
     }

@@ -181,6 +181,17 @@ pub struct Standing {
     pub landed: Vec<LandedWork>,
 }
 
+/// What of a forge was read when numbers of work items were looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumbersSeen {
+    /// The highest one.
+    pub highest: u32,
+    /// Where main was.
+    pub main: CommitId,
+    /// Which branches there were, as one number.
+    pub branches: u64,
+}
+
 /// What is shown of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffOrder {
@@ -266,9 +277,10 @@ pub trait Forge: Send + Sync {
     fn has_landed(&self, _commit: &CommitId) -> PortResult<bool> {
         Ok(true)
     }
-    /// The highest number of a work item of this prefix that stands anywhere in it; 0 if none does.
-    fn highest_number(&self, _prefix: &str) -> PortResult<u32> {
-        Ok(0)
+    /// The highest number of a work item of this prefix, in whatever case and padding, that stands anywhere in it: in what
+    /// landed, in folders of documents on main, in names of branches. `None`: nothing has moved since `before`.
+    fn highest_number(&self, _prefix: &str, _before: Option<&NumbersSeen>) -> PortResult<Option<NumbersSeen>> {
+        Ok(None)
     }
     /// Whatever keeps later calls as cheap as the first ones, if there is anything to do: what was done, in words for the
     /// log. Never at once for one forge; safe beside every other call.
@@ -278,6 +290,14 @@ pub trait Forge: Send + Sync {
     /// A file of a commit as text; `None` if it is not a plain file there. One larger than `cap` bytes is
     /// `Refused`: half a file is no file.
     fn read(&self, commit: &CommitId, path: &str, cap: usize) -> PortResult<Option<String>>;
+    /// Main as the forge has it, without a look at where it comes from.
+    fn known_base(&self) -> PortResult<CommitId> {
+        Ok(self.base()?.tip)
+    }
+    /// What stands on the way to a folder of a commit and is no folder, as `docs is a symbolic link`.
+    fn obstacle(&self, _commit: &CommitId, _folder: &str) -> PortResult<Option<String>> {
+        Ok(None)
+    }
     /// A change as a unified diff, for people.
     fn diff(&self, order: &DiffOrder) -> PortResult<Diff>;
 }

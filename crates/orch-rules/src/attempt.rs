@@ -46,7 +46,8 @@ pub struct Ended {
     pub at: Timestamp,
     /// What was collected from git; `None` if nothing could be (spawn failure, lost run).
     pub evidence: Option<Evidence>,
-    /// Why what it left could not be brought home, if that is so: the machine's trouble, never the agent's.
+    /// Why what it left could not be brought home, if that is so: the machine's trouble, never the agent's. Of a run that
+    /// could not be started: why the next one could not be either.
     #[serde(default)]
     pub trouble: Option<String>,
 }

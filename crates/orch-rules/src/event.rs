@@ -60,6 +60,9 @@ pub enum TaskEvent {
     DependencyAdded {
         /// The other one.
         on: TaskId,
+        /// The circle this closes, from this task to the one that waits for it; empty: none.
+        #[serde(default)]
+        circle: Vec<WorkItemId>,
     },
     /// Does not any longer.
     DependencyRemoved {

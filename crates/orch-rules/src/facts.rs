@@ -61,6 +61,9 @@ pub enum Dependencies {
         open: Vec<Dependency>,
         /// A cycle through this task, if there is one.
         cycle: Option<Vec<WorkItemId>>,
+        /// Those that were called off: what they were to bring will never be there.
+        #[serde(default)]
+        cancelled: Vec<Dependency>,
     },
     /// They could not be read: readiness fails open.
     Unknown,

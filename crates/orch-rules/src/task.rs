@@ -85,7 +85,9 @@ impl Hold {
             Self::Stuck { reason } => format!("stuck: {reason}"),
             Self::Cycle { through } => {
                 let names: Vec<_> = through.iter().map(WorkItemId::as_str).collect();
-                format!("dependency cycle: {}", names.join(" → "))
+                let [from, .., to] = names.as_slice() else { return "dependency cycle".to_owned() };
+                let line = names.join(" → ");
+                format!("dependency cycle: {line}; take an edge away: orch depend {to} --on {from} --remove")
             }
         }
     }

@@ -147,9 +147,12 @@ pub fn disambiguated_branch(id: &WorkItemId, title: &str, task: &TaskId) -> Stri
     format!("{}-{}", branch(id, title), kept.trim_matches('-'))
 }
 
+/// The folder with the documents of all work items.
+pub const DOCUMENTS: &str = "docs/work-items";
+
 /// Where the documents of a work item live, without a slash at the end: `docs/work-items/<ID>`.
 pub fn documents_folder(id: &WorkItemId) -> String {
-    format!("docs/work-items/{id}")
+    format!("{DOCUMENTS}/{id}")
 }
 
 /// Signs that change the direction of the text around them (Unicode 15, UAX #9): in a title they can make one name

@@ -362,6 +362,15 @@ impl World {
 impl Process {
     /// A new issue of this title, started at once.
     pub async fn issue(&self, title: &str) -> Task {
+        self.open(title, true).await
+    }
+
+    /// One that nobody has started yet.
+    pub async fn backlog(&self, title: &str) -> Task {
+        self.open(title, false).await
+    }
+
+    async fn open(&self, title: &str, start: bool) -> Task {
         let issue = NewIssue {
             variant: None,
             labels: Vec::new(),
@@ -369,7 +378,7 @@ impl Process {
             title: title.to_owned(),
             description: "what is wanted".to_owned(),
             priority: 0,
-            start: true,
+            start,
             depends_on: Vec::new(),
             key: title.to_owned(),
         };

@@ -3,6 +3,7 @@
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::{Pipeline, default_pipeline};
+use orch_rules::port_error::ForEffect;
 use orch_rules::repository_file::{Variant, choose};
 
 use super::orders::DESCRIPTION_CAP;
@@ -29,7 +30,11 @@ impl Control {
         let context = self.engine.context(&repository.id)?;
         let (asked, title, labels) = (issue.variant.clone(), issue.title.clone(), issue.labels.clone());
         let read = blocking(move || {
-            let base = context.forge.base()?.tip;
+            // An issue is people's word: trouble of the repository holds it, and refuses it no more than it must.
+            let base = match context.forge.base() {
+                Err(error) if error.for_effect() == ForEffect::Mend => context.forge.known_base()?,
+                base => base?.tip,
+            };
             let settings = context.settings_at(&base)?;
             let file = settings.as_ref().as_ref().map_err(|p| PerformError::Lasting(p.clone()))?;
             let variant = match choose(&file.variants, asked.as_deref(), &title, &labels) {

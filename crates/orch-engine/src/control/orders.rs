@@ -5,14 +5,12 @@ use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
-use orch_rules::lane::Repository;
 use orch_rules::people::Reply;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::people;
 use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskCommand, TaskName};
-use crate::perform::blocking;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
 pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
@@ -50,7 +48,8 @@ impl Control {
         let pipeline = chosen.pipeline;
         let store = &self.engine.store;
         store.keep_pipeline(&pipeline).await?;
-        let number = self.number(&repository).await?;
+        let mut number = self.number(&repository).await?;
+        let first = number.number;
         let mut order = Intake {
             task: TaskId(uuid::Uuid::now_v7().to_string()),
             title: issue.title,
@@ -63,7 +62,7 @@ impl Control {
             pipeline: pipeline.digest,
             variant: chosen.variant,
             authors: chosen.authors,
-            number,
+            number: first,
             disambiguate: false,
         };
         for _ in 0..MOST_NUMBERS {
@@ -72,6 +71,7 @@ impl Control {
             let branch_key = intake::branch_key(&repository, &task.branch);
             match store.apply(changes, None).await {
                 Ok(_) => {
+                    number.keep();
                     self.engine.changes.happened();
                     self.moved().await?;
                     return Ok(task);
@@ -82,31 +82,16 @@ impl Control {
                 Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key => {
                     order.disambiguate = true;
                 }
-                Err(StoreError::Guard(_)) => order.number = self.number(&repository).await?,
+                Err(StoreError::Guard(_)) => {
+                    // A row has it that this process did not write.
+                    number.keep();
+                    number = self.number(&repository).await?;
+                    order.number = number.number;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(ControlError::Refused { why: format!("no free number was found after {}-{number}", repository.prefix) })
-    }
-
-    /// A number that nobody else gets: counted here from the highest one that was ever given out, so that many who ask
-    /// at once do not all try the same one.
-    async fn number(&self, repository: &Repository) -> Result<u32, ControlError> {
-        let mut numbers = self.engine.numbers.lock().await;
-        let key = (repository.id.clone(), repository.prefix.clone());
-        let highest = match numbers.get(&key) {
-            Some(highest) => *highest,
-            // An older or a lost database does not know what the forge has.
-            None => {
-                let (context, prefix) = (self.engine.context(&repository.id)?, repository.prefix.clone());
-                let look = blocking(move || Ok(context.forge.highest_number(&prefix)?));
-                let known = self.engine.store.highest_number(&repository.id, &repository.prefix).await?;
-                self.in_time(look).await?.max(known)
-            }
-        };
-        let number = highest.saturating_add(1);
-        numbers.insert(key, number);
-        Ok(number)
+        Err(ControlError::Refused { why: format!("no free number was found after {}-{first}", repository.prefix) })
     }
 
     async fn existing(&self, issue_key: &str) -> Result<Task, ControlError> {
@@ -152,7 +137,9 @@ impl Control {
             TaskCommand::SetPriority { priority } => TaskEvent::PrioritySet { priority },
             TaskCommand::RaiseBudget { by_micros } => TaskEvent::BudgetRaised { by_micros },
             TaskCommand::Depend { on } => {
-                TaskEvent::DependencyAdded { on: self.task_near(&task.repository, &on).await?.id }
+                let on = self.task_near(&task.repository, &on).await?;
+                let circle = self.circle(&task, &on).await?;
+                TaskEvent::DependencyAdded { on: on.id, circle }
             }
             TaskCommand::Undepend { on } => {
                 TaskEvent::DependencyRemoved { on: self.task_near(&task.repository, &on).await?.id }

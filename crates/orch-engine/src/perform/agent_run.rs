@@ -5,12 +5,14 @@ use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::forge::Overlay;
 use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
+use orch_ports::{Port, PortError};
 use orch_rules::agent_files;
 use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::pipeline::{Stage, StageKind};
+use orch_rules::port_error::ErrorKind;
 use orch_rules::work_item;
 
 use super::kept::Kept;
@@ -148,6 +150,11 @@ fn prepare(
     let given = judges.then(|| Overlay { from: base.clone(), patterns: agent_files::patterns() });
     let start = context.forge.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
     let Some((documents, written)) = work_folders::folder_inside(&place.directory, &below)? else {
+        let at = context.forge.base()?;
+        if let Some(trouble) = context.no_place_for_documents(&at.tip, &at.branch)? {
+            let target = context.repository.to_string();
+            return Err(PortError::of_target(ErrorKind::Refused, Port::Forge, target, trouble).into());
+        }
         return Err(PerformError::Lasting(format!(
             "something on the way to {below} is no folder at {start}; remove it from the branch {}",
             place.branch

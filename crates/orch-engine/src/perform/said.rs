@@ -34,7 +34,8 @@ pub fn section(history: &History) -> String {
         let _ = writeln!(text, "\nAnswered by {}:\n", name(&answer.by));
         fenced(&mut text, words);
     }
-    let comments: Vec<&AuditLine> = history.audit.iter().filter(|line| line.rule == "comment").collect();
+    let told = |line: &&AuditLine| matches!(line.rule.as_str(), "comment" | "dependency_cancelled");
+    let comments: Vec<&AuditLine> = history.audit.iter().filter(told).collect();
     if !comments.is_empty() {
         text.push_str("\n## Comments of people\n");
     }

@@ -229,6 +229,38 @@ async fn who_asks_while_git_cannot_be_asked_is_told_to_ask_again() {
     assert!(matches!(&asked, Err(ControlError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
 }
 
+/// A number belongs to a row. Whoever ends without one, for whatever reason, gives it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_no_row_bears_is_given_out_again() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.swept().await;
+    let issue = |key: &str| NewIssue {
+        repository: None,
+        title: format!("Thing {key}"),
+        description: "what is wanted".to_owned(),
+        priority: 0,
+        variant: None,
+        labels: Vec::new(),
+        start: false,
+        depends_on: Vec::new(),
+        key: key.to_owned(),
+    };
+    let open = async |key: &str| process.control.open_issue(issue(key), "Uma").await;
+    let first = open("first").await.unwrap().work_item;
+    assert!(first.as_str().ends_with("-001"), "{first}");
+    for fault in [Fault::Lasting("the disk is full".to_owned()), Fault::Passing("the database is away".to_owned())] {
+        process.store.faults.fail_next("apply other", fault);
+        open("second").await.unwrap_err();
+    }
+    let mut ids = Vec::new();
+    for key in ["second", "second", "third"] {
+        ids.push(open(key).await.unwrap().work_item.to_string());
+    }
+    assert_eq!(ids[0], ids[1], "a repeated key is the same issue");
+    assert!(ids[0].ends_with("-002") && ids[2].ends_with("-003"), "{ids:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_ask_at_once_get_a_number_each() {
     let world = World::new().await;

@@ -27,6 +27,7 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("stop_agent", stop::agent),
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),
+    ("dependency_cancelled", entry::dependency_cancelled),
     ("backlog", entry::backlog),
     ("in_hands", people::in_hands),
     ("held", entry::held),

@@ -78,10 +78,49 @@ pub(super) fn read(yaml: &str) -> Result<Front, String> {
     if yaml.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Front { fields: BTreeMap::new(), questions: Vec::new() });
     }
-    // Twice: the first pass tells scalars from the rest, the second takes each scalar as it is spelled, so that a
-    // revision such as `5e10` or `007` is not turned into a number.
+    // A question that is no YAML is a question all the same: it must reach a person.
+    spelled(yaml).or_else(|error| asked_plainly(yaml).and_then(|yaml| spelled(&yaml).ok()).ok_or(error))
+}
+
+/// Twice: the first pass tells scalars from the rest, the second takes each scalar as it is spelled, so that a revision
+/// such as `5e10` or `007` is not turned into a number.
+fn spelled(yaml: &str) -> Result<Front, String> {
     let shape = load(yaml, Shape)?;
     load(yaml, Spelled { shape })
+}
+
+/// The front matter with each line under `questions:` as text that YAML takes as it stands, whatever sign it begins with;
+/// `None` if it has no such list. Nothing else is touched: what a verdict says is never guessed.
+fn asked_plainly(yaml: &str) -> Option<String> {
+    let mut asks = false;
+    let mut found = false;
+    let mut lines = Vec::new();
+    for line in yaml.lines() {
+        let text = line.trim_start();
+        let indent = &line[..line.len() - text.len()];
+        if indent.is_empty() && !text.starts_with('-') && !text.is_empty() {
+            let (key, value) = text.split_once(':').unwrap_or((text, ""));
+            asks = key.trim().eq_ignore_ascii_case("questions");
+            if asks && !value.trim().is_empty() {
+                found = true;
+                lines.push(format!("{key}: {}", quoted(value)));
+                continue;
+            }
+        } else if let Some(item) = text.strip_prefix('-').filter(|_| asks) {
+            found = true;
+            lines.push(format!("{indent}- {}", quoted(item)));
+            continue;
+        }
+        lines.push(line.to_owned());
+    }
+    found.then(|| lines.join("\n"))
+}
+
+/// As YAML's single quotes have it; a text that is quoted as a whole loses its own quotes.
+fn quoted(text: &str) -> String {
+    let text = text.trim();
+    let own = ['"', '\''].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    format!("'{}'", own.unwrap_or(text).replace('\'', "''"))
 }
 
 fn load<'t, S: DeserializeSeed<'t>>(yaml: &'t str, seed: S) -> Result<S::Value, String> {

@@ -270,6 +270,14 @@ fn questions_are_read() {
         ("questions:\n  - Which database: Postgres or SQLite?", vec!["Which database: Postgres or SQLite?"]),
         ("questions:\n  - question: Why?\n    why: it matters", vec!["question: Why?; why: it matters"]),
         ("questions:\n  - 42\n  - \"\"", vec!["42"]),
+        // As agents write them, and no YAML.
+        ("questions:\n- `git` or svn?", vec!["`git` or svn?"]),
+        ("Questions:\n  - @ann or @bob?\n  - Which?", vec!["@ann or @bob?", "Which?"]),
+        ("questions:\n  - *bold* or not: what's right?", vec!["*bold* or not: what's right?"]),
+        ("questions:\n  - \"git\" or svn?\n  - %d or %s?", vec!["\"git\" or svn?", "%d or %s?"]),
+        ("questions:\n  - [x] or y?\n  - {a: b} or c?", vec!["[x] or y?", "{a: b} or c?"]),
+        ("questions: `git` or svn?\nsummary: fine", vec!["`git` or svn?"]),
+        ("questions:\n  - 'it''s' or & what?\n  - \"Which size?\"", vec!["'it''s' or & what?", "Which size?"]),
         ("Questions: {q1: Why?}", vec!["q1: Why?"]),
     ] {
         assert_eq!(read(&format!("---\n{yaml}\n---\n")).questions, wanted, "{yaml}");

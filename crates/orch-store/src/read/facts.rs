@@ -37,8 +37,8 @@ pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
         "SELECT e.body FROM episodes e JOIN tasks t ON t.id = e.task
          WHERE e.task = ?1 AND (e.visit = t.visit OR e.unanswered = 1 OR e.body LIKE '%\"kind\":\"protected_paths\"%')
          ORDER BY e.opened_at, e.id",
-        "SELECT t.id, t.work_item FROM dependencies d JOIN tasks t ON t.id = d.depends_on
-         WHERE d.task = ?1 AND t.terminal = 0 ORDER BY t.created_at, t.id",
+        "SELECT t.id, t.work_item, t.terminal FROM dependencies d JOIN tasks t ON t.id = d.depends_on
+         WHERE d.task = ?1 AND (t.terminal = 0 OR t.place = 'cancelled') ORDER BY t.created_at, t.id",
         // Every edge between unfinished tasks that can be reached from here. Without an edge this is one look into an
         // index; UNION keeps each edge once, so a cycle ends the walk.
         "WITH RECURSIVE reached (task, depends_on) AS (
@@ -74,7 +74,7 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         lost,
         checks,
         episodes,
-        open,
+        waited_for,
         edges,
         lane,
         ahead,
@@ -101,16 +101,12 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         }),
         None => return Err(StoreError::Missing { what: format!("pipeline {}", task.pipeline) }),
     };
-    let open = open
-        .rows
-        .iter()
-        .map(|row| {
-            Ok(Dependency {
-                task: text("a dependency", row, 0)?.into(),
-                work_item: text("a dependency", row, 1)?.into(),
-            })
-        })
-        .collect::<StoreResult<Vec<_>>>()?;
+    let (mut open, mut cancelled) = (Vec::new(), Vec::new());
+    for row in &waited_for.rows {
+        let what = "a dependency";
+        let dependency = Dependency { task: text(what, row, 0)?.into(), work_item: text(what, row, 1)?.into() };
+        if int(what, row, 2)? == 0 { &mut open } else { &mut cancelled }.push(dependency);
+    }
     let lane: Vec<LaneEntry> = known("a place in a line", lane, &mut unknown);
     for entry in &lane {
         if let LaneState::Unknown(state) = &entry.state {
@@ -124,7 +120,7 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         lost_in_visit: lost.rows.first().map_or(Ok(0), |row| count("attempts", row, 0))?,
         checks: known("a check", checks, &mut unknown),
         episodes: known("a question", episodes, &mut unknown),
-        dependencies: Dependencies::Known { open, cycle: cycle(id, edges)? },
+        dependencies: Dependencies::Known { open, cycle: cycle(id, edges)?, cancelled },
         lane,
         ahead: work_items(ahead)?,
         entry_ahead: work_items(entry_ahead)?,

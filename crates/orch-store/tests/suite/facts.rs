@@ -57,7 +57,7 @@ async fn a_task_comes_back_as_it_was_written(world: World) {
     assert_eq!(*facts.pipeline, pipeline());
     assert_eq!(facts.repository, repository("shop"));
     assert!(facts.attempt.is_none() && facts.checks.is_empty() && facts.episodes.is_empty() && facts.lane.is_empty());
-    assert_eq!(facts.dependencies, Dependencies::Known { open: vec![], cycle: None });
+    assert_eq!(facts.dependencies, Dependencies::Known { open: vec![], cycle: None, cancelled: vec![] });
     assert!(now <= world.store.now().await.unwrap() && now.0 > 1_600_000_000_000);
 }
 
@@ -138,8 +138,11 @@ async fn dependencies_that_are_open_and_cycles(world: World) {
     let edge = |task: &str, on: &str| Change::AddDependency { task: task.into(), on: on.into() };
     write(&*world.store, vec![edge("a", "b"), edge("a", "c"), edge("b", "c")]).await.unwrap();
     let seen = async |id: &str| match facts(&world, id).await.dependencies {
-        Dependencies::Known { open, cycle } => (
-            open.into_iter().map(|d| format!("{}={}", d.task, d.work_item)).collect::<Vec<_>>(),
+        Dependencies::Known { open, cycle, cancelled } => (
+            open.iter()
+                .map(|d| format!("{}={}", d.task, d.work_item))
+                .chain(cancelled.iter().map(|d| format!("{}={} cancelled", d.task, d.work_item)))
+                .collect::<Vec<_>>(),
             cycle.map(|items| items.into_iter().map(|item| item.0).collect::<Vec<_>>().join(" ")),
         ),
         Dependencies::Unknown => panic!("they can be read"),
@@ -150,8 +153,10 @@ async fn dependencies_that_are_open_and_cycles(world: World) {
     assert_eq!(seen("b").await.1.as_deref(), Some("SHOP-002 SHOP-003 SHOP-001"));
     assert_eq!(seen("d").await, (vec![], None));
     // A task that ended waits for nobody and is waited for by nobody.
-    put(&world, Task { position: Position::Cancelled, ..task("c", 3) }).await;
+    put(&world, Task { position: Position::Done, ..task("c", 3) }).await;
     assert_eq!(seen("a").await, (vec!["b=SHOP-002".to_owned()], None));
+    put(&world, Task { position: Position::Cancelled, ..task("c", 3) }).await;
+    assert_eq!(seen("a").await, (vec!["b=SHOP-002".to_owned(), "c=SHOP-003 cancelled".to_owned()], None));
     assert_eq!(
         world.store.history(&"a".into()).await.unwrap().dependencies,
         [("b".into(), "SHOP-002".into(), false), ("c".into(), "SHOP-003".into(), true)]

@@ -13,8 +13,8 @@ use orch_git::{
     Signature, Synced, Weakened,
 };
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, LandedWork, Landing, Overlay,
-    Standing, Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, LandedWork, Landing,
+    NumbersSeen, Overlay, Standing, Workplace,
 };
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
@@ -343,8 +343,15 @@ impl Forge for LocalForge {
         self.repository.is_landed(&self.theirs(commit)?).map_err(self.told())
     }
 
-    fn highest_number(&self, prefix: &str) -> PortResult<u32> {
-        self.repository.highest_number(prefix).map_err(self.told())
+    fn highest_number(&self, prefix: &str, before: Option<&NumbersSeen>) -> PortResult<Option<NumbersSeen>> {
+        let before = before
+            .map(|seen| {
+                let main = self.theirs(&seen.main)?;
+                Ok(orch_git::TakenNumbers { highest: seen.highest, main, branches: seen.branches })
+            })
+            .transpose()?;
+        let seen = self.repository.highest_number(prefix, before.as_ref()).map_err(self.told())?;
+        Ok(seen.map(|seen| NumbersSeen { highest: seen.highest, main: ours(&seen.main), branches: seen.branches }))
     }
 
     fn upkeep(&self) -> PortResult<Option<String>> {
@@ -354,6 +361,14 @@ impl Forge for LocalForge {
             let refs = if done.refs { ", refs packed" } else { "" };
             format!("{before} packs became {after}{refs}, {} leftovers of dead gits removed", done.removed)
         }))
+    }
+
+    fn known_base(&self) -> PortResult<CommitId> {
+        Ok(ours(&self.tip()?))
+    }
+
+    fn obstacle(&self, commit: &CommitId, folder: &str) -> PortResult<Option<String>> {
+        self.repository.obstacle(&self.theirs(commit)?, &self.path(folder)?).map_err(self.told())
     }
 
     fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {

@@ -112,7 +112,7 @@ async fn commands_are_accepted_as_they_are_meant() {
         of(TaskEvent::StartRequested { authors: Vec::new() }),
         of(answered(Word::Reject { reason: "too vague".to_owned() })),
         of(TaskEvent::PrioritySet { priority: -3 }),
-        of(TaskEvent::DependencyAdded { on: on.clone() }),
+        of(TaskEvent::DependencyAdded { on: on.clone(), circle: Vec::new() }),
         of(TaskEvent::DependencyRemoved { on }),
         of(answered(Word::Confirm)),
         of(answered(Word::Text { text: "In euro.".to_owned() })),

@@ -10,7 +10,7 @@ use super::{Look, Told};
 use crate::client::Caller;
 use crate::commands::ids::REPOSITORIES;
 use crate::exit::Failure;
-use crate::init::{REPOSITORY_FILE, git_failure, on_base, read_repository_file, unseen_settings};
+use crate::init::{REPOSITORY_FILE, blocked_documents, git_failure, on_base, read_repository_file, unseen_settings};
 use crate::settings::RepositoryEntry;
 
 /// How each of them stands.
@@ -91,6 +91,9 @@ fn examine(look: &Look, git: &Git, entry: &RepositoryEntry) -> Result<Vec<Told>,
     let source = Source::inspect(git, &user, path.as_std_path(), &base).map_err(git_failure)?;
     if source.shallow {
         return Err(git_failure(orch_git::Error::Shallow(source.root)));
+    }
+    if let Some(failure) = blocked_documents(git, &source, &base).map_err(git_failure)? {
+        return Err(failure);
     }
     let own = OwnRepository { git, top: path.as_std_path() };
     let Some(file) = on_base(&own, &base)? else {

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_git::{BaseFrom, BranchName, Error, Git, OwnRepository, Source, UserEnvironment};
+use orch_git::{BaseFrom, BranchName, Error, Git, OwnRepository, RepoPath, Source, UserEnvironment};
 
 use super::{InitArgs, REPOSITORY_FILE};
 use crate::exit::{Exit, Failure};
 use crate::settings;
 use orch_rules::repository_file::RepositoryFile;
+use orch_rules::work_item::DOCUMENTS;
 
 /// What was found.
 pub struct Look {
@@ -66,6 +67,9 @@ pub fn look(args: &InitArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Loo
     if source.shallow {
         return Err(git_failure(Error::Shallow(source.root)));
     }
+    if let Some(problem) = blocked_documents(&git, &source, &base).map_err(git_failure)? {
+        return Err(problem);
+    }
     if file.is_none() && source.current_branch.as_deref() != Some(base.as_str()) {
         file = super::repository_file::on_base(&OwnRepository { git: &git, top: top.as_std_path() }, &base)?;
     }
@@ -89,6 +93,18 @@ fn refuse_base(base: &BranchName, path: &Utf8Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::Repository, what)
         .at(path.as_str())
         .fix(format!("give it another name: git branch -m {base} main, then orch init --base main")))
+}
+
+/// Papers of tasks are written below a folder of the repository; something else in its place stops every task.
+pub fn blocked_documents(git: &Git, source: &Source, base: &BranchName) -> Result<Option<Failure>, Error> {
+    let folder = RepoPath::new(DOCUMENTS)?;
+    let obstacle = orch_git::obstacle_in(git, &source.root, &source.base_tip, &folder)?;
+    Ok(obstacle.map(|obstacle| {
+        let what = format!("{obstacle} on {base}, and the papers of tasks are written below {DOCUMENTS}");
+        Failure::new(Exit::Repository, what)
+            .at(source.root.display().to_string())
+            .fix(format!("make it a folder all the way, and commit that to {base}"))
+    }))
 }
 
 impl Look {

@@ -106,6 +106,17 @@ fn amend(folder: &Path, change: impl FnOnce(String) -> String) {
     git(folder, &["commit", "--quiet", "--all", "--message", "Change the settings"]).unwrap();
 }
 
+fn documents(folder: &Path, make: impl FnOnce(&Path)) {
+    make(folder);
+    git(folder, &["add", "."]).unwrap();
+    git(folder, &["commit", "--quiet", "--message", "Documents"]).unwrap();
+}
+
+fn no_documents(_: &Many, folder: &Path) {
+    git(folder, &["rm", "--quiet", "--cached", "-r", "docs"]).unwrap();
+    git(folder, &["commit", "--quiet", "--message", "No documents"]).unwrap();
+}
+
 const FORMS: &[Form] = &[
     (
         "gone",
@@ -161,6 +172,40 @@ const FORMS: &[Form] = &[
         |_, folder| amend(folder, |text| text.replace("command = \"true\"", "# nothing")),
         &["names no test command", "orch init --test CMD"],
         |_, folder| amend(folder, |text| text.replace("# nothing", "command = \"true\"")),
+    ),
+    // The folder of papers, or one above it, is something else.
+    (
+        "linked",
+        |_, folder| documents(folder, |place| std::os::unix::fs::symlink("doc", place.join("docs")).unwrap()),
+        &["docs is a symbolic link on main", "docs/work-items", "commit that to main"],
+        no_documents,
+    ),
+    (
+        "filed",
+        |_, folder| documents(folder, |place| std::fs::write(place.join("docs"), "not a folder\n").unwrap()),
+        &["docs is a file on main", "commit that to main"],
+        no_documents,
+    ),
+    (
+        "deeper",
+        |_, folder| {
+            documents(folder, |place| {
+                std::fs::create_dir(place.join("docs")).unwrap();
+                std::fs::write(place.join("docs/work-items"), "a list\n").unwrap();
+            });
+        },
+        &["docs/work-items is a file on main", "commit that to main"],
+        no_documents,
+    ),
+    (
+        "moduled",
+        |_, folder| {
+            let tip = git(folder, &["rev-parse", "HEAD"]).unwrap();
+            git(folder, &["update-index", "--add", "--cacheinfo", &format!("160000,{},docs", tip.trim())]).unwrap();
+            git(folder, &["commit", "--quiet", "--message", "A submodule"]).unwrap();
+        },
+        &["docs is a submodule on main", "commit that to main"],
+        no_documents,
     ),
     (
         "taken",
@@ -261,6 +306,41 @@ fn tasks_of_a_repository_that_goes_away_wait_for_it_and_take_no_slot() {
         let task = waits(&service, id, "human");
         assert_eq!(task["retries"], 0, "{task}");
     }
+}
+
+/// An issue is people's word: what is wrong with the repository holds it, and whoever mends that frees it.
+#[test]
+fn an_issue_is_taken_while_the_base_branch_is_rewritten_and_held_until_that_is_mended() {
+    let many = Many::new();
+    let shop = many.add("shop");
+    let service = many.world.start(&shop, &[]).unwrap();
+    let first = open(&service, "shop");
+    waits(&service, &first, "human");
+    git(&shop, &["commit", "--quiet", "--amend", "--message", "In other words"]).unwrap();
+    let second = open(&service, "shop");
+    let task = waits(&service, &second, "repository");
+    let told = task["waiting_on"].to_string();
+    assert!(told.contains("was rewritten or moved back") && told.contains("orch pull --mine"), "{told}");
+    let attempts = task["attempt_list"].as_array().unwrap();
+    assert!(attempts.iter().all(|attempt| attempt["outcome"] == "spawn_failed"), "nobody is paid for it: {attempts:?}");
+    many.world.run(&shop, &["pull", "--mine"]).unwrap().success();
+    until_well(&service, "shop");
+    waits(&service, &second, "human");
+    assert!(service.stop().unwrap().success());
+}
+
+/// What can never work is refused before anything is written.
+#[test]
+fn a_repository_without_room_for_papers_is_not_registered() {
+    let many = Many::new();
+    let folder = many.create("linked", "main");
+    documents(&folder, |place| std::os::unix::fs::symlink("doc", place.join("docs")).unwrap());
+    let usual = ["init", "--yes", "--id", "linked", "--test", "true", "--agent-command", &many.agent];
+    let refused = many.world.run(&folder, &usual).unwrap().code(4);
+    assert!(refused.stderr.contains("docs is a symbolic link on main"), "{}", refused.stderr);
+    assert!(!folder.join(".orch").exists());
+    no_documents(&many, &folder);
+    many.init(&folder, "linked", &[]);
 }
 
 #[test]

@@ -96,14 +96,8 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
     let Some(hold) = draft.facts.task.hold.clone() else {
         return refuse(draft, "nothing holds it; orch show tells what it waits for");
     };
-    if let Hold::Cycle { through } = &hold {
-        let names: Vec<_> = through.iter().map(|w| w.as_str()).collect();
-        let why = format!(
-            "it is part of the dependency cycle {}; remove an edge: orch depend {} --on ID --remove",
-            names.join(" → "),
-            draft.facts.task.work_item
-        );
-        return refuse(draft, why);
+    if let Hold::Cycle { .. } = &hold {
+        return refuse(draft, format!("it is part of a {}", hold.sentence()));
     }
     draft.audit(by, "retry", "fresh attempts");
     draft.facts.task.retries = 0;
@@ -167,12 +161,24 @@ pub fn set_priority(draft: &mut Draft, by: &str, priority: i32) -> Answered {
     Ok(format!("priority {priority}"))
 }
 
-/// Wait for another task (J). A cycle it closes is found by the next decision, which sees all edges.
-pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
+/// Wait for another task (J), unless that closes a circle. One that two edges close at once is found by the next
+/// decision, which sees all edges.
+pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId, circle: &[WorkItemId]) -> Answered {
     refuse_if_terminal(draft)?;
     let task = draft.facts.task.id.clone();
     if &task == on {
         return refuse(draft, "a task cannot wait for itself");
+    }
+    if !circle.is_empty() {
+        let names: Vec<_> = circle.iter().map(WorkItemId::as_str).collect();
+        let last = names.last().copied().unwrap_or_default();
+        let why = format!(
+            "{} would wait for each other in a circle, and none could ever start; take another edge away first: \
+             orch depend {last} --on {} --remove",
+            names.join(" → "),
+            draft.facts.task.work_item
+        );
+        return refuse(draft, why);
     }
     draft.audit(by, "depend", format!("waits for {on}"));
     // Seen at once, so that nothing is launched meanwhile; the wake sees whether it is still open, and its name.

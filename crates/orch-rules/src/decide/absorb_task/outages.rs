@@ -12,8 +12,11 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
         RunEnd::Unavailable { credential, until, reason } => {
             Some((Source::Credential { name: credential.clone() }, *until, reason))
         }
-        // A repository that cannot be worked in says nothing about the agent.
-        RunEnd::SpawnFailed { reason } if draft.repository_trouble().is_none() => {
+        // A repository that cannot be worked in says nothing about the agent, nor does what is in the way of one task.
+        RunEnd::SpawnFailed { reason }
+            if draft.repository_trouble().is_none()
+                && attempt.ended.as_ref().is_none_or(|ended| ended.trouble.is_none()) =>
+        {
             agent.clone().map(|agent| (agent, None, reason))
         }
         _ => None,

@@ -127,7 +127,7 @@ fn take_in_review(draft: &mut Draft) {
 }
 
 fn describe(ended: &Ended) -> String {
-    if let Some(trouble) = &ended.trouble {
+    if let Some(trouble) = ended.trouble.as_ref().filter(|_| !matches!(ended.how, RunEnd::SpawnFailed { .. })) {
         return format!("what it left could not be brought home, which is no fault of its: {trouble}");
     }
     match &ended.how {

@@ -3,7 +3,7 @@
 use crate::change::Change;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
-use crate::facts::Dependencies;
+use crate::facts::{Dependencies, Dependency};
 use crate::lane::{LaneState, Line};
 use crate::task::{Hold, Position, Wait};
 
@@ -48,6 +48,26 @@ pub fn cycle(draft: &mut Draft) -> Option<Step> {
 fn wake_cycle(draft: &mut Draft) {
     let on = draft.facts.task.id.clone();
     draft.change(Change::WakeDependents { on });
+}
+
+/// What it waited for was called off. Nothing waits for that any longer, and people and the next agent are told: what
+/// it was to bring is not there.
+pub fn dependency_cancelled(draft: &mut Draft) -> Option<Step> {
+    let Dependencies::Known { cancelled, .. } = &mut draft.facts.dependencies else { return None };
+    let cancelled = std::mem::take(cancelled);
+    if cancelled.is_empty() {
+        return None;
+    }
+    let task = draft.facts.task.id.clone();
+    for Dependency { task: on, work_item } in cancelled {
+        draft.audit(
+            ORCH,
+            "dependency_cancelled",
+            format!("{work_item}, which it waits for, was cancelled: it goes on without what that was to bring"),
+        );
+        draft.change(Change::RemoveDependency { task: task.clone(), on });
+    }
+    Some(Step::Again)
 }
 
 /// Rests until a human acts, in silence (B6). What already runs is left to end.

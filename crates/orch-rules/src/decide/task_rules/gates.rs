@@ -8,10 +8,10 @@ use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, GateResult, Outcome, Want};
 use crate::ids::{CodeId, CommitId};
-use crate::pipeline::{GateName, OnRed};
+use crate::pipeline::{GateName, OnRed, StageKind};
 use crate::task::{Hold, Position, Wait};
 
-use super::run::completed;
+use super::run::{DEFAULT_CAP, completed};
 
 /// The gate that decides: the first one of the stage that is not green, but a red one before one that is not decided
 /// yet, for red stays red whatever the others say. `None` if all are green, or if there is nothing to judge yet.
@@ -111,11 +111,20 @@ fn claimed(result: &GateResult) -> ClaimKind {
     }
 }
 
-/// Red where red stays: a human looks at it.
+/// Red where red stays: a human looks at it. An author whose papers are missing or cannot be read is asked again before:
+/// it was a slip, and nobody else's words are in it.
 pub fn red_stays(draft: &mut Draft) -> Option<Step> {
     let result = outcome(draft, Outcome::Fail)?;
-    if draft.stage()?.on_red != OnRed::Stay {
+    let stage = draft.stage()?;
+    if stage.on_red != OnRed::Stay {
         return None;
+    }
+    if stage.kind == StageKind::Author {
+        let reason = format!("{}: {}", result.gate.name(), result.reason);
+        draft.facts.task.convergence.failed(&stage.id, &format!("{reason}\n{}", result.must_fix), false);
+        let told = (reason.as_str(), result.must_fix.as_str());
+        draft.send_back(Position::Stage(stage.id), DEFAULT_CAP, "gate_red_again", claimed(&result), told);
+        return Some(Step::Again);
     }
     let text = [result.reason.as_str(), result.must_fix.trim()].join("\n\n");
     let here = draft.facts.task.position.clone();

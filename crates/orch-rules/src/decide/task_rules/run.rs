@@ -9,7 +9,7 @@ use crate::pipeline::OnRed;
 use crate::task::{Hold, Position, Wait};
 
 /// How often a stage whose red keeps the task in place runs its agent again after a failure of the run itself.
-const DEFAULT_CAP: u32 = 3;
+pub(super) const DEFAULT_CAP: u32 = 3;
 
 /// An agent works: nothing else is decided about the task.
 pub fn running(draft: &mut Draft) -> Option<Step> {
@@ -56,6 +56,14 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         let rework = attempt.rework.clone();
         draft.facts.task.rework = draft.facts.task.rework.take().or(rework);
         draft.hold(Hold::Stuck { reason }, "run_over_budget");
+        return Some(Step::Again);
+    }
+    if let (RunEnd::SpawnFailed { reason }, Some(_)) = (&attempt.ended.as_ref()?.how, &attempt.ended.as_ref()?.trouble)
+    {
+        // The same again would end the same: whatever is in the way stays there.
+        let work_item = &draft.facts.task.work_item;
+        let reason = format!("attempt {number} could not be started: {reason}; then: orch retry {work_item}");
+        draft.hold(Hold::Stuck { reason }, "run_never_starts");
         return Some(Step::Again);
     }
     let reason = match &attempt.ended.as_ref()?.how {

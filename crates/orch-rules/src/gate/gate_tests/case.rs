@@ -113,7 +113,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
             lost_in_visit: 0,
             checks: Vec::new(),
             episodes: Vec::new(),
-            dependencies: Dependencies::Known { open: Vec::new(), cycle: None },
+            dependencies: Dependencies::Known { open: Vec::new(), cycle: None, cancelled: Vec::new() },
             lane: Vec::new(),
             ahead: Vec::new(),
             entry_ahead: Vec::new(),

@@ -318,7 +318,8 @@ fn questions_need_a_human() {
     at("analysis").wrote("01-brd.md", one).says(gate, NeedsHuman, "Which colour?");
     let both = at("analysis").wrote("01-brd.md", one).wrote("02-spec.md", "---\nquestions: [Why?]\n---\n");
     both.says(gate, NeedsHuman, "2 questions wait for a human: Which colour? · Why?");
-    at("analysis").wrote("01-brd.md", "---\nquestions: [a: b: c\n---\n").says(gate, Fail, "not valid YAML");
+    at("analysis").wrote("01-brd.md", "---\nquestions: [a: b: c\n---\n").says(gate, NeedsHuman, "[a: b: c");
+    at("analysis").wrote("01-brd.md", "---\ntitle: [a: b: c\n---\n").says(gate, Fail, "not valid YAML");
     // Only the stage's own documents can ask.
     at("analysis").wrote("notes.md", one).says(gate, Pass, "asks nothing");
 }

@@ -4,7 +4,7 @@ use orch_rules::attempt::{RunEnd, WeakenedTest};
 use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::TaskId;
+use orch_rules::ids::{TaskId, WorkItemId};
 use orch_rules::people::Reply;
 use orch_rules::verdict::read_document;
 
@@ -56,8 +56,10 @@ impl Script {
                 };
                 Asked { event, by: "orch".to_owned(), answers }
             }
-            ["depend", id, "on", other, ..] => {
-                on_task(self.task(id)?, TaskEvent::DependencyAdded { on: self.task(other)? })
+            ["depend", id, "on", other, rest @ ..] => {
+                let closing = rest.strip_prefix(&["closing"]).unwrap_or_default();
+                let circle = closing.iter().map(|id| WorkItemId::from(*id)).collect();
+                on_task(self.task(id)?, TaskEvent::DependencyAdded { on: self.task(other)?, circle })
             }
             ["undepend", id, "on", other, ..] => {
                 on_task(self.task(id)?, TaskEvent::DependencyRemoved { on: self.task(other)? })
@@ -119,14 +121,19 @@ impl Script {
                 let until = minutes.map(|m| self.world.moment().plus_ms(m * 60_000));
                 (RunEnd::Unavailable { credential, until, reason }, true)
             }
-            "spawn-failed" => (RunEnd::SpawnFailed { reason }, false),
+            "spawn-failed" | "never-starts" => (RunEnd::SpawnFailed { reason }, false),
             other => return Err(format!("no run ends {other}")),
         };
         let mut delivered =
             if words.first() == Some(&"well") { self.world.good_work(&attempt) } else { Delivered::default() };
         read_delivery(words, &mut delivered);
         let cost = option(words, "costs").map(str::parse).transpose().map_err(|e| format!("{e}"))?;
-        let event = self.world.run_ended(&attempt, end, delivers.then_some(&delivered), cost);
+        let mut event = self.world.run_ended(&attempt, end, delivers.then_some(&delivered), cost);
+        if let Event::Task { event: TaskEvent::RunEnded { trouble, .. }, .. } = &mut event
+            && words.first() == Some(&"never-starts")
+        {
+            *trouble = words.get(1).map(|w| (*w).to_owned());
+        }
         let answers = Effect::RunAgent { task: task.clone(), attempt: attempt.number };
         Ok(Asked { event, by: "orch".to_owned(), answers: Some(answers) })
     }

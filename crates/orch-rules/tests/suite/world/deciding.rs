@@ -11,6 +11,7 @@ use orch_rules::event::{Event, LaneEvent, Refusal, TaskEvent};
 use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Moment, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line};
+use orch_rules::task::Position;
 
 use super::World;
 
@@ -144,7 +145,11 @@ impl World {
         let open = self.open_dependencies(id);
         let cycle = if open.is_empty() { None } else { self.cycle(id) };
         let open = open.into_iter().map(|(task, work_item)| Dependency { task, work_item }).collect();
-        Dependencies::Known { open, cycle }
+        let called_off = |on: &TaskId| self.tasks.get(on).is_some_and(|task| task.position == Position::Cancelled);
+        let cancelled = self.edges.iter().filter(|(task, on)| task == id && called_off(on));
+        let cancelled =
+            cancelled.map(|(_, on)| Dependency { task: on.clone(), work_item: WorkItemId(self.name_of(on)) }).collect();
+        Dependencies::Known { open, cycle, cancelled }
     }
 
     /// The shortest way from a task over unfinished ones back to itself.

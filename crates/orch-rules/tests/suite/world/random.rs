@@ -294,7 +294,7 @@ impl Simulation {
             (_, 35..50) => TaskEvent::Resumed,
             (_, 50..54) => TaskEvent::PrioritySet { priority: self.whim.below(5) as i32 },
             (_, 54..58) => match self.task() {
-                Some(on) => TaskEvent::DependencyAdded { on },
+                Some(on) => TaskEvent::DependencyAdded { on, circle: Vec::new() },
                 None => TaskEvent::Looked,
             },
             (_, 58..68) => {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, Landing, Overlay, Standing,
-    Workplace,
+    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, Landing, NumbersSeen, Overlay,
+    Standing, Workplace,
 };
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::event::CandidateResult;
@@ -112,11 +112,17 @@ impl Forge for Opening {
     fn has_landed(&self, commit: &CommitId) -> PortResult<bool> {
         self.get()?.has_landed(commit)
     }
-    fn highest_number(&self, prefix: &str) -> PortResult<u32> {
-        self.get()?.highest_number(prefix)
+    fn highest_number(&self, prefix: &str, before: Option<&NumbersSeen>) -> PortResult<Option<NumbersSeen>> {
+        self.get()?.highest_number(prefix, before)
     }
     fn upkeep(&self) -> PortResult<Option<String>> {
         self.get()?.upkeep()
+    }
+    fn known_base(&self) -> PortResult<CommitId> {
+        self.get()?.known_base()
+    }
+    fn obstacle(&self, commit: &CommitId, folder: &str) -> PortResult<Option<String>> {
+        self.get()?.obstacle(commit, folder)
     }
     fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
         self.get()?.diff(order)

@@ -1,0 +1,134 @@
+//! Numbers of work items. One that was given out belongs to the row that bears it; whoever ends without a row, because
+//! the disk was full, the request was dropped, or it was asked twice, gives it back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use orch_ports::forge::NumbersSeen;
+use orch_rules::ids::RepositoryId;
+use orch_rules::lane::Repository;
+
+use super::{Control, ControlError};
+use crate::perform::blocking;
+
+/// A repository and the prefix of its ids.
+type Of = (RepositoryId, String);
+
+/// What was given out, by repository and prefix.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    counted: Mutex<BTreeMap<Of, Counted>>,
+    /// Whose turn it is to look: many who ask at once do not all look.
+    looking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Counted {
+    highest: u32,
+    given_back: BTreeSet<u32>,
+    seen: Option<NumbersSeen>,
+}
+
+impl Numbers {
+    fn counted(&self) -> MutexGuard<'_, BTreeMap<Of, Counted>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self, of: Of) -> Number<'_> {
+        let mut counted = self.counted();
+        let numbers = counted.entry(of.clone()).or_default();
+        let number = numbers.given_back.pop_first().unwrap_or_else(|| {
+            numbers.highest = numbers.highest.saturating_add(1);
+            numbers.highest
+        });
+        drop(counted);
+        Number { numbers: self, of, number, kept: false }
+    }
+
+    /// Nothing up to `known` is given out any more.
+    fn met(&self, of: &Of, known: u32, seen: Option<NumbersSeen>) {
+        let mut counted = self.counted();
+        let numbers = counted.entry(of.clone()).or_default();
+        let taken = known.max(seen.as_ref().map_or(0, |seen| seen.highest));
+        numbers.highest = numbers.highest.max(taken);
+        numbers.given_back.retain(|number| *number > taken);
+        numbers.seen = seen.or(numbers.seen.take());
+    }
+}
+
+/// A number that nobody else has.
+pub(super) struct Number<'n> {
+    numbers: &'n Numbers,
+    of: Of,
+    pub number: u32,
+    kept: bool,
+}
+
+impl Number<'_> {
+    /// A row bears it, this one's or another's.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Number<'_> {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if let Some(numbers) = self.numbers.counted().get_mut(&self.of) {
+            numbers.given_back.insert(self.number);
+        }
+    }
+}
+
+impl Control {
+    /// The next free number: behind all that the database knows, and all that stand in the forge, which an older or a lost
+    /// database does not know. The forge is asked each time; it reads no more than what has moved.
+    ///
+    /// # Errors
+    /// The store's and the forge's.
+    pub(super) async fn number(&self, repository: &Repository) -> Result<Number<'_>, ControlError> {
+        let numbers = &self.engine.numbers;
+        let of = (repository.id.clone(), repository.prefix.clone());
+        let _turn = self.in_time(async { Ok(numbers.looking.lock().await) }).await?;
+        let (known_before, before) = {
+            let counted = numbers.counted();
+            (counted.contains_key(&of), counted.get(&of).and_then(|numbers| numbers.seen.clone()))
+        };
+        let (context, prefix) = (self.engine.context(&repository.id)?, repository.prefix.clone());
+        let look = blocking(move || Ok(context.forge.highest_number(&prefix, before.as_ref())?));
+        let seen = self.in_time(look).await?;
+        let known = match known_before {
+            true => 0,
+            false => self.engine.store.highest_number(&repository.id, &repository.prefix).await?,
+        };
+        numbers.met(&of, known, seen);
+        Ok(numbers.next(of))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_without_a_row_is_given_out_again() {
+        let numbers = Numbers::default();
+        let of = || (RepositoryId::from("shop"), "ET".to_owned());
+        let seen = |highest| Some(NumbersSeen { highest, main: "m".into(), branches: 0 });
+        numbers.met(&of(), 4, seen(2));
+        let (first, second, third) = (numbers.next(of()), numbers.next(of()), numbers.next(of()));
+        assert_eq!((first.number, second.number, third.number), (5, 6, 7));
+        third.keep();
+        drop(second);
+        drop(first);
+        let (first, second) = (numbers.next(of()), numbers.next(of()));
+        assert_eq!((first.number, second.number), (5, 6));
+        drop((first, second));
+        // Meanwhile somebody pushed a branch with the second.
+        numbers.met(&of(), 0, seen(6));
+        assert_eq!(numbers.next(of()).number, 8);
+        assert_eq!(numbers.next((RepositoryId::from("other"), "ET".to_owned())).number, 1);
+    }
+}
