@@ -22,6 +22,7 @@ mod work_folders;
 mod work_loop;
 
 pub use engine::{Engine, Limits};
+pub use perform::{SET_UP_DONE, check_order, check_outcome};
 pub use repository_context::{Program, RepositoryContext};
 pub use sweep::Reconciler;
 pub use upkeep::Retention;

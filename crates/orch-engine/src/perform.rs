@@ -11,6 +11,8 @@ mod said;
 mod set_up;
 mod task_file;
 
+pub use check_run::{check_order, check_outcome};
+pub use set_up::DONE as SET_UP_DONE;
 pub(crate) use task_file::fenced;
 
 use std::sync::Arc;

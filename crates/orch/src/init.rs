@@ -156,6 +156,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     let agent = agents::set(&host, &repository);
     let steps = agents::steps(&host, &repository, &agents_found, env);
     let commit = settle_commit(args, screen, source, &look)?;
+    let tried = try_tests(args, screen, &host, &look, file.command.is_some(), env);
     // A running service follows at once.
     let serving = crate::repo_command::tell_service(&host);
     let answer = Answer {
@@ -168,7 +169,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         setup_command_from,
         agents_found,
         written,
-        next: next(&commit, &look, &steps, serving),
+        next: next(&commit, &look, &steps, tried, serving),
         host_file_is_new,
         commit,
         warnings,
@@ -200,7 +201,28 @@ fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look:
     Ok(Commit::Made)
 }
 
-fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], serving: bool) -> Vec<Next> {
+/// Offers to try set-up and tests at once; whether they were tried. What is wrong with them is told and stops nobody.
+fn try_tests(
+    args: &InitArgs,
+    screen: &Screen,
+    host: &crate::settings::Host,
+    look: &look::Look,
+    named: bool,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> bool {
+    let question = "Try set-up and tests of the base branch now, confined as a run gets them?";
+    if args.yes || !named || screen.ask_yes(question) != Some(true) {
+        return false;
+    }
+    match crate::check_command::check(host, &look.git, &look.top, screen, env) {
+        Ok(checked) => checked.reason.iter().for_each(|reason| screen.warn(reason)),
+        Err(failure) => screen.warn(&failure.to_string()),
+    }
+    screen.line("");
+    true
+}
+
+fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], tried: bool, serving: bool) -> Vec<Next> {
     let one = |command: String, why: &str| Next { command, why: why.to_owned() };
     let mut next = Vec::new();
     if matches!(commit, Commit::Open) {
@@ -221,6 +243,9 @@ fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], serving: b
             None => {}
         }
         next.push(one(commit::command(), "the line reads its settings from the base branch"));
+    }
+    if !tried {
+        next.push(one("orch check".to_owned(), "try set-up and tests once, as a run gets them"));
     }
     next.extend(agent.iter().map(|(command, why)| one(command.clone(), why)));
     if !serving {

@@ -1,5 +1,6 @@
 //! The `orch` command: the only place that knows implementations and reads the environment.
 
+mod check_command;
 mod client;
 mod commands;
 mod config_command;
@@ -53,6 +54,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Up(up::UpArgs),
+    Check(check_command::CheckArgs),
     Down(service_command::DownArgs),
     Status(service_command::StatusArgs),
     Config(config_command::ConfigArgs),
@@ -213,6 +215,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, screen, &variable),
         Command::Init(args) => init::run_init(&args, screen, &variable),
         Command::Up(args) => up::run(&args, screen, &variable),
+        Command::Check(args) => check_command::run(&args, screen, &variable),
         Command::Down(_) => service_command::down(screen, &variable),
         Command::Status(_) => service_command::status(screen, &variable),
         Command::Config(args) => config_command::run(&args, screen, &variable),

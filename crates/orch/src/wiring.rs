@@ -32,7 +32,7 @@ use orch_vendors::runner::proxy::Proxies;
 use tokio::sync::watch;
 
 pub use lock::DataLock;
-pub use repositories::{Notes, Rereading};
+pub use repositories::{Notes, Rereading, program};
 
 use crate::exit::{Exit, Failure};
 use crate::init::git_failure;
@@ -175,19 +175,10 @@ pub async fn wire(
     let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
     let known = store.repositories().await.map_err(store_failure)?;
     let contexts = registered(&*store, making.contexts(host, &known, env)).await?;
-    let supervisor = std::env::current_exe()
-        .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
     // Only the service starts runs: no other command keeps a key that happens to be in its environment.
     let keys = |name: &str| env(name).filter(|_| serving);
-    let proxies = Proxies { access: models::access(host, &keys)?, program: supervisor.clone() };
-    let runner = HostRunner {
-        root: host.paths.runs().into(),
-        supervisor,
-        host: Some(crate::host::of(&host.paths)?),
-        proxies: Some(proxies),
-        confining: confining(host),
-        free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
-    };
+    let runner =
+        HostRunner { host: Some(crate::host::of(&host.paths)?), ..runner_in(host, &host.paths.runs(), &keys)? };
     let owner = uuid::Uuid::now_v7().to_string();
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
@@ -197,6 +188,21 @@ pub async fn wire(
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, notes, rereading, store: opened, git, held, _lock: lock })
+}
+
+/// A runner whose run directories are in `root`; it starts its supervisors itself. `keys` gives those of models.
+pub fn runner_in(host: &Host, root: &Utf8Path, keys: &dyn Fn(&str) -> Option<String>) -> Result<HostRunner, Failure> {
+    let supervisor = std::env::current_exe()
+        .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
+    let proxies = Proxies { access: models::access(host, keys)?, program: supervisor.clone() };
+    Ok(HostRunner {
+        root: root.into(),
+        supervisor,
+        host: None,
+        proxies: Some(proxies),
+        confining: confining(host),
+        free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
+    })
 }
 
 fn confining(host: &Host) -> Confining {

@@ -1,7 +1,8 @@
 //! The test command on a clean checkout of an exact commit.
 
+use orch_ports::error::PortResult;
 use orch_ports::forge::Overlay;
-use orch_ports::runner::{Keeps, RunOrder, RunReport};
+use orch_ports::runner::{Keeps, RunOrder, RunReport, Runner};
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
 use orch_rules::episode::{Answer, Answered, EpisodeKind};
@@ -13,7 +14,7 @@ use orch_rules::repository_file::RepositoryFile;
 use super::agent_run::never_began;
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
-use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
+use crate::repository_context::{Program, REPOSITORY_FILE};
 
 /// So often a check is started again because its host ended under it.
 const MOST_LOST: u32 = 5;
@@ -69,7 +70,7 @@ impl Engine {
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
                     context.forge.checkout(&commit, &folder, overlay.as_ref())?;
-                    let order = order(&context, &run, file, command, &folder, keeps.clone());
+                    let order = check_order(&context.program, &run, file, command, &folder, keeps.clone());
                     runner.ensure(&order).map_err(PerformError::Launch)?;
                 }
                 let report = runner.wait(&run)?;
@@ -77,10 +78,7 @@ impl Engine {
                 if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
                     continue;
                 }
-                let outcome = match set_up::failed(&*runner, &run, &report)? {
-                    Some(reason) => unknown(&reason),
-                    None => outcome(&report, timeout),
-                };
+                let outcome = check_outcome(&*runner, &run, &report, timeout)?;
                 let excerpt = match outcome {
                     CheckOutcome::Passed => String::new(),
                     _ => runner.output_tail(&run, EXCERPT_BYTES)?,
@@ -137,15 +135,16 @@ fn no_command() -> String {
     format!("no test command is configured; set [check] command in {REPOSITORY_FILE} on the base branch, then retry")
 }
 
-fn order(
-    context: &RepositoryContext,
+/// A run of the test command, after the set-up of the repository, in a folder that holds the commit to be tested.
+pub fn check_order(
+    program: &Program,
     run: &str,
     file: &RepositoryFile,
     command: &str,
     folder: &camino::Utf8PathBuf,
     keeps: Option<Keeps>,
 ) -> RunOrder {
-    let environment = &context.program.check_environment;
+    let environment = &program.check_environment;
     RunOrder {
         name: run.to_owned(),
         check: true,
@@ -157,13 +156,24 @@ fn order(
         finish: Vec::new(),
         deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),
         stall_ms: 0,
-        stop_grace_ms: context.program.stop_grace_ms,
-        output_cap_bytes: context.program.output_cap_bytes,
+        stop_grace_ms: program.stop_grace_ms,
+        output_cap_bytes: program.output_cap_bytes,
         read_only: Vec::new(),
         read_write: Vec::new(),
         model: None,
         stop: Vec::new(),
     }
+}
+
+/// What a run of the test command that has ended says of the commit. `timeout_s`: the seconds that it had.
+///
+/// # Errors
+/// The runner's.
+pub fn check_outcome(runner: &dyn Runner, run: &str, report: &RunReport, timeout_s: u64) -> PortResult<CheckOutcome> {
+    Ok(match set_up::failed(runner, run, report)? {
+        Some(reason) => unknown(&reason),
+        None => outcome(report, timeout_s),
+    })
 }
 
 /// Exit 0 is green; 126 and 127 are the shell's words for "cannot be run", which is unknown, not red.

@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use orch_ports::error::PortResult;
 use orch_ports::runner::{Keeps, RunReport, Runner, SetUp};
 use orch_rules::attempt::RunEnd;
 use orch_rules::repository_file::RepositoryFile;
 
-use super::PerformError;
 use crate::repository_context::REPOSITORY_FILE;
 
 /// First line of a run with a set-up.
 const BEGUN: &str = "== set-up ==";
 /// The line before the first one of the agent or the tests. What the set-up prints cannot look like it, for each of its
 /// lines has a prefix: whatever has this line got beyond its set-up.
-const DONE: &str = "== set-up done ==";
+pub const DONE: &str = "== set-up done ==";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
@@ -61,7 +61,7 @@ pub(super) fn of(
 /// Why a run that ended badly never got beyond its set-up; `None` if it did, or had none. Told by the log alone: after a
 /// restart the settings may be others. A log that was cut says at worst that tests that are red are unknown, and neither
 /// passes.
-pub(super) fn failed(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<Option<String>, PerformError> {
+pub(super) fn failed(runner: &dyn Runner, name: &str, report: &RunReport) -> PortResult<Option<String>> {
     if !matches!(report.end, RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled) {
         return Ok(None);
     }

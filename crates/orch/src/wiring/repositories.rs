@@ -65,6 +65,18 @@ impl Doors {
     }
 }
 
+/// How programs are run on this host.
+pub fn program(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Program {
+    let minutes = |m: u32| u64::from(m) * 60_000;
+    Program {
+        check_environment: environment(TOOL_VARIABLES.iter().copied(), env),
+        run_deadline_ms: minutes(host.limits.run_deadline_minutes),
+        run_stall_ms: minutes(host.limits.run_stall_minutes),
+        stop_grace_ms: STOP_GRACE.as_millis() as u64,
+        output_cap_bytes: OUTPUT_CAP_BYTES,
+    }
+}
+
 impl Making {
     /// A context for each registered repository, and its row; `known` are the rows as they were. What is wrong with one
     /// of them is found when it is looked at.
@@ -105,11 +117,12 @@ impl Making {
         row: Option<&Repository>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> RepositoryContext {
-        let tools = environment(TOOL_VARIABLES.iter().copied(), env);
+        let program = program(host, env);
+        let tools = &program.check_environment;
         let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
         for role in Role::ALL {
-            if let Some(program) = host.agent(entry, role) {
-                agents.insert(role, agent(program, &tools, env));
+            if let Some(acts) = host.agent(entry, role) {
+                agents.insert(role, agent(acts, tools, env));
             }
         }
         let opening = OpeningOf {
@@ -119,19 +132,12 @@ impl Making {
             forge: host.paths.forge(&entry.id),
             base_known: row.map(|row| row.base_branch.clone()),
         };
-        let minutes = |m: u32| u64::from(m) * 60_000;
         RepositoryContext {
             repository: RepositoryId(entry.id.clone()),
             forge: Arc::new(Opening::new(move || opening.open())),
             agents,
             work_folders: host.paths.places().join(&entry.id),
-            program: Program {
-                check_environment: tools,
-                run_deadline_ms: minutes(host.limits.run_deadline_minutes),
-                run_stall_ms: minutes(host.limits.run_stall_minutes),
-                stop_grace_ms: STOP_GRACE.as_millis() as u64,
-                output_cap_bytes: OUTPUT_CAP_BYTES,
-            },
+            program,
             bring_home: format!("{} pull {}", own_name(env), entry.id),
             settings: Default::default(),
         }

@@ -9,6 +9,7 @@ mod bad_input;
 mod bare;
 #[cfg(feature = "demo")]
 mod carried;
+mod check;
 #[cfg(feature = "demo")]
 mod crash;
 #[cfg(feature = "demo")]
