@@ -41,6 +41,8 @@ enum Step {
     Fmt,
     /// Lints.
     Clippy,
+    /// Dependencies that nobody uses.
+    Unused,
     /// Walls between crates, names, files, papers.
     Tidy,
     /// The programs that tests use: installed, or told why not.
@@ -84,6 +86,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
                 toolchain::ensure(summary, "clippy").then(|| cargo(&root, &arguments))
             },
         );
+    }
+    if options.wants(Step::Unused) {
+        let advice = "take it out of that Cargo.toml";
+        checked(&mut summary, "unused", "cargo-machete", advice, |summary| {
+            let program = toolchain::machete(summary, &root)?;
+            Some(process::stream(Command::new(program).current_dir(&root), |_| ()).map(|status| status.success()))
+        });
     }
     if options.wants(Step::Tidy) {
         checked(&mut summary, "tidy", "tidy", "each line above says what to do", |_| Some(tidy::check(&root)));
