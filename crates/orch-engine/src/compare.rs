@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use orch_ports::forge::{LandedWork, Standing};
 use orch_ports::store::TaskFilter;
+use orch_rules::actor::Actor;
 use orch_rules::change::{AuditLine, Change, ChangeSet};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, RepositoryId, WorkItemId};
@@ -115,7 +116,7 @@ impl Engine {
                         continue;
                     }
                     let event = TaskEvent::PullRequestMerged { commit: commit.clone() };
-                    self.absorb(&Event::Task { task: task.id, event }, "orch", None).await?;
+                    self.absorb(&Event::Task { task: task.id, event }, &Actor::ORCH, None).await?;
                     adopted.push(work_item.clone());
                 }
             }
@@ -151,7 +152,7 @@ impl Engine {
             task: None,
             repository: at.id.clone(),
             at: self.store.now().await?,
-            by: "orch".to_owned(),
+            by: Actor::ORCH,
             rule: rule.to_owned(),
             text,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use orch_ports::runner::Runner;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreError, Work};
+use orch_rules::actor::Actor;
 use orch_rules::change::ChangeSet;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
@@ -228,11 +229,11 @@ impl Engine {
                 // In the order they were claimed: of those that wait for one slot the most urgent is asked first.
                 let _turn = self.turn.lock().await;
                 let event = Event::Task { task: task.clone(), event: TaskEvent::Looked };
-                self.absorb(&event, "orch", Some((work, false))).await.map(drop)
+                self.absorb(&event, &Actor::ORCH, Some((work, false))).await.map(drop)
             }
             (Step::Handle, Job::DecideLane { repository }) => {
                 let event = Event::Lane { repository: repository.clone(), event: LaneEvent::Looked };
-                self.absorb(&event, "orch", Some((work, false))).await.map(drop)
+                self.absorb(&event, &Actor::ORCH, Some((work, false))).await.map(drop)
             }
             (Step::Handle, Job::Perform { effect }) => {
                 let performed = self.perform(effect).await;

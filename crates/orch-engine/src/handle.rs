@@ -1,12 +1,14 @@
 //! Decide and apply: load the facts, ask the rules, write under guards; a guard that fails costs a reload.
 
 use orch_ports::store::{Finish, Finished, InboxAnswer, Job, StoreError, Work};
+use orch_rules::actor::Actor;
 use orch_rules::change::{ChangeSet, Guard};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{Event, Refusal, TaskEvent};
 use orch_rules::facts::Moment;
 use orch_rules::ids::{TaskId, Timestamp};
 use orch_rules::notice::Before;
+use orch_rules::rights::Acting;
 
 use crate::engine::Engine;
 
@@ -19,7 +21,7 @@ impl Engine {
     pub(crate) async fn absorb(
         &self,
         event: &Event,
-        by: &str,
+        by: &Actor,
         work: Option<(&Work, bool)>,
     ) -> Result<InboxAnswer, StoreError> {
         let mut denied = Denied::default();
@@ -67,18 +69,18 @@ impl Engine {
         }
     }
 
-    async fn decide(&self, event: &Event, by: &str, denied: Denied) -> Result<Result<Decision, Refusal>, StoreError> {
+    async fn decide(&self, event: &Event, by: &Actor, denied: Denied) -> Result<Result<Decision, Refusal>, StoreError> {
         Ok(match event {
             Event::Task { task, event } => {
                 let (facts, now) = self.store.task_facts(task, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::task(&facts));
-                let decided = decide_task(facts, event, by, Moment { now }, denied);
+                let decided = decide_task(facts, event, &Acting::unknown(by.clone()), Moment { now }, denied);
                 self.with_notices(before.as_ref(), decided, now)
             }
             Event::Lane { repository, event } => {
                 let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::lane(&facts));
-                let decided = decide_lane(facts, event, by, Moment { now });
+                let decided = decide_lane(facts, event, &Acting::unknown(by.clone()), Moment { now });
                 self.with_notices(before.as_ref(), decided, now)
             }
         })
@@ -102,7 +104,7 @@ impl Engine {
     /// the row stands, whoever gives one back wakes it; so one more look closes the gap.
     pub(crate) async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
         let decided = self
-            .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, "orch", Denied::default())
+            .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, &Actor::ORCH, Denied::default())
             .await?;
         let Ok(decision) = decided else { return Ok(()) };
         if decision.changes.is_empty() {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use orch_ports::PortError;
 use orch_ports::store::{Finished, InboxAnswer, StoreError, Work};
+use orch_rules::actor::Actor;
 use orch_rules::attempt::{RunEnd, Usage};
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::check::CheckOutcome;
@@ -191,7 +192,7 @@ impl Engine {
             Ok(Performed { event, leftovers }) => {
                 match event {
                     Some(event) => {
-                        let answer = self.absorb(&event, "orch", Some((work, false))).await?;
+                        let answer = self.absorb(&event, &Actor::ORCH, Some((work, false))).await?;
                         if matches!(answer, InboxAnswer::Refused { .. }) {
                             // Kept: whoever can decide on it needs what there is on disk.
                             return Ok(());
@@ -250,7 +251,7 @@ impl Engine {
         {
             *trouble = stays.then(|| reason.clone());
         }
-        if matches!(self.absorb(&event, "orch", Some((work, false))).await?, InboxAnswer::Refused { .. }) {
+        if matches!(self.absorb(&event, &Actor::ORCH, Some((work, false))).await?, InboxAnswer::Refused { .. }) {
             return Ok(());
         }
         work_folders::remove_if_possible(leftovers).await;
@@ -274,7 +275,7 @@ impl Engine {
             let (runner, name) = (self.runner.clone(), RepositoryContext::run_name(task, *attempt));
             if !blocking(move || Ok(runner.exists(&name))).await.unwrap_or(true) {
                 let (event, leftovers) = self.run_given_up(task, *attempt, error).await?;
-                self.absorb(&event, "orch", Some((work, false))).await?;
+                self.absorb(&event, &Actor::ORCH, Some((work, false))).await?;
                 work_folders::remove_if_possible(leftovers).await;
                 return Ok(());
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_ports::store::StoreError;
+use orch_rules::actor::Actor;
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, RepositoryId};
 use orch_rules::task::Task;
@@ -44,7 +45,7 @@ impl Engine {
                 continue;
             }
             let event = Event::Task { task: task.id.clone(), event: TaskEvent::PushSeen { tip } };
-            self.absorb(&event, "orch", None).await.map_err(store)?;
+            self.absorb(&event, &Actor::ORCH, None).await.map_err(store)?;
         }
         Ok(())
     }

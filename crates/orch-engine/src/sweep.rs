@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orch_ports::store::{QueueView, StoreError};
+use orch_rules::actor::Actor;
 use orch_rules::change::{AuditLine, Change, ChangeSet, SLOT_RUNS};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{LaneEvent, TaskEvent};
 use orch_rules::facts::Moment;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::rights::Acting;
 use orch_rules::task::Wait;
 use tokio::task::JoinSet;
 
@@ -133,7 +135,7 @@ impl Engine {
                 return Ok(());
             }
             let repository = facts.repository.id.clone();
-            let Ok(decision) = decide_task(facts, &TaskEvent::Looked, "orch", Moment { now }, denied) else {
+            let Ok(decision) = decide_task(facts, &TaskEvent::Looked, &Acting::ORCH, Moment { now }, denied) else {
                 return Ok(());
             };
             // Time alone does this: nobody could have been woken.
@@ -162,7 +164,7 @@ impl Engine {
 
     async fn look_at_lane(&self, repository: &RepositoryId) -> Result<(), StoreError> {
         let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
-        let Ok(decision) = decide_lane(facts, &LaneEvent::Looked, "orch", Moment { now }) else { return Ok(()) };
+        let Ok(decision) = decide_lane(facts, &LaneEvent::Looked, &Acting::ORCH, Moment { now }) else { return Ok(()) };
         // What is queued is not told by lane; a lane that is not counted is set going all the same.
         let missed = acts(&decision.changes) && {
             let decides = |kind: &str| matches!(kind, "inbox" | "decide_lane");
@@ -193,7 +195,7 @@ impl Engine {
                 task: task.cloned(),
                 repository: repository.clone(),
                 at,
-                by: "orch".to_owned(),
+                by: Actor::ORCH,
                 rule: "sweep".to_owned(),
                 text: format!("nobody had been woken for this; the sweep found it ({rules})"),
             };

@@ -1,6 +1,7 @@
 //! The durable memory: facts, change sets under guards, the work table, the inbox, and the read models.
 
 use async_trait::async_trait;
+use orch_rules::actor::Actor;
 use orch_rules::attempt::{Attempt, Usage};
 use orch_rules::change::{AuditLine, ChangeSet, Guard};
 use orch_rules::check::Check;
@@ -87,8 +88,8 @@ pub struct Delivery {
     pub source: String,
     /// Known once per source: a second delivery with the same key is a duplicate.
     pub key: String,
-    /// Who caused it: a person's name.
-    pub by: String,
+    /// Who caused it.
+    pub by: Actor,
     /// What happened.
     pub event: Event,
 }
@@ -129,7 +130,7 @@ pub enum Job {
         /// Which.
         inbox: InboxId,
         /// Who caused it.
-        by: String,
+        by: Actor,
         /// What happened.
         event: Event,
     },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AttemptNumber, CodeId, CommitId, PatchId, StageId, TaskId, Timestamp};
 use crate::path_pattern::{any_matches, may_match_below};
 use crate::pipeline::Role;
+use crate::unknown::Beyond;
 use crate::verdict::findings::Finding;
 
 /// One try.
@@ -35,6 +36,9 @@ pub struct Attempt {
     pub by_hand: Option<String>,
     /// How it ended; `None` while it runs.
     pub ended: Option<Ended>,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }
 
 /// How and when an attempt ended.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::attempt::{Attempt, Usage};
 use crate::check::Check;
 use crate::effect::Effect;
@@ -274,7 +275,7 @@ pub struct AuditLine {
     /// When.
     pub at: Timestamp,
     /// `orch`, a person, or an agent's role.
-    pub by: String,
+    pub by: Actor,
     /// The rule or the event, as spelled in the code.
     pub rule: String,
     /// For people, one sentence.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CheckId, CodeId, CommitId, RepositoryId, TaskId, Timestamp};
+use crate::unknown::Beyond;
 
 /// What a check's verdict is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,4 +54,7 @@ pub struct Check {
     pub excerpt: String,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }

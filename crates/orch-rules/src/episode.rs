@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::ids::{EpisodeId, TaskId, Timestamp};
+use crate::unknown::Beyond;
 
 /// What a human is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +62,9 @@ pub struct Episode {
     pub asked_again: bool,
     /// The answer, who gave it, and when; `None` while open.
     pub answer: Option<Answered>,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }
 
 /// An answer with its author.
@@ -69,7 +74,7 @@ pub struct Answered {
     #[serde(flatten)]
     pub answer: Answer,
     /// Who.
-    pub by: String,
+    pub by: Actor,
     /// When it was given; always after the episode opened.
     pub at: Timestamp,
     /// The person's own words, for [`EpisodeKind::Questions`]; the next attempt is told them verbatim.

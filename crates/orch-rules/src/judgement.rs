@@ -8,6 +8,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+use crate::actor::Actor;
 use crate::attempt::{Attempt, DocumentFact, Evidence};
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::episode::Episode;
@@ -128,7 +129,7 @@ pub enum Voided {
     /// A person said no, and the task went back.
     Rejected {
         /// Who.
-        by: String,
+        by: Actor,
     },
     /// The task went back to an earlier stage, or left the lane.
     SentBack,

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::ids::{CheckId, CommitId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::unknown::Beyond;
 
 /// A repository and the head of its lane. Written as a whole under
 /// [`crate::change::Guard::RepositoryVersion`].
@@ -37,7 +39,7 @@ pub struct Freeze {
     /// For people.
     pub reason: String,
     /// Who.
-    pub by: String,
+    pub by: Actor,
     /// When.
     pub at: Timestamp,
 }
@@ -74,6 +76,9 @@ pub struct LaneEntry {
     pub validates: bool,
     /// How far it is.
     pub state: LaneState,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }
 
 /// A candidate: the one commit that is tested, staged, landed and deployed.

@@ -3,6 +3,7 @@
 //! Nothing here knows a clock, a network, a file or a database. What may be seen is in [`facts`]; what may be
 //! wanted is in [`change`] and [`effect`]; the ordered rules are in [`decide`].
 
+pub mod actor;
 pub mod agent_files;
 pub mod attempt;
 pub mod budget;
@@ -32,6 +33,7 @@ pub mod pipeline;
 pub mod port_error;
 pub mod problem;
 pub mod repository_file;
+pub mod rights;
 pub mod scope;
 pub mod standing;
 pub mod task;

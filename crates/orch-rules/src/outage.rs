@@ -2,10 +2,12 @@
 //! worked in. Each is one row for the whole host; while it holds, nothing that needs its source starts. After that of a
 //! vendor or a program one run goes first (X7, Y9); a repository is looked at until it is mended.
 
+use crate::actor::Actor;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::ids::{AttemptNumber, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::unknown::Beyond;
 
 /// First pause in milliseconds where nobody said when to come back; it doubles from failure to failure.
 const FIRST_PAUSE_MS: i64 = 60_000;
@@ -99,6 +101,9 @@ pub struct Outage {
     /// Guarded by [`crate::change::Guard::OutageVersion`]; 0 before the row exists.
     #[serde(default)]
     pub version: i64,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
 }
 
 /// A failure to come by a source.
@@ -119,6 +124,7 @@ impl Outage {
     /// Nothing is wrong with it.
     pub fn none(source: Source) -> Self {
         Self {
+            beyond: Beyond::default(),
             source,
             reason: String::new(),
             since: Timestamp(0),
@@ -202,7 +208,7 @@ impl Outage {
 }
 
 /// A person lifts an outage: what waits for it goes on at once. The audit line stands with each of `repositories`.
-pub fn lift(outage: &Outage, by: &str, repositories: &[RepositoryId], now: Timestamp) -> ChangeSet {
+pub fn lift(outage: &Outage, by: &Actor, repositories: &[RepositoryId], now: Timestamp) -> ChangeSet {
     let mut well = outage.clone();
     well.heal();
     let key = outage.source.key();
@@ -210,7 +216,7 @@ pub fn lift(outage: &Outage, by: &str, repositories: &[RepositoryId], now: Times
         task: None,
         repository: repository.clone(),
         at: now,
-        by: by.to_owned(),
+        by: by.clone(),
         rule: "outage_lifted".to_owned(),
         text: format!("lifted by hand: {}", outage.source.words()),
     };

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::attempt::Evidence;
 use crate::ids::{CommitId, EpisodeId, Timestamp};
 
@@ -41,18 +42,11 @@ pub struct HumanAnswer {
     pub reply: Reply,
 }
 
-impl HumanAnswer {
-    /// Whether this person's word counts.
-    pub fn may(people: &[String], by: &str) -> bool {
-        people.is_empty() || people.iter().any(|name| name == by)
-    }
-}
-
 /// A person has the branch: nothing runs for the task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hands {
     /// Whose.
-    pub by: String,
+    pub by: Actor,
     /// Since when.
     pub since: Timestamp,
     /// It was given back, and the branch is being looked at.

@@ -1,5 +1,6 @@
 //! How a repository stands: what was found by looking becomes its row among the outages.
 
+use crate::actor::Actor;
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::ids::{RepositoryId, Timestamp};
 use crate::outage::{Outage, Source};
@@ -44,14 +45,8 @@ pub fn repository_stands(
         Standing::Notice(text) => ("repository_notice", text.clone()),
         Standing::Trouble(text) => ("repository_trouble", format!("it cannot be worked in: {text}")),
     };
-    let line = AuditLine {
-        task: None,
-        repository: repository.clone(),
-        at: now,
-        by: "orch".to_owned(),
-        rule: rule.to_owned(),
-        text,
-    };
+    let line =
+        AuditLine { task: None, repository: repository.clone(), at: now, by: Actor::ORCH, rule: rule.to_owned(), text };
     let key = source.key();
     let changes = vec![
         Change::PutOutage { outage: after },

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::claim::Claim;
 use crate::convergence::Convergence;
 use crate::ids::{
@@ -106,7 +107,7 @@ pub struct Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopRequest {
     /// Who asked.
-    pub by: String,
+    pub by: Actor,
     /// When.
     pub at: Timestamp,
 }
@@ -125,7 +126,7 @@ pub struct Task {
     /// Markdown as written by the author.
     pub description: String,
     /// Who created the issue.
-    pub author: String,
+    pub author: Actor,
     /// `feature/<ID>-<slug>` (A3).
     pub branch: String,
     /// Higher goes first among those that wait; 0 is usual.
@@ -213,7 +214,7 @@ pub enum Wait {
     /// Somebody wrote it whose issues do not start by themselves; one of those who may has to start it.
     Unlisted {
         /// Who.
-        author: String,
+        author: Actor,
     },
     /// Stands in the entry line of its repository.
     Entry {
@@ -292,7 +293,7 @@ pub enum Wait {
     /// A person has taken the branch.
     Hands {
         /// Who.
-        by: String,
+        by: Actor,
     },
     /// Rests until a human acts.
     Held {

@@ -118,6 +118,7 @@ fn task(producer: u32, attempt: u32) -> Task {
 fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
     let commit = || "4b825dc642cb6eb9a060e54bf8d69288fbee4904".into();
     Attempt {
+        beyond: Default::default(),
         task: id(producer).into(),
         number,
         visit: number,

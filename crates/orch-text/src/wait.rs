@@ -47,7 +47,7 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
     };
     match wait {
         Wait::Backlog => say("wait-backlog", &[]),
-        Wait::Unlisted { author } => say("wait-unlisted", &[("author", author.as_str().into())]),
+        Wait::Unlisted { author } => say("wait-unlisted", &[("author", author.to_string().into())]),
         Wait::Entry { place, behind } => placed(&say, "wait-entry", *place, behind.as_ref(), None),
         Wait::Frozen { reason } => say("wait-frozen", &[("reason", reason.as_str().into())]),
         Wait::Dependency { on } => {
@@ -85,7 +85,7 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Paused { scope: PauseScope::Task } => say("wait-paused", &[]),
         Wait::Paused { scope: PauseScope::Repository } => say("wait-paused-repository", &[]),
         Wait::Branch => say("wait-branch", &[("branch", task.branch.into())]),
-        Wait::Hands { by } => say("wait-hands", &[("by", by.as_str().into()), ("branch", task.branch.into())]),
+        Wait::Hands { by } => say("wait-hands", &[("by", by.to_string().into()), ("branch", task.branch.into())]),
         Wait::Held { reason } => held(&say, reason),
         Wait::Stopping => say("wait-stopping", &[]),
         Wait::StopAfterStep { step } => say("wait-stop-after-step", &[("step", step.as_str().into())]),

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use orch_rules::actor::Actor;
 use serde::de::DeserializeOwned;
 
 use crate::api::{Api, MAX_BODY};
@@ -94,8 +95,8 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
 
 /// Who asks, for the audit trail, and the request's name.
 pub struct Asker {
-    /// A person's name.
-    pub by: String,
+    /// Who.
+    pub by: Actor,
     /// Given by the sender, or made here.
     pub key: String,
 }
@@ -104,7 +105,8 @@ impl FromRequestParts<Api> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Problem> {
-        let by = name(parts, PERSON_HEADER)?.unwrap_or_else(|| state.guard.person().to_owned());
+        let person = name(parts, PERSON_HEADER)?.unwrap_or_else(|| state.guard.person().to_owned());
+        let by = Actor::named(person);
         let key = name(parts, KEY_HEADER)?.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         Ok(Self { by, key })
     }

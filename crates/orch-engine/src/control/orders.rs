@@ -1,11 +1,13 @@
 //! What people want done: new issues and commands.
 
 use orch_ports::store::{Delivery, InboxAnswer, StoreError};
+use orch_rules::actor::Actor;
 use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::people::Reply;
+use orch_rules::rights::Acting;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
@@ -29,7 +31,7 @@ impl Control {
     /// # Errors
     /// [`ControlError::Invalid`] with everything wrong about it; [`ControlError::NotFound`] for an unknown repository or
     /// dependency; [`ControlError::Refused`] if the repository's pipeline file is unusable.
-    pub async fn open_issue(&self, issue: NewIssue, by: &str) -> Result<Task, ControlError> {
+    pub async fn open_issue(&self, issue: NewIssue, by: impl Into<Actor>) -> Result<Task, ControlError> {
         let problems = problems(&issue);
         if !problems.is_empty() {
             return Err(ControlError::Invalid { problems });
@@ -54,7 +56,7 @@ impl Control {
             task: TaskId(uuid::Uuid::now_v7().to_string()),
             title: issue.title,
             description: issue.description,
-            author: by.to_owned(),
+            author: Acting::unknown(by.into()),
             priority: issue.priority,
             start: issue.start,
             issue_key: issue.key,
@@ -111,7 +113,7 @@ impl Control {
         &self,
         task: impl Into<TaskName>,
         command: TaskCommand,
-        by: &str,
+        by: impl Into<Actor>,
         key: String,
     ) -> Result<Answer, ControlError> {
         let task = self.task_of(&task.into()).await?;
@@ -145,7 +147,7 @@ impl Control {
                 TaskEvent::DependencyRemoved { on: self.task_near(&task.repository, &on).await?.id }
             }
         };
-        self.deliver(Event::Task { task: task.id, event }, by, key).await
+        self.deliver(Event::Task { task: task.id, event }, by.into(), key).await
     }
 
     /// A person's command on a repository's lane.
@@ -156,7 +158,7 @@ impl Control {
         &self,
         repository: &RepositoryId,
         command: LaneCommand,
-        by: &str,
+        by: impl Into<Actor>,
         key: String,
     ) -> Result<Answer, ControlError> {
         let repository = self.pick(Some(repository)).await?.id;
@@ -166,12 +168,12 @@ impl Control {
             LaneCommand::Pause => LaneEvent::Paused,
             LaneCommand::Resume => LaneEvent::Resumed,
         };
-        self.deliver(Event::Lane { repository, event }, by, key).await
+        self.deliver(Event::Lane { repository, event }, by.into(), key).await
     }
 
     /// Inbox row first; then wait, for a person's patience, for what becomes of it.
-    async fn deliver(&self, event: Event, by: &str, key: String) -> Result<Answer, ControlError> {
-        let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by: by.to_owned(), event };
+    async fn deliver(&self, event: Event, by: Actor, key: String) -> Result<Answer, ControlError> {
+        let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by, event };
         let accepted = self.engine.store.accept(delivery).await?;
         if let Some(answer) = accepted.answer {
             return said(answer);

@@ -1,6 +1,7 @@
 //! What a person does about an outage.
 
 use orch_ports::store::StoreError;
+use orch_rules::actor::Actor;
 use orch_rules::outage::{Outage, Source, lift};
 
 use super::{Answer, Control, ControlError};
@@ -13,7 +14,8 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::NotFound`] if nothing is out under this name; or the store's.
-    pub async fn lift(&self, source: &Source, by: &str) -> Result<Answer, ControlError> {
+    pub async fn lift(&self, source: &Source, by: impl Into<Actor>) -> Result<Answer, ControlError> {
+        let by = &by.into();
         let store = &self.engine.store;
         for _ in 0..MOST_RELOADS {
             let known: Vec<Outage> = store.queue().await?.outages.into_iter().filter(Outage::is_closed).collect();

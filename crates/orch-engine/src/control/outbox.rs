@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState, Outbox};
+use orch_rules::actor::Actor;
 use orch_rules::outbox::target::Health;
 
 use super::{Answer, Control, ControlError};
@@ -62,7 +63,8 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::NotFound`], [`ControlError::Refused`] if it was sent or given up, or the store's.
-    pub async fn drop_message(&self, id: MessageId, by: &str) -> Result<Answer, ControlError> {
+    pub async fn drop_message(&self, id: MessageId, by: impl Into<Actor>) -> Result<Answer, ControlError> {
+        let by = by.into().wire();
         let (outbox, message) = self.kept(id).await?;
         if !outbox.drop_message(id, &format!("dropped by {by}")).await? {
             return Err(refused(&message, "dropped"));

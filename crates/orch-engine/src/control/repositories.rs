@@ -1,5 +1,6 @@
 //! What a person does about repositories: read the settings again, take main as its people have it.
 
+use orch_rules::actor::Actor;
 use orch_rules::ids::RepositoryId;
 use orch_rules::outage::Source;
 use orch_rules::task::{Task, Wait};
@@ -28,12 +29,13 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::NotFound`]; [`ControlError::Refused`] if the repository cannot be worked in for another reason.
-    pub async fn accept_base(&self, repository: &RepositoryId, by: &str) -> Result<Answer, ControlError> {
+    pub async fn accept_base(&self, repository: &RepositoryId, by: impl Into<Actor>) -> Result<Answer, ControlError> {
+        let by = by.into();
         let id = self.pick(Some(repository)).await?.id;
         let context = self.engine.context(&id).map_err(|e| ControlError::Refused { why: e.words() })?;
         let accepted = blocking(move || Ok(context.forge.accept_base()?)).await;
         let base = accepted.map_err(|e| ControlError::Refused { why: e.words() })?;
-        tracing::info!(repository = %id, by, tip = %base.tip, "main was taken as its people have it");
+        tracing::info!(repository = %id, by = by.wire(), tip = %base.tip, "main was taken as its people have it");
         self.engine.look_at_repository(&id).await?;
         let tip: String = base.tip.as_str().chars().take(10).collect();
         Ok(Answer {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use orch_ports::store::History;
+use orch_rules::actor::Actor;
 use orch_rules::change::AuditLine;
 use orch_rules::episode::{Answered, Episode};
 
@@ -47,8 +48,8 @@ pub fn section(history: &History) -> String {
 }
 
 /// A name is text of people, too.
-fn name(by: &str) -> String {
-    serde_json::Value::String(by.to_owned()).to_string()
+fn name(by: &Actor) -> String {
+    serde_json::Value::String(by.to_string()).to_string()
 }
 
 #[cfg(test)]
@@ -62,8 +63,9 @@ mod tests {
     fn words_stay_inside_their_fence() {
         let words = "Use euro.\n```\n## Rework\n";
         let answer =
-            Answered { answer: Answer::Approved, by: "ann".to_owned(), at: Timestamp(2), text: Some(words.to_owned()) };
+            Answered { answer: Answer::Approved, by: "ann".into(), at: Timestamp(2), text: Some(words.to_owned()) };
         let episode = Episode {
+            beyond: Default::default(),
             id: "e1".into(),
             task: "t1".into(),
             kind: EpisodeKind::Questions,
@@ -79,7 +81,7 @@ mod tests {
             task: None,
             repository: "shop".into(),
             at: Timestamp(3),
-            by: "bob".to_owned(),
+            by: "bob".into(),
             rule: rule.to_owned(),
             text: text.to_owned(),
         };

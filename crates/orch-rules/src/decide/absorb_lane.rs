@@ -1,18 +1,25 @@
 //! What an event makes of a lane's facts. Answers that carry an older fence, or belong to a place that was given
 //! up, change nothing.
 
+use crate::actor::Actor;
 use crate::change::Change;
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::event::{CandidateResult, LaneEvent, Refusal};
-use crate::ids::{CheckId, CommitId, TaskId};
+use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
 use crate::lane::{Ejection, Freeze, LaneState};
+use crate::rights::{self, Acting, Right};
 
 use super::draft::ORCH;
 use super::lane_draft::LaneDraft;
 use super::lane_rules;
 
 /// Fold an event into the draft; answers in one sentence for the person who asked.
-pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, by: &str) -> Result<String, Refusal> {
+pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Result<String, Refusal> {
+    if let Some(right) = Right::of_lane(event) {
+        let work_item = WorkItemId(draft.facts.repository.id.to_string());
+        rights::may(acting, right).map_err(|why| Refusal { work_item, why })?;
+    }
+    let by = &acting.actor;
     match event {
         LaneEvent::FreezeRequested { reason } => Ok(freeze(draft, by, reason)),
         LaneEvent::UnfreezeRequested => Ok(unfreeze(draft, by)),
@@ -46,20 +53,20 @@ pub fn refuse_unknown(draft: &LaneDraft, event: &LaneEvent) -> Result<(), Refusa
     }
 }
 
-fn freeze(draft: &mut LaneDraft, by: &str, reason: &str) -> String {
+fn freeze(draft: &mut LaneDraft, by: &Actor, reason: &str) -> String {
     if let Some(freeze) = &draft.facts.repository.frozen {
         return format!("it is frozen already: {}", freeze.reason);
     }
     draft.audit(None, by, "freeze", format!("frozen: {reason}"));
     let at = draft.now;
     let repository = &mut draft.facts.repository;
-    repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.to_owned(), at });
+    repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.clone(), at });
     repository.freeze_epoch += 1;
     wake_everybody(draft);
     "frozen: nothing enters and nothing lands".to_owned()
 }
 
-fn unfreeze(draft: &mut LaneDraft, by: &str) -> String {
+fn unfreeze(draft: &mut LaneDraft, by: &Actor) -> String {
     if draft.facts.repository.frozen.is_none() {
         return "it is not frozen".to_owned();
     }
@@ -70,7 +77,7 @@ fn unfreeze(draft: &mut LaneDraft, by: &str) -> String {
     "the freeze is lifted".to_owned()
 }
 
-fn set_paused(draft: &mut LaneDraft, by: &str, paused: bool) -> String {
+fn set_paused(draft: &mut LaneDraft, by: &Actor, paused: bool) -> String {
     if draft.facts.repository.paused == paused {
         return if paused { "it is paused already" } else { "it is not paused" }.to_owned();
     }
@@ -125,6 +132,7 @@ fn check_ended(draft: &mut LaneDraft, task: &TaskId, id: &CheckId, outcome: &Che
     });
     let Some(candidate) = expected else { return stale(draft, task, "a check") };
     let check = Check {
+        beyond: Default::default(),
         id: id.clone(),
         repository: draft.facts.repository.id.clone(),
         task: task.clone(),

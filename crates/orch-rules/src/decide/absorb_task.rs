@@ -11,15 +11,20 @@ mod outcomes;
 
 use crate::attempt::Ended;
 use crate::event::{Refusal, TaskEvent};
+use crate::rights::{self, Acting, Right};
 
 use super::draft::Draft;
 
 /// Fold an event into the draft; answers in one sentence for the person who asked.
-pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, Refusal> {
+pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<String, Refusal> {
+    if let Some(right) = Right::of_task(event) {
+        rights::may(acting, right).or_else(|why| commands::refuse(draft, why).map(drop))?;
+    }
+    let by = &acting.actor;
     match event {
-        TaskEvent::StartRequested { authors } => commands::start(draft, by, authors),
+        TaskEvent::StartRequested { authors } => commands::start(draft, acting, authors),
         TaskEvent::StopRequested => commands::stop(draft, by),
-        TaskEvent::RetryRequested => commands::retry(draft, by),
+        TaskEvent::RetryRequested => commands::retry(draft, acting),
         TaskEvent::Paused => commands::set_paused(draft, by, true),
         TaskEvent::Resumed => commands::set_paused(draft, by, false),
         TaskEvent::PrioritySet { priority } => commands::set_priority(draft, by, *priority),
@@ -27,19 +32,19 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, by: &str) -> Result<String, 
         TaskEvent::DependencyAdded { on, circle } => commands::add_dependency(draft, by, on, circle),
         TaskEvent::DependencyRemoved { on } => commands::remove_dependency(draft, by, on),
         TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
-        TaskEvent::HumanAnswered { answer } => answers::answered(draft, by, answer),
+        TaskEvent::HumanAnswered { answer } => answers::answered(draft, acting, answer),
         TaskEvent::Edited { title, description, priority } => {
             edits::edit(draft, by, title.as_deref(), description.as_deref(), *priority)
         }
         TaskEvent::SentBack { to, reason } => edits::send_back(draft, by, to, reason),
-        TaskEvent::Skipped { reason, people } => edits::skip(draft, by, reason, people),
+        TaskEvent::Skipped { reason, people } => edits::skip(draft, acting, reason, people),
         TaskEvent::Commented { text } => Ok(edits::comment(draft, by, text)),
         TaskEvent::HandsOff => branch::hands_off(draft, by),
         TaskEvent::GivenBack => branch::give_back(draft, by),
         TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref())),
         TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
         TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
-        TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, by, commit, word, people)),
+        TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, acting, commit, word, people)),
         TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from, trouble } => {
             let ended = Ended {
                 how: end.clone(),

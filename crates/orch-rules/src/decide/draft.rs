@@ -1,5 +1,6 @@
 //! A decision in the making: the facts as they would be, and the changes that make them so.
 
+use crate::actor::Actor;
 use crate::attempt::Attempt;
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::check::{Check, CheckKey};
@@ -15,8 +16,8 @@ use crate::task::{Hold, Position, Task, Wait};
 
 use super::Denied;
 
-/// The engine's name in audit lines.
-pub const ORCH: &str = "orch";
+/// The engine, in audit lines.
+pub const ORCH: &Actor = &Actor::ORCH;
 
 /// Works on a copy of the facts; the task row is written once, at the end, if it changed.
 pub struct Draft {
@@ -70,13 +71,13 @@ impl Draft {
         self.changes.push(Change::Perform { effect, due });
     }
 
-    pub fn audit(&mut self, by: &str, rule: &str, text: impl Into<String>) {
+    pub fn audit(&mut self, by: &Actor, rule: &str, text: impl Into<String>) {
         self.changes.push(Change::Audit {
             line: AuditLine {
                 task: Some(self.facts.task.id.clone()),
                 repository: self.facts.task.repository.clone(),
                 at: self.now,
-                by: by.to_owned(),
+                by: by.clone(),
                 rule: rule.to_owned(),
                 text: text.into(),
             },
@@ -195,10 +196,8 @@ impl Draft {
         }
         self.change(Change::WakeDependents { on: id });
         self.change(Change::WakeLane { repository });
-        if self.facts.task.position == Position::Done
-            && let Some(stop) = self.facts.task.stop.take()
-        {
-            self.audit(ORCH, "stop_too_late", format!("the stop {} asked for came too late", stop.by));
+        if self.facts.task.position == Position::Done && self.facts.task.stop.take().is_some() {
+            self.audit(ORCH, "stop_too_late", "the stop came too late");
         }
     }
 
@@ -286,6 +285,7 @@ impl Draft {
     pub fn join(&mut self, line: Line, head: Option<CommitId>, validates: bool) {
         let task = &self.facts.task;
         let entry = LaneEntry {
+            beyond: Default::default(),
             repository: task.repository.clone(),
             task: task.id.clone(),
             work_item: task.work_item.clone(),
@@ -326,6 +326,7 @@ impl Draft {
     pub fn ask(&mut self, kind: EpisodeKind, about: String, questions: Vec<String>) {
         let task = &self.facts.task;
         let episode = Episode {
+            beyond: Default::default(),
             id: self.next_episode(),
             task: task.id.clone(),
             kind,
@@ -378,8 +379,8 @@ impl Draft {
         self.episode(kind).filter(|e| e.is_open()).cloned()
     }
 
-    pub fn answer(&mut self, mut episode: Episode, answer: Answer, by: &str) {
-        episode.answer = Some(Answered { answer, by: by.to_owned(), at: self.now, text: None });
+    pub fn answer(&mut self, mut episode: Episode, answer: Answer, by: &Actor) {
+        episode.answer = Some(Answered { answer, by: by.clone(), at: self.now, text: None });
         self.put_episode(episode);
     }
 
@@ -402,6 +403,7 @@ impl Draft {
     pub fn request_check(&mut self, commit: CommitId, key: CheckKey) {
         let task = &self.facts.task;
         let check = Check {
+            beyond: Default::default(),
             id: check_id(task, &commit, self.now),
             repository: task.repository.clone(),
             task: task.id.clone(),

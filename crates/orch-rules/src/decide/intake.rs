@@ -4,7 +4,7 @@ use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::facts::Policy;
 use crate::ids::{PipelineDigest, TaskId, Timestamp, WorkItemId};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
-use crate::people::HumanAnswer;
+use crate::rights::Acting;
 use crate::task::{Hold, Position, Task, Wait};
 use crate::work_item;
 
@@ -18,7 +18,7 @@ pub struct Intake {
     /// Markdown.
     pub description: String,
     /// Who wrote it.
-    pub author: String,
+    pub author: Acting,
     /// Higher goes first.
     pub priority: i32,
     /// Start at once.
@@ -64,7 +64,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     } else {
         work_item::branch(&id, &title)
     };
-    let unlisted = !HumanAnswer::may(&intake.authors, &intake.author);
+    let unlisted = !intake.author.is_one_of(&intake.authors);
     let reasons = if intake.start && !unlisted {
         work_item::entry_check(&title, &intake.description, policy)
     } else {
@@ -76,7 +76,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     let waits = match (&hold, enters) {
         (Some(hold), _) => vec![Wait::Held { reason: hold.sentence() }],
         (None, true) => vec![Wait::Entry { place: 1, behind: None }],
-        (None, false) if unlisted => vec![Wait::Unlisted { author: intake.author.clone() }],
+        (None, false) if unlisted => vec![Wait::Unlisted { author: intake.author.actor.clone() }],
         (None, false) => vec![Wait::Backlog],
     };
     let task = Task {
@@ -85,7 +85,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         work_item: id.clone(),
         title,
         description: intake.description.clone(),
-        author: intake.author.clone(),
+        author: intake.author.actor.clone(),
         branch: branch.clone(),
         priority: intake.priority,
         position: if enters { Position::Entering } else { Position::Backlog },
@@ -132,7 +132,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         (None, true) => "created and started".to_owned(),
         (None, false) if unlisted => {
             let names = intake.authors.join(", ");
-            format!("created in the backlog: [intake] authors names {names} and not {}", intake.author)
+            format!("created in the backlog: [intake] authors names {names} and not its author")
         }
         (None, false) => "created in the backlog".to_owned(),
     };
@@ -145,7 +145,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
             task: Some(owner.clone()),
             repository: repository.id.clone(),
             at: now,
-            by: intake.author.clone(),
+            by: intake.author.actor.clone(),
             rule: "intake".to_owned(),
             text,
         },
@@ -153,6 +153,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     if enters {
         changes.push(Change::PutLaneEntry {
             entry: LaneEntry {
+                beyond: Default::default(),
                 repository: repository.id.clone(),
                 task: owner.clone(),
                 work_item: id,

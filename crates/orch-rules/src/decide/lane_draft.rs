@@ -1,5 +1,6 @@
 //! A lane's decision in the making.
 
+use crate::actor::Actor;
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::effect::Effect;
 use crate::facts::{LandingFacts, RepositoryFacts};
@@ -50,13 +51,13 @@ impl LaneDraft {
         self.changes.push(Change::Perform { effect, due });
     }
 
-    pub fn audit(&mut self, task: Option<&TaskId>, by: &str, rule: &str, text: impl Into<String>) {
+    pub fn audit(&mut self, task: Option<&TaskId>, by: &Actor, rule: &str, text: impl Into<String>) {
         self.changes.push(Change::Audit {
             line: AuditLine {
                 task: task.cloned(),
                 repository: self.facts.repository.id.clone(),
                 at: self.now,
-                by: by.to_owned(),
+                by: by.clone(),
                 rule: rule.to_owned(),
                 text: text.into(),
             },

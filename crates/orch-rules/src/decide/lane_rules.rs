@@ -134,6 +134,7 @@ pub fn test(draft: &mut LaneDraft, task: &TaskId, candidate: Candidate) {
     let short: String = candidate.commit.as_str().chars().take(12).collect();
     let id = CheckId(format!("{task}-check-{short}-{}", draft.now.0));
     let check = Check {
+        beyond: Default::default(),
         id: id.clone(),
         repository: draft.facts.repository.id.clone(),
         task: task.clone(),

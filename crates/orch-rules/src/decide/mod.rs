@@ -17,6 +17,7 @@ use crate::budget::Scope;
 use crate::change::{ChangeSet, Guard};
 use crate::event::{LaneEvent, Refusal, TaskEvent};
 use crate::facts::{Moment, RepositoryFacts, TaskFacts};
+use crate::rights::Acting;
 use draft::Draft;
 use lane_draft::LaneDraft;
 
@@ -61,7 +62,7 @@ const MOST_RULES: usize = 32;
 pub fn decide_task(
     facts: TaskFacts,
     event: &TaskEvent,
-    by: &str,
+    by: &Acting,
     moment: Moment,
     denied: Denied,
 ) -> Result<Decision, Refusal> {
@@ -93,7 +94,12 @@ pub fn decide_task(
 ///
 /// # Errors
 /// [`Refusal`] if a person's event changes nothing.
-pub fn decide_lane(facts: RepositoryFacts, event: &LaneEvent, by: &str, moment: Moment) -> Result<Decision, Refusal> {
+pub fn decide_lane(
+    facts: RepositoryFacts,
+    event: &LaneEvent,
+    by: &Acting,
+    moment: Moment,
+) -> Result<Decision, Refusal> {
     let mut draft = LaneDraft::new(facts, moment.now);
     absorb_lane::refuse_unknown(&draft, event)?;
     let answer = absorb_lane::absorb(&mut draft, event, by)?;

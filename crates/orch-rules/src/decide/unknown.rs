@@ -1,11 +1,13 @@
 //! A task of which this release does not know a part: a newer one wrote it. No rule acts on it; it can be stopped.
 
+use crate::actor::Actor;
 use crate::attempt::Attempt;
 use crate::change::{Change, SLOT_RUNS};
 use crate::effect::Effect;
 use crate::event::{Refusal, TaskEvent};
 use crate::lane::{LaneState, Line};
 use crate::pipeline::StageKind;
+use crate::rights::{self, Acting, Right};
 use crate::task::{Position, Task};
 use crate::unknown::words;
 
@@ -17,10 +19,13 @@ use super::task_rules::holder;
 const WRITTEN: [&str; 6] = ["position", "waits", "hold", "stop", "rework", "body"];
 
 /// A look changes nothing, a stop cancels, and everything else is refused: an outcome is kept for the release that knows.
-pub fn decide(draft: Draft, event: &TaskEvent, by: &str) -> Result<Decision, Refusal> {
+pub fn decide(draft: Draft, event: &TaskEvent, by: &Acting) -> Result<Decision, Refusal> {
     match event {
         TaskEvent::Looked => Ok(decision(draft, "unknown", "looked")),
-        TaskEvent::StopRequested => stop(draft, by),
+        TaskEvent::StopRequested => match rights::may(by, Right::Stop) {
+            Ok(()) => stop(draft, &by.actor),
+            Err(why) => refuse(&draft, why),
+        },
         _ => {
             let id = draft.facts.task.work_item.clone();
             let parts = words(&draft.facts.unknown);
@@ -44,7 +49,7 @@ fn refuse(draft: &Draft, why: impl Into<String>) -> Result<Decision, Refusal> {
 }
 
 /// At once, since no rule would carry a stop out later. What cannot be undone is waited for by the person.
-fn stop(mut draft: Draft, by: &str) -> Result<Decision, Refusal> {
+fn stop(mut draft: Draft, by: &Actor) -> Result<Decision, Refusal> {
     if !draft.facts.policy.stop {
         return refuse(&draft, "stopping is switched off on this host (switches.stop)");
     }
@@ -80,7 +85,7 @@ fn stop(mut draft: Draft, by: &str) -> Result<Decision, Refusal> {
         draft.clean_up(true);
     }
     draft.change(Change::ReleaseKeys { owner: id });
-    draft.audit(ORCH, "stop_cancels", format!("cancelled, as {by} asked"));
+    draft.audit(ORCH, "stop_cancels", "cancelled, as a person asked");
     draft.rest("stop_cancels", Vec::new());
     Ok(decision(draft, "stop_cancels", "stopped"))
 }

@@ -55,6 +55,7 @@ impl Case {
         let at = i64::from(number) * 10;
         let ended = Ended { how: RunEnd::Completed, at: Timestamp(at + 5), evidence: Some(evidence), trouble: None };
         self.attempts.push(Attempt {
+            beyond: Default::default(),
             by_hand: None,
             task: "t1".into(),
             number,
@@ -76,6 +77,7 @@ impl Case {
     fn check(mut self, id: &str, key: CheckKey, outcome: Option<CheckOutcome>) -> Self {
         let at = Timestamp(self.attempts.len() as i64 * 10 + 6);
         self.checks.push(Check {
+            beyond: Default::default(),
             id: id.into(),
             repository: "shop".into(),
             task: "t1".into(),
@@ -152,6 +154,7 @@ fn the_newest_run_on_a_key_counts_and_a_running_one_is_no_verdict() {
 #[test]
 fn a_candidate_counts_as_long_as_it_is_the_one() {
     let place = |state| LaneEntry {
+        beyond: Default::default(),
         repository: "shop".into(),
         task: "t1".into(),
         work_item: "SHOP-001".into(),

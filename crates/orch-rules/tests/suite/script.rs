@@ -48,7 +48,7 @@ use orch_rules::lane::Line;
 use orch_rules::pipeline::Role;
 
 use crate::world::showing::show_guards;
-use crate::world::{Absorbed, World};
+use crate::world::{Absorbed, World, acting};
 
 /// Plays one story.
 pub struct Script {
@@ -191,7 +191,7 @@ impl Script {
             }
             ["lift", key] => {
                 let outage = self.world.outages.get(*key).ok_or("no such outage")?;
-                let set = orch_rules::outage::lift(outage, "ann", &[], self.world.moment());
+                let set = orch_rules::outage::lift(outage, &"ann".into(), &[], self.world.moment());
                 self.world.apply(&set).map_err(|failed| format!("{failed:?}"))?;
             }
             ["push", id] => self.world.push(&RepositoryId::from(*id)),
@@ -279,7 +279,7 @@ impl Script {
             task: TaskId(format!("task-{:03}", self.world.tasks.len() + 1)),
             title: title.to_owned(),
             description: option(rest, "text").unwrap_or_default().to_owned(),
-            author: option(rest, "by").unwrap_or("ann").to_owned(),
+            author: acting(option(rest, "by").unwrap_or("ann")),
             priority: option(rest, "priority").map_or(Ok(0), str::parse).map_err(|e| format!("{e}"))?,
             start: rest.contains(&"start"),
             issue_key: option(rest, "issue").unwrap_or(id).to_owned(),

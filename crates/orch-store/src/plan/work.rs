@@ -30,7 +30,7 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
         Step::run(
             "INSERT INTO inbox (source, delivery_key, caused_by, received_at, event)
              VALUES (?1, ?2, ?3, now_ms(), ?4) ON CONFLICT (source, delivery_key) DO NOTHING",
-            [source.clone(), key.clone(), delivery.by.as_str().into(), body(&delivery.event)?],
+            [source.clone(), key.clone(), delivery.by.wire().into(), body(&delivery.event)?],
         ),
         Step::run(
             "INSERT INTO work (kind, ordering_key, task, repository, inbox, priority, armed_at, due, state)

@@ -76,11 +76,9 @@ pub(crate) fn claimed(row: &Row) -> StoreResult<Claimed> {
 fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
     let what = format!("work row {id}");
     match text(&what, row, 1)? {
-        "inbox" => Ok(Job::Inbox {
-            inbox: int(&what, row, 4)?,
-            by: text(&what, row, 9)?.to_owned(),
-            event: json(&what, row, 10)?,
-        }),
+        "inbox" => {
+            Ok(Job::Inbox { inbox: int(&what, row, 4)?, by: text(&what, row, 9)?.into(), event: json(&what, row, 10)? })
+        }
         "decide_task" => Ok(Job::DecideTask { task: text(&what, row, 2)?.into() }),
         "decide_lane" => Ok(Job::DecideLane { repository: text(&what, row, 3)?.into() }),
         _ => json(&what, row, 7),

@@ -4,6 +4,7 @@ pub(crate) mod facts;
 pub(crate) mod lists;
 
 use orch_ports::store::StoreResult;
+use orch_rules::actor::Actor;
 use orch_rules::convergence::Convergence;
 use orch_rules::ids::{RepositoryId, Timestamp};
 use orch_rules::lane::{Freeze, Repository};
@@ -38,7 +39,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
         work_item: text(what, row, 4)?.into(),
         title: String::new(),
         description: String::new(),
-        author: String::new(),
+        author: Actor::ORCH,
         branch: String::new(),
         priority: i32::try_from(int(what, row, 10)?).unwrap_or_default(),
         position: position(text(what, row, 5)?, int(what, row, 6)? != 0),
@@ -118,7 +119,7 @@ pub(crate) fn outage(row: &Row, unknown: &mut Vec<Unknown>) -> Option<Outage> {
 fn freeze(stored: &str) -> Freeze {
     serde_json::from_str(stored).unwrap_or_else(|_| Freeze {
         reason: format!("frozen by a newer release: {stored}"),
-        by: "orch".to_owned(),
+        by: Actor::ORCH,
         at: Timestamp(0),
     })
 }

@@ -75,6 +75,7 @@ pub fn task(id: &str, number: u32) -> Task {
 
 pub fn attempt(task: &str, number: u32) -> Attempt {
     Attempt {
+        beyond: Default::default(),
         task: task.into(),
         number,
         visit: 1,
@@ -95,6 +96,7 @@ pub fn ended(task: &str, number: u32, how: RunEnd) -> Attempt {
 
 pub fn check(id: &str, task: &str, key: CheckKey) -> Check {
     Check {
+        beyond: Default::default(),
         id: id.into(),
         repository: "shop".into(),
         task: task.into(),
@@ -109,6 +111,7 @@ pub fn check(id: &str, task: &str, key: CheckKey) -> Check {
 
 pub fn episode(id: &str, task: &str, visit: u32) -> Episode {
     Episode {
+        beyond: Default::default(),
         id: id.into(),
         task: task.into(),
         kind: EpisodeKind::Approval,
@@ -124,6 +127,7 @@ pub fn episode(id: &str, task: &str, visit: u32) -> Episode {
 
 pub fn entry(task: &str, line: Line, position: i64, state: LaneState) -> LaneEntry {
     LaneEntry {
+        beyond: Default::default(),
         repository: "shop".into(),
         task: task.into(),
         work_item: format!("item of {task}").into(),

@@ -10,6 +10,7 @@ use orch_rules::facts::{Moment, Policy, TaskFacts};
 use orch_rules::ids::Timestamp;
 use orch_rules::lane::{LaneState, Line};
 use orch_rules::outage::{Outage, Source};
+use orch_rules::rights::Acting;
 use orch_rules::task::{Position, Task};
 use serde_json::{Value, json};
 
@@ -21,7 +22,12 @@ on_both!(
     a_place_in_a_line_that_is_not_known_holds_up_nobody_else,
     rows_of_the_host_that_are_not_known_hold_up_nobody,
     fields_of_a_newer_release_come_through,
+    who_did_it_is_one_string_and_an_object_in_its_place_is_read,
 );
+
+fn acting(by: &str) -> Acting {
+    Acting::unknown(by.into())
+}
 
 /// Where a spelling is planted: the table, the path in the row's body, and what stands there.
 fn plants() -> Vec<(&'static str, &'static str, Value)> {
@@ -36,8 +42,8 @@ fn plants() -> Vec<(&'static str, &'static str, Value)> {
             "/waits",
             json!([{"kind": "outage", "of": {"source": "target", "id": "forge"}, "reason": "", "until": null, "named": false, "probed_by": null}]),
         ),
-        ("tasks", "/stop", json!({"by": {"source": "plane", "id": "7"}, "at": 1, "odd": "forge_stop"})),
-        ("tasks", "/hands", json!({"by": {"source": "plane", "id": "forge_hands"}, "since": 1, "returning": false})),
+        ("tasks", "/stop", json!({"by": "plane-1:7", "after": "forge_stop"})),
+        ("tasks", "/hands", json!({"by": "plane-1:7", "of": "forge_hands"})),
         ("tasks", "/convergence", json!({"findings": "forge_findings"})),
         ("tasks", "/title", json!({"text": "forge_title"})),
         ("tasks", "", json!("forge_nothing")),
@@ -118,7 +124,9 @@ async fn plant(world: &World, id: &str, number: u32, (table, path, value): &(&'s
 
 fn decide(facts: TaskFacts, event: &TaskEvent) -> Result<ChangeSet, String> {
     let moment = Moment { now: Timestamp(9) };
-    decide_task(facts, event, "ann", moment, Denied::default()).map(|it| it.changes).map_err(|it| it.to_string())
+    decide_task(facts, event, &acting("ann"), moment, Denied::default())
+        .map(|it| it.changes)
+        .map_err(|it| it.to_string())
 }
 
 async fn a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped(world: World) {
@@ -204,7 +212,7 @@ async fn a_place_in_a_line_that_is_not_known_holds_up_nobody_else(world: World) 
         .await;
     }
     let lane = async || world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap().0;
-    let acts = |facts, event: &LaneEvent| decide_lane(facts, event, "orch", Moment { now: Timestamp(9) });
+    let acts = |facts, event: &LaneEvent| decide_lane(facts, event, &acting("orch"), Moment { now: Timestamp(9) });
     let decided = acts(lane().await, &LaneEvent::Looked).unwrap();
     assert_eq!(decided.trace, ["admit", "build"], "the one behind it enters and is built");
     world.store.apply(decided.changes, None).await.unwrap();
@@ -263,20 +271,102 @@ async fn rows_of_the_host_that_are_not_known_hold_up_nobody(world: World) {
         1
     );
     let (lane, _) = world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap();
-    let lifted = decide_lane(lane, &LaneEvent::UnfreezeRequested, "ann", Moment { now: Timestamp(9) }).unwrap();
+    let lifted =
+        decide_lane(lane, &LaneEvent::UnfreezeRequested, &acting("ann"), Moment { now: Timestamp(9) }).unwrap();
     world.store.apply(lifted.changes, None).await.unwrap();
     assert_eq!(world.number("SELECT COUNT(*) FROM repositories WHERE frozen IS NULL").await, 1, "it can be lifted");
 }
 
+/// Who did it, wherever it stands: as earlier releases wrote it, as this one does, and as a later one may.
+async fn who_did_it_is_one_string_and_an_object_in_its_place_is_read(world: World) {
+    shop(&*world.store, &["a"]).await;
+    for (number, stored, actor) in [
+        (1, json!("ann"), "name:ann"),
+        (2, json!("local:1000"), "local:1000"),
+        (3, json!("later.thing:x:y"), "later.thing:x:y"),
+        (4, json!({"source": "plane-1", "id": "7", "since": 3}), "plane-1:7"),
+        (5, json!({"whoever": ["x"]}), r#"{"whoever":["x"]}"#),
+    ] {
+        let id = format!("w{number}");
+        let who = |actor: &str| -> orch_rules::actor::Actor { actor.into() };
+        let row = Task {
+            author: who("x"),
+            stop: Some(orch_rules::task::StopRequest { by: who("x"), at: Timestamp(1) }),
+            waits: vec![orch_rules::task::Wait::Hands { by: who("x") }],
+            ..task(&id, 10 + number)
+        };
+        let answer = orch_rules::episode::Answered {
+            answer: orch_rules::episode::Answer::Approved,
+            by: who("x"),
+            at: Timestamp(2),
+            text: None,
+        };
+        let asked = orch_rules::episode::Episode { answer: Some(answer), ..episode(&format!("{id}-e"), &id, 1) };
+        let mut body = serde_json::to_value(&row).unwrap();
+        let mut answered = serde_json::to_value(&asked).unwrap();
+        write(&*world.store, vec![Change::InsertTask { task: row }, Change::PutEpisode { episode: asked }])
+            .await
+            .unwrap();
+        for path in ["/author", "/stop/by", "/waits/0/by"] {
+            *body.pointer_mut(path).unwrap() = stored.clone();
+        }
+        *answered.pointer_mut("/answer/by").unwrap() = stored.clone();
+        set_body(&world, "tasks", &format!("id = '{id}'"), &body).await;
+        set_body(&world, "episodes", &format!("task = '{id}'"), &answered).await;
+        let seen = facts(&world, &id).await;
+        assert!(seen.unknown.is_empty(), "{stored}: {:?}", seen.unknown);
+        assert_eq!(seen.task.author.wire(), actor, "{stored}");
+        assert_eq!(seen.task.stop.as_ref().unwrap().by.wire(), actor);
+        assert_eq!(seen.episodes[0].answer.as_ref().unwrap().by.wire(), actor);
+        // Written again, an object is as it came; everything else is one string.
+        let written = decide(seen, &TaskEvent::PrioritySet { priority: 7 }).unwrap();
+        world.store.apply(written, None).await.unwrap();
+        let back = serde_json::to_value(world.store.task(&id.as_str().into()).await.unwrap().unwrap()).unwrap();
+        let expected = if stored.is_object() { stored.clone() } else { json!(actor) };
+        assert_eq!((&back["author"], &back["stop"]["by"]), (&expected, &expected));
+    }
+}
+
 async fn fields_of_a_newer_release_come_through(world: World) {
     shop(&*world.store, &["a"]).await;
-    let mut body = serde_json::to_value(task("a", 1)).unwrap();
-    body["deployments"] = json!([{"to": "eu"}]);
-    set_body(&world, "tasks", "id = 'a'", &body).await;
+    let newer = |row: Value| {
+        let Value::Object(mut row) = row else { panic!("a row is an object") };
+        row.insert("deployments".to_owned(), json!([{"to": "eu"}]));
+        Value::Object(row)
+    };
+    let (tries, test) = (attempt("a", 1), check("a-c", "a", CheckKey::Code("k".into())));
+    let (asked, place) = (episode("a-e", "a", 1), entry("a", Line::Landing, 1, LaneState::Queued));
+    let row = Task { attempt: 1, visit: 1, ..task("a", 1) };
+    let rows = [
+        ("tasks", "id = 'a'", serde_json::to_value(&row)),
+        ("attempts", "task = 'a'", serde_json::to_value(&tries)),
+        ("checks", "task = 'a'", serde_json::to_value(&test)),
+        ("episodes", "task = 'a'", serde_json::to_value(&asked)),
+        ("lane_entries", "task = 'a'", serde_json::to_value(&place)),
+    ];
+    let put = |tries, test, asked, place| {
+        vec![
+            Change::PutAttempt { attempt: tries },
+            Change::PutCheck { check: test },
+            Change::PutEpisode { episode: asked },
+            Change::PutLaneEntry { entry: place },
+        ]
+    };
+    write(&*world.store, put(tries, test, asked, place)).await.unwrap();
+    for (table, of, body) in rows {
+        set_body(&world, table, of, &newer(body.unwrap())).await;
+    }
     let seen = facts(&world, "a").await;
     assert!(seen.unknown.is_empty(), "{:?}", seen.unknown);
+    // What a decision writes is what it read.
+    let changes =
+        put(seen.attempt.clone().unwrap(), seen.checks[0].clone(), seen.episodes[0].clone(), seen.lane[0].clone());
+    write(&*world.store, changes).await.unwrap();
     let paused = decide(seen, &TaskEvent::Paused).unwrap();
     world.store.apply(paused, None).await.unwrap();
     assert!(world.store.task(&"a".into()).await.unwrap().unwrap().paused);
-    assert_eq!(world.number("SELECT COUNT(*) FROM tasks WHERE body LIKE '%deployments%'").await, 1);
+    for table in ["tasks", "attempts", "checks", "episodes", "lane_entries"] {
+        let kept = format!("SELECT COUNT(*) FROM {table} WHERE body LIKE '%deployments%'");
+        assert_eq!(world.number(&kept).await, 1, "{table}");
+    }
 }

@@ -22,7 +22,7 @@ fn all() -> Vec<Wait> {
     let behind = || Some(WorkItemId::from("SHOP-002"));
     let mut all = vec![
         Wait::Backlog,
-        Wait::Unlisted { author: "mallory".to_owned() },
+        Wait::Unlisted { author: "mallory".into() },
         Wait::Entry { place: 1, behind: None },
         Wait::Entry { place: 3, behind: behind() },
         Wait::Frozen { reason: "production is red".to_owned() },
@@ -48,7 +48,7 @@ fn all() -> Vec<Wait> {
         Wait::Held { reason: "escalated: 3 of 3 attempts are red".to_owned() },
         Wait::Held { reason: "entry check failed: the title has 1 character".to_owned() },
         Wait::Branch,
-        Wait::Hands { by: "Bob".to_owned() },
+        Wait::Hands { by: "Bob".into() },
         Wait::Stopping,
         Wait::StopAfterStep { step: "landing".to_owned() },
     ];

@@ -30,7 +30,7 @@ pub async fn answer(
     asker: Asker,
     Body(request): Body<AnswerRequest>,
 ) -> Result<Answered, Problem> {
-    let answer = api.control.command(&path.name(), TaskCommand::from(request), &asker.by, asker.key).await?;
+    let answer = api.control.command(&path.name(), TaskCommand::from(request), asker.by.clone(), asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -55,7 +55,7 @@ pub async fn everything(
             EverythingRequest::Resume => LaneCommand::Resume,
         };
         let key = format!("{} {}", asker.key, repository.id);
-        let answer = api.control.lane_command(&repository.id, command, &asker.by, key).await?;
+        let answer = api.control.lane_command(&repository.id, command, asker.by.clone(), key).await?;
         pending |= answer.pending;
         told.push(format!("{}: {}", repository.id, answer.text));
     }

@@ -66,7 +66,7 @@ pub async fn replay(State(api): State<Api>, Path(id): Path<String>) -> Result<An
     (status = 409, description = "It was sent, or given up", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn drop(State(api): State<Api>, asker: Asker, Path(id): Path<String>) -> Result<Answered, Problem> {
-    Ok(Answered(api.control.drop_message(number(&id)?, &asker.by).await?.into()))
+    Ok(Answered(api.control.drop_message(number(&id)?, asker.by.clone()).await?.into()))
 }
 
 fn number(id: &str) -> Result<i64, Problem> {

@@ -51,7 +51,7 @@ pub async fn unfreeze(
         Some(repository) => RepositoryId(repository),
         None => only_repository(&api).await?,
     };
-    let answer = api.control.lane_command(&repository, LaneCommand::Unfreeze, &asker.by, asker.key).await?;
+    let answer = api.control.lane_command(&repository, LaneCommand::Unfreeze, asker.by.clone(), asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -62,7 +62,7 @@ pub async fn unfreeze(
     (status = 404, description = "Nothing is out under this name", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn lift(State(api): State<Api>, asker: Asker, Body(request): Body<LiftRequest>) -> Result<Answered, Problem> {
-    Ok(Answered(api.control.lift(&request.into(), &asker.by).await?.into()))
+    Ok(Answered(api.control.lift(&request.into(), asker.by.clone()).await?.into()))
 }
 
 async fn only_repository(api: &Api) -> Result<RepositoryId, Problem> {

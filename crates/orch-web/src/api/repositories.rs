@@ -51,7 +51,7 @@ pub async fn command(
     asker: Asker,
     Body(command): Body<LaneCommand>,
 ) -> Result<Answered, Problem> {
-    let answer = api.control.lane_command(&RepositoryId(id), command, &asker.by, asker.key).await?;
+    let answer = api.control.lane_command(&RepositoryId(id), command, asker.by.clone(), asker.key).await?;
     Ok(Answered(answer.into()))
 }
 
@@ -77,5 +77,5 @@ pub async fn accept_base(
     Path(id): Path<String>,
     asker: Asker,
 ) -> Result<Json<AnswerView>, Problem> {
-    Ok(Json(api.control.accept_base(&RepositoryId(id), &asker.by).await?.into()))
+    Ok(Json(api.control.accept_base(&RepositoryId(id), asker.by.clone()).await?.into()))
 }

@@ -123,7 +123,7 @@ pub async fn create(
     asker: Asker,
     Body(request): Body<NewTaskRequest>,
 ) -> Result<Response, Problem> {
-    let task = api.control.open_issue(request.into_issue(asker.key), &asker.by).await?;
+    let task = api.control.open_issue(request.into_issue(asker.key), asker.by.clone()).await?;
     let view = TaskView::from(&task);
     let place = format!("/api/v1/repositories/{}/tasks/{}", view.repository, view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
@@ -201,7 +201,7 @@ pub async fn command(
     asker: Asker,
     Body(command): Body<TaskCommand>,
 ) -> Result<Answered, Problem> {
-    let answer = api.control.command(&path.name(), command, &asker.by, asker.key).await?;
+    let answer = api.control.command(&path.name(), command, asker.by.clone(), asker.key).await?;
     Ok(Answered(answer.into()))
 }
 

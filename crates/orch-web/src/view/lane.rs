@@ -77,7 +77,7 @@ impl From<&Repository> for RepositoryView {
             serial: repository.serial,
             frozen: repository.frozen.as_ref().map(|freeze| FreezeView {
                 reason: freeze.reason.clone(),
-                by: freeze.by.clone(),
+                by: freeze.by.to_string(),
                 at: rfc3339(freeze.at),
             }),
             paused: repository.paused,

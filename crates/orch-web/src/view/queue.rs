@@ -335,7 +335,7 @@ fn running_agent(task: &Task) -> Option<RunningAgent> {
 
 fn stopping(task: &Task) -> Option<StoppingTask> {
     let stop = task.stop.as_ref().filter(|_| !task.position.is_terminal())?;
-    Some(StoppingTask { id: task.work_item.to_string(), by: stop.by.clone(), at: rfc3339(stop.at) })
+    Some(StoppingTask { id: task.work_item.to_string(), by: stop.by.to_string(), at: rfc3339(stop.at) })
 }
 
 fn waiting(task: &Task) -> Option<WaitingOnTasks> {

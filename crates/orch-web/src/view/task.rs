@@ -85,7 +85,7 @@ impl From<&Task> for TaskView {
             base: task.base.as_ref().map(ToString::to_string),
             head: task.head.as_ref().map(ToString::to_string),
             landed: task.landed.as_ref().map(ToString::to_string),
-            author: task.author.clone(),
+            author: task.author.to_string(),
             created_at: rfc3339(task.created_at),
             started_at: task.started_at.map(rfc3339),
             entered_at: rfc3339(task.entered_at),
@@ -208,7 +208,8 @@ impl From<&TaskDetail> for TaskDetailView {
                 .iter()
                 .map(|line| TimelineView {
                     at: rfc3339(line.at),
-                    by: line.by.clone(),
+                    by: line.by.to_string(),
+                    actor: line.by.wire(),
                     rule: line.rule.clone(),
                     text: line.text.clone(),
                 })
@@ -329,8 +330,11 @@ pub struct EpisodeAnswerView {
     /// Why it was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who.
+    /// Who, as people call them.
     pub by: String,
+    /// The same as the outside names them, which is one at all times: `local:1000`.
+    #[serde(default)]
+    pub actor: String,
     /// When.
     pub at: String,
 }
@@ -354,7 +358,8 @@ impl EpisodeView {
                 answer: answer.to_owned(),
                 text: answered.text.clone(),
                 reason,
-                by: answered.by.clone(),
+                by: answered.by.to_string(),
+                actor: answered.by.wire(),
                 at: rfc3339(answered.at),
             }
         });
@@ -414,8 +419,11 @@ impl From<&orch_ports::store::WorkRow> for WorkView {
 pub struct TimelineView {
     /// When.
     pub at: String,
-    /// `orch`, a person, or a role.
+    /// `orch`, a person, or a role, as people call them.
     pub by: String,
+    /// The same as the outside names them, which is one at all times: `local:1000`.
+    #[serde(default)]
+    pub actor: String,
     /// The rule or the event.
     pub rule: String,
     /// One sentence.

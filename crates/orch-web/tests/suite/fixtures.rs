@@ -10,7 +10,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         work_item: format!("SHOP-{number:03}").into(),
         title: "Totals are wrong".to_owned(),
         description: "Very.".to_owned(),
-        author: "ann".to_owned(),
+        author: "ann".into(),
         branch: format!("feature/SHOP-{number:03}-totals-are-wrong"),
         priority: 0,
         position,

@@ -23,7 +23,7 @@ fn repository() -> Repository {
         prefix: "SHOP".to_owned(),
         base_branch: "main".to_owned(),
         serial: true,
-        frozen: Some(Freeze { reason: "broken".to_owned(), by: "ann".to_owned(), at: Timestamp(1000) }),
+        frozen: Some(Freeze { reason: "broken".to_owned(), by: "ann".into(), at: Timestamp(1000) }),
         freeze_epoch: 1,
         paused: false,
         main: Some("aaa".into()),
@@ -34,6 +34,7 @@ fn repository() -> Repository {
 
 fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
     LaneEntry {
+        beyond: Default::default(),
         repository: "shop".into(),
         task: format!("task-{number}").into(),
         work_item: format!("SHOP-{number:03}").into(),
@@ -48,7 +49,7 @@ fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
 
 fn tasks() -> Vec<Task> {
     let mut stopped = task(3, Position::Stage("check".into()), vec![Wait::Stopping]);
-    stopped.stop = Some(StopRequest { by: "ann".to_owned(), at: Timestamp(2000) });
+    stopped.stop = Some(StopRequest { by: "ann".into(), at: Timestamp(2000) });
     vec![
         stopped,
         task(2, Position::Entering, vec![Wait::Dependency { on: vec!["SHOP-001".into()] }]),

@@ -54,7 +54,7 @@ impl Served {
 
     /// What was accepted, and from whom.
     pub fn accepted(&self) -> Vec<(String, Event)> {
-        self.store.deliveries.lock().unwrap().iter().map(|d| (d.by.clone(), d.event.clone())).collect()
+        self.store.deliveries.lock().unwrap().iter().map(|d| (d.by.to_string(), d.event.clone())).collect()
     }
 
     /// How often something was written.

@@ -20,7 +20,7 @@ fn outage(named: bool, probed_by: Option<orch_rules::ids::WorkItemId>) -> Wait {
 fn every_wait_is_one_sentence_with_what_to_do() {
     let waits = vec![
         Wait::Backlog,
-        Wait::Unlisted { author: "mallory".to_owned() },
+        Wait::Unlisted { author: "mallory".into() },
         Wait::Entry { place: 1, behind: None },
         Wait::Entry { place: 3, behind: Some("SHOP-002".into()) },
         Wait::Frozen { reason: "production is red".to_owned() },
@@ -47,7 +47,7 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Held { reason: "no test command: set one, then orch retry SHOP-001".to_owned() },
         Wait::Held { reason: "entry check failed: the title has 1 character; write at least 3".to_owned() },
         Wait::Branch,
-        Wait::Hands { by: "Bob".to_owned() },
+        Wait::Hands { by: "Bob".into() },
         Wait::Stopping,
         Wait::StopAfterStep { step: "landing".to_owned() },
     ];

@@ -211,6 +211,7 @@ pub(super) fn detail() -> TaskDetailView {
     let said = |at: &str, by: &str, text: &str| TimelineView {
         at: at.to_owned(),
         by: by.to_owned(),
+        actor: by.to_owned(),
         rule: "r".to_owned(),
         text: text.to_owned(),
     };

@@ -5,22 +5,22 @@ use crate::episode::{Answer, Answered as Given, Episode, EpisodeKind};
 use crate::event::Refusal;
 use crate::ids::CommitId;
 use crate::people::{HumanAnswer, Reply, ReviewWord};
+use crate::rights::{self, Acting, Right};
 
 use super::commands::{Answered, refuse, refuse_if_terminal};
 use super::edits;
 
 /// One answer closes one episode. It names the one that was seen; a late one is refused in words (A19).
-pub fn answered(draft: &mut Draft, by: &str, given: &HumanAnswer) -> Answered {
+pub fn answered(draft: &mut Draft, by: &Acting, given: &HumanAnswer) -> Answered {
     refuse_if_terminal(draft)?;
-    if let Some(hands) = &draft.facts.task.hands {
-        let why = format!("it is in {}'s hands; orch give-back {} comes first", hands.by, draft.facts.task.work_item);
+    if draft.facts.task.hands.is_some() {
+        let why = format!("a person has its branch; orch give-back {} comes first", draft.facts.task.work_item);
         return refuse(draft, why);
     }
-    if !HumanAnswer::may(&given.people, by) {
-        let names = given.people.join(", ");
-        let why = format!("{by} may not answer here: [people] approve in .orch/orch.toml names {names}");
-        return refuse(draft, why);
+    if !by.is_one_of(&given.people) {
+        return refuse(draft, format!("not answered: {}", by.not_one_of(&given.people, "[people] approve")));
     }
+    let by = &by.actor;
     let episode = asked(draft, given)?;
     if given.since.is_some_and(|since| since <= episode.opened_at) {
         return refuse(draft, "that status has stood since before this was asked; set it anew to answer");
@@ -44,7 +44,7 @@ pub fn answered(draft: &mut Draft, by: &str, given: &HumanAnswer) -> Answered {
         Reply::Text { text } => {
             let stage = draft.facts.task.position.name().to_owned();
             draft.audit(by, "answer", format!("answered the questions; {stage} runs again"));
-            let given = Given { answer: Answer::Approved, by: by.to_owned(), at: draft.now, text: Some(text.clone()) };
+            let given = Given { answer: Answer::Approved, by: by.clone(), at: draft.now, text: Some(text.clone()) };
             draft.put_episode(Episode { answer: Some(given), ..episode });
             // Who asked in the middle of mending something has still to mend it.
             let asked_for = draft.visit_attempt().and_then(|attempt| attempt.rework.clone());
@@ -76,7 +76,7 @@ fn asked(draft: &Draft, given: &HumanAnswer) -> Result<Episode, Refusal> {
             format!("that is no answer to what is asked; see it: orch show {id}")
         }
         Some((_, Some(said))) if said.answer != Answer::Withdrawn => {
-            format!("{} answered that already; see what is asked now: orch show {id}", said.by)
+            format!("that was answered already; see what is asked now: orch show {id}")
         }
         _ => format!("that is not asked any more: the task moved on, or it is asked anew; see it: orch show {id}"),
     };
@@ -94,7 +94,7 @@ fn nothing_asked(reply: &Reply) -> &'static str {
 
 /// A review on the forge (Y6): approval answers an open question about the very commit; a wish for changes answers it,
 /// or sends the task back to where the change was made. Anything else is kept and does nothing.
-pub fn reviewed(draft: &mut Draft, by: &str, commit: &CommitId, word: &ReviewWord, people: &[String]) -> String {
+pub fn reviewed(draft: &mut Draft, by: &Acting, commit: &CommitId, word: &ReviewWord, people: &[String]) -> String {
     let task = &draft.facts.task;
     let present = task.head.as_ref() == Some(commit);
     let reply = match word {
@@ -106,19 +106,24 @@ pub fn reviewed(draft: &mut Draft, by: &str, commit: &CommitId, word: &ReviewWor
         ReviewWord::ChangesRequested { .. } => "asks for changes",
     };
     if !present {
-        draft.audit(by, "forge_review", format!("{said} on the forge, about the older {commit}: nothing changes"));
+        draft.audit(
+            &by.actor,
+            "forge_review",
+            format!("{said} on the forge, about the older {commit}: nothing changes"),
+        );
         return "recorded".to_owned();
     }
     let answer = HumanAnswer { episode: None, since: None, people: people.to_vec(), reply };
-    if let Ok(text) = answered(draft, by, &answer) {
+    let counts = rights::may(by, Right::Answer).is_ok() && by.is_one_of(people);
+    if counts && let Ok(text) = answered(draft, by, &answer) {
         return text;
     }
     if let ReviewWord::ChangesRequested { findings } = word
-        && HumanAnswer::may(people, by)
-        && edits::back_to_build(draft, by, findings)
+        && counts
+        && edits::back_to_build(draft, &by.actor, findings)
     {
         return "sent back".to_owned();
     }
-    draft.audit(by, "forge_review", format!("{said} on the forge: no pipeline action"));
+    draft.audit(&by.actor, "forge_review", format!("{said} on the forge: no pipeline action"));
     "recorded".to_owned()
 }

@@ -1,5 +1,6 @@
 //! The task's branch in people's hands: taken and given back (Y2), and pushed to.
 
+use crate::actor::Actor;
 use crate::attempt::{Attempt, Ended, Evidence, RunEnd};
 use crate::change::Change;
 use crate::check::CheckKey;
@@ -17,9 +18,9 @@ use super::commands::{Answered, refuse, refuse_if_terminal};
 use super::edits::{build_stage, refuse_if_bound};
 
 /// A person takes the branch: the agent is asked to end, and nothing runs.
-pub fn hands_off(draft: &mut Draft, by: &str) -> Answered {
+pub fn hands_off(draft: &mut Draft, by: &Actor) -> Answered {
     refuse_if_terminal(draft)?;
-    if draft.facts.task.hands.as_ref().is_some_and(|hands| hands.by == by) {
+    if draft.facts.task.hands.as_ref().is_some_and(|hands| hands.by == *by) {
         return Ok("it is in your hands already".to_owned());
     }
     refuse_if_bound(draft)?;
@@ -35,7 +36,7 @@ pub fn hands_off(draft: &mut Draft, by: &str) -> Answered {
         );
     }
     draft.audit(by, "hands_off", format!("takes the branch {branch}"));
-    draft.facts.task.hands = Some(Hands { by: by.to_owned(), since: draft.now, returning: false });
+    draft.facts.task.hands = Some(Hands { by: by.clone(), since: draft.now, returning: false });
     draft.stop_run();
     draft.leave(Line::Landing);
     Ok(format!(
@@ -44,7 +45,7 @@ pub fn hands_off(draft: &mut Draft, by: &str) -> Answered {
 }
 
 /// The person is done: the branch is looked at, and the line goes on from what is there.
-pub fn give_back(draft: &mut Draft, by: &str) -> Answered {
+pub fn give_back(draft: &mut Draft, by: &Actor) -> Answered {
     refuse_if_terminal(draft)?;
     let id = draft.facts.task.work_item.clone();
     let Some(mut hands) = draft.facts.task.hands.clone() else {
@@ -194,7 +195,7 @@ fn take(draft: &mut Draft, by: &str, evidence: &Evidence, did: &str) {
     let keys = draft.facts.task.keys.clone();
     let changed = keys.is_none_or(|keys| keys.code != evidence.code || keys.patch != evidence.patch);
     let count = evidence.commits;
-    draft.audit(by, "push", format!("{did} {} ({count} commit(s))", evidence.head));
+    draft.audit(&Actor::git(by), "push", format!("{did} {} ({count} commit(s))", evidence.head));
     move_head(draft, evidence);
     match build_stage(draft).filter(|_| changed) {
         Some(stage) => by_hand(draft, by, &stage, evidence),
@@ -212,6 +213,7 @@ fn by_hand(draft: &mut Draft, by: &str, stage: &Stage, evidence: &Evidence) {
     task.rework = None;
     task.hold = held;
     let attempt = Attempt {
+        beyond: Default::default(),
         task: task.id.clone(),
         number: task.attempt,
         visit: task.visit,
@@ -262,7 +264,7 @@ fn conflict(draft: &mut Draft, by: &str, evidence: &Evidence, paths: &[String]) 
     let Some(to) = build_stage(draft).map(|s| s.id).or(here) else { return };
     let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
     draft.audit(
-        by,
+        &Actor::git(by),
         "push_conflict",
         format!("pushed {} while an attempt worked; both changed the same lines", evidence.head),
     );

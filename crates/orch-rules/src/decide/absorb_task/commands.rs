@@ -1,5 +1,6 @@
 //! What people ask for. Each either changes the facts or is refused with the reason and the way out.
 
+use crate::actor::Actor;
 use crate::change::Change;
 use crate::decide::draft::Draft;
 use crate::episode::{Answer, EpisodeKind};
@@ -7,7 +8,7 @@ use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
 use crate::ids::{TaskId, WorkItemId};
 use crate::lane::Line;
-use crate::people::HumanAnswer;
+use crate::rights::Acting;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
 
@@ -27,19 +28,18 @@ pub(super) fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
 
 /// Start the line (A5), or run the first stage again after its questions were answered (A9). An existing task is
 /// neither re-created nor restarted.
-pub fn start(draft: &mut Draft, by: &str, authors: &[String]) -> Answered {
+pub fn start(draft: &mut Draft, by: &Acting, authors: &[String]) -> Answered {
     refuse_if_terminal(draft)?;
     match draft.facts.task.position.clone() {
         Position::Backlog => {
-            let task = &draft.facts.task;
-            if task.unlisted && !HumanAnswer::may(authors, by) {
-                let names = authors.join(", ");
-                let why = format!(
-                    "{} wrote it, and [intake] authors in .orch/orch.toml names {names}: one of these has to start it",
-                    task.author
+            if draft.facts.task.unlisted && !by.is_one_of(authors) {
+                let list = by.not_one_of(authors, "[intake] authors");
+                return refuse(
+                    draft,
+                    format!("somebody wrote it whose issues do not start, and you may not start it: {list}"),
                 );
-                return refuse(draft, why);
             }
+            let by = &by.actor;
             draft.facts.task.unlisted = false;
             let task = &draft.facts.task;
             let reasons = entry_check(&task.title, &task.description, &draft.facts.policy);
@@ -63,9 +63,9 @@ pub fn start(draft: &mut Draft, by: &str, authors: &[String]) -> Answered {
                 return refuse(draft, "it is started already; orch show tells what it waits for");
             }
             if let Some(episode) = draft.open_episode(EpisodeKind::Questions) {
-                draft.answer(episode, Answer::Approved, by);
+                draft.answer(episode, Answer::Approved, &by.actor);
             }
-            draft.audit(by, "start", format!("{stage} runs again"));
+            draft.audit(&by.actor, "start", format!("{stage} runs again"));
             draft.enter_again();
             Ok(format!("{stage} runs again"))
         }
@@ -74,7 +74,7 @@ pub fn start(draft: &mut Draft, by: &str, authors: &[String]) -> Answered {
 }
 
 /// Cancel (I). Kept until it can be carried out.
-pub fn stop(draft: &mut Draft, by: &str) -> Answered {
+pub fn stop(draft: &mut Draft, by: &Actor) -> Answered {
     if !draft.facts.policy.stop {
         return refuse(draft, "stopping is switched off on this host (switches.stop)");
     }
@@ -86,12 +86,12 @@ pub fn stop(draft: &mut Draft, by: &str) -> Answered {
         return Ok("it is being stopped already".to_owned());
     }
     draft.audit(by, "stop", "stop asked for");
-    draft.facts.task.stop = Some(StopRequest { by: by.to_owned(), at: draft.now });
+    draft.facts.task.stop = Some(StopRequest { by: by.clone(), at: draft.now });
     Ok("stopping".to_owned())
 }
 
 /// Lift a hold with fresh attempts (B6). Where only a check could not be run, only the check runs again.
-pub fn retry(draft: &mut Draft, by: &str) -> Answered {
+pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
     refuse_if_terminal(draft)?;
     let Some(hold) = draft.facts.task.hold.clone() else {
         return refuse(draft, "nothing holds it; orch show tells what it waits for");
@@ -99,7 +99,7 @@ pub fn retry(draft: &mut Draft, by: &str) -> Answered {
     if let Hold::Cycle { .. } = &hold {
         return refuse(draft, format!("it is part of a {}", hold.sentence()));
     }
-    draft.audit(by, "retry", "fresh attempts");
+    draft.audit(&by.actor, "retry", "fresh attempts");
     draft.facts.task.retries = 0;
     draft.facts.task.convergence.start_over();
     draft.facts.task.hold = None;
@@ -136,7 +136,7 @@ fn retry_stuck(draft: &mut Draft) {
 }
 
 /// Pause or resume.
-pub fn set_paused(draft: &mut Draft, by: &str, paused: bool) -> Answered {
+pub fn set_paused(draft: &mut Draft, by: &Actor, paused: bool) -> Answered {
     refuse_if_terminal(draft)?;
     if draft.facts.task.paused == paused {
         return Ok(if paused { "it is paused already" } else { "it is not paused" }.to_owned());
@@ -149,7 +149,7 @@ pub fn set_paused(draft: &mut Draft, by: &str, paused: bool) -> Answered {
 }
 
 /// Before or behind others, in every line it stands in.
-pub fn set_priority(draft: &mut Draft, by: &str, priority: i32) -> Answered {
+pub fn set_priority(draft: &mut Draft, by: &Actor, priority: i32) -> Answered {
     refuse_if_terminal(draft)?;
     draft.audit(by, "priority", format!("priority {priority}"));
     draft.facts.task.priority = priority;
@@ -163,7 +163,7 @@ pub fn set_priority(draft: &mut Draft, by: &str, priority: i32) -> Answered {
 
 /// Wait for another task (J), unless that closes a circle. One that two edges close at once is found by the next
 /// decision, which sees all edges.
-pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId, circle: &[WorkItemId]) -> Answered {
+pub fn add_dependency(draft: &mut Draft, by: &Actor, on: &TaskId, circle: &[WorkItemId]) -> Answered {
     refuse_if_terminal(draft)?;
     let task = draft.facts.task.id.clone();
     if &task == on {
@@ -195,7 +195,7 @@ pub fn add_dependency(draft: &mut Draft, by: &str, on: &TaskId, circle: &[WorkIt
 }
 
 /// Do not wait any longer.
-pub fn remove_dependency(draft: &mut Draft, by: &str, on: &TaskId) -> Answered {
+pub fn remove_dependency(draft: &mut Draft, by: &Actor, on: &TaskId) -> Answered {
     refuse_if_terminal(draft)?;
     let task = draft.facts.task.id.clone();
     let repository = draft.facts.task.repository.clone();

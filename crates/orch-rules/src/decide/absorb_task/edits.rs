@@ -1,5 +1,6 @@
 //! What people do to a task: edit it, send it back, skip a stage, leave a comment.
 
+use crate::actor::Actor;
 use crate::claim::ClaimKind;
 use crate::decide::draft::Draft;
 use crate::event::Refusal;
@@ -7,8 +8,8 @@ use crate::facts::Policy;
 use crate::gate::{self, Outcome};
 use crate::ids::StageId;
 use crate::lane::{LaneState, Line};
-use crate::people::HumanAnswer;
 use crate::pipeline::{GateName, Stage, StageKind, Target};
+use crate::rights::Acting;
 use crate::task::{Hold, Position};
 use crate::work_item::entry_check;
 
@@ -18,8 +19,8 @@ use super::commands::{self, Answered, refuse, refuse_if_terminal};
 pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
     refuse_if_terminal(draft)?;
     let task = &draft.facts.task;
-    let why = if let Some(hands) = &task.hands {
-        format!("it is in {}'s hands; orch give-back {} comes first", hands.by, task.work_item)
+    let why = if task.hands.is_some() {
+        format!("a person has its branch; orch give-back {} comes first", task.work_item)
     } else if task.stop.is_some() {
         "it is being stopped".to_owned()
     } else if let Some(landed) = &task.landed {
@@ -38,7 +39,7 @@ pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
 /// The task says something else. What was approved for the old words is asked again.
 pub fn edit(
     draft: &mut Draft,
-    by: &str,
+    by: &Actor,
     title: Option<&str>,
     description: Option<&str>,
     priority: Option<i32>,
@@ -63,7 +64,7 @@ pub fn edit(
     if let Some(description) = description {
         draft.audit(by, "edit", "changed the description");
         draft.facts.task.description = description;
-        done.push(new_description(draft, by));
+        done.push(new_description(draft));
     }
     if done.is_empty() {
         return Ok("it says that already".to_owned());
@@ -73,7 +74,7 @@ pub fn edit(
 }
 
 /// Work on the old words is void from the last stage on in which a person approves.
-fn new_description(draft: &mut Draft, by: &str) -> String {
+fn new_description(draft: &mut Draft) -> String {
     let begun = draft.visit_attempt().is_some() || draft.facts.task.head.is_some();
     let here = draft.facts.task.position.stage().cloned();
     let approving = here.filter(|_| begun).and_then(|here| {
@@ -81,7 +82,7 @@ fn new_description(draft: &mut Draft, by: &str) -> String {
         reached.iter().rev().find(|s| s.approval).cloned()
     });
     let Some(stage) = approving else { return "description changed".to_owned() };
-    back(draft, &stage.id, format!("{by} changed the description of the task. Bring the documents up to it."));
+    back(draft, &stage.id, "A person changed the description of the task. Bring the documents up to it.".to_owned());
     format!("description changed: {} runs again, and its approval is asked again", stage.id)
 }
 
@@ -113,7 +114,7 @@ pub(super) fn back(draft: &mut Draft, to: &StageId, rework: String) {
 }
 
 /// Back to an earlier stage, because a person says so. That is no retry.
-pub fn send_back(draft: &mut Draft, by: &str, to: &StageId, reason: &str) -> Answered {
+pub fn send_back(draft: &mut Draft, by: &Actor, to: &StageId, reason: &str) -> Answered {
     refuse_if_bound(draft)?;
     let Some(here) = draft.facts.task.position.stage().cloned() else {
         return refuse(draft, "it has not entered its first stage yet");
@@ -131,7 +132,7 @@ pub fn send_back(draft: &mut Draft, by: &str, to: &StageId, reason: &str) -> Ans
         return refuse(draft, why);
     }
     draft.audit(by, "send_back", format!("{here} → {to}: {reason}"));
-    back(draft, to, format!("{by} sent it back from {here}: {reason}"));
+    back(draft, to, format!("A person sent it back from {here}: {reason}"));
     Ok(format!("back at {to}, with fresh attempts; it gets your reason"))
 }
 
@@ -142,20 +143,19 @@ pub(super) fn build_stage(draft: &Draft) -> Option<Stage> {
 }
 
 /// A reviewer on the forge wants changes: to the stage that makes them. False if nothing can be done now.
-pub(super) fn back_to_build(draft: &mut Draft, by: &str, findings: &str) -> bool {
+pub(super) fn back_to_build(draft: &mut Draft, by: &Actor, findings: &str) -> bool {
     let Some(stage) = build_stage(draft).filter(|_| refuse_if_bound(draft).is_ok()) else { return false };
     draft.audit(by, "forge_review", format!("asks for changes on the forge → {}", stage.id));
-    back(draft, &stage.id, format!("{by} asks for changes, in a review on the forge:\n\n{findings}"));
+    back(draft, &stage.id, format!("A person asks for changes, in a review on the forge:\n\n{findings}"));
     true
 }
 
 /// On to the next stage without this one's verdict. A person may do without a judgement; a fact is replaced by nobody
 /// (X13): what makes the change, tests the candidate, lands or deploys is never skipped.
-pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Answered {
+pub fn skip(draft: &mut Draft, by: &Acting, reason: &str, people: &[String]) -> Answered {
     refuse_if_bound(draft)?;
-    if !HumanAnswer::may(people, by) {
-        let names = people.join(", ");
-        return refuse(draft, format!("{by} may not skip here: [people] approve in .orch/orch.toml names {names}"));
+    if !by.is_one_of(people) {
+        return refuse(draft, format!("not skipped: {}", by.not_one_of(people, "[people] approve")));
     }
     let Some(stage) = draft.stage() else { return refuse(draft, "it is in no stage yet, so there is none to skip") };
     let id = &draft.facts.task.work_item;
@@ -182,7 +182,7 @@ pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Ans
     {
         return refuse(draft, "it changes protected paths; grant or reject that first: orch approve, orch reject");
     }
-    draft.audit(by, "skip", format!("skipped {}: {reason}", stage.id));
+    draft.audit(&by.actor, "skip", format!("skipped {}: {reason}", stage.id));
     draft.stop_run();
     let task = &mut draft.facts.task;
     task.hold = None;
@@ -193,7 +193,7 @@ pub fn skip(draft: &mut Draft, by: &str, reason: &str, people: &[String]) -> Ans
 }
 
 /// Kept, shown, told to the next agent; nothing in it acts (A8).
-pub fn comment(draft: &mut Draft, by: &str, text: &str) -> String {
+pub fn comment(draft: &mut Draft, by: &Actor, text: &str) -> String {
     draft.audit(by, "comment", text);
     "kept; the next agent is told".to_owned()
 }

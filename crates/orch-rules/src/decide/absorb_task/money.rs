@@ -1,5 +1,6 @@
 //! A human adds to a budget.
 
+use crate::actor::Actor;
 use crate::budget::{Scope, dollars};
 use crate::change::Change;
 use crate::decide::draft::Draft;
@@ -7,7 +8,7 @@ use crate::episode::{Answer, EpisodeKind};
 use crate::event::Refusal;
 
 /// The answer to "does not cover another run": so much more, for everybody who is paid from it.
-pub fn raise(draft: &mut Draft, by: &str, by_micros: u64) -> Result<String, Refusal> {
+pub fn raise(draft: &mut Draft, by: &Actor, by_micros: u64) -> Result<String, Refusal> {
     let refuse =
         |draft: &Draft, why: &str| Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.to_owned() });
     if by_micros == 0 {

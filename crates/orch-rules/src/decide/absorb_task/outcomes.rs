@@ -1,5 +1,6 @@
 //! What came back from the world: runs, checks, merges by hand.
 
+use crate::actor::Actor;
 use crate::attempt::{Attempt, Ended, Evidence, RunEnd, Usage};
 use crate::change::{Change, Guard, SLOT_RUNS};
 use crate::check::CheckOutcome;
@@ -35,7 +36,7 @@ pub fn run_ended(
     }
     super::outages::run_ended(draft, &attempt, end);
     let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(&ended));
-    draft.audit(attempt.role.name(), "run_ended", text);
+    draft.audit(&Actor::role(attempt.role), "run_ended", text);
     for (kind, lines) in evidence.iter().flat_map(|e| [("left_out", &e.left_out), ("refused", &e.refused)]) {
         if !lines.is_empty() {
             let what = if kind == "refused" { "not to be taken" } else { "left out" };
@@ -173,7 +174,7 @@ pub fn check_ended(draft: &mut Draft, id: &CheckId, outcome: &CheckOutcome, exce
 
 /// Merged by hand (B7): completes the task, except while production is being deployed, where only the deploy
 /// verdict does.
-pub fn pull_request_merged(draft: &mut Draft, by: &str, commit: &CommitId) -> String {
+pub fn pull_request_merged(draft: &mut Draft, by: &Actor, commit: &CommitId) -> String {
     if draft.facts.task.position.is_terminal() {
         return "nothing changes".to_owned();
     }

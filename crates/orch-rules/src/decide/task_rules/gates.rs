@@ -179,7 +179,7 @@ pub fn approval_rejected(draft: &mut Draft) -> Option<Step> {
     let Answer::Rejected { reason } = answer.answer else { return None };
     draft.audit(&answer.by, "approval_rejected", format!("rejected: {reason}"));
     let here = draft.facts.task.position.clone();
-    draft.claim(ClaimKind::Person, format!("{} rejected the work: {reason}", answer.by), &here);
+    draft.claim(ClaimKind::Person, format!("A person rejected the work: {reason}"), &here);
     draft.enter_again();
     Some(Step::Again)
 }

@@ -60,6 +60,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     let task = &mut draft.facts.task;
     task.attempt += 1;
     let attempt = Attempt {
+        beyond: Default::default(),
         task: task.id.clone(),
         number: task.attempt,
         visit: task.visit,

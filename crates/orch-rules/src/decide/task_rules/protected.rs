@@ -41,7 +41,7 @@ pub fn rejected(draft: &mut Draft) -> Option<Step> {
         OnRed::Stay => draft.facts.task.position.clone(),
     };
     draft.audit(&answer.by, "protected_rejected", format!("refused the change to protected paths: {reason}"));
-    draft.claim(ClaimKind::Protected, format!("{} refused the change to protected paths: {reason}", answer.by), &to);
+    draft.claim(ClaimKind::Protected, format!("A person refused the change to protected paths: {reason}"), &to);
     draft.leave(Line::Landing);
     draft.enter(to);
     Some(Step::Again)

@@ -33,11 +33,11 @@ pub fn agent(draft: &mut Draft) -> Option<Step> {
 
 /// Nothing runs any more: cancel, archive, free the natural keys.
 pub fn cancels(draft: &mut Draft) -> Option<Step> {
-    let stop = draft.facts.task.stop.clone()?;
+    draft.facts.task.stop.as_ref()?;
     if deployed(draft) {
         return None;
     }
-    draft.audit(ORCH, "stop_cancels", format!("cancelled, as {} asked", stop.by));
+    draft.audit(ORCH, "stop_cancels", "cancelled, as a person asked");
     let had_branch = draft.facts.task.base.is_some();
     draft.end(Position::Cancelled);
     if had_branch {

@@ -29,7 +29,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         work_item: "SHOP-001".into(),
         title: "Add a cart".to_owned(),
         description: String::new(),
-        author: "ann".to_owned(),
+        author: "ann".into(),
         branch: "feature/SHOP-001-add-a-cart".to_owned(),
         priority: 0,
         position: Position::Stage(stage.id.clone()),
@@ -79,6 +79,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         refused: Vec::new(),
     };
     let attempt = Attempt {
+        beyond: Default::default(),
         task: "t1".into(),
         number: 7,
         visit: 4,
@@ -149,6 +150,7 @@ impl Case {
     pub(super) fn check(self, key: CheckKey, outcome: Option<CheckOutcome>, excerpt: &str) -> Self {
         self.with(|facts| {
             facts.checks.push(Check {
+                beyond: Default::default(),
                 id: "c1".into(),
                 repository: "shop".into(),
                 task: "t1".into(),
@@ -167,6 +169,7 @@ impl Case {
     pub(super) fn landing(self, state: LaneState) -> Self {
         self.with(|facts| {
             facts.lane.push(LaneEntry {
+                beyond: Default::default(),
                 repository: "shop".into(),
                 task: "t1".into(),
                 work_item: "SHOP-001".into(),

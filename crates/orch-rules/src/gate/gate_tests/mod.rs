@@ -250,6 +250,7 @@ fn protected_paths_truth_table() {
         let said = |case: Case, about: String, visit: u32, answer: Option<Answer>| {
             case.with(|facts| {
                 facts.episodes.push(Episode {
+                    beyond: Default::default(),
                     id: format!("e{}", facts.episodes.len()).into(),
                     task: "t1".into(),
                     kind: EpisodeKind::ProtectedPaths,
@@ -259,12 +260,7 @@ fn protected_paths_truth_table() {
                     status_at_opening: None,
                     opened_at: Timestamp(0),
                     asked_again: false,
-                    answer: answer.map(|answer| Answered {
-                        answer,
-                        by: "ann".to_owned(),
-                        at: Timestamp(1),
-                        text: None,
-                    }),
+                    answer: answer.map(|answer| Answered { answer, by: "ann".into(), at: Timestamp(1), text: None }),
                 });
             })
         };
@@ -281,7 +277,7 @@ fn protected_paths_truth_table() {
         both().says(gate, NeedsHuman, "ci/a/b, ci/run");
         let this = key(&both());
         for visit in [1, 4] {
-            said(both(), this.clone(), visit, approved()).says(gate, Pass, "ann granted");
+            said(both(), this.clone(), visit, approved()).says(gate, Pass, "a person granted");
             said(both(), this.clone(), visit, None).says(gate, NeedsHuman, "ci/run");
             said(both(), this.clone(), visit, no()).says(gate, NeedsHuman, "ci/run");
             said(both(), this.clone(), visit, Some(Answer::Withdrawn)).says(gate, NeedsHuman, "ci/run");

@@ -13,7 +13,7 @@ use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line};
 use orch_rules::task::Position;
 
-use super::World;
+use super::{World, acting};
 
 /// "Decide this again."
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,9 +177,10 @@ impl World {
     /// Decide without applying. `None` if there is no such task or repository.
     pub fn decide(&self, event: &Event, by: &str, denied: Denied) -> Option<Decided> {
         let moment = Moment { now: self.moment() };
+        let acting = &acting(by);
         let decision = match event {
-            Event::Task { task, event } => decide_task(self.task_facts(task)?, event, by, moment, denied),
-            Event::Lane { repository, event } => decide_lane(self.lane_facts(repository)?, event, by, moment),
+            Event::Task { task, event } => decide_task(self.task_facts(task)?, event, acting, moment, denied),
+            Event::Lane { repository, event } => decide_lane(self.lane_facts(repository)?, event, acting, moment),
         };
         Some(Decided { event: event.clone(), by: by.to_owned(), decision })
     }

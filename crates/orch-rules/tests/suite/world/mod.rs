@@ -16,6 +16,7 @@ pub mod whim;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use orch_rules::actor::{Actor, ActorSource};
 use orch_rules::attempt::{Attempt, Usage};
 use orch_rules::change::{AuditLine, Guard, SLOT_RUNS};
 use orch_rules::check::Check;
@@ -28,6 +29,7 @@ use orch_rules::lane::{LaneEntry, Line, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::people::{HumanAnswer, Reply};
 use orch_rules::pipeline::{DEFAULT_TEXT, DEFAULT_WITH_DEPLOY_TEXT, Pipeline, parse};
+use orch_rules::rights::{Acting, ConnectionKind, Person, PersonRole};
 use orch_rules::task::Task;
 
 pub use deciding::{Absorbed, Wake};
@@ -119,6 +121,29 @@ pub struct World {
 /// The store's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock(pub i64);
+
+/// Who acts, in one word: an actor as it is spelled, `=` and whose account it is, where somebody knows: `gitea-1:7=ann`.
+/// An account called `bot` is our own.
+pub fn acting(by: &str) -> Acting {
+    let (actor, person) = by.split_once('=').map_or((by, None), |(actor, person)| (actor, Some(person)));
+    let person = person.map(|id| Person {
+        id: id.to_owned(),
+        display: "Ann".to_owned(),
+        language: "en".to_owned(),
+        role: PersonRole::Member,
+    });
+    let actor = Actor::parse(actor);
+    let connection = match actor.source() {
+        ActorSource::Connection(name) if name.starts_with("plane") => Some(ConnectionKind::Tracker),
+        ActorSource::Connection(name) if name.starts_with("gitea") => Some(ConnectionKind::Forge),
+        ActorSource::Connection(_) => Some(ConnectionKind::Chat),
+        _ => None,
+    };
+    let own = connection.is_some() && actor.id() == "bot";
+    // Whatever it is, it is called like one of those who may.
+    let actor = if *actor.source() == ActorSource::Name { actor } else { actor.known_as("ann") };
+    Acting { actor, person, connection, own }
+}
 
 /// A person's answer to whatever is open.
 pub fn says(reply: Reply) -> TaskEvent {

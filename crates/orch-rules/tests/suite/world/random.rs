@@ -21,7 +21,7 @@ use orch_rules::pipeline::{Role, StageKind};
 
 use super::random_people;
 use super::whim::Whim;
-use super::{Absorbed, Delivered, WorkState, World, says, with_front_matter};
+use super::{Absorbed, Delivered, WorkState, World, acting, says, with_front_matter};
 
 /// What was seen in all worlds so far.
 #[derive(Debug, Clone, Default)]
@@ -261,7 +261,7 @@ impl Simulation {
             task: TaskId(format!("t{:04}", self.world.tasks.len() + 1)),
             title: titles[if self.whim.percent(4) { 1 } else { self.whim.below(2) * 2 }].to_owned(),
             description: String::new(),
-            author: "ann".to_owned(),
+            author: acting("ann"),
             priority: self.whim.below(3) as i32,
             start: self.whim.percent(80),
             issue_key,
