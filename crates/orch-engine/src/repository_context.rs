@@ -7,9 +7,10 @@ use camino::Utf8PathBuf;
 use orch_ports::PortResult;
 use orch_ports::agent::Agent;
 use orch_ports::forge::{Forge, Identity};
-use orch_rules::attempt::ProtectedPaths;
+use orch_rules::attempt::{Evidence, ProtectedPaths};
 use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
+use orch_rules::landing_settings::{self, Stored};
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::{self, RepositoryFile};
 use orch_rules::work_item::DOCUMENTS;
@@ -93,6 +94,42 @@ impl RepositoryContext {
                  all the way: make it one and commit that to {branch}"
             )
         }))
+    }
+
+    /// What is wrong with the repository's settings at `commit` that is not so at `base`. Blocks.
+    ///
+    /// # Errors
+    /// The forge's, if it may pass.
+    pub fn settings_faults(&self, base: &CommitId, commit: &CommitId) -> PortResult<Vec<String>> {
+        let reader = |at: CommitId| move |path: &str| self.stored(&at, path);
+        let mut faults = landing_settings::faults(reader(base.clone()), reader(commit.clone()))?;
+        faults.truncate(Evidence::SENTENCES_KEPT);
+        Ok(faults)
+    }
+
+    fn stored(&self, at: &CommitId, path: &str) -> PortResult<Stored> {
+        match self.forge.read(at, path, FILE_CAP) {
+            Ok(Some(text)) => Ok(Stored::Text(text)),
+            // A link, or a file on the way, is there and is none.
+            Ok(None) => Ok(self.forge.obstacle(at, path)?.map_or(Stored::Absent, Stored::Unreadable)),
+            Err(error) if error.is_fact() => Ok(Stored::Unreadable(error.words)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Completes what git says of a task's whole change by what it does to the repository's own settings and to its
+    /// protected paths. Blocks.
+    ///
+    /// # Errors
+    /// The forge's.
+    pub fn look_at_change(&self, evidence: &mut Evidence, paths: &[String], links: &[String]) -> PortResult<()> {
+        let settings = self.settings_at(&evidence.base)?;
+        let file = settings.as_ref().clone().unwrap_or_default();
+        if paths.iter().any(|path| landing_settings::concerns(path, &file)) {
+            evidence.settings = self.settings_faults(&evidence.base, &evidence.head)?;
+        }
+        evidence.protected = self.protected(&evidence.base, paths, links)?;
+        Ok(())
     }
 
     /// Files at a commit of the base branch that its test command names. Blocks.

@@ -171,6 +171,10 @@ pub struct Evidence {
     /// What can never be taken and has to be mended: a sentence each, at most [`Evidence::SENTENCES_KEPT`].
     #[serde(default)]
     pub refused: Vec<String>,
+    /// What is wrong with the repository's settings at `head` that is not so on `base` ([`crate::landing_settings`]): a
+    /// sentence each, at most [`Evidence::SENTENCES_KEPT`].
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// How the run was confined; `None` in rows from before this was recorded.
     #[serde(default)]
     pub level: Option<ConfinementLevel>,

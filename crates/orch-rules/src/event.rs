@@ -200,6 +200,9 @@ pub enum LaneEvent {
         main: CommitId,
         /// What came of it.
         result: CandidateResult,
+        /// What is wrong with the repository's settings in it and is not so on main, a sentence each.
+        #[serde(default)]
+        settings: Vec<String>,
     },
     /// The candidate's re-test ended.
     CheckEnded {

@@ -163,6 +163,13 @@ pub enum Ejection {
         /// Main's tip it was combined with.
         onto: CommitId,
     },
+    /// Settings of the repository cannot be read in the combined tree.
+    Settings {
+        /// What is wrong with them, a sentence each.
+        faults: Vec<String>,
+        /// Main's tip it was combined with.
+        onto: CommitId,
+    },
     /// The test could not be run.
     Unknown {
         /// Why.

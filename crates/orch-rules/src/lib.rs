@@ -21,6 +21,7 @@ pub mod gate;
 pub mod ids;
 pub mod interpret;
 pub mod judgement;
+pub mod landing_settings;
 pub mod lane;
 pub mod lease;
 pub mod notice;

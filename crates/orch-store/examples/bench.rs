@@ -146,6 +146,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
                 weakened: vec![],
                 weakened_total: 0,
                 level: None,
+                settings: Vec::new(),
                 patch_total: None,
                 left_out: Vec::new(),
                 refused: Vec::new(),

@@ -116,6 +116,6 @@ fn seen(context: &RepositoryContext, order: &BranchOrder) -> Result<BranchSeen, 
 /// The patterns are the base branch's, for a person's push as for an agent's work.
 fn judged(context: &RepositoryContext, work: Collected) -> Result<Evidence, PerformError> {
     let Collected { mut evidence, patch_paths, patch_links } = work;
-    evidence.protected = context.protected(&evidence.base, &patch_paths, &patch_links)?;
+    context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
     Ok(evidence)
 }

@@ -79,7 +79,7 @@ pub(super) fn bring_home(
     evidence.level = report.level;
     // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
     // that could be named: unknown, which never passes.
-    evidence.protected = context.protected(&evidence.base, &patch_paths, &patch_links)?;
+    context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
     Ok((Some(start), Some(evidence)))
 }
 

@@ -1,7 +1,7 @@
 //! Making a candidate and landing it.
 
 use orch_ports::forge::CandidateOrder;
-use orch_rules::event::{Event, LaneEvent};
+use orch_rules::event::{CandidateResult, Event, LaneEvent};
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 
 use super::{PerformResult, Performed, blocking};
@@ -20,7 +20,7 @@ impl Engine {
         let context = self.context(repository)?;
         self.compare_one(repository).await?;
         let head = head.clone();
-        let (main, result) = blocking(move || {
+        let (main, result, settings) = blocking(move || {
             let base = context.forge.base()?;
             let order = CandidateOrder {
                 head,
@@ -29,10 +29,16 @@ impl Engine {
                 at: row.entered_at,
             };
             let result = context.forge.candidate(&order, &base.tip)?;
-            Ok((base.tip, result))
+            let settings = match &result {
+                CandidateResult::Made { candidate } if !candidate.empty => {
+                    context.settings_faults(&base.tip, &candidate.commit)?
+                }
+                _ => Vec::new(),
+            };
+            Ok((base.tip, result, settings))
         })
         .await?;
-        let event = LaneEvent::CandidateMade { task: task.clone(), fence, main, result };
+        let event = LaneEvent::CandidateMade { task: task.clone(), fence, main, result, settings };
         Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
     }
 

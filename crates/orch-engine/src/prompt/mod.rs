@@ -74,6 +74,7 @@ fn contract_of(gate: GateName) -> &'static str {
         GateName::CheckCodeChanged => include_str!("gates/code_changed.md"),
         GateName::CheckCiGreen => include_str!("gates/ci_green.md"),
         GateName::CheckProtectedPaths => include_str!("gates/protected_paths.md"),
+        GateName::CheckSettings => include_str!("gates/settings.md"),
         GateName::CheckReviewerVerdict => include_str!("gates/reviewer_verdict.md"),
         GateName::CheckTestsPassed => include_str!("gates/tests_passed.md"),
         GateName::CheckStagingStatus => include_str!("gates/staging_status.md"),

@@ -3,10 +3,10 @@
 use orch_ports::PortError;
 use orch_ports::forge::Forge;
 use orch_rules::ids::CommitId;
+use orch_rules::landing_settings::prompt_fault;
 use orch_rules::pipeline::Role;
 
-/// Most bytes of such a file.
-pub const CAP: usize = 32 * 1024;
+pub use orch_rules::landing_settings::{PROMPT_CAP as CAP, prompt_paths as paths_of};
 
 /// A repository's own words for a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,26 +28,15 @@ pub enum PromptError {
     Unusable(String),
 }
 
-/// Where a role's words may stand in a repository; the first that is there counts.
-pub fn paths_of(role: Role) -> [String; 2] {
-    [".orch", ".openclaw"].map(|folder| format!("{folder}/agents/{}.md", role.name()))
-}
-
 /// A file's text as words for a role.
 ///
 /// # Errors
 /// [`PromptError::Unusable`] if it says nothing or is too long.
 pub fn usable(path: &str, text: String) -> Result<OwnPrompt, PromptError> {
-    let wrong = if text.len() > CAP {
-        format!("has {} bytes", text.len())
-    } else if text.trim().is_empty() {
-        "is empty".to_owned()
-    } else if text.contains('\0') {
-        "is no text".to_owned()
-    } else {
-        return Ok(OwnPrompt { path: path.to_owned(), text });
-    };
-    Err(unusable(path, &wrong))
+    match prompt_fault(&text) {
+        Some(wrong) => Err(unusable(path, &wrong)),
+        None => Ok(OwnPrompt { path: path.to_owned(), text }),
+    }
 }
 
 fn unusable(path: &str, wrong: &str) -> PromptError {

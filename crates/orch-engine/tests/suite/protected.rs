@@ -27,7 +27,12 @@ fn wild(act: &Act) -> Option<(String, Step)> {
     let edits: &[_] = if act.brief.contains("leave the script alone") {
         &[("ci/run", Some("the base's")), (".orch/orch.toml", Some(SETTINGS)), ("src/x.txt", Some("x"))]
     } else {
-        &[("ci/run", Some("exit 0")), ("ci/more", Some("x")), (".orch/orch.toml", Some("")), ("tests/a", Some("1\n"))]
+        &[
+            ("ci/run", Some("exit 0")),
+            ("ci/more", Some("x")),
+            (".orch/orch.toml", Some("[check]\ncommand = \"test\"\n")),
+            ("tests/a", Some("1\n")),
+        ]
     };
     act.is("developer").then(|| {
         act.commit(edits);

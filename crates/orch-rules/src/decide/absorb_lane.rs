@@ -25,7 +25,9 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
         LaneEvent::UnfreezeRequested => Ok(unfreeze(draft, by)),
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
-        LaneEvent::CandidateMade { task, fence, main, result } => Ok(candidate_made(draft, task, *fence, main, result)),
+        LaneEvent::CandidateMade { task, fence, main, result, settings } => {
+            Ok(candidate_made(draft, task, *fence, main, (result, settings)))
+        }
         LaneEvent::CheckEnded { task, check, outcome, excerpt } => {
             Ok(check_ended(draft, task, check, outcome, excerpt))
         }
@@ -103,7 +105,7 @@ fn candidate_made(
     task: &TaskId,
     fence: i64,
     main: &CommitId,
-    result: &CandidateResult,
+    (result, settings): (&CandidateResult, &[String]),
 ) -> String {
     let expected = draft.landing_of(task).map(|l| l.entry.state.clone());
     if expected != Some(LaneState::Building { fence }) {
@@ -114,6 +116,11 @@ fn candidate_made(
         CandidateResult::Conflict { paths } => {
             let cause = Ejection::Conflict { paths: paths.clone(), onto: main.clone() };
             let text = format!("conflicts with main at {main}: {}", paths.join(", "));
+            draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
+        }
+        CandidateResult::Made { .. } if !settings.is_empty() => {
+            let text = format!("combined with main at {main}, settings cannot be used: {}", settings.join("; "));
+            let cause = Ejection::Settings { faults: settings.to_vec(), onto: main.clone() };
             draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
         }
         CandidateResult::Made { candidate } if candidate.empty => {

@@ -1,7 +1,7 @@
 //! A decision in the making: the facts as they would be, and the changes that make them so.
 
 use crate::actor::Actor;
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Evidence};
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::check::{Check, CheckKey};
 use crate::claim::{self, Claim, ClaimKind};
@@ -126,6 +126,11 @@ impl Draft {
     /// The attempt of the present visit, if it is the newest one.
     pub fn visit_attempt(&self) -> Option<&Attempt> {
         self.facts.attempt.as_ref().filter(|a| a.visit == self.facts.task.visit)
+    }
+
+    /// What the attempt of the present visit left.
+    pub fn visit_evidence(&self) -> Option<&Evidence> {
+        self.visit_attempt()?.ended.as_ref()?.evidence.as_ref()
     }
 
     pub fn landing_entry(&self) -> Option<&LaneEntry> {

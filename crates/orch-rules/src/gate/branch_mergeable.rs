@@ -49,6 +49,10 @@ fn ejected(facts: &TaskFacts, cause: &Ejection) -> Conclusion {
             let text = format!("{reason}\n\n{}", must_fix::cut(excerpt.trim_end()));
             Conclusion::fail(reason, text.trim_end())
         }
+        Ejection::Settings { faults, onto } => {
+            let reason = format!("settings cannot be used in the combination with {main} ({onto})");
+            Conclusion::fail(reason, super::settings_told(faults))
+        }
         Ejection::Unknown { reason } => {
             Conclusion::unknown(format!("the combination with {main} could not be tested: {reason}"))
         }

@@ -19,6 +19,7 @@ mod document_written;
 mod no_questions;
 mod protected_paths;
 mod reviewer_verdict;
+mod settings;
 mod staging_image_fresh;
 mod staging_status;
 mod tests_passed;
@@ -29,6 +30,7 @@ mod gate_tests;
 
 pub(crate) use protected_paths::grant_key;
 pub(crate) use reviewer_verdict::{listed_findings, review_told};
+pub(crate) use settings::told as settings_told;
 pub use write_scope::{TEST_FOLDERS, TEST_WORDS, is_test_file};
 
 /// What a gate concludes. Only [`Outcome::Pass`] lets a task on; unknown never passes.
@@ -114,6 +116,7 @@ pub fn evaluate(gate: GateName, facts: &TaskFacts) -> GateResult {
         GateName::CheckDeployStatus => deploy_status::conclude,
         GateName::CheckNoQuestions => no_questions::conclude,
         GateName::CheckProtectedPaths => protected_paths::conclude,
+        GateName::CheckSettings => settings::conclude,
     };
     let Conclusion { outcome, reason, must_fix, wants } = rule(facts);
     GateResult { gate, outcome, reason, must_fix, wants }

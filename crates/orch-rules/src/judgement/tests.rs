@@ -48,6 +48,7 @@ impl Case {
             weakened: Vec::new(),
             weakened_total: 0,
             level: None,
+            settings: Vec::new(),
             patch_total: None,
             left_out: Vec::new(),
             refused: Vec::new(),

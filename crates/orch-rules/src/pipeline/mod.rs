@@ -198,16 +198,19 @@ pub enum GateName {
     CheckNoQuestions,
     /// The whole change touches no protected path, or a human granted exactly that.
     CheckProtectedPaths,
+    /// The repository's settings can be read once the change has landed; asked in every stage before the lane.
+    CheckSettings,
 }
 
 impl GateName {
-    /// All thirteen, in the order of the line.
-    pub const ALL: [Self; 13] = [
+    /// All fourteen, in the order of the line.
+    pub const ALL: [Self; 14] = [
         Self::CheckDocumentWritten,
         Self::CheckNoQuestions,
         Self::CheckDecisionRecord,
         Self::CheckWriteScope,
         Self::CheckCodeChanged,
+        Self::CheckSettings,
         Self::CheckCiGreen,
         Self::CheckProtectedPaths,
         Self::CheckReviewerVerdict,
@@ -227,6 +230,7 @@ impl GateName {
             Self::CheckCodeChanged => "check_code_changed",
             Self::CheckCiGreen => "check_ci_green",
             Self::CheckProtectedPaths => "check_protected_paths",
+            Self::CheckSettings => "check_settings",
             Self::CheckReviewerVerdict => "check_reviewer_verdict",
             Self::CheckTestsPassed => "check_tests_passed",
             Self::CheckBranchMergeable => "check_branch_mergeable",
@@ -245,6 +249,7 @@ impl GateName {
             Self::CheckCodeChanged => "something outside the documents folder was committed",
             Self::CheckCiGreen => "the test command is green on the branch's head",
             Self::CheckProtectedPaths => "no protected path is touched, or a person granted it",
+            Self::CheckSettings => "settings of the repository that would land can be read",
             Self::CheckReviewerVerdict => "`verdict` of the review says APPROVED",
             Self::CheckTestsPassed => "the test report passes, and so does the test command",
             Self::CheckBranchMergeable => "combined with the base branch, the tests are green",

@@ -104,6 +104,7 @@ impl LocalForge {
             protected: None,
             weakened_total: u32::try_from(found.weakened.len()).unwrap_or(u32::MAX),
             level: None,
+            settings: Vec::new(),
             patch_total: Some(patch_total),
             left_out: Vec::new(),
             refused: Vec::new(),

@@ -150,6 +150,7 @@ pub(super) fn cause(state: &LaneState) -> Option<String> {
     let LaneState::Ejected { cause } = state else { return None };
     Some(match cause {
         Ejection::Conflict { paths, .. } => format!("conflicts with main in {}", paths.join(", ")),
+        Ejection::Settings { .. } => "settings cannot be used on top of main".to_owned(),
         Ejection::Red { .. } => "the tests are red on top of main".to_owned(),
         Ejection::Unknown { reason } => format!("the test could not be run: {reason}"),
     })

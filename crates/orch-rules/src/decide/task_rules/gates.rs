@@ -27,6 +27,13 @@ fn first_not_green(draft: &Draft) -> Option<GateResult> {
             return Some(asks);
         }
     }
+    // What lands broken stops everybody, whatever the stage looks at besides.
+    if !stage.kind.in_lane() {
+        let settings = gate::evaluate(GateName::CheckSettings, &draft.facts);
+        if settings.outcome == Outcome::Fail && !draft.visit_evidence().is_none_or(|e| e.settings.is_empty()) {
+            return Some(settings);
+        }
+    }
     let mut pending = None;
     for result in stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)) {
         match result.outcome {

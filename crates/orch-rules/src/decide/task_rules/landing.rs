@@ -48,6 +48,7 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     let main = draft.facts.repository.base_branch.clone();
     let red = match &cause {
         Ejection::Red { excerpt, .. } => Some(excerpt.clone()),
+        Ejection::Settings { faults, .. } => Some(faults.join("\n")),
         Ejection::Conflict { .. } | Ejection::Unknown { .. } => None,
     };
     let (reason, must_fix) = match cause {
@@ -72,6 +73,10 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
                 ),
             )
         }
+        Ejection::Settings { faults, onto } => (
+            format!("settings cannot be used on {main} at {onto} combined with this change"),
+            format!("Merge {main} (fetched as `orch-base`) into the branch.\n\n{}", cut(&gate::settings_told(&faults))),
+        ),
         Ejection::Unknown { reason } => {
             draft.leave(Line::Landing);
             draft

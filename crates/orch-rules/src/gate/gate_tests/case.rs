@@ -74,6 +74,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         weakened: Vec::new(),
         weakened_total: 0,
         level: None,
+        settings: Vec::new(),
         patch_total: None,
         left_out: Vec::new(),
         refused: Vec::new(),

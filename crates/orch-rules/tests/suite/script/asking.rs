@@ -156,7 +156,9 @@ impl Script {
         let effect = self.lane_work(task, "build_candidate", option(rest, "fence"))?;
         let paths = rest.iter().filter(|w| w.contains('.')).map(|w| (*w).to_owned()).collect();
         let conflict = (how == "conflicts").then_some(paths);
-        let event = self.world.candidate_made(&effect, conflict, how == "empty").ok_or("that is no candidate")?;
+        let settings = if how == "spoils" { vec![rest.join(" ")] } else { Vec::new() };
+        let event =
+            self.world.candidate_with(&effect, conflict, how == "empty", settings).ok_or("that is no candidate")?;
         Ok(Asked { event, by: "orch".to_owned(), answers: Some(effect) })
     }
 
@@ -211,6 +213,10 @@ pub(super) fn read_delivery(words: Words, delivered: &mut Delivered) {
             "weakens" => {
                 let path = words.get(at + 1).copied().unwrap_or_default().to_owned();
                 delivered.weakened.push(WeakenedTest { path, deleted: false, removed_lines: 2, diff: String::new() });
+                at += 2;
+            }
+            "spoils" => {
+                delivered.settings.push(words.get(at + 1).copied().unwrap_or_default().to_owned());
                 at += 2;
             }
             "unprotected" => {

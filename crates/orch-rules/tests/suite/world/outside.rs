@@ -31,11 +31,20 @@ pub struct Delivered {
     pub protection: bool,
     /// Tests that lost something.
     pub weakened: Vec<WeakenedTest>,
+    /// What is wrong with settings that would land.
+    pub settings: Vec<String>,
 }
 
 impl Default for Delivered {
     fn default() -> Self {
-        Self { documents: Vec::new(), changed: Vec::new(), unreadable: false, protection: true, weakened: Vec::new() }
+        Self {
+            documents: Vec::new(),
+            changed: Vec::new(),
+            unreadable: false,
+            protection: true,
+            weakened: Vec::new(),
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -96,6 +105,7 @@ impl World {
             weakened: delivered.weakened.clone(),
             weakened_total: delivered.weakened.len() as u32,
             level: None,
+            settings: delivered.settings.clone(),
             patch_total: None,
             left_out: Vec::new(),
             refused: Vec::new(),
@@ -178,6 +188,17 @@ impl World {
 
     /// Make a candidate on main as it is now.
     pub fn candidate_made(&mut self, effect: &Effect, conflict: Option<Vec<String>>, empty: bool) -> Option<Event> {
+        self.candidate_with(effect, conflict, empty, Vec::new())
+    }
+
+    /// As [`World::candidate_made`], with what is wrong with settings in it.
+    pub fn candidate_with(
+        &mut self,
+        effect: &Effect,
+        conflict: Option<Vec<String>>,
+        empty: bool,
+        settings: Vec<String>,
+    ) -> Option<Event> {
         let Effect::BuildCandidate { repository, task, fence, .. } = effect else { return None };
         let main = self.main[repository].clone();
         let result = match conflict {
@@ -187,7 +208,7 @@ impl World {
                 CandidateResult::Made { candidate: Candidate { commit, parent: main.clone(), empty } }
             }
         };
-        let event = LaneEvent::CandidateMade { task: task.clone(), fence: *fence, main, result };
+        let event = LaneEvent::CandidateMade { task: task.clone(), fence: *fence, main, result, settings };
         Some(Event::Lane { repository: repository.clone(), event })
     }
 

@@ -50,6 +50,7 @@ impl Code {
             protected: None,
             weakened_total: u32::try_from(weakened.len()).unwrap_or(u32::MAX),
             level: None,
+            settings: Vec::new(),
             patch_total: Some(u32::try_from(patch_paths.len()).unwrap_or(u32::MAX)),
             left_out: Vec::new(),
             refused: Vec::new(),
