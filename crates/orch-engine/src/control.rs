@@ -2,6 +2,7 @@
 
 mod board;
 mod circle;
+mod elsewhere;
 mod line;
 mod log;
 mod numbers;

@@ -1,8 +1,9 @@
 //! The engine of one process, and how one claimed row is handled to its end.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orch_ports::runner::Runner;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreError, Work};
@@ -11,12 +12,14 @@ use orch_rules::change::ChangeSet;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{RepositoryId, Timestamp};
+use orch_rules::lease::OwnLease;
 use tokio::sync::{Notify, watch};
 
 use crate::answers::Answers;
 use crate::changes::Changes;
 use crate::compare::Compared;
 use crate::control::Numbers;
+use crate::hosting::Hosting;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
 use crate::repository_context::RepositoryContext;
@@ -93,7 +96,16 @@ pub struct Engine {
     /// Whose turn it is to look at a task again.
     turn: tokio::sync::Mutex<()>,
     pub(crate) swept: SweepCount,
+    /// This host's id, as it stands in the rows that it has claimed.
     pub(crate) owner: String,
+    pub(crate) hosting: Hosting,
+    /// Which of this host's processes this is; the largest number before it has joined.
+    pub(crate) incarnation: AtomicI64,
+    pub(crate) lease: Mutex<OwnLease>,
+    /// When the lease's clock began.
+    pub(crate) clock: Instant,
+    /// A younger process has this host's place.
+    pub(crate) superseded: watch::Sender<bool>,
     pub(crate) due: Notify,
     /// Something was left behind that may have to be put in order.
     pub(crate) chores: Notify,
@@ -122,15 +134,15 @@ pub(crate) enum Step {
 }
 
 impl Engine {
-    /// An engine that is not running yet. `owner` names this process among all that ever claim from this store. It
-    /// claims and sweeps only while `held` says that no other process may.
+    /// An engine that is not running yet, on the host of `hosting`. It claims and sweeps only while `held` says that no
+    /// process that is no host may.
     pub fn new(
         store: Arc<dyn Store>,
+        hosting: Hosting,
         runner: Arc<dyn Runner>,
         contexts: Vec<RepositoryContext>,
         policy: Policy,
         limits: Limits,
-        owner: String,
         held: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -142,7 +154,12 @@ impl Engine {
             changes: Changes::default(),
             turn: tokio::sync::Mutex::new(()),
             swept: SweepCount::default(),
-            owner,
+            owner: hosting.id.0.clone(),
+            incarnation: AtomicI64::new(i64::MAX),
+            lease: Mutex::new(OwnLease::of(hosting.pace.unwrap_or_default())),
+            clock: Instant::now(),
+            superseded: watch::Sender::new(false),
+            hosting,
             due: Notify::new(),
             chores: Notify::new(),
             damage: Mutex::default(),
@@ -186,7 +203,8 @@ impl Engine {
         // What a service that died was deciding would keep everything behind it waiting.
         self.store.reclaim(&self.owner).await?;
         loop {
-            let claim = Claim { owner: self.owner.clone(), limit: 16, kinds: Job::DECISIONS.to_vec() };
+            let claim =
+                Claim { owner: self.owner.clone(), incarnation: i64::MAX, limit: 16, kinds: Job::DECISIONS.to_vec() };
             let works = self.store.claim(claim).await?;
             if works.is_empty() {
                 return Ok(());
@@ -236,7 +254,11 @@ impl Engine {
                 self.absorb(&event, &Actor::ORCH, Some((work, false))).await.map(drop)
             }
             (Step::Handle, Job::Perform { effect }) => {
-                let performed = self.perform(effect).await;
+                if !self.may_work() {
+                    // Whoever takes this host for dead may do it meanwhile.
+                    return self.again(work, "the lease of this host has ended".to_owned(), None).await;
+                }
+                let performed = self.perform(work, effect).await;
                 self.conclude(work, effect, performed).await
             }
             (Step::Rescue(words), Job::Perform { effect }) => {
@@ -272,8 +294,9 @@ impl Engine {
     }
 
     pub(crate) async fn finish(&self, work: &Work, how: Finished) -> Result<(), StoreError> {
+        let over = self.run_over(work).filter(|_| matches!(how, Finished::Done { .. }));
         let finish = Finish { work: work.id, fence: work.fence, how };
-        self.store.apply(ChangeSet::default(), Some(finish)).await?;
+        self.store.apply(ChangeSet { guards: Vec::new(), changes: over.into_iter().collect() }, Some(finish)).await?;
         self.changes.happened();
         self.nudge();
         Ok(())

@@ -28,7 +28,7 @@ impl Engine {
         let mut reloads = 0;
         loop {
             let decided = self.decide(event, by, denied).await?;
-            let (changes, answer) = match decided {
+            let (mut changes, answer) = match decided {
                 Ok(decision) => {
                     tracing::debug!(trace = ?decision.trace, "decided");
                     (decision.changes, InboxAnswer::Accepted { text: decision.answer })
@@ -44,6 +44,9 @@ impl Engine {
                     _ => Finished::Done { answer: answers.then(|| answer.clone()) },
                 },
             });
+            if let Some(Finish { how: Finished::Done { .. }, .. }) = &finish {
+                changes.changes.extend(work.and_then(|(work, _)| self.run_over(work)));
+            }
             if changes.is_empty() && finish.is_none() {
                 return Ok(answer);
             }

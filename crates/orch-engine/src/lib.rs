@@ -9,6 +9,7 @@ mod compare;
 pub mod control;
 mod engine;
 mod handle;
+mod hosting;
 mod kinds;
 mod looking;
 mod outbox;
@@ -22,6 +23,7 @@ mod work_folders;
 mod work_loop;
 
 pub use engine::{Engine, Limits};
+pub use hosting::Hosting;
 pub use perform::{SET_UP_DONE, check_order, check_outcome};
 pub use repository_context::{Program, RepositoryContext};
 pub use sweep::Reconciler;

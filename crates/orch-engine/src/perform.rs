@@ -11,6 +11,8 @@ mod said;
 mod set_up;
 mod task_file;
 
+pub(crate) use agent_run::late_usage;
+pub(crate) use check_run::MOST_LOST;
 pub use check_run::{check_order, check_outcome};
 pub use set_up::DONE as SET_UP_DONE;
 pub(crate) use task_file::fenced;
@@ -76,6 +78,13 @@ pub(crate) enum PerformError {
         /// Told when it is given up.
         event: Event,
     },
+    /// The run is another host's, and so is what is to be done with it.
+    Elsewhere {
+        /// Its name.
+        run: String,
+        /// That host's name.
+        host: String,
+    },
     /// The store has to be asked again; nothing was done.
     Store(StoreError),
 }
@@ -86,7 +95,7 @@ impl PerformError {
     fn again(&self, tried: u32) -> bool {
         match self {
             Self::Port(error) => !error.is_fact(),
-            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) => true,
+            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) | Self::Elsewhere { .. } => true,
             Self::Launch(_) => tried < MOST_DOUBTED,
             Self::Lasting(_) => false,
             Self::Half { error, .. } => error.again(tried),
@@ -113,6 +122,7 @@ impl PerformError {
             Self::Port(error) | Self::Launch(error) => error.words,
             Self::Passing(text) | Self::Lasting(text) | Self::NoRoom(text) | Self::Unknown(text) => text,
             Self::Half { error, .. } => error.words(),
+            Self::Elsewhere { host, .. } => format!("its run is on host {host}"),
             Self::Store(error) => error.to_string(),
         }
     }
@@ -149,11 +159,11 @@ pub(crate) type PerformResult = Result<Performed, PerformError>;
 
 impl Engine {
     /// Perform one effect; nothing is written.
-    pub(crate) async fn perform(&self, effect: &Effect) -> PerformResult {
+    pub(crate) async fn perform(&self, work: &Work, effect: &Effect) -> PerformResult {
         match effect {
-            Effect::RunAgent { task, attempt } => self.run_agent(task, *attempt).await,
+            Effect::RunAgent { task, attempt } => self.run_agent(work, task, *attempt).await,
             Effect::StopRun { task, attempt } => self.stop_run(task, *attempt).await,
-            Effect::RunCheck { task, check, commit, lane } => self.run_check(task, check, commit, *lane).await,
+            Effect::RunCheck { task, check, commit, lane } => self.run_check(work, task, check, commit, *lane).await,
             Effect::BuildCandidate { repository, task, head, fence } => {
                 self.build_candidate(repository, task, head, *fence).await
             }
@@ -214,6 +224,13 @@ impl Engine {
             Err(PerformError::NoRoom(error)) => {
                 tracing::warn!(effect = effect.kind(), %error, "waits for room");
                 return self.wait(work, self.limits.look_for_room, error).await;
+            }
+            Err(PerformError::Elsewhere { run, host }) => {
+                if self.hosting.hosts.hand_over(&self.hosting.id, &run, work).await? {
+                    tracing::info!(effect = effect.kind(), run, host, "left to the host that has the run");
+                    return Ok(());
+                }
+                return self.wait(work, std::time::Duration::ZERO, format!("its run was on host {host}")).await;
             }
             Err(error) if error.is_held() => return self.unavailable(work, effect, error.words()).await,
             Err(PerformError::Half { error, .. }) if error.is_held() => {

@@ -64,15 +64,16 @@ impl Engine {
         }
         // One sweep at a time, beside the loop: looking at everything must not keep anything waiting.
         let mut beside = JoinSet::new();
+        let lease = tokio::spawn(self.clone().keep_lease());
         beside.spawn(self.clone().sweep_forever());
         beside.spawn(self.clone().upkeep_forever());
         beside.spawn(self.clone().look_at_troubled_forever());
         let senders = self.senders();
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
-        let mut held = work.engine.held.clone();
+        let (mut held, mut superseded) = (work.engine.held.clone(), work.engine.superseded.subscribe());
         loop {
-            let ours = *held.borrow_and_update();
+            let ours = *held.borrow_and_update() && work.engine.may_work();
             let sleep = if ours { work.claim_due().await } else { None };
             let mut told = false;
             tokio::select! {
@@ -81,6 +82,7 @@ impl Engine {
                 () = work.engine.due.notified() => {}
                 () = sleep_or_forever(sleep) => {}
                 () = changed(&mut held) => told = true,
+                _ = superseded.wait_for(|superseded| *superseded) => break,
                 Some(ended) = work.handlers.join_next_with_id(), if !work.handlers.is_empty() => work.ended(ended),
             }
             if told {
@@ -102,20 +104,35 @@ impl Engine {
             tracing::warn!("something is still being written; the next start takes it over");
         }
         work.handlers.abort_all();
+        lease.abort();
+        if *superseded.borrow() {
+            return Err(StoreError::Superseded { host: work.engine.hosting.name.clone() });
+        }
+        work.engine.leave().await;
         Ok(())
     }
 
-    /// This process may work again: what another one was handling meanwhile is queued again.
+    /// This process may work again: what a command was handling meanwhile is queued again. Hosts have leases.
     async fn held_again(&self) {
+        const NOBODY: &str = "";
         let held = *self.held.borrow();
-        if held && let Err(error) = self.store.reclaim(&self.owner).await {
+        if held && let Err(error) = self.store.reclaim(NOBODY).await {
             tracing::warn!(%error, "the work of another process is taken over at the next start");
         }
     }
 
-    /// Queue again what dead processes were handling.
+    /// Queue again what dead processes of this host were handling.
     async fn take_over(&self) -> Result<(), StoreError> {
         loop {
+            match self.join().await {
+                Ok(()) => {}
+                Err(error @ (StoreError::TooNew { .. } | StoreError::Unusable { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot join the hosts of the database; trying again");
+                    tokio::time::sleep(STORE_AWAY).await;
+                    continue;
+                }
+            }
             if let Some(telling) = &self.telling
                 && let Err(error) = telling.outbox.reclaim_messages(&self.owner).await
             {
@@ -154,7 +171,8 @@ impl WorkLoop {
         loop {
             let mut more = false;
             for (kinds, limit) in self.busy.claims(&engine.limits) {
-                let claim = Claim { owner: engine.owner.clone(), limit, kinds };
+                let me = engine.me();
+                let claim = Claim { owner: me.host.0, incarnation: me.number, limit, kinds };
                 match engine.store.claim(claim).await {
                     Ok(works) => {
                         claimed += works.len();
@@ -174,7 +192,7 @@ impl WorkLoop {
             }
         }
         let kinds: Vec<_> = Job::kinds().collect();
-        match (engine.store.next_due(&kinds).await, engine.store.now().await) {
+        match (engine.store.next_due(&kinds, &engine.owner).await, engine.store.now().await) {
             (Ok(None), Ok(_)) => None,
             (Ok(Some(due)), Ok(now)) if due > now => {
                 self.misses = 0;

@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod error;
 pub mod forge;
+pub mod hosts;
 pub mod intake;
 pub mod notifier;
 pub mod outbox;

@@ -131,7 +131,7 @@ pub trait Outbox: Send + Sync {
     /// Ends a try, with what it says about the target, in one transaction; [`crate::store::StoreError::Stale`] if the
     /// claim was lost.
     async fn end_message(&self, message: &Message, ended: Ended, health: Option<&Health>) -> StoreResult<()>;
-    /// Messages left in the hands of owners other than this one are queued again.
+    /// Messages left in the hands of earlier processes of this host, and of owners that are no host, are queued again.
     async fn reclaim_messages(&self, owner: &str) -> StoreResult<u64>;
     /// How a target is.
     async fn health(&self, target: &str) -> StoreResult<Health>;

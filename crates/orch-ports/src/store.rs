@@ -50,6 +50,14 @@ pub enum StoreError {
         /// What this build reads.
         reads: i64,
     },
+    /// A younger process works for this one's host.
+    #[error(
+        "another process works on host {host} under the same id: this one stops. If the state folder was copied, remove the file `host.json` from the copy"
+    )]
+    Superseded {
+        /// The host's name.
+        host: String,
+    },
     /// The disk is full.
     #[error("the disk that holds the database is full: {detail}")]
     Full {
@@ -167,8 +175,11 @@ pub struct Work {
 /// Who claims, and how much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// This process; rows of another owner are reclaimed by [`Store::reclaim`].
+    /// This process's host.
     pub owner: String,
+    /// Which of that host's processes: if a younger one has joined ([`crate::hosts`]), or if its lease has ended,
+    /// nothing is taken. `i64::MAX` for a process that never joins.
+    pub incarnation: i64,
     /// At most so many rows.
     pub limit: u32,
     /// Kinds this process can perform and has room for now, as spelled by [`Job::kind`]; no other is taken.
@@ -353,11 +364,11 @@ pub trait Store: Send + Sync {
     /// one while an earlier row of its ordering key is unfinished. A row that this release does not know holds the
     /// effects behind it, which are there to come after it; it holds no decision, which looks at what is stored.
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>>;
-    /// Rows left running by owners other than this one are queued again, and rows that an earlier process could not read
-    /// are tried once more. Only for a caller that knows the other owners dead.
+    /// Rows left running by earlier processes of this host, and by owners that are no host, are queued again, and rows
+    /// that an earlier process could not read are tried once more. Only for a caller that knows these processes dead.
     async fn reclaim(&self, owner: &str) -> StoreResult<u64>;
-    /// The moment the next queued row of these kinds falls due; `None` if none is queued.
-    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>>;
+    /// The moment the next queued row of these kinds falls due that this owner may claim; `None` if none is queued.
+    async fn next_due(&self, kinds: &[&'static str], owner: &str) -> StoreResult<Option<Timestamp>>;
     /// All guards hold and everything is written, or nothing is; then (and only then) the work row is finished.
     async fn apply(&self, changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied>;
     /// Everything a task's decision sees, and the store's clock.

@@ -7,7 +7,7 @@ use crate::attempt::{Attempt, Usage};
 use crate::check::Check;
 use crate::effect::Effect;
 use crate::episode::Episode;
-use crate::ids::{AttemptNumber, RepositoryId, StageId, TaskId, Timestamp};
+use crate::ids::{AttemptNumber, HostId, RepositoryId, StageId, TaskId, Timestamp};
 use crate::lane::{LaneEntry, Line, Repository};
 use crate::outage::Outage;
 use crate::outbox::message::NewMessage;
@@ -227,6 +227,13 @@ pub enum Change {
         usage: Usage,
         /// When.
         at: Timestamp,
+    },
+    /// The run of this name on that host is over, and what came of it is written with this.
+    EndRun {
+        /// Which.
+        name: String,
+        /// Where it was.
+        host: HostId,
     },
     /// Tell somebody, once for each key and target.
     Say {

@@ -139,7 +139,13 @@ pub struct Policy {
     /// Milliseconds after which a question that nobody answered is asked again, once; 0 is never.
     #[serde(default)]
     pub episode_expires_ms: i64,
+    /// Milliseconds after a host's lease has ended until the agents that it ran are taken for dead; 0 is never.
+    #[serde(default)]
+    pub presume_dead_after_ms: i64,
 }
+
+/// A quarter of an hour.
+pub const PRESUME_DEAD_AFTER_MS: i64 = 900_000;
 
 /// Who acts in a role, as far as outages go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +178,7 @@ impl Default for Policy {
             lost_cap: 2,
             workers: BTreeMap::new(),
             episode_expires_ms: 0,
+            presume_dead_after_ms: PRESUME_DEAD_AFTER_MS,
         }
     }
 }

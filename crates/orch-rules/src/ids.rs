@@ -54,6 +54,8 @@ names! {
     EpisodeId,
     /// One execution of the test command on one commit, see [`crate::check::Check`].
     CheckId,
+    /// A host: a state folder with its runs and the processes that work on them, one after the other. Random.
+    HostId,
 }
 
 /// Milliseconds since the Unix epoch, UTC, as the store read it together with the facts.

@@ -7,16 +7,42 @@
 pub const LEASE_MS: i64 = 60_000;
 /// A host renews so often, in milliseconds of its own clock.
 pub const RENEW_EVERY_MS: i64 = 5_000;
-/// So long after its last renewal a host claims nothing and begins no call any more, in milliseconds of its own clock.
-/// The rest of the lease is for what it had begun.
-pub const WORK_MS: i64 = 40_000;
-/// Renewals that are further apart than this, in milliseconds of the host's clock, leave a gap in its lease: the store
-/// was away, or the host slept. Others may have been cut off at the same time, so their ended leases prove nothing.
-const GAP_MS: i64 = 3 * RENEW_EVERY_MS;
+
+/// How long a lease holds and how often it is renewed. All hosts of a store have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// See [`LEASE_MS`].
+    pub lease_ms: i64,
+    /// See [`RENEW_EVERY_MS`].
+    pub renew_every_ms: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { lease_ms: LEASE_MS, renew_every_ms: RENEW_EVERY_MS }
+    }
+}
+
+impl Pace {
+    /// So long after its last renewal a host claims nothing and begins no call any more, in milliseconds of its own
+    /// clock: two thirds of the lease. The rest is for what it had begun.
+    #[must_use]
+    pub fn work_ms(self) -> i64 {
+        self.lease_ms / 3 * 2
+    }
+
+    /// Renewals that are further apart than this, in milliseconds of the host's clock, leave a gap in its lease: the
+    /// store was away, or the host slept. Others may have been cut off at the same time, so their ended leases prove
+    /// nothing.
+    fn gap_ms(self) -> i64 {
+        3 * self.renew_every_ms
+    }
+}
 
 /// What a host knows of its own lease. Moments are milliseconds of its own monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OwnLease {
+    pace: Pace,
     /// The newest renewal that was answered.
     newest: Option<i64>,
     /// The first one of the row without a failure, an end or a gap that `newest` ends.
@@ -35,13 +61,26 @@ pub enum Renewal {
 }
 
 impl OwnLease {
+    /// Of a host that has not asked yet.
+    #[must_use]
+    pub fn of(pace: Pace) -> Self {
+        Self { pace, ..Self::default() }
+    }
+
+    /// How often it is renewed.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// A renewal that was asked for at `asked` was answered.
     pub fn answered(&mut self, asked: i64, renewal: Renewal) {
         if renewal == Renewal::Superseded {
-            *self = Self::default();
+            *self = Self::of(self.pace);
             return;
         }
-        let unbroken = renewal == Renewal::Prolonged && self.newest.is_some_and(|newest| asked - newest <= GAP_MS);
+        let unbroken =
+            renewal == Renewal::Prolonged && self.newest.is_some_and(|newest| asked - newest <= self.pace.gap_ms());
         self.since = self.since.filter(|_| unbroken).or(Some(asked));
         self.newest = Some(asked);
     }
@@ -54,7 +93,7 @@ impl OwnLease {
     /// Whether this host may claim work and begin calls at `now`.
     #[must_use]
     pub fn may_work(&self, now: i64) -> bool {
-        self.newest.is_some_and(|newest| now - newest < WORK_MS)
+        self.newest.is_some_and(|newest| now - newest < self.pace.work_ms())
     }
 
     /// Whether this host may take over from a host whose lease has ended: only who has held its own without a gap for a
@@ -63,13 +102,16 @@ impl OwnLease {
     #[must_use]
     pub fn may_take_over(&self, now: i64) -> bool {
         let (Some(since), Some(newest)) = (self.since, self.newest) else { return false };
-        newest - since >= LEASE_MS && now - newest <= GAP_MS
+        newest - since >= self.pace.lease_ms && now - newest <= self.pace.gap_ms()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WORK_MS: i64 = 40_000;
+    const GAP_MS: i64 = 15_000;
 
     /// Renewed from 0 on, every five seconds, `count` times.
     fn renewed(count: i64) -> OwnLease {

@@ -355,7 +355,7 @@ fn claim(path: &Utf8Path) -> (Vec<String>, f64, f64) {
             [],
         )
         .unwrap();
-    let params = (",publish_branch,", ",publish_branch,", 8, "me");
+    let params = (",publish_branch,", ",publish_branch,", "me", 8, i64::MAX);
     let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", plan::CLAIM)).unwrap();
     let lines = explain.query_map(params, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
     let mut statement = connection.prepare(plan::CLAIM).unwrap();

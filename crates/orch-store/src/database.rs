@@ -99,8 +99,8 @@ impl<E: Engine> Store for Database<E> {
         self.engine.damage().await
     }
 
-    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>> {
-        let answers = self.engine.read(vec![plan::next_due(kinds)]).await?;
+    async fn next_due(&self, kinds: &[&'static str], owner: &str) -> StoreResult<Option<Timestamp>> {
+        let answers = self.engine.read(vec![plan::next_due(kinds, owner)]).await?;
         match answers.first().and_then(|answer| answer.rows.first()) {
             Some(row) if row.first() != Some(&Value::Null) => Ok(Some(Timestamp(int("the queue", row, 0)?))),
             _ => Ok(None),

@@ -8,6 +8,7 @@
 
 mod database;
 mod engine;
+mod hosts;
 mod intake;
 mod outbox;
 mod read;

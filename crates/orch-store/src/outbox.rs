@@ -215,7 +215,8 @@ impl<E: Engine> Outbox for Database<E> {
 
     async fn reclaim_messages(&self, owner: &str) -> StoreResult<u64> {
         let left = Step::rows(
-            "SELECT 1 FROM messages WHERE state IN ('queued', 'sending') AND state = 'sending' AND owner <> ?1 LIMIT 1",
+            "SELECT 1 FROM messages WHERE state IN ('queued', 'sending') AND state = 'sending'
+                 AND (owner = ?1 OR NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = messages.owner)) LIMIT 1",
             [owner.into()],
         );
         if self.one(left).await?.is_none() {
@@ -223,7 +224,8 @@ impl<E: Engine> Outbox for Database<E> {
         }
         let step = Step::run(
             "UPDATE messages SET state = 'queued'
-             WHERE state IN ('queued', 'sending') AND state = 'sending' AND owner <> ?1",
+             WHERE state IN ('queued', 'sending') AND state = 'sending'
+                 AND (owner = ?1 OR NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = messages.owner))",
             [owner.into()],
         );
         Ok(self.engine.write(vec![step]).await?.iter().map(|answer| answer.touched).sum())

@@ -5,5 +5,6 @@
 #![deny(missing_docs)]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+pub mod host;
 pub mod store;
 pub mod world;

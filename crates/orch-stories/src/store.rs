@@ -1,26 +1,51 @@
 //! A store whose calls can fail, stop at a gate, or never answer because their process ended.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
+use orch_ports::hosts::*;
+use orch_ports::outbox::Outbox;
 use orch_ports::store::*;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
-use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::ids::{HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneState, Repository};
+use orch_rules::lease::Renewal;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_rules::unknown::{self, Unknown};
+use orch_store::{PostgresStore, SqliteStore};
 use orch_testkit::fake::{Fault, Faults};
+
+/// Everything that a database keeps.
+#[async_trait]
+pub trait Backend: Store + Outbox + Hosts {
+    /// Ceiling, spent and reserved.
+    async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)>;
+}
+
+#[async_trait]
+impl Backend for SqliteStore {
+    async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)> {
+        self.budget(name).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Backend for PostgresStore {
+    async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)> {
+        self.budget(name).await.unwrap()
+    }
+}
 
 /// Calls: the names of the trait's methods; also `apply usage`, `apply run_agent`, … by what a change set contains.
 pub struct FaultyStore {
     /// The store behind it.
-    pub inner: Arc<dyn Store>,
+    pub inner: Arc<dyn Backend>,
     /// What goes wrong with it.
     pub faults: Arc<Faults>,
     /// The next change set of this kind loses its wakes when it is written: 1 makes a task, 2 lets one in; 0 is none.
@@ -29,6 +54,8 @@ pub struct FaultyStore {
     pub strange: Arc<Strange>,
     /// Everything that this process accepted.
     pub deliveries: Mutex<Vec<Delivery>>,
+    /// Nobody can ask it anything.
+    pub away: Arc<AtomicBool>,
 }
 
 /// Parts of tasks that this release does not know, as if they stood in their rows.
@@ -93,7 +120,11 @@ impl FaultyStore {
         }
     }
     async fn before(&self, call: &str) -> StoreResult<()> {
-        self.at(|| self.faults.enter(call)).await
+        self.at(|| self.faults.enter(call)).await?;
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Failed { detail: "it is away".to_owned() });
+        }
+        Ok(())
     }
     async fn after<T>(&self, call: &str, answer: StoreResult<T>) -> StoreResult<T> {
         self.at(|| {
@@ -143,8 +174,8 @@ impl Store for FaultyStore {
     async fn reclaim(&self, owner: &str) -> StoreResult<u64> {
         through!(self, "reclaim", self.inner.reclaim(owner))
     }
-    async fn next_due(&self, kinds: &[&'static str]) -> StoreResult<Option<Timestamp>> {
-        through!(self, "next_due", self.inner.next_due(kinds))
+    async fn next_due(&self, kinds: &[&'static str], owner: &str) -> StoreResult<Option<Timestamp>> {
+        through!(self, "next_due", self.inner.next_due(kinds, owner))
     }
     async fn apply(&self, mut changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied> {
         let label = label(&changes);
@@ -232,5 +263,36 @@ impl Store for FaultyStore {
     }
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.inner.backup(path).await
+    }
+}
+
+#[async_trait]
+impl Hosts for FaultyStore {
+    async fn join(&self, joining: &Joining) -> StoreResult<Incarnation> {
+        through!(self, "join", self.inner.join(joining))
+    }
+    async fn renew(&self, me: &Incarnation, lease_ms: i64) -> StoreResult<Renewal> {
+        through!(self, "renew", self.inner.renew(me, lease_ms))
+    }
+    async fn leave(&self, me: &Incarnation) -> StoreResult<()> {
+        through!(self, "leave", self.inner.leave(me))
+    }
+    async fn hosts(&self) -> StoreResult<Vec<HostRow>> {
+        self.inner.hosts().await
+    }
+    async fn place_run(&self, me: &Incarnation, run: &RunToBe, work: &Work) -> StoreResult<RunPlace> {
+        through!(self, "place_run", self.inner.place_run(me, run, work))
+    }
+    async fn hand_over(&self, me: &HostId, run: &str, work: &Work) -> StoreResult<bool> {
+        through!(self, "hand_over", self.inner.hand_over(me, run, work))
+    }
+    async fn take_over(&self, me: &Incarnation, presume_dead_after_ms: i64) -> StoreResult<TakenOver> {
+        through!(self, "take_over", self.inner.take_over(me, presume_dead_after_ms))
+    }
+    async fn lost_runs(&self, host: &HostId) -> StoreResult<Vec<LostRun>> {
+        through!(self, "lost_runs", self.inner.lost_runs(host))
+    }
+    async fn runs(&self, task: Option<&TaskId>) -> StoreResult<Vec<RunRow>> {
+        self.inner.runs(task).await
     }
 }

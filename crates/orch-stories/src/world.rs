@@ -1,14 +1,13 @@
 //! What every story stands on: a store on disk, code and runs in memory, and processes with an engine each.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_engine::control::{Control, NewIssue};
-use orch_engine::{Engine, Limits, Program, RepositoryContext};
-use orch_ports::Store;
+use orch_engine::{Engine, Hosting, Limits, Program, RepositoryContext};
 use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
 use orch_ports::runner::RunOrder;
@@ -17,15 +16,17 @@ use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::lane::Repository;
+use orch_rules::lease::Pace;
 use orch_rules::pipeline::Role;
 use orch_rules::task::{Position, Task};
-use orch_store::SqliteStore;
+use orch_store::{PostgresStore, SqliteStore};
 use orch_testkit::fake::forge::Edit;
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Faults, PATIENCE, Step};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::store::{FaultyStore, Strange};
+use crate::host::{TestHost, runs};
+use crate::store::{Backend, FaultyStore, Strange};
 
 /// Build, review, land: short, so that stories can be many.
 pub const SHORT: &str = r#"
@@ -73,7 +74,7 @@ pub struct Act {
 }
 
 impl Act {
-    fn new(forge: FakeForge, order: &RunOrder) -> Self {
+    pub(crate) fn new(forge: FakeForge, order: &RunOrder) -> Self {
         let variable = |name: &str| order.environment.get(name).cloned().unwrap_or_default();
         let who = if order.check { "check".to_owned() } else { variable("ORCH_ROLE") };
         Self {
@@ -127,16 +128,16 @@ impl Act {
     }
 }
 
-type Rule = dyn Fn(&Act) -> Option<(String, Step)> + Send;
+pub(crate) type Rule = dyn Fn(&Act) -> Option<(String, Step)> + Send;
 
 /// What outlives the processes of a story.
 pub struct World {
     folder: tempfile::TempDir,
     /// The database.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Backend>,
     /// The repository `shop`.
     pub forge: FakeForge,
-    /// The runs.
+    /// The runs of the host that processes work for unless a story says otherwise.
     pub runner: FakeRunner,
     rules: Arc<Mutex<Vec<Box<Rule>>>>,
     /// So many finish commands from now on do nothing.
@@ -147,6 +148,8 @@ pub struct World {
     pub limits: Limits,
     /// What a newer release wrote.
     pub strange: Arc<Strange>,
+    /// The database answers nobody.
+    pub away: Arc<AtomicBool>,
     /// Whether its processes hold the database.
     pub held: watch::Sender<bool>,
     /// Who is told of what happens.
@@ -194,11 +197,22 @@ impl World {
 
     /// With more files on the base branch; one of a name that is there already is there instead.
     pub async fn with(more: &[(&str, &str)]) -> Self {
-        let mut files = vec![("a.txt", LINES), (".orch/orch.toml", "[check]\ncommand = \"test\"\n")];
-        files.extend(more);
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(folder.path()).unwrap().join("orch.db");
-        let store = SqliteStore::open(path).unwrap();
+        let store = Arc::new(SqliteStore::open(path).unwrap());
+        Self::on(store, folder, more).await
+    }
+
+    /// The short line, in a schema that is not there yet.
+    pub async fn on_postgres(url: &str, schema: &str) -> Self {
+        let begins = if url.contains('?') { '&' } else { '?' };
+        let store = PostgresStore::connect(&format!("{url}{begins}options=-csearch_path%3D{schema}")).await.unwrap();
+        Self::on(Arc::new(store), tempfile::tempdir().unwrap(), &[(".orch/pipeline.toml", SHORT)]).await
+    }
+
+    async fn on(store: Arc<dyn Backend>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
+        let mut files = vec![("a.txt", LINES), (".orch/orch.toml", "[check]\ncommand = \"test\"\n")];
+        files.extend(more);
         let row = Repository {
             id: repository(),
             prefix: "S".to_owned(),
@@ -213,22 +227,8 @@ impl World {
         };
         store.register(&row).await.unwrap();
         let (forge, rules) = (FakeForge::new(&files), Arc::new(Mutex::new(Vec::<Box<Rule>>::new())));
-        let (at_work, finishing, script) = (forge.clone(), forge.clone(), Arc::clone(&rules));
         let unfinished = Arc::new(AtomicUsize::new(0));
-        let skips = Arc::clone(&unfinished);
-        let runner = FakeRunner::new(
-            move |order| {
-                let act = Act::new(at_work.clone(), order);
-                let special = script.lock().unwrap().iter().find_map(|rule| rule(&act));
-                special.unwrap_or_else(|| act.usual())
-            },
-            move |command| {
-                let fails = skips.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-                if !fails {
-                    finishing.run_command(command);
-                }
-            },
-        );
+        let runner = runs(&forge, &rules, &unfinished);
         let limits = Limits {
             // Whoever forgets to wake somebody is found out.
             sweep_every: Duration::from_secs(3600),
@@ -241,7 +241,7 @@ impl World {
         let held = watch::Sender::new(true);
         Self {
             folder,
-            store: Arc::new(store),
+            store,
             forge,
             runner,
             rules,
@@ -249,6 +249,7 @@ impl World {
             policy,
             limits,
             strange,
+            away: Arc::default(),
             held,
             notifiers: Vec::new(),
             processes,
@@ -265,15 +266,29 @@ impl World {
         Utf8Path::from_path(self.folder.path()).unwrap().join("places")
     }
 
-    /// An engine that does not run.
-    pub fn wire(&self, owner: &str) -> (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner) {
-        let (forge, runner) = (self.forge.handle(), self.runner.handle());
-        let (inner, faults): (Arc<dyn Store>, _) = (self.store.clone(), Faults::new());
+    /// Another host, with runs and places of its own.
+    pub fn host(&self, id: &str, pace: Pace) -> TestHost {
+        let places = self.places().with_file_name(format!("places-{id}"));
+        let runner = runs(&self.forge, &self.rules, &self.unfinished);
+        TestHost { id: id.to_owned(), runner, places, pace: Some(pace) }
+    }
+
+    /// An engine that does not run; every owner is a process of the one host.
+    pub fn wire(&self, _owner: &str) -> (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner) {
+        let (runner, places) = (self.runner.clone(), self.places());
+        self.wire_on(&TestHost { id: "here".to_owned(), runner, places, pace: None })
+    }
+
+    /// An engine of that host.
+    pub fn wire_on(&self, host: &TestHost) -> (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner) {
+        let (forge, runner) = (self.forge.handle(), host.runner.handle());
+        let (inner, faults) = (self.store.clone(), Faults::new());
         self.processes.lock().unwrap().push((faults.clone(), forge.clone(), runner.clone()));
         let store = Arc::new(FaultyStore {
             inner,
             faults,
             strange: self.strange.clone(),
+            away: self.away.clone(),
             lose_wakes: AtomicI32::new(0),
             deliveries: Mutex::default(),
         });
@@ -282,7 +297,7 @@ impl World {
             repository: repository(),
             forge: Arc::new(forge.clone()),
             agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
-            work_folders: self.places(),
+            work_folders: host.places.clone(),
             program: Program {
                 check_environment: Default::default(),
                 run_deadline_ms: 0,
@@ -294,15 +309,29 @@ impl World {
             settings: Default::default(),
         };
         let (policy, limits, ours) = (self.policy.clone(), self.limits.clone(), self.held.subscribe());
-        let engine =
-            Engine::new(store.clone(), Arc::new(runner.clone()), vec![context], policy, limits, owner.to_owned(), ours)
-                .telling(self.store.clone(), self.notifiers.clone());
+        let hosting = Hosting {
+            hosts: store.clone(),
+            id: host.id.as_str().into(),
+            name: host.id.clone(),
+            release: "1".to_owned(),
+            pace: host.pace,
+        };
+        let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), vec![context], policy, limits, ours)
+            .telling(self.store.clone(), self.notifiers.clone());
         (Arc::new(engine), store, forge, runner)
     }
 
     /// One whose engine runs.
     pub fn start(&self, owner: &str) -> Process {
-        let (engine, store, forge, runner) = self.wire(owner);
+        Self::run(self.wire(owner))
+    }
+
+    /// One on that host whose engine runs.
+    pub fn start_on(&self, host: &TestHost) -> Process {
+        Self::run(self.wire_on(host))
+    }
+
+    fn run((engine, store, forge, runner): (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner)) -> Process {
         let (stop, stopped) = watch::channel(false);
         let loops = tokio::spawn(engine.clone().run(stopped));
         Process { control: Control::of(engine), store, forge, runner, stop, loops }

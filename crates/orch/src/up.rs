@@ -241,12 +241,18 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
-    let engine = tokio::spawn(wired.engine.clone().run(stopped));
+    let mut engine = tokio::spawn(wired.engine.clone().run(stopped));
+    let mut over = None;
     let mut taken = std::pin::pin!(taken_away(database, wired));
     let (interrupted, taken) = tokio::select! {
         _ = terminate.recv() => (false, None),
         _ = interrupt.recv() => (true, None),
         failure = &mut taken => (false, Some(failure)),
+        // Its host is another process's now, or it cannot be worked for.
+        ended = &mut engine => {
+            over = Some(ended);
+            (false, None)
+        }
     };
     // Before the engine is told: it gives back what it had taken, and then nothing seems to run.
     let runs = live_runs(control, host).await;
@@ -259,7 +265,10 @@ async fn until_stopped(
         }
     }
     let ended = async {
-        let engine = engine.await;
+        let engine = match over {
+            Some(ended) => ended,
+            None => engine.await,
+        };
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), web).await;
         engine
     };

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod hold;
+mod host_id;
 pub mod local;
 mod lock;
 pub mod models;
@@ -14,13 +15,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use camino::Utf8Path;
-use orch_engine::{Engine, Limits};
+use orch_engine::{Engine, Hosting, Limits};
 use orch_git::Git;
 use orch_ports::agent::Agent;
+use orch_ports::hosts::Hosts;
 use orch_ports::outbox::Outbox;
 use orch_ports::store::{Store, StoreError};
 use orch_rules::budget::Budgets;
 use orch_rules::facts::Policy;
+use orch_rules::lease::Pace;
 use orch_run::Confinement;
 use orch_store::{PostgresStore, SqliteStore};
 use orch_vendors::agent::claude_code::{ClaudeCode, PermissionMode};
@@ -82,6 +85,7 @@ pub struct Wired {
 struct Stores {
     store: Arc<dyn Store>,
     outbox: Arc<dyn Outbox>,
+    hosts: Arc<dyn Hosts>,
     opened: Opened,
 }
 
@@ -112,7 +116,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
     match host.store.address()? {
         Some(address) => {
             let store = Arc::new(PostgresStore::connect(address.reveal()).await.map_err(store_failure)?);
-            Ok(Stores { store: store.clone(), outbox: store, opened: Opened::Postgres })
+            let (outbox, hosts) = (store.clone(), store.clone());
+            Ok(Stores { store, outbox, hosts, opened: Opened::Postgres })
         }
         None => {
             keep_private(&host.paths.database())?;
@@ -120,7 +125,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
                 SqliteStore::open(host.paths.database())
                     .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
             );
-            Ok(Stores { store: store.clone(), outbox: store.clone(), opened: Opened::Sqlite(store) })
+            let (outbox, hosts, opened) = (store.clone(), store.clone(), Opened::Sqlite(store.clone()));
+            Ok(Stores { store, outbox, hosts, opened })
         }
     }
 }
@@ -155,6 +161,7 @@ pub fn store_failure(error: StoreError) -> Failure {
         StoreError::Unusable { .. } => {
             "make sure that it is there and whole; else put a backup in its place while no service runs: orch restore FOLDER"
         }
+        StoreError::Superseded { .. } => "look which process that is, and end the one that is too many",
         StoreError::Full { .. } => "free some space, then start again: nothing committed is lost",
         _ => "try again; if it stays, start orch up with ORCH_LOG=debug and look at what it says",
     };
@@ -171,7 +178,7 @@ pub async fn wire(
     serving: bool,
 ) -> Result<Wired, Failure> {
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
-    let Stores { store, outbox, opened } = open(host).await?;
+    let Stores { store, outbox, hosts, opened } = open(host).await?;
     let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
     let known = store.repositories().await.map_err(store_failure)?;
     let contexts = registered(&*store, making.contexts(host, &known, env)).await?;
@@ -179,11 +186,18 @@ pub async fn wire(
     let keys = |name: &str| env(name).filter(|_| serving);
     let runner =
         HostRunner { host: Some(crate::host::of(&host.paths)?), ..runner_in(host, &host.paths.runs(), &keys)? };
-    let owner = uuid::Uuid::now_v7().to_string();
+    let hosting = Hosting {
+        hosts,
+        id: host_id::of(&host.paths.state)?,
+        name: hold::machine(),
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        // Nobody reaches a database in the state folder but who holds the folder.
+        pace: matches!(opened, Opened::Postgres).then(Pace::default),
+    };
     let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
-    let engine = Engine::new(store.clone(), Arc::new(runner.clone()), contexts, policy(host), limits, owner, ours);
+    let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
     let engine = Arc::new(engine.telling(outbox, told));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
@@ -229,6 +243,7 @@ fn policy(host: &Host) -> Policy {
         serial: host.switches.serial,
         stop: host.switches.stop,
         budgets: budgets(&host.budgets),
+        presume_dead_after_ms: i64::from(host.fleet.presume_dead_after_minutes) * 60_000,
         ..Policy::default()
     }
 }

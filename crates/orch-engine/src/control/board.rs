@@ -37,6 +37,7 @@ impl Control {
         self.tell_trouble(std::slice::from_mut(&mut task)).await?;
         let mut history = self.engine.store.history(&task.id).await?;
         history.unknown.splice(..0, task.beyond.parts());
+        self.tell_elsewhere(&task.id, &mut history.work).await?;
         let pipeline = match self.engine.store.pipeline(&task.pipeline).await {
             Err(StoreError::Unreadable { detail, .. }) => {
                 history.unknown.push(Unknown::new("its pipeline", &detail));

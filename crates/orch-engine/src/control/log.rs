@@ -98,6 +98,9 @@ impl Control {
         });
         let run = format!("{work_item}-attempt-{number}");
         let chunk = match read.await {
+            Ok(None) if let Some(place) = self.elsewhere(&task.id, &name).await? => {
+                return Err(ControlError::NotFound { what: format!("the log of {run} is not on this host: {place}") });
+            }
             // Asked for, not launched yet.
             Ok(None) if !ended => LogChunk { run, text: String::new(), next: offset, ended },
             Ok(None) => {

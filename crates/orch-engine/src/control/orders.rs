@@ -1,6 +1,8 @@
 //! What people want done: new issues and commands.
 
-use orch_ports::store::{Delivery, InboxAnswer, StoreError};
+use std::time::Duration;
+
+use orch_ports::store::{Accepted, Delivery, InboxAnswer, StoreError};
 use orch_rules::actor::Actor;
 use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
@@ -18,6 +20,8 @@ use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskC
 pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
 /// Longest title that is stored at all, in bytes; the entry check has its own, shorter limit.
 pub(super) const TITLE_CAP: usize = 8 * 1024;
+/// Between two looks for an answer that another process gives, if no change is heard of.
+const LOOK_FOR_ANSWER: Duration = Duration::from_secs(1);
 /// Longest reason, in bytes.
 const REASON_CAP: usize = 16 * 1024;
 /// What people ask here, among the sources of deliveries. Stored with each key, so it stays as it was first spelled.
@@ -174,7 +178,7 @@ impl Control {
     /// Inbox row first; then wait, for a person's patience, for what becomes of it.
     async fn deliver(&self, event: Event, by: Actor, key: String) -> Result<Answer, ControlError> {
         let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by, event };
-        let accepted = self.engine.store.accept(delivery).await?;
+        let accepted = self.engine.store.accept(delivery.clone()).await?;
         if let Some(answer) = accepted.answer {
             return said(answer);
         }
@@ -184,9 +188,30 @@ impl Control {
         }
         let waiting = self.engine.answers.wait(accepted.inbox);
         self.moved().await?;
-        match tokio::time::timeout(self.engine.limits.answer_within, waiting).await {
-            Ok(Ok(answer)) => said(answer),
+        let answered = async {
+            tokio::select! {
+                answer = waiting => answer.ok(),
+                answer = self.answered_elsewhere(delivery) => Some(answer),
+            }
+        };
+        match tokio::time::timeout(self.engine.limits.answer_within, answered).await {
+            Ok(Some(answer)) => said(answer),
             _ => Ok(pending()),
+        }
+    }
+
+    /// The answer to a delivery that another process handles: it stands in the store. Looked for with every change that is
+    /// heard of; without other processes never.
+    async fn answered_elsewhere(&self, delivery: Delivery) -> InboxAnswer {
+        if self.engine.hosting.pace.is_none() {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let seen = self.engine.changes.newest();
+            if let Ok(Accepted { answer: Some(answer), .. }) = self.engine.store.accept(delivery.clone()).await {
+                return answer;
+            }
+            self.engine.changes.after(seen, LOOK_FOR_ANSWER).await;
         }
     }
 

@@ -4,10 +4,12 @@
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::forge::Overlay;
+use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
+use orch_ports::store::Work;
 use orch_ports::{Port, PortError};
 use orch_rules::agent_files;
-use orch_rules::attempt::{Attempt, RunEnd};
+use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CommitId, TaskId};
@@ -19,6 +21,7 @@ use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking, bring_home, known, said, set_up, task_file};
 use crate::changes::Changes;
 use crate::engine::Engine;
+use crate::hosting::Placed;
 use crate::prompt::{self, OwnPrompt, Subject};
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
@@ -27,7 +30,7 @@ use crate::work_folders;
 const KEPT: &str = "kept";
 
 impl Engine {
-    pub(super) async fn run_agent(&self, task: &TaskId, number: u32) -> PerformResult {
+    pub(super) async fn run_agent(&self, work: &Work, task: &TaskId, number: u32) -> PerformResult {
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         if !facts.unknown.is_empty() && !facts.task.position.is_terminal() {
             // Its outcome could not be decided on: nothing is paid for it now.
@@ -36,6 +39,12 @@ impl Engine {
         }
         let current = facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
+        let name = RepositoryContext::run_name(task, number);
+        let run = RunToBe { name, kind: RunKind::Agent, task: task.clone() };
+        if let Placed::GivenUp { host } = self.place(work, run).await? {
+            self.tell_presumed_dead(task, number, &host).await?;
+            return Ok(Performed::event(ended(&attempt, RunEnd::Lost, None, None, None)));
+        }
         let context = self.context(&facts.task.repository)?;
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
         let history = self.store.history(task).await?;
@@ -52,6 +61,7 @@ impl Engine {
         }
         let runner = self.runner.clone();
         let name = RepositoryContext::run_name(task, attempt);
+        self.must_be_here(task, &name).await?;
         blocking(move || {
             if !runner.exists(&name) {
                 if !known {
@@ -76,10 +86,7 @@ fn run_to_its_end(
 ) -> PerformResult {
     let name = RepositoryContext::run_name(&attempt.task, attempt.number);
     let folder = context.work_folder(&name);
-    let ended = |end, evidence, usage, cut_from| {
-        let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from, trouble: None };
-        Event::Task { task: attempt.task.clone(), event }
-    };
+    let ended = |end, evidence, usage, cut_from| ended(attempt, end, evidence, usage, cut_from);
     if !runner.exists(&name) {
         if attempt.stop_requested {
             return Ok(Performed {
@@ -112,6 +119,33 @@ fn run_to_its_end(
             event: ended(report.end, None, usage, attempt.start.clone()),
         }),
     }
+}
+
+fn ended(
+    attempt: &Attempt,
+    end: RunEnd,
+    evidence: Option<Evidence>,
+    usage: Option<Usage>,
+    cut_from: Option<CommitId>,
+) -> Event {
+    let event = TaskEvent::RunEnded { attempt: attempt.number, end, evidence, usage, cut_from, trouble: None };
+    Event::Task { task: attempt.task.clone(), event }
+}
+
+/// Stops a run that nobody waits for any more; what it cost, if it was ever launched. Blocks until it has ended.
+pub(crate) fn late_usage(
+    context: &RepositoryContext,
+    runner: &dyn Runner,
+    attempt: &Attempt,
+    name: &str,
+) -> Result<Option<Usage>, PerformError> {
+    if !runner.exists(name) {
+        return Ok(None);
+    }
+    runner.stop(name)?;
+    let report = runner.wait(name)?;
+    let words = words_of(context, runner, attempt, &context.work_folder(name), name, &report)?;
+    Ok(Some(report.metered.map_or(words.usage, |metered| metered.usage)))
 }
 
 /// A run that the machine could not start is not an end of the attempt: it is forgotten, and launched anew.

@@ -2,7 +2,9 @@
 
 use orch_ports::error::PortResult;
 use orch_ports::forge::Overlay;
+use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::runner::{Keeps, RunOrder, RunReport, Runner};
+use orch_ports::store::Work;
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
 use orch_rules::episode::{Answer, Answered, EpisodeKind};
@@ -17,13 +19,14 @@ use crate::engine::Engine;
 use crate::repository_context::{Program, REPOSITORY_FILE};
 
 /// So often a check is started again because its host ended under it.
-const MOST_LOST: u32 = 5;
+pub(crate) const MOST_LOST: u32 = 5;
 /// Output handed on to the developer.
 const EXCERPT_BYTES: usize = 6 * 1024;
 
 impl Engine {
     pub(super) async fn run_check(
         &self,
+        work: &Work,
         task: &TaskId,
         check: &CheckId,
         commit: &CommitId,
@@ -32,6 +35,8 @@ impl Engine {
         if self.store.task(task).await?.is_none() {
             return Ok(Performed::nothing());
         }
+        let run = RunToBe { name: check.to_string(), kind: RunKind::Check, task: task.clone() };
+        self.place(work, run).await?;
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         let context = self.context(&facts.task.repository)?;
         let granted = granted(&facts);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use orch_engine::control::{Control, ControlError, LaneCommand, NewIssue, TaskCommand};
-use orch_ports::Store;
 use orch_rules::task::Position;
 use orch_testkit::fake::{Fault, Side};
 

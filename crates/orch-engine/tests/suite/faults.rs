@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orch_engine::Limits;
 use orch_engine::control::{ControlError, NewIssue};
-use orch_ports::{Port, PortError, Store};
+use orch_ports::{Port, PortError};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::Timestamp;
 use orch_rules::port_error::ErrorKind;

@@ -37,6 +37,7 @@ macro_rules! killed {
 killed! {
     around_the_decision_to_launch: "store" "apply run_agent";
     around_the_clone: "forge" "prepare";
+    around_the_place_of_a_run: "store" "place_run";
     around_the_launch: "runner" "ensure";
     around_the_wait: "runner" "wait";
     around_the_collecting: "forge" "collect";

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use orch_engine::control::TaskCommand;
-use orch_ports::Store;
 use orch_rules::attempt::RunEnd;
 use orch_rules::task::{Position, Wait};
 use orch_testkit::fake::{Fault, Step};

@@ -22,5 +22,6 @@ mod reviews;
 mod set_up;
 mod sweep;
 mod told;
+mod two_hosts;
 
 use orch_stories::{store, world};

@@ -1,7 +1,6 @@
 //! A database of a newer release under this one: what it does not know waits, everything else goes on.
 
 use orch_engine::control::{ControlError, NewIssue, TaskCommand};
-use orch_ports::Store as _;
 use orch_rules::task::{Position, Task};
 use orch_testkit::fake::Step;
 

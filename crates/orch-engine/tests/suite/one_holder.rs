@@ -1,7 +1,6 @@
 //! A process that does not hold the database any more begins nothing.
 
 use orch_engine::control::{Control, TaskCommand};
-use orch_ports::Store as _;
 
 use crate::world::{World, eventually};
 

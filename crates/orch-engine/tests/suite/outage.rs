@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use orch_engine::control::{ControlError, TaskCommand};
-use orch_ports::Store;
 use orch_rules::budget::Budgets;
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::effect::Effect;
@@ -138,12 +137,12 @@ async fn a_budget_that_is_used_up_asks_and_goes_on_with_what_is_added() {
     let waiting = world.until("a human is asked for money", &task.id, |task| task.waits.contains(&asked)).await;
     assert_eq!((waiting.attempt, waiting.retries), (1, 0), "the developer was paid, the reviewer is not");
     let key = format!("budget:task:{}", task.id);
-    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 500_000, 0)));
+    assert_eq!(world.store.budget_row(&key).await, Some((600_000, 500_000, 0)));
     let order = TaskCommand::RaiseBudget { by_micros: 400_000 };
     let answer = process.control.command(&task.work_item, order, "Uma", "k".to_owned()).await.unwrap();
     assert_eq!(answer.text, "the budget of this task is raised by $0.40");
     world.until_done(&task).await;
-    assert_eq!(world.store.budget(&key).await.unwrap(), Some((600_000, 1_000_000, 0)));
+    assert_eq!(world.store.budget_row(&key).await, Some((600_000, 1_000_000, 0)));
 }
 
 /// A run that used up its own budget holds nobody back and is not started again by itself.

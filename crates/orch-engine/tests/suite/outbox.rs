@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use orch_engine::control::{LaneCommand, TaskCommand};
 use orch_ports::notifier::Notifier;
-use orch_ports::outbox::{MessageFilter, MessageState, Outbox as _};
+use orch_ports::outbox::{MessageFilter, MessageState};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::notice::NoticeKind;

@@ -113,6 +113,7 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
                 [task.as_str().into(), at.0.into(), body(&row)?],
             ));
         }
+        Change::EndRun { name, host } => steps.push(crate::hosts::end_run(name, host)),
         Change::Say { message } => steps.push(crate::outbox::say(message)?),
         Change::Audit { line } => steps.push(Step::run(
             "INSERT INTO audit (task, repository, happened_at, body) VALUES (?1, ?2, ?3, ?4)",

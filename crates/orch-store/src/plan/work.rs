@@ -54,7 +54,10 @@ pub fn claim(claim: &Claim) -> Vec<Step> {
         // One claim at a time: two that run side by side on PostgreSQL could each see the other's row still queued and
         // take two rows of one ordering key.
         Step::rows("SELECT 1 /*pg FROM pg_advisory_xact_lock(7041776) */", []),
-        Step::rows(CLAIM, [wanted.into(), known.into(), claim.limit.into(), claim.owner.as_str().into()]),
+        Step::rows(
+            CLAIM,
+            [wanted.into(), known.into(), claim.owner.as_str().into(), claim.limit.into(), claim.incarnation.into()],
+        ),
     ]
 }
 
@@ -63,11 +66,11 @@ pub(crate) fn listed<'a>(kinds: impl Iterator<Item = &'a str>) -> String {
     kinds.fold(String::from(","), |all, kind| all + kind + ",")
 }
 
-/// A queued row `w` of the kinds in `?1` that nothing holds; `?2` are the kinds that this release knows. What it does not
-/// know holds the effects behind it and no decision.
+/// A queued row `w` of the kinds in `?1` that nothing holds and that is no other host's; `?2` are the kinds that this
+/// release knows, `?3` is this host. What it does not know holds the effects behind it and no decision.
 macro_rules! free_row {
     () => {
-        "w.state = 'queued' AND w.unread IS NULL AND replace(?1, ',' || w.kind || ',', '') <> ?1
+        "w.state = 'queued' AND w.unread IS NULL AND (w.host IS NULL OR w.host = ?3) AND replace(?1, ',' || w.kind || ',', '') <> ?1
             AND NOT EXISTS (
                 SELECT 1 FROM work e
                 WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
@@ -77,38 +80,42 @@ macro_rules! free_row {
     };
 }
 
-/// The statement of [`claim`]: parameters are the wanted kinds and the known ones (`,a,b,`), the limit and the owner.
+/// The statement of [`claim`]: parameters are the wanted kinds and the known ones (`,a,b,`), the owner, the limit and the
+/// owner's incarnation.
 pub const CLAIM: &str = concat!(
     "WITH picked AS (
         SELECT w.id FROM work w
-        WHERE w.due <= (SELECT now_ms()) AND ",
+        WHERE w.due <= (SELECT now_ms()) AND NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = ?3
+                AND (h.incarnation > ?5 OR h.incarnation = ?5 AND h.lease_until <= now_ms()))
+            AND ",
     free_row!(),
     "
-        ORDER BY w.priority DESC, w.id LIMIT ?3 /*pg FOR NO KEY UPDATE OF w SKIP LOCKED */)
-    UPDATE work SET state = 'running', owner = ?4, claimed_at = now_ms(), attempt = attempt + 1, fence = fence + 1
+        ORDER BY w.priority DESC, w.id LIMIT ?4 /*pg FOR NO KEY UPDATE OF w SKIP LOCKED */)
+    UPDATE work SET state = 'running', owner = ?3, claimed_at = now_ms(), attempt = attempt + 1, fence = fence + 1
     WHERE id IN (SELECT id FROM picked)
     RETURNING id, kind, task, repository, inbox, attempt, fence, body, priority,
         (SELECT i.caused_by FROM inbox i WHERE i.id = work.inbox),
         (SELECT i.event FROM inbox i WHERE i.id = work.inbox)"
 );
 
-/// The next moment a row of these kinds falls due; held rows do not count, see [`super::plan`]'s finish.
-pub fn next_due(kinds: &[&'static str]) -> Step {
+/// The next moment a row of these kinds falls due for this owner; held rows do not count, see [`super::plan`]'s finish.
+pub fn next_due(kinds: &[&'static str], owner: &str) -> Step {
     Step::rows(
         concat!("SELECT MIN(w.due) FROM work w WHERE ", free_row!()),
-        [listed(kinds.iter().copied()).into(), listed(Job::kinds()).into()],
+        [listed(kinds.iter().copied()).into(), listed(Job::kinds()).into(), owner.into()],
     )
 }
 
-/// Queues again what owners other than this one left running. A "decide again" row whose twin is queued already is
-/// done: the twin decides. Rows that could not be read are tried once more: this may be the release that can.
+/// Queues again what this owner and those who are no host left running. A "decide again" row whose twin is queued
+/// already is done: the twin decides. Rows that could not be read are tried once more: this may be the release that can.
 pub fn reclaim(owner: &str) -> Vec<Step> {
     vec![
         Step::run(
             "UPDATE work SET state = CASE WHEN wake IS NOT NULL AND EXISTS (
                     SELECT 1 FROM work w WHERE w.wake = work.wake AND w.state = 'queued' AND w.wake IS NOT NULL)
                 THEN 'done' ELSE 'queued' END
-             WHERE state IN ('queued', 'running') AND state = 'running' AND owner <> ?1",
+             WHERE state IN ('queued', 'running') AND state = 'running'
+                 AND (owner = ?1 OR NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = work.owner))",
             [owner.into()],
         )
         .queues(),
@@ -147,6 +154,11 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
             "DELETE FROM inbox WHERE id IN (
                  SELECT id FROM inbox WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
             [inbox.0.into(), most.into()],
+        ),
+        Step::run(
+            "DELETE FROM runs WHERE state = 'over' AND ended_at < ?1 AND name IN (
+                 SELECT name FROM runs WHERE state = 'over' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
+            [work.0.into(), most.into()],
         ),
     ]
 }

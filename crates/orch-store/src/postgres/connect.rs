@@ -52,12 +52,19 @@ pub(super) async fn get(pool: &Pool) -> StoreResult<Object> {
     })
 }
 
+/// Makes the schema that the address names in `search_path`, if it is not there.
+const MAKE_SCHEMA: &str = "DO $$ BEGIN IF current_schema() IS NULL THEN
+    EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I',
+        trim(both '\" ' from split_part(current_setting('search_path'), ',', 1)));
+    END IF; END $$";
+
 /// Brings the schema up to date: each migration in its own transaction, all under one advisory lock.
 pub(super) async fn migrate(pool: &Pool) -> StoreResult<()> {
     let mut client = get(pool).await?;
     loop {
         let transaction = client.transaction().await.map_err(|e| failed(&e))?;
         transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(|e| failed(&e))?;
+        transaction.batch_execute(MAKE_SCHEMA).await.map_err(|e| failed(&e))?;
         transaction.batch_execute(&dialect(schema::META)).await.map_err(|e| failed(&e))?;
         let found = transaction.query_opt(schema::READ_META, &[]).await.map_err(|e| failed(&e))?;
         let (version, min_reader) = match found {

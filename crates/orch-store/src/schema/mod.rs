@@ -25,6 +25,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 4, min_reader: 1, sql: include_str!("0004.sql") },
     // Tables that earlier releases do not ask for.
     Migration { number: 5, min_reader: 1, sql: include_str!("0005.sql") },
+    // Tables and a column that earlier releases do not ask for. Once a second host joins, they may not read it any more.
+    Migration { number: 6, min_reader: 1, sql: include_str!("0006.sql") },
 ];
 
 /// The schema number this build reads and writes.
@@ -40,9 +42,10 @@ pub const META: &str = "CREATE TABLE IF NOT EXISTS meta (
 /// Reads how far a database is: schema number and the reader it asks for.
 pub(crate) const READ_META: &str = "SELECT schema_version, min_reader FROM meta WHERE one = 1";
 
-/// Notes how far a database is.
+/// Notes how far a database is. What asks for a newer reader already goes on doing so.
 pub(crate) const WRITE_META: &str = "INSERT INTO meta (one, schema_version, min_reader) VALUES (1, ?1, ?2)
-    ON CONFLICT (one) DO UPDATE SET schema_version = excluded.schema_version, min_reader = excluded.min_reader";
+    ON CONFLICT (one) DO UPDATE SET schema_version = excluded.schema_version,
+        min_reader = CASE WHEN meta.min_reader > excluded.min_reader THEN meta.min_reader ELSE excluded.min_reader END";
 
 /// The migrations a database at `version` still needs.
 ///

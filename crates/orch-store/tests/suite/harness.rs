@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use orch_ports::Store;
+use orch_ports::hosts::Hosts;
 use orch_ports::intake::Intake;
 use orch_ports::outbox::Outbox;
 use orch_store::{PostgresStore, SqliteStore};
@@ -76,6 +77,7 @@ pub struct World {
     pub store: Arc<Under>,
     outbox: Arc<dyn Outbox>,
     intake: Arc<dyn Intake>,
+    pub hosts: Arc<dyn Hosts>,
     pub on: On,
     /// File name or address.
     pub at: String,
@@ -113,9 +115,16 @@ pub fn sqlite(path: &str) -> rusqlite::Connection {
 impl World {
     fn of<E>(store: Arc<E>, under: impl FnOnce(Arc<E>) -> Under, on: On, at: String) -> Self
     where
-        E: Outbox + Intake + 'static,
+        E: Outbox + Intake + Hosts + 'static,
     {
-        Self { outbox: store.clone(), intake: store.clone(), store: Arc::new(under(store)), on, at }
+        Self {
+            outbox: store.clone(),
+            intake: store.clone(),
+            hosts: store.clone(),
+            store: Arc::new(under(store)),
+            on,
+            at,
+        }
     }
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         self.outbox.clone()

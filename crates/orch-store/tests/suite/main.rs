@@ -11,6 +11,7 @@ mod facts;
 mod guards;
 mod harness;
 mod holding;
+mod hosts;
 mod intake;
 mod not_known;
 mod outbox;

@@ -48,7 +48,7 @@ async fn what_this_release_does_not_know_is_left_queued_and_shown(world: World) 
     let before = world.number("SELECT COUNT(*) FROM work WHERE state = 'queued' AND attempt = 0").await;
     for _ in 0..2 {
         assert!(claim(&*world.store, 9).await.is_empty());
-        assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None, "nothing of it wakes the loop");
+        assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), None, "nothing of it wakes the loop");
         assert_eq!(world.number("SELECT COUNT(*) FROM work WHERE state = 'queued' AND attempt = 0").await, before);
         // The next process tries once more: it may be of another release.
         world.store.reclaim("next").await.unwrap();
@@ -128,10 +128,10 @@ async fn what_is_not_known_holds_only_what_has_to_come_after_it(world: World) {
 async fn only_the_named_kinds_are_claimed(world: World) {
     shop(&*world.store, &["a"]).await;
     write(&*world.store, vec![run_agent("a", 1), publish("a", "x"), wake("a")]).await.unwrap();
-    let ask = |kinds| Claim { owner: "me".into(), limit: 9, kinds };
+    let ask = |kinds| Claim { owner: "me".into(), incarnation: i64::MAX, limit: 9, kinds };
     assert!(world.store.claim(ask(vec![])).await.unwrap().is_empty());
     assert!(world.store.claim(ask(vec!["run", "run_agents", "publish"])).await.unwrap().is_empty());
-    assert_eq!(world.store.next_due(&["land"]).await.unwrap(), None);
-    assert!(world.store.next_due(&["run_agent"]).await.unwrap().is_some());
+    assert_eq!(world.store.next_due(&["land"], "me").await.unwrap(), None);
+    assert!(world.store.next_due(&["run_agent"], "me").await.unwrap().is_some());
     assert_eq!(branches(&world.store.claim(ask(vec!["decide_task", "land"])).await.unwrap()), ["decide_task"]);
 }

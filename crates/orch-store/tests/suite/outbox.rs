@@ -6,11 +6,13 @@ use orch_ports::outbox::{DEAD_KEPT_MS, Ended, MessageFilter, MessageState, Outbo
 use orch_ports::store::StoreError;
 use orch_rules::change::Change;
 use orch_rules::ids::Timestamp;
+use orch_rules::lease::LEASE_MS;
 use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::Health;
 
 use crate::harness::{World, on_both};
+use crate::hosts::joining;
 use crate::rows::*;
 
 on_both!(
@@ -97,8 +99,10 @@ async fn who_died_while_sending_is_followed(world: World) {
     let outbox = outbox(&world);
     write(&*world.store, vec![said(NoticeKind::Done, None, "1")]).await.unwrap();
     assert_eq!(next(&world).await.as_deref(), Some("done:1"));
-    assert_eq!(outbox.reclaim_messages("me").await.unwrap(), 0, "its own is under way");
-    assert_eq!(outbox.reclaim_messages("successor").await.unwrap(), 1);
+    let me = joining("me", Some(LEASE_MS));
+    world.hosts.join(&me).await.unwrap();
+    assert_eq!(outbox.reclaim_messages("another").await.unwrap(), 0, "that of a host is its own");
+    assert_eq!(outbox.reclaim_messages("me").await.unwrap(), 1, "its earlier process's");
     assert_eq!(next(&world).await.as_deref(), Some("done:1"));
 }
 

@@ -196,7 +196,7 @@ pub async fn claim<S: AsStore + ?Sized>(store: &S, limit: u32) -> Vec<Work> {
 }
 
 pub async fn claim_as<S: AsStore + ?Sized>(store: &S, owner: &str, limit: u32) -> Vec<Work> {
-    store.as_store().claim(Claim { owner: owner.into(), limit, kinds: kinds() }).await.unwrap()
+    store.as_store().claim(Claim { owner: owner.into(), incarnation: i64::MAX, limit, kinds: kinds() }).await.unwrap()
 }
 
 pub async fn write<S: AsStore + ?Sized>(store: &S, changes: Vec<Change>) -> StoreResult<()> {

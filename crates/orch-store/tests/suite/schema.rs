@@ -99,6 +99,20 @@ fn postgres_migrates_from_every_earlier_schema() {
 }
 
 #[test]
+fn postgres_makes_the_schema_that_its_address_names() {
+    with_address("own_schema", On::Postgres, |at| async move {
+        let own = format!("{at}{}options=-csearch_path%3Down", if at.contains('?') { '&' } else { '?' });
+        for _ in 0..2 {
+            let store = open(On::Postgres, &own).await.unwrap();
+            shop(&*store, &[]).await;
+        }
+        let tables =
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'own' AND table_name = 'work'";
+        assert_eq!(postgres(&at).await.query_one(tables, &[]).await.unwrap().get::<_, i64>(0), 1);
+    });
+}
+
+#[test]
 fn sqlite_runs_on_a_later_schema_or_refuses_it() {
     with_address("a_later_schema", On::Sqlite, |at| a_later_schema(On::Sqlite, at));
 }

@@ -207,7 +207,7 @@ fn claim_cost(path: &str) -> (Vec<String>, i32) {
     let connection = sqlite(path);
     let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
     connection.create_scalar_function("now_ms", 0, flags, |_| Ok(1_000_000_i64)).unwrap();
-    let params = (",publish_branch,", ",publish_branch,", 8, "me");
+    let params = (",publish_branch,", ",publish_branch,", "me", 8, i64::MAX);
     let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", plan::CLAIM)).unwrap();
     let lines = explain.query_map(params, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
     connection.execute_batch("BEGIN").unwrap();
@@ -288,7 +288,7 @@ fn sqlite_racing_owners_share_one_file() {
         let other = SqliteStore::open(&world.at).unwrap();
         write(&other, vec![wake("a")]).await.unwrap();
         assert_eq!(claim(&*world.store, 1).await.len(), 1);
-        let claim = Claim { owner: "other".into(), limit: 1, kinds: kinds() };
+        let claim = Claim { owner: "other".into(), incarnation: i64::MAX, limit: 1, kinds: kinds() };
         assert!(other.claim(claim).await.unwrap().is_empty());
         let slot = |holder: &str| Guard::SlotBelow { key: "runs".into(), max: 1, holder: holder.into() };
         let (one, two) = tokio::join!(

@@ -34,7 +34,7 @@ async fn what_nobody_reads_any_more_is_removed(world: World) {
     for key in ["old", "new"] {
         store.accept(delivery(key, TaskEvent::Looked)).await.unwrap();
     }
-    let claim = Claim { owner: "me".into(), limit: 1, kinds: vec!["inbox"] };
+    let claim = Claim { owner: "me".into(), incarnation: i64::MAX, limit: 1, kinds: vec!["inbox"] };
     let taken = store.claim(claim).await.unwrap();
     let answer = Some(InboxAnswer::Accepted { text: "done".into() });
     let finish = Finish { work: taken[0].id, fence: taken[0].fence, how: Finished::Done { answer } };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use orch_ports::hosts::Joining;
 use orch_ports::store::{Claim, Delivery, Finish, Finished, InboxAnswer, Job, StoreError};
 use orch_rules::change::Change;
 use orch_rules::effect::Effect;
@@ -141,7 +142,7 @@ async fn claim_takes_the_most_urgent_first_and_passes_over_kinds(world: World) {
     ];
     write(&*world.store, changes).await.unwrap();
     let wanted = || kinds().into_iter().filter(|kind| *kind != "run_agent").collect();
-    let ask = |limit, kinds| Claim { owner: "me".into(), limit, kinds };
+    let ask = |limit, kinds| Claim { owner: "me".into(), incarnation: i64::MAX, limit, kinds };
     let first = world.store.claim(ask(4, wanted())).await.unwrap();
     assert_eq!(branches(&first), ["decide_task", "stop_run", "decide_task", "u/b2"]);
     assert_eq!(first[0].job, Job::DecideTask { task: "u".into() });
@@ -151,18 +152,18 @@ async fn claim_takes_the_most_urgent_first_and_passes_over_kinds(world: World) {
 
 async fn claim_leaves_what_is_not_due(world: World) {
     shop(&*world.store, &["a"]).await;
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None);
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), None);
     let now = world.store.now().await.unwrap();
     let due = now.plus_ms(3_600_000);
     let later = Change::Perform { effect: Effect::RunAgent { task: "a".into(), attempt: 1 }, due };
     let applied = world.store.apply(set(vec![], vec![later]), None).await.unwrap();
     assert!(applied.queued, "somebody must set a timer");
     assert!(claim(&*world.store, 9).await.is_empty());
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(due));
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), Some(due));
     world.raw("UPDATE work SET due = 5").await;
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(Timestamp(5)));
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), Some(Timestamp(5)));
     assert_eq!(claim(&*world.store, 9).await.len(), 1);
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None);
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), None);
     assert!(world.store.now().await.unwrap() >= now);
 }
 
@@ -176,7 +177,7 @@ async fn an_ordering_key_runs_one_row_at_a_time_in_order(world: World) {
     let first = claim(&*world.store, 9).await;
     assert_eq!(branches(&first), ["a/x", "a/y"]);
     assert!(claim(&*world.store, 9).await.is_empty(), "the clean-up waits for the publishing of its branch");
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), None, "a blocked row sets no timer");
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), None, "a blocked row sets no timer");
     world.store.apply(set(vec![], vec![]), done(&first[0])).await.unwrap();
     assert_eq!(branches(&claim(&*world.store, 9).await), ["clean_up"]);
 }
@@ -189,7 +190,7 @@ async fn a_row_that_waits_for_its_retry_keeps_its_place(world: World) {
     let again = Finished::Again { due, error: "busy".into() };
     world.store.apply(set(vec![], vec![]), how(&first, again)).await.unwrap();
     assert!(claim(&*world.store, 9).await.is_empty(), "the second must not overtake");
-    assert_eq!(world.store.next_due(&kinds()).await.unwrap(), Some(due));
+    assert_eq!(world.store.next_due(&kinds(), "me").await.unwrap(), Some(due));
     let row = world.store.history(&"a".into()).await.unwrap().work.remove(0);
     assert_eq!((row.attempt, row.error.as_deref(), row.due, row.state.as_str()), (1, Some("busy"), due, "queued"));
     world.raw("UPDATE work SET due = 0").await;
@@ -289,8 +290,17 @@ async fn reclaim_queues_what_others_left_running(world: World) {
     assert_eq!(mine.len(), 1);
     // One of the dead one's wakes has a queued twin by now.
     write(&*world.store, vec![wake("a")]).await.unwrap();
-    assert_eq!(world.store.reclaim("me").await.unwrap(), 3);
-    assert_eq!(world.store.reclaim("me").await.unwrap(), 0);
+    let me = Joining {
+        host: "me".into(),
+        name: "here".into(),
+        release: "1".into(),
+        kinds: kinds(),
+        max_runs: 1,
+        lease_ms: Some(60_000),
+    };
+    world.hosts.join(&me).await.unwrap();
+    assert_eq!(world.store.reclaim("next").await.unwrap(), 3, "a host's own rows are left to it");
+    assert_eq!(world.store.reclaim("next").await.unwrap(), 0);
     assert_eq!(branches(&claim(&*world.store, 9).await), ["decide_task", "decide_task", "a/x"]);
     assert!(claim(&*world.store, 9).await.is_empty(), "the twin decides once");
 }

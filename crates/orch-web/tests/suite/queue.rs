@@ -2,7 +2,6 @@
 
 use orch_engine::Reconciler;
 use orch_engine::control::Control;
-use orch_ports::Store as _;
 use orch_ports::store::{BudgetRow, QueueView, WorkRow};
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};

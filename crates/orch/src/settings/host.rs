@@ -24,6 +24,8 @@ pub struct Host {
     pub store: Store,
     /// `[limits]`
     pub limits: Limits,
+    /// `[fleet]`
+    pub fleet: Fleet,
     /// `[confinement]`
     pub confinement: Confine,
     /// `[budgets]`
@@ -52,6 +54,7 @@ impl Host {
             service: Listen::default(),
             store: Store::default(),
             limits: Limits::default(),
+            fleet: Fleet::default(),
             confinement: Confine::default(),
             budgets: Budgets::default(),
             switches: Switches::default(),
@@ -139,6 +142,19 @@ impl Default for Limits {
             episode_expire_hours: 0,
             free_disk_floor_mb: 512,
         }
+    }
+}
+
+/// `[fleet]`: hosts that share a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fleet {
+    /// Minutes after a host was last known to live until the agents on it are taken for dead; 0 is never.
+    pub presume_dead_after_minutes: u32,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { presume_dead_after_minutes: 15 }
     }
 }
 

@@ -85,6 +85,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("service", "Where `orch up` listens."),
     ("store", "Where everything durable is kept. With nothing set: SQLite in the state folder."),
     ("limits", "Tuning."),
+    ("fleet", "Hosts that share one PostgreSQL database."),
     (
         "budgets",
         "What runs may cost, in whole US dollars. 0 is no limit. What is not covered waits and asks: orch budget.",
@@ -94,7 +95,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("switches", "Kill switches. What \"off\" means is spelled out for each."),
 ];
 
-/// `[service]`, `[store]`, `[limits]`, `[budgets]`, `[confinement]`, `[egress]`, `[switches]`.
+/// `[service]`, `[store]`, `[limits]`, `[fleet]`, `[budgets]`, `[confinement]`, `[egress]`, `[switches]`.
 pub const HOST: &[Key<Host>] = &[
     Key {
         section: "service",
@@ -221,6 +222,17 @@ pub const HOST: &[Key<Host>] = &[
     super::model::ALLOW,
     super::model::DENY,
     super::model::SILENCE,
+    Key {
+        section: "fleet",
+        name: "presume_dead_after_minutes",
+        variable: tuning("ORCH_PRESUME_DEAD_AFTER_MINUTES"),
+        kind: Kind::Number(0, 10_080),
+        required: false,
+        doc: "Minutes without a sign of life from another host after which the agents that it ran are taken for dead and \
+              started anew; 0 is never. Checks start elsewhere at once.",
+        set: |h, v| h.fleet.presume_dead_after_minutes = narrow(v),
+        get: |h| Some(h.fleet.presume_dead_after_minutes.to_string()),
+    },
     Key {
         section: "budgets",
         name: "run_usd",

@@ -1,8 +1,8 @@
 //! Two state folders, one PostgreSQL: one service, and commands elsewhere that only store what they are asked.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::carried::{Carried, script};
+use super::carried::{Carried, eventually, script};
 
 #[test]
 fn one_database_has_one_service() {
@@ -11,8 +11,17 @@ fn one_database_has_one_service() {
         let record = std::env::var_os("ORCH_TEST_NOT_RUN");
         return orch_testkit::world::not_run(record.as_deref(), "orch/one_holder", reason);
     };
+    let waiting = r#"
+        [[play]]
+        title = "Wait"
+        [[play.act]]
+        role = "analyst"
+        steps = [{ wait_for_file = "../../../../../go" }, { write = "docs/work-items/{id}/01-brd.md", text = "x" }]
+        [[play]]
+        title = "*"
+    "#;
     let worlds = [(); 2].map(|()| {
-        let mut carried = Carried::small(&script("[[play]]\ntitle = \"*\"\n"));
+        let mut carried = Carried::small(&script(waiting));
         carried.world.set("ORCH_STORE_URL", &url);
         carried
     });
@@ -37,8 +46,27 @@ fn one_database_has_one_service() {
     assert!(two.agents().is_empty(), "no run belongs to the folder that has no service");
     assert!(stopped["timeline"].as_array().unwrap().iter().any(|line| line["rule"] == "stop"));
 
-    // A service that ended, however it did, keeps nobody out.
+    // A service that ended, however it did, keeps nobody out; its agents are its own.
+    let left = service.open("Wait");
+    let agents = eventually("its agent is at work", || {
+        let agents = one.agents();
+        (agents.len() == 1).then_some(agents).ok_or("no agent".to_owned())
+    });
     assert!(!service.0.kill().unwrap().success());
     let second = two.up();
+    let other = second.open("Say hello again");
+    second.until(&other, "is at work here", |task| task["attempts"].as_u64() > Some(0));
+    let told = second.task(&left);
+    let words = told["work"].as_array().unwrap().iter().filter_map(|row| row["error"].as_str()).collect::<String>();
+    assert!(words.contains("its run is on host"), "{told}");
+    assert_eq!(told["attempts"], 1);
+    second.command(&other, json!({"command": "stop"}));
+    second.until(&other, "is cancelled", |task| task["stage"] == "cancelled");
+    assert!(two.agents().is_empty(), "no second agent for the same attempt");
+    assert_eq!(one.agents(), agents);
     assert!(second.0.stop().unwrap().success());
+    let again = one.up();
+    again.command(&left, json!({"command": "stop"}));
+    again.until(&left, "is cancelled", |task| task["stage"] == "cancelled");
+    assert!(one.agents().is_empty(), "its agent was found, and stopped");
 }
