@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use orch_ports::forge::{LandedWork, Standing};
 use orch_ports::store::TaskFilter;
+use orch_ports::workshop::{LandedWork, Standing};
 use orch_rules::actor::Actor;
 use orch_rules::change::{AuditLine, Change, ChangeSet};
 use orch_rules::event::{Event, TaskEvent};
@@ -57,7 +57,7 @@ impl Engine {
         let (database, known) = (self.store.identity().await?, repository.main.clone());
         let before = self.compared.0.lock().unwrap_or_else(PoisonError::into_inner).get(&repository.id).cloned();
         let standing =
-            blocking(move || Ok(context.forge.standing(database.as_deref(), known.as_ref(), before.as_ref())?));
+            blocking(move || Ok(context.workshop.standing(database.as_deref(), known.as_ref(), before.as_ref())?));
         let Some(standing) = standing.await? else { return Ok(()) };
         if standing.foreign {
             let text = "the forge has worked with another database: this one is new, or another backup; ids that stand in \
@@ -84,7 +84,7 @@ impl Engine {
             let mut missing = Vec::new();
             for task in landed {
                 if let Some(commit) = &task.landed
-                    && !context.forge.has_landed(commit)?
+                    && !context.workshop.has_landed(commit)?
                 {
                     missing.push(task.work_item.to_string());
                 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::Utf8PathBuf;
 use orch_ports::PortResult;
 use orch_ports::agent::Agent;
-use orch_ports::forge::{Forge, Identity};
+use orch_ports::forge::Forge;
+use orch_ports::workshop::{Identity, Workshop};
 use orch_rules::attempt::{Evidence, ProtectedPaths};
 use orch_rules::facts::Worker;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
@@ -40,7 +41,9 @@ pub struct Program {
 pub struct RepositoryContext {
     /// Which.
     pub repository: RepositoryId,
-    /// Where its code lives.
+    /// Where its code is worked on.
+    pub workshop: Arc<dyn Workshop>,
+    /// Where its branches live.
     pub forge: Arc<dyn Forge>,
     /// Who acts, by role.
     pub agents: BTreeMap<Role, Arc<dyn Agent>>,
@@ -73,7 +76,7 @@ impl RepositoryContext {
         {
             return Ok(settings);
         }
-        let parsed = match self.forge.read(base, REPOSITORY_FILE, FILE_CAP)? {
+        let parsed = match self.workshop.read(base, REPOSITORY_FILE, FILE_CAP)? {
             None => Ok(RepositoryFile::default()),
             Some(text) => repository_file::parse(&text, REPOSITORY_FILE)
                 .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
@@ -88,7 +91,7 @@ impl RepositoryContext {
     /// # Errors
     /// The forge's.
     pub fn no_place_for_documents(&self, base: &CommitId, branch: &str) -> PortResult<Option<String>> {
-        Ok(self.forge.obstacle(base, DOCUMENTS)?.map(|obstacle| {
+        Ok(self.workshop.obstacle(base, DOCUMENTS)?.map(|obstacle| {
             format!(
                 "{obstacle} on {branch}, and the papers of tasks are written below {DOCUMENTS}, which has to be a folder \
                  all the way: make it one and commit that to {branch}"
@@ -108,10 +111,10 @@ impl RepositoryContext {
     }
 
     fn stored(&self, at: &CommitId, path: &str) -> PortResult<Stored> {
-        match self.forge.read(at, path, FILE_CAP) {
+        match self.workshop.read(at, path, FILE_CAP) {
             Ok(Some(text)) => Ok(Stored::Text(text)),
             // A link, or a file on the way, is there and is none.
-            Ok(None) => Ok(self.forge.obstacle(at, path)?.map_or(Stored::Absent, Stored::Unreadable)),
+            Ok(None) => Ok(self.workshop.obstacle(at, path)?.map_or(Stored::Absent, Stored::Unreadable)),
             Err(error) if error.is_fact() => Ok(Stored::Unreadable(error.words)),
             Err(error) => Err(error),
         }
@@ -139,7 +142,7 @@ impl RepositoryContext {
     pub fn named_by_check(&self, base: &CommitId, file: &RepositoryFile) -> PortResult<Vec<String>> {
         let mut named = Vec::new();
         for word in file.named_by_check() {
-            match self.forge.read(base, &word, FILE_CAP) {
+            match self.workshop.read(base, &word, FILE_CAP) {
                 Ok(None) => {}
                 // It is there and larger than that.
                 Ok(Some(_)) => named.push(word),

@@ -61,7 +61,7 @@ impl Engine {
             self.chores.notified().await;
             for (repository, context) in &self.served().contexts {
                 let context = Arc::clone(context);
-                match blocking(move || Ok(context.forge.upkeep()?)).await {
+                match blocking(move || Ok(context.workshop.upkeep()?)).await {
                     Ok(Some(done)) => tracing::info!(%repository, "upkeep of the forge: {done}"),
                     Ok(None) => {}
                     Err(error) => tracing::warn!(%repository, error = error.words(), "the forge was not kept up"),

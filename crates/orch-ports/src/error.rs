@@ -34,7 +34,9 @@ pub struct Place {
 /// The ports that call the outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {
-    /// Where the code is.
+    /// Where code is worked on.
+    Workshop,
+    /// Where branches live.
     Forge,
     /// Where runs are.
     Runner,
@@ -45,6 +47,7 @@ pub enum Port {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = match self.port {
+            Port::Workshop => "workshop",
             Port::Forge => "forge",
             Port::Runner => "runner",
             Port::Notifier => "notifier",

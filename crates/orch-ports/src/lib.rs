@@ -1,4 +1,4 @@
-//! The words and traits of the world outside the rules: what the engine asks of a store, a forge, a runner and an
+//! The words and traits of the world outside the rules: what the engine asks of a store, a workshop, a forge, a runner and an
 //! agent. No I/O here, no fakes; those live in the adapters and in the test kit.
 
 pub mod agent;
@@ -10,6 +10,7 @@ pub mod notifier;
 pub mod outbox;
 pub mod runner;
 pub mod store;
+pub mod workshop;
 
 pub use error::{Place, Port, PortError, PortResult};
 pub use store::Store;

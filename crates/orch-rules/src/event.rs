@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::{Evidence, RunEnd, Usage};
 use crate::check::CheckOutcome;
 use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, StageId, TaskId, WorkItemId};
-use crate::lane::Candidate;
+use crate::lane::{Candidate, LandingRefused};
 use crate::people::{BranchSeen, HumanAnswer, ReviewWord};
 
 /// Something that happened, with the aggregate it concerns.
@@ -223,8 +223,11 @@ pub enum LaneEvent {
         fence: i64,
         /// Main's tip now.
         main: CommitId,
-        /// True if main is (or contains) the candidate; false if main had moved.
+        /// True if main is (or contains) the candidate; false if main had moved, or it was refused.
         landed: bool,
+        /// Whoever keeps main did not take it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<LandingRefused>,
     },
     /// A lane effect failed for good.
     EffectFailed {

@@ -170,11 +170,27 @@ pub enum Ejection {
         /// Main's tip it was combined with.
         onto: CommitId,
     },
+    /// Whoever keeps main did not take the candidate.
+    Refused {
+        /// Who: the server's name.
+        by: String,
+        /// Why, in its words.
+        why: String,
+    },
     /// The test could not be run.
     Unknown {
         /// Why.
         reason: String,
     },
+}
+
+/// A landing that was refused by whoever keeps main: its protection, a hook of its server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LandingRefused {
+    /// Who, for people: the server's name.
+    pub by: String,
+    /// Why, in its words.
+    pub why: String,
 }
 
 impl LaneState {

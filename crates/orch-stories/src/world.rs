@@ -295,6 +295,7 @@ impl World {
         let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
         let context = RepositoryContext {
             repository: repository(),
+            workshop: Arc::new(forge.clone()),
             forge: Arc::new(forge.clone()),
             agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
             work_folders: host.places.clone(),

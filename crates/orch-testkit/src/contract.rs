@@ -8,8 +8,46 @@ pub mod branches;
 mod deliveries;
 pub mod forge;
 pub mod runner;
+pub mod workshop;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use camino::Utf8PathBuf;
+use orch_ports::forge::Forge;
+use orch_ports::workshop::{Workplace, Workshop};
+use orch_rules::ids::{CommitId, TaskId};
+
+use crate::fake::forge::Edit;
+
+/// A workshop with its forge, made from a user's repository whose branch `main` has [`workshop::FIRST`] in it, and what
+/// people do around it.
+pub trait Bench {
+    /// The workshop under test.
+    fn workshop(&self) -> &dyn Workshop;
+    /// The forge under test.
+    fn forge(&self) -> &dyn Forge;
+    /// An absolute path nobody has used yet.
+    fn directory(&self, name: &str) -> Utf8PathBuf;
+    /// An agent in its clone: change files and, with a message, commit.
+    fn work(&self, place: &Workplace, edits: &[Edit<'_>], message: Option<&str>);
+    /// An agent gives its clone another history, without the commit it started from.
+    fn rewrite(&self, place: &Workplace);
+    /// Carry out commands in a clone, in order.
+    fn run_commands(&self, place: &Workplace, commands: &[Vec<String>]);
+    /// A person commits to main where they work; `pulled`: after bringing home what landed.
+    fn user_commits(&self, edits: &[Edit<'_>], pulled: bool) -> CommitId;
+    /// A person moves main forward to a branch of the forge.
+    fn merges(&self, branch: &str);
+    /// A person pushes a commit on top of a task branch.
+    fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId;
+    /// Where a branch of the forge is.
+    fn branch(&self, name: &str) -> Option<CommitId>;
+    /// What is archived of a task.
+    fn archived(&self, task: &TaskId) -> Option<CommitId>;
+    /// Files of a clone or checkout: path to text.
+    fn files(&self, directory: &Utf8PathBuf) -> BTreeMap<String, String>;
+}
 
 /// A case and its name.
 pub type Case<B> = (&'static str, fn(&B));

@@ -5,3 +5,4 @@ pub mod agent;
 pub mod forge;
 pub mod notifier;
 pub mod runner;
+pub mod workshop;

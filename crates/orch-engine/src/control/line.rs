@@ -32,7 +32,7 @@ impl Control {
         let read = blocking(move || {
             // An issue is people's word: trouble of the repository holds it, and refuses it no more than it must.
             let base = match context.forge.base() {
-                Err(error) if error.for_effect() == ForEffect::Mend => context.forge.known_base()?,
+                Err(error) if error.for_effect() == ForEffect::Mend => context.workshop.known_base()?,
                 base => base?.tip,
             };
             let settings = context.settings_at(&base)?;
@@ -42,7 +42,7 @@ impl Control {
                 Err(why) => return Ok(Err(why)),
             };
             let path = variant.as_ref().map_or(&file.pipeline, |variant| &variant.pipeline).clone();
-            let text = context.forge.read(&base, &path, DESCRIPTION_CAP)?;
+            let text = context.workshop.read(&base, &path, DESCRIPTION_CAP)?;
             Ok(Ok((text, path, variant, file.intake_authors.clone())))
         });
         let (text, path, variant, authors) = self.in_time(read).await?.map_err(|why| ControlError::Refused { why })?;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use orch_ports::forge::NumbersSeen;
+use orch_ports::workshop::NumbersSeen;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 
@@ -97,7 +97,7 @@ impl Control {
             (counted.contains_key(&of), counted.get(&of).and_then(|numbers| numbers.seen.clone()))
         };
         let (context, prefix) = (self.engine.context(&repository.id)?, repository.prefix.clone());
-        let look = blocking(move || Ok(context.forge.highest_number(&prefix, before.as_ref())?));
+        let look = blocking(move || Ok(context.workshop.highest_number(&prefix, before.as_ref())?));
         let seen = self.in_time(look).await?;
         let known = match known_before {
             true => 0,

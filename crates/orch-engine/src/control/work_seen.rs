@@ -1,6 +1,6 @@
 //! What a task made, for people who decide about it: its papers and its change.
 
-use orch_ports::forge::{Diff, DiffOrder};
+use orch_ports::workshop::{Diff, DiffOrder};
 use orch_rules::work_item::documents_folder;
 
 use super::{Control, ControlError, TaskName};
@@ -40,7 +40,7 @@ impl Control {
             let mut papers = Vec::new();
             for name in names {
                 let path = format!("{folder}/{name}");
-                if let Some(text) = context.forge.read(&head, &path, DOCUMENT_CAP)? {
+                if let Some(text) = context.workshop.read(&head, &path, DOCUMENT_CAP)? {
                     papers.push(Paper { path, text });
                 }
             }
@@ -64,7 +64,7 @@ impl Control {
         let landed = task.landed.is_some();
         let read = blocking(move || {
             let from = if landed { None } else { Some(context.forge.base()?.tip) };
-            Ok(context.forge.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)
+            Ok(context.workshop.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)
         });
         read.await.map_err(|e| ControlError::Refused { why: e.words() })
     }

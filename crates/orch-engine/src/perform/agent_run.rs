@@ -3,10 +3,10 @@
 
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
-use orch_ports::forge::Overlay;
 use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
 use orch_ports::store::Work;
+use orch_ports::workshop::Overlay;
 use orch_ports::{Port, PortError};
 use orch_rules::agent_files;
 use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
@@ -182,7 +182,7 @@ fn prepare(
     let below = work_item::documents_folder(&facts.task.work_item);
     let judges = judges(facts, attempt);
     let given = judges.then(|| Overlay { from: base.clone(), patterns: agent_files::patterns() });
-    let start = context.forge.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
+    let start = context.workshop.prepare(&place, &start, &set_aside(facts, attempt, &below), given.as_ref())?;
     let Some((documents, written)) = work_folders::folder_inside(&place.directory, &below)? else {
         let at = context.forge.base()?;
         if let Some(trouble) = context.no_place_for_documents(&at.tip, &at.branch)? {
@@ -225,7 +225,7 @@ fn prepare(
     }
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &context.program.check_environment;
-    let snapshot = context.forge.snapshot_command(&place, &start)?;
+    let snapshot = context.workshop.snapshot_command(&place, &start)?;
     let set_up = set_up::of(file, environment, keeps, &snapshot);
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
@@ -236,7 +236,7 @@ fn prepare(
         environment: launch.environment,
         set_up,
         result_file: Some(assignment.result_file),
-        finish: vec![context.forge.parcel_command(&place, &start)?],
+        finish: vec![context.workshop.parcel_command(&place, &start)?],
         deadline_ms: context.program.run_deadline_ms,
         stall_ms: context.program.run_stall_ms,
         stop_grace_ms: context.program.stop_grace_ms,
@@ -258,10 +258,10 @@ fn prompt_of(
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
-    let own = OwnPrompt::read(&*context.forge, base, attempt.role)?;
+    let own = OwnPrompt::read(&*context.workshop, base, attempt.role)?;
     let work_item = &facts.task.work_item;
     let subject = Subject { role: attempt.role, stage, pipeline: &facts.pipeline, work_item };
-    Ok(prompt::render(&subject, own.as_ref()) + &prompt::memory(&*context.forge, base)?)
+    Ok(prompt::render(&subject, own.as_ref()) + &prompt::memory(&*context.workshop, base)?)
 }
 
 /// Whether the attempt judges others' work: then what its agent reads by itself is the base branch's.

@@ -1,7 +1,7 @@
 //! The task's branch on the forge: it publishes the head column, is looked at when a person pushed, and goes when the
 //! task has ended.
 
-use orch_ports::forge::{BranchOrder, BranchState, Collected};
+use orch_ports::workshop::{BranchOrder, BranchState, Collected};
 use orch_rules::attempt::Evidence;
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, TaskId};
@@ -48,8 +48,11 @@ impl Engine {
         let context = self.context(&row.repository)?;
         let (branch, head, since) = (branch.to_owned(), head.clone(), since.clone());
         let seen = blocking(move || {
-            let order = order(&context, &row, branch, &head, since, replay)?;
-            Ok(TaskEvent::BranchSeen { seen: seen(&context, &order)?, head })
+            let seen = match context.forge.tip(&branch)? {
+                None => BranchSeen::Gone,
+                Some(tip) => seen(&context, &order(&context, &row, &head, since, replay)?, &tip)?,
+            };
+            Ok(TaskEvent::BranchSeen { seen, head })
         });
         let event = seen.await?;
         Ok(Performed::event(Event::Task { task: task.clone(), event }))
@@ -72,7 +75,19 @@ impl Engine {
         let homes = Role::ALL.into_iter().map(|role| Kept::of(&context, task, role).folder());
         work_folders::remove(leftovers.map(|name| context.work_folder(&name)).chain(homes).collect()).await?;
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
-        blocking(move || Ok(context.forge.clean_up(&id, &branch, head.as_ref(), archive)?)).await?;
+        let gone = blocking(move || {
+            // The newest head need not have been published yet. What it does not contain is a person's push, and stays.
+            if let (Some(tip), Some(head)) = (context.forge.tip(&branch)?, head)
+                && context.workshop.contains(&head, &tip)?
+            {
+                if archive {
+                    context.workshop.archive(&id, &head)?;
+                }
+                context.forge.remove(&branch, &tip)?;
+            }
+            Ok(context.workshop.forget(&id)?)
+        });
+        gone.await?;
         Ok(Performed::nothing())
     }
 }
@@ -80,7 +95,6 @@ impl Engine {
 fn order(
     context: &RepositoryContext,
     row: &Task,
-    branch: String,
     head: &CommitId,
     since: CommitId,
     replay: bool,
@@ -89,7 +103,6 @@ fn order(
     let message = format!("{id}: an attempt's work on top of a person's push\n\nRefs: {id}\n");
     let base = row.base.clone().unwrap_or_else(|| since.clone());
     Ok(BranchOrder {
-        branch,
         head: head.clone(),
         since,
         replay,
@@ -100,10 +113,9 @@ fn order(
     })
 }
 
-fn seen(context: &RepositoryContext, order: &BranchOrder) -> Result<BranchSeen, PerformError> {
-    Ok(match context.forge.branch_state(order)? {
+fn seen(context: &RepositoryContext, order: &BranchOrder, tip: &CommitId) -> Result<BranchSeen, PerformError> {
+    Ok(match context.workshop.branch_state(order, tip)? {
         BranchState::Same => BranchSeen::Same,
-        BranchState::Gone => BranchSeen::Gone,
         BranchState::Pushed { by, work } => BranchSeen::Pushed { by, evidence: judged(context, work)? },
         BranchState::Rewritten { by, work } => BranchSeen::Rewritten { by, evidence: judged(context, work)? },
         BranchState::Replayed { by, tip, work } => BranchSeen::Replayed { by, tip, evidence: judged(context, work)? },

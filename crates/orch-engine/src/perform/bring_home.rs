@@ -2,8 +2,8 @@
 //! the machine's trouble, the command is run again, and nobody else's work with it.
 
 use camino::Utf8Path;
-use orch_ports::forge::{Collected, Workplace};
 use orch_ports::runner::{RunOrder, RunReport, Runner};
+use orch_ports::workshop::{Collected, Workplace};
 use orch_rules::attempt::{Attempt, Evidence, RunEnd};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::CommitId;
@@ -66,12 +66,12 @@ pub(super) fn bring_home(
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
     let scope = Scope::of(&facts.pipeline, stage, &facts.task.work_item);
-    let collected = match context.forge.collect(&place, &start, &scope) {
+    let collected = match context.workshop.collect(&place, &start, &scope) {
         Err(error) if error.kind == ErrorKind::Missing => {
             let why = report.unfinished.as_ref().map_or(error.words.clone(), |end| format!("{error} ({end})"));
             tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
             pack_again(context, runner, attempt, &place, &start)?;
-            context.forge.collect(&place, &start, &scope)?
+            context.workshop.collect(&place, &start, &scope)?
         }
         collected => collected?,
     };
@@ -101,7 +101,7 @@ fn pack_again(
     runner.ensure(&RunOrder {
         name: name.clone(),
         check: false,
-        argv: context.forge.parcel_command(place, start)?,
+        argv: context.workshop.parcel_command(place, start)?,
         directory: place.directory.clone(),
         environment: context.program.check_environment.clone(),
         set_up: None,

@@ -1,10 +1,10 @@
 //! The test command on a clean checkout of an exact commit.
 
 use orch_ports::error::PortResult;
-use orch_ports::forge::Overlay;
 use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::runner::{Keeps, RunOrder, RunReport, Runner};
 use orch_ports::store::Work;
+use orch_ports::workshop::Overlay;
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
 use orch_rules::episode::{Answer, Answered, EpisodeKind};
@@ -74,7 +74,7 @@ impl Engine {
                 let run = format!("{name}-{round}");
                 if !runner.exists(&run) {
                     runner.room().map_err(PerformError::NoRoom)?;
-                    context.forge.checkout(&commit, &folder, overlay.as_ref())?;
+                    context.workshop.checkout(&commit, &folder, overlay.as_ref())?;
                     let order = check_order(&context.program, &run, file, command, &folder, keeps.clone());
                     runner.ensure(&order).map_err(PerformError::Launch)?;
                 }

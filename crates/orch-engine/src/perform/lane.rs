@@ -1,6 +1,7 @@
 //! Making a candidate and landing it.
 
-use orch_ports::forge::CandidateOrder;
+use orch_ports::forge::Landing;
+use orch_ports::workshop::CandidateOrder;
 use orch_rules::event::{CandidateResult, Event, LaneEvent};
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 
@@ -28,7 +29,7 @@ impl Engine {
                 identity: RepositoryContext::identity(&*context.settings_at(&base.tip)?),
                 at: row.entered_at,
             };
-            let result = context.forge.candidate(&order, &base.tip)?;
+            let result = context.workshop.candidate(&order, &base.tip)?;
             let settings = match &result {
                 CandidateResult::Made { candidate } if !candidate.empty => {
                     context.settings_faults(&base.tip, &candidate.commit)?
@@ -54,11 +55,15 @@ impl Engine {
         let (candidate, parent) = (candidate.clone(), parent.clone());
         let landing = blocking(move || {
             // Nothing lands on a main whose people took back what it stands on.
-            context.forge.base()?;
-            Ok(context.forge.land(&candidate, &parent)?)
-        })
-        .await?;
-        let event = LaneEvent::LandEnded { task: task.clone(), fence, main: landing.main, landed: landing.landed };
+            let base = context.forge.base()?;
+            Ok((context.forge.land(&candidate, &parent)?, base.tip))
+        });
+        let (main, landed, refused) = match landing.await? {
+            (Landing::Landed { tip }, _) => (tip, true, None),
+            (Landing::Moved { tip }, _) => (tip, false, None),
+            (Landing::Refused(refused), tip) => (tip, false, Some(refused)),
+        };
+        let event = LaneEvent::LandEnded { task: task.clone(), fence, main, landed, refused };
         Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
     }
 }

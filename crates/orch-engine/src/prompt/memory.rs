@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use orch_ports::PortResult;
-use orch_ports::forge::Forge;
+use orch_ports::workshop::Workshop;
 use orch_rules::agent_files;
 use orch_rules::ids::CommitId;
 
@@ -17,11 +17,11 @@ const CAP: usize = 32 * 1024;
 ///
 /// # Errors
 /// The forge's, if it may pass.
-pub fn told(forge: &dyn Forge, base: &CommitId) -> PortResult<String> {
+pub fn told(workshop: &dyn Workshop, base: &CommitId) -> PortResult<String> {
     let mut seen: Vec<String> = Vec::new();
     let mut text = String::new();
     for path in agent_files::memories() {
-        match forge.read(base, path, CAP) {
+        match workshop.read(base, path, CAP) {
             Ok(Some(words)) if !words.trim().is_empty() && !seen.contains(&words) => {
                 let _ = writeln!(text, "\n`{path}`:\n");
                 fenced(&mut text, &words);

@@ -1,7 +1,7 @@
 //! A repository's own words for a role, from its base branch: no change of a task can rewrite who judges it (X13).
 
 use orch_ports::PortError;
-use orch_ports::forge::Forge;
+use orch_ports::workshop::Workshop;
 use orch_rules::ids::CommitId;
 use orch_rules::landing_settings::prompt_fault;
 use orch_rules::pipeline::Role;
@@ -52,9 +52,9 @@ impl OwnPrompt {
     /// # Errors
     /// The forge's, and a file that cannot be used: an agent with other words than the repository wants is worse than
     /// none.
-    pub fn read(forge: &dyn Forge, base: &CommitId, role: Role) -> Result<Option<Self>, PromptError> {
+    pub fn read(workshop: &dyn Workshop, base: &CommitId, role: Role) -> Result<Option<Self>, PromptError> {
         for path in paths_of(role) {
-            match forge.read(base, &path, CAP) {
+            match workshop.read(base, &path, CAP) {
                 Ok(Some(text)) => return usable(&path, text).map(Some),
                 Ok(None) => {}
                 Err(error) if error.is_fact() => {

@@ -42,7 +42,7 @@ async fn a_store_that_is_away_at_the_start_is_waited_for() {
 async fn a_port_that_breaks_down_is_asked_again() {
     let world = World::new().await;
     let process = world.start("p1");
-    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "remove", "forget"] {
         process.forge.faults.fail_next(call, Fault::Panic(format!("{call} divides by zero")));
     }
     let task = process.issue("Add up").await;
@@ -73,7 +73,7 @@ async fn what_says_nothing_of_the_task_is_never_counted_against_it() {
         // So soon after each other a task can begin to wait just when what it waits for is over: the sweep is its net.
         world.limits.sweep_every = Duration::from_millis(200);
         let process = world.start("p1");
-        for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+        for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "remove", "forget"] {
             for _ in 0..2 {
                 process.forge.faults.fail_next(call, Fault::Port(error.clone()));
             }
@@ -173,7 +173,7 @@ async fn what_the_machine_cannot_do_for_long_is_no_fact_about_a_task() {
     world.limits = Limits { first_retry: Duration::from_millis(1), ..world.limits.clone() };
     let process = world.start("p1");
     // More often than any count of tries that could be given up.
-    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "clean_up"] {
+    for call in ["prepare", "collect", "checkout", "publish", "candidate", "land", "remove", "forget"] {
         for _ in 0..10 {
             process.forge.faults.fail_next(call, Fault::Passing("Too many open files".to_owned()));
         }

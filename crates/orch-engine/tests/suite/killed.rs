@@ -49,7 +49,8 @@ killed! {
     around_the_decision_to_land: "store" "apply land";
     around_the_landing: "forge" "land";
     around_the_end: "store" "apply clean_up";
-    around_the_clean_up: "forge" "clean_up";
+    around_the_archiving: "forge" "forget";
+    around_the_removal: "forge" "remove";
     around_a_claim: "store" "claim";
 }
 

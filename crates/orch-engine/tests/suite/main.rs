@@ -8,6 +8,7 @@ mod faults;
 mod intake;
 mod kept;
 mod killed;
+mod landing;
 mod landing_settings;
 mod line;
 mod many;

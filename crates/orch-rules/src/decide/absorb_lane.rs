@@ -6,7 +6,7 @@ use crate::change::Change;
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::event::{CandidateResult, LaneEvent, Refusal};
 use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
-use crate::lane::{Ejection, Freeze, LaneState};
+use crate::lane::{Ejection, Freeze, LandingRefused, LaneState};
 use crate::rights::{self, Acting, Right};
 
 use super::draft::ORCH;
@@ -31,7 +31,9 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
         LaneEvent::CheckEnded { task, check, outcome, excerpt } => {
             Ok(check_ended(draft, task, check, outcome, excerpt))
         }
-        LaneEvent::LandEnded { task, fence, main, landed } => Ok(land_ended(draft, task, *fence, main, *landed)),
+        LaneEvent::LandEnded { task, fence, main, landed, refused } => {
+            Ok(land_ended(draft, task, *fence, main, *landed, refused.as_ref()))
+        }
         LaneEvent::EffectFailed { task, effect, error } => Ok(effect_failed(draft, task, effect, error)),
         LaneEvent::Looked => Ok("looked".to_owned()),
     }
@@ -170,7 +172,14 @@ fn check_ended(draft: &mut LaneDraft, task: &TaskId, id: &CheckId, outcome: &Che
     "recorded".to_owned()
 }
 
-fn land_ended(draft: &mut LaneDraft, task: &TaskId, fence: i64, main: &CommitId, landed: bool) -> String {
+fn land_ended(
+    draft: &mut LaneDraft,
+    task: &TaskId,
+    fence: i64,
+    main: &CommitId,
+    landed: bool,
+    refused: Option<&LandingRefused>,
+) -> String {
     let expected = draft.landing_of(task).and_then(|l| match &l.entry.state {
         LaneState::Landing { candidate, fence: held } if *held == fence => Some(candidate.clone()),
         _ => None,
@@ -180,14 +189,18 @@ fn land_ended(draft: &mut LaneDraft, task: &TaskId, fence: i64, main: &CommitId,
     if landed {
         let text = format!("main is {}", candidate.commit);
         draft.move_landing(task, LaneState::Landed { commit: candidate.commit }, "land_ended", text);
+    } else if let Some(LandingRefused { by, why }) = refused {
+        let cause = Ejection::Refused { by: by.clone(), why: why.clone() };
+        let text = format!("{by} does not take {}: {why}", candidate.commit);
+        draft.move_landing(task, LaneState::Ejected { cause }, "land_refused", text);
     } else {
         draft.move_landing(task, LaneState::Queued, "land_ended", format!("main moved to {main} meanwhile"));
     }
     "recorded".to_owned()
 }
 
-/// Making a candidate or landing kept failing. A landing in doubt is never given up here: its effect asks git first
-/// whether main has the candidate, so a failure means it has not.
+/// Making a candidate kept failing, or git stated that this candidate cannot land. A landing in doubt is never given up:
+/// it might still arrive, and its effect is repeated until it has ended.
 fn effect_failed(draft: &mut LaneDraft, task: &TaskId, effect: &str, error: &str) -> String {
     let in_hands = draft
         .landing_of(task)

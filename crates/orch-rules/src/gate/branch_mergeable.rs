@@ -53,6 +53,7 @@ fn ejected(facts: &TaskFacts, cause: &Ejection) -> Conclusion {
             let reason = format!("settings cannot be used in the combination with {main} ({onto})");
             Conclusion::fail(reason, super::settings_told(faults))
         }
+        Ejection::Refused { by, why } => Conclusion::unknown(format!("{by} did not take it onto {main}: {why}")),
         Ejection::Unknown { reason } => {
             Conclusion::unknown(format!("the combination with {main} could not be tested: {reason}"))
         }

@@ -222,7 +222,7 @@ async fn a_place_in_a_line_that_is_not_known_holds_up_nobody_else(world: World) 
         "{:?}",
         seen.landing
     );
-    let late = LaneEvent::LandEnded { task: "a".into(), fence: 0, main: "m".into(), landed: true };
+    let late = LaneEvent::LandEnded { task: "a".into(), fence: 0, main: "m".into(), landed: true, refused: None };
     assert!(acts(seen, &late).unwrap_err().to_string().contains("staging"), "an outcome for it is kept");
     // One at a time: who may be inside holds those behind.
     world.raw("UPDATE repositories SET serial = 1").await;

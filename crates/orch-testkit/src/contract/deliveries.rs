@@ -2,13 +2,14 @@
 
 use orch_rules::port_error::ErrorKind;
 
-use super::forge::{ForgeBench, base, collect, place, scope};
+use super::Bench;
+use super::workshop::{base, collect, place, scope};
 
-pub(super) fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
+pub(super) fn leftovers_are_committed_once<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("left.txt", Some("x\n"))], None);
-    let unpacked = bench.forge().collect(&place, &start, &scope("development"));
+    let unpacked = bench.workshop().collect(&place, &start, &scope("development"));
     assert_eq!(unpacked.unwrap_err().kind, ErrorKind::Missing);
     let evidence = collect(bench, &place, &start).evidence;
     assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["left.txt".to_owned()][..]));
@@ -16,42 +17,42 @@ pub(super) fn leftovers_are_committed_once<B: ForgeBench>(bench: &B) {
     assert_eq!(collect(bench, &place, &start).evidence, evidence);
 }
 
-pub(super) fn what_is_not_in_scope_is_left_out_by_name<B: ForgeBench>(bench: &B) {
+pub(super) fn what_is_not_in_scope_is_left_out_by_name<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
     let review = "docs/work-items/T-001/12-review.md";
     bench.work(
         &place,
         &[(review, Some("---\nverdict: APPROVED\n---\n")), ("x.pyc", Some("x\n")), ("a.txt", None)],
         None,
     );
-    bench.run_commands(&place, &[bench.forge().parcel_command(&place, &start).unwrap()]);
-    let found = bench.forge().collect(&place, &start, &scope("review")).unwrap().evidence;
+    bench.run_commands(&place, &[bench.workshop().parcel_command(&place, &start).unwrap()]);
+    let found = bench.workshop().collect(&place, &start, &scope("review")).unwrap().evidence;
     assert!(found.document("12-review.md").is_some() && found.changed.is_empty(), "{found:?}");
     assert_eq!(found.left_out, ["a.txt, x.pyc: not for the reviewer to change"]);
     // Nothing of its own is no delivery, and the rest is still named.
-    let found = bench.forge().collect(&place, &start, &scope("analysis")).unwrap().evidence;
+    let found = bench.workshop().collect(&place, &start, &scope("analysis")).unwrap().evidence;
     assert!(found.is_empty() && found.left_out.len() == 1, "{found:?}");
 }
 
-pub(super) fn nothing_done_is_an_empty_delivery<B: ForgeBench>(bench: &B) {
+pub(super) fn nothing_done_is_an_empty_delivery<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
     let evidence = collect(bench, &place, &start).evidence;
     assert!(evidence.is_empty() && evidence.documents.is_empty() && evidence.commits == 0, "{evidence:?}");
 }
 
-pub(super) fn a_rewritten_history_counts_as_what_it_holds<B: ForgeBench>(bench: &B) {
+pub(super) fn a_rewritten_history_counts_as_what_it_holds<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    bench.forge().prepare(&place, &start, &[], None).unwrap();
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
     bench.rewrite(&place);
     let evidence = collect(bench, &place, &start).evidence;
     assert_eq!((evidence.commits, evidence.changed.as_slice()), (1, &["a.txt".to_owned()][..]));
 }
 
-pub(super) fn a_clone_that_is_gone_is_told<B: ForgeBench>(bench: &B) {
+pub(super) fn a_clone_that_is_gone_is_told<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    let never = bench.forge().collect(&place, &start, &scope("development"));
+    let never = bench.workshop().collect(&place, &start, &scope("development"));
     assert_eq!(never.unwrap_err().kind, ErrorKind::Missing);
 }

@@ -1,26 +1,22 @@
-//! A forge in memory: commits are maps from paths to texts. Clones and checkouts are also written to disk, because
+//! A workshop and its forge in memory: commits are maps from paths to texts. Clones and checkouts are also written to disk, because
 //! whoever asks for them looks there; what an agent does in a clone is told by [`FakeForge::work`].
 
 mod branch_state;
 mod evidence;
+mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_ports::forge::{
-    Base, BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, Forge, Landing, Overlay, Workplace,
-};
+use orch_ports::forge::{Base, Forge, Landing};
 use orch_ports::{Port, PortError, PortResult};
-use orch_rules::event::CandidateResult;
 use orch_rules::ids::{CommitId, TaskId};
-use orch_rules::lane::Candidate;
-use orch_rules::path_pattern::any_matches;
+use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
-use orch_rules::scope::Scope;
 
 use super::faults::{Fault, Faults};
-use super::merge::{Tree, merge};
+use super::merge::Tree;
 
 /// The branch that is kept green.
 pub const MAIN: &str = "main";
@@ -52,6 +48,10 @@ struct Code {
     archive: BTreeMap<TaskId, CommitId>,
     clones: BTreeMap<Utf8PathBuf, Clone>,
     landed: Vec<CommitId>,
+    /// Nothing is taken onto main.
+    refuses: Option<LandingRefused>,
+    /// The next landing happens, and nobody hears of it.
+    keeps_silent: bool,
 }
 
 /// One user's view of the code.
@@ -144,6 +144,22 @@ impl FakeForge {
         commit
     }
 
+    /// From now on whoever keeps main takes nothing onto it; `None`: everything again.
+    pub fn refuse_landings(&self, refused: Option<LandingRefused>) {
+        self.lock().refuses = refused;
+    }
+
+    /// The next landing happens, and its caller does not hear of it.
+    pub fn keep_silent(&self) {
+        self.lock().keeps_silent = true;
+    }
+
+    /// A person moves main forward to a branch.
+    pub fn merges(&self, branch: &str) {
+        let mut code = self.lock();
+        code.users = code.branches.get(branch).cloned();
+    }
+
     /// A person pushes a commit on top of a branch of the forge.
     pub fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId {
         let mut code = self.lock();
@@ -153,7 +169,7 @@ impl FakeForge {
         commit
     }
 
-    /// Carries out a command of [`Forge::parcel_command`]; others do nothing.
+    /// Carries out a command of [`orch_ports::workshop::Workshop::parcel_command`]; others do nothing.
     pub fn run_command(&self, command: &[String]) {
         if let [name, clone, message] = command
             && name == PARCEL
@@ -240,6 +256,17 @@ impl Code {
         self.branches.get(MAIN).cloned().ok_or_else(|| one(ErrorKind::Gone, "there is no main"))
     }
 
+    /// Main follows the user's, if that is ahead; tells the user's if both went apart.
+    fn follow_users(&mut self) -> PortResult<Option<CommitId>> {
+        let tip = self.tip()?;
+        let users = self.users.clone().unwrap_or_else(|| tip.clone());
+        if self.contains(&users, &tip) {
+            self.branches.insert(MAIN.to_owned(), users);
+            return Ok(None);
+        }
+        Ok((!self.contains(&tip, &users)).then_some(users))
+    }
+
     /// The commit and everything before it.
     fn ancestors(&self, commit: &CommitId) -> BTreeSet<CommitId> {
         let (mut found, mut waiting) = (BTreeSet::new(), vec![commit.clone()]);
@@ -265,37 +292,6 @@ impl Code {
     }
 }
 
-/// The files, with what an overlay names as its commit has it.
-fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> PortResult<Tree> {
-    let mut files = files.clone();
-    if let Some(overlay) = overlay {
-        let covered = |path: &str| any_matches(&overlay.patterns, path);
-        files.retain(|path, _| !covered(path));
-        let from = code.known(&overlay.from)?.files.clone();
-        files.extend(from.into_iter().filter(|(path, _)| covered(path)));
-    }
-    Ok(files)
-}
-
-/// Puts a tree on disk, in place of whatever is there.
-fn write_out(files: &Tree, directory: &Utf8Path) -> PortResult<()> {
-    let write = || {
-        if directory.exists() {
-            std::fs::remove_dir_all(directory)?;
-        }
-        std::fs::create_dir_all(directory)?;
-        for (path, text) in files {
-            let file = directory.join(path);
-            if let Some(folder) = file.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            std::fs::write(file, text)?;
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    write().map_err(|error| one(ErrorKind::Passing, format!("{directory}: {error}")))
-}
-
 fn not_main(branch: &str) -> PortResult<()> {
     if branch == MAIN {
         return Err(one(ErrorKind::Refused, "main is moved by landing only"));
@@ -306,14 +302,9 @@ fn not_main(branch: &str) -> PortResult<()> {
 impl Forge for FakeForge {
     fn base(&self) -> PortResult<Base> {
         self.call("base", |code| {
+            let apart = code.follow_users()?;
             let tip = code.tip()?;
-            let users = code.users.clone().unwrap_or_else(|| tip.clone());
-            if code.contains(&users, &tip) {
-                code.branches.insert(MAIN.to_owned(), users.clone());
-                return Ok(Base { tip: users, branch: MAIN.to_owned(), diverged: None });
-            }
-            let apart = !code.contains(&tip, &users);
-            let diverged = apart.then(|| format!("{users} lacks what landed at {tip}"));
+            let diverged = apart.map(|users| format!("{users} lacks what landed at {tip}"));
             Ok(Base { tip, branch: MAIN.to_owned(), diverged })
         })
     }
@@ -327,109 +318,15 @@ impl Forge for FakeForge {
         self.base()
     }
 
-    fn prepare(
-        &self,
-        place: &Workplace,
-        start: &CommitId,
-        aside: &[String],
-        overlay: Option<&Overlay>,
-    ) -> PortResult<CommitId> {
-        self.call("prepare", |code| {
-            let mut files = code.known(start)?.files.clone();
-            let before = files.len();
-            files.retain(|path, _| !aside.contains(path));
-            let start = match files.len() == before {
-                true => start.clone(),
-                false => code.commit(vec![start.clone()], files.clone(), "set aside"),
-            };
-            write_out(&laid_over(code, &files, overlay)?, &place.directory)?;
-            code.clones.insert(place.directory.clone(), Clone { head: start.clone(), files, packed: None });
-            Ok(start)
-        })
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
+        self.call("branches", |code| Ok(code.branches.clone()))
     }
 
-    fn snapshot_command(&self, _: &Workplace, _: &CommitId) -> PortResult<Vec<String>> {
-        self.call("snapshot_command", |_| Ok(vec!["true".to_owned()]))
+    fn tip(&self, branch: &str) -> PortResult<Option<CommitId>> {
+        self.call("tip", |code| Ok(code.branches.get(branch).cloned()))
     }
 
-    fn parcel_command(&self, place: &Workplace, _: &CommitId) -> PortResult<Vec<String>> {
-        self.call("parcel_command", |_| Ok(vec![PARCEL.to_owned(), place.directory.to_string(), place.message.clone()]))
-    }
-
-    fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected> {
-        self.call("collect", |code| {
-            let before = code.known(start)?.files.clone();
-            let Some(packed) = code.clones.get(&place.directory).and_then(|copy| copy.packed.clone()) else {
-                return Err(one(ErrorKind::Missing, "the clone was not packed"));
-            };
-            let after = code.known(&packed)?.files.clone();
-            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-            let (kept, strayed): (Vec<_>, Vec<_>) = changed.partition(|name| scope.takes(name, false));
-            let head = if strayed.is_empty() && code.contains(&packed, start) {
-                packed
-            } else if kept.is_empty() {
-                start.clone()
-            } else {
-                let mut files = before.clone();
-                for name in kept {
-                    match after.get(name) {
-                        Some(text) => files.insert(name.clone(), text.clone()),
-                        None => files.remove(name),
-                    };
-                }
-                code.commit(vec![start.clone()], files, &place.message)
-            };
-            code.attempts.insert((place.task.clone(), place.attempt), head.clone());
-            let mut collected = code.collected(&place.work_item, start, &head)?;
-            let strayed: Vec<String> = strayed.into_iter().cloned().collect();
-            collected.evidence.left_out.extend(scope.left_out(&strayed));
-            Ok(collected)
-        })
-    }
-
-    fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {
-        self.call("checkout", |code| {
-            let files = code.known(commit)?.files.clone();
-            write_out(&laid_over(code, &files, overlay)?, directory)
-        })
-    }
-
-    fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult> {
-        self.call("candidate", |code| {
-            let base = code.merge_base(onto, &order.head);
-            let (main, head) = (code.known(onto)?.files.clone(), code.known(&order.head)?.files.clone());
-            Ok(match merge(&base, &main, &head) {
-                Err(paths) => CandidateResult::Conflict { paths },
-                Ok(files) if files == main => CandidateResult::Made {
-                    candidate: Candidate { commit: onto.clone(), parent: onto.clone(), empty: true },
-                },
-                Ok(files) => {
-                    let message =
-                        format!("{}\n{} <{}> {}", order.message, order.identity.name, order.identity.email, order.at.0);
-                    let commit = code.commit(vec![onto.clone()], files, &message);
-                    CandidateResult::Made { candidate: Candidate { commit, parent: onto.clone(), empty: false } }
-                }
-            })
-        })
-    }
-
-    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
-        self.call("land", |code| {
-            if code.known(candidate)?.parents.first() != Some(parent) {
-                return Err(one(ErrorKind::Refused, format!("{candidate} was not made on {parent}")));
-            }
-            let main = code.tip()?;
-            if main == *parent {
-                code.branches.insert(MAIN.to_owned(), candidate.clone());
-                code.landed.push(candidate.clone());
-                return Ok(Landing { landed: true, main: candidate.clone() });
-            }
-            Ok(Landing { landed: code.contains(&main, candidate), main })
-        })
-    }
-
-    fn publish(&self, branch: &str, was: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
+    fn publish(&self, branch: &str, expect: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
         self.call("publish", |code| {
             not_main(branch)?;
             code.known(head)?;
@@ -437,7 +334,7 @@ impl Forge for FakeForge {
             if now == Some(head) {
                 return Ok(());
             }
-            if now != was {
+            if now != expect {
                 let place = now.map_or("is not there", CommitId::as_str);
                 return Err(one(
                     ErrorKind::Conflict,
@@ -449,51 +346,42 @@ impl Forge for FakeForge {
         })
     }
 
-    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
-        self.call("branches", |code| Ok(code.branches.clone()))
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
+        self.call("land", |code| {
+            if code.known(candidate)?.parents.first() != Some(parent) {
+                return Err(one(ErrorKind::Refused, format!("{candidate} was not made on {parent}")));
+            }
+            code.follow_users()?;
+            let tip = code.tip()?;
+            if code.contains(&tip, candidate) {
+                return Ok(Landing::Landed { tip });
+            }
+            if tip != *parent {
+                return Ok(Landing::Moved { tip });
+            }
+            if let Some(refused) = &code.refuses {
+                return Ok(Landing::Refused(refused.clone()));
+            }
+            code.branches.insert(MAIN.to_owned(), candidate.clone());
+            code.landed.push(candidate.clone());
+            if code.keeps_silent {
+                code.keeps_silent = false;
+                return Err(one(ErrorKind::InDoubt, "the connection broke while it landed"));
+            }
+            Ok(Landing::Landed { tip: candidate.clone() })
+        })
     }
 
-    fn branch_state(&self, order: &BranchOrder) -> PortResult<BranchState> {
-        self.call("branch_state", |code| code.branch_state(order))
-    }
-
-    fn clean_up(&self, task: &TaskId, branch: &str, head: Option<&CommitId>, archive: bool) -> PortResult<()> {
-        self.call("clean_up", |code| {
+    fn remove(&self, branch: &str, expect: &CommitId) -> PortResult<()> {
+        self.call("remove", |code| {
             not_main(branch)?;
-            if let (Some(tip), Some(head)) = (code.branches.get(branch).cloned(), head)
-                && code.contains(head, &tip)
-            {
-                code.branches.remove(branch);
-                if archive {
-                    code.archive.insert(task.clone(), head.clone());
+            match code.branches.get(branch) {
+                Some(tip) if tip != expect => Err(one(ErrorKind::Conflict, format!("{branch} is at {tip}"))),
+                _ => {
+                    code.branches.remove(branch);
+                    Ok(())
                 }
             }
-            code.attempts.retain(|(whose, _), _| whose != task);
-            Ok(())
-        })
-    }
-
-    fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
-        self.call("diff", |code| {
-            let to = code.known(&order.to)?.clone();
-            let from = order.from.clone().or_else(|| to.parents.first().cloned());
-            let before = from.map(|from| code.known(&from).cloned()).transpose()?.map(|c| c.files).unwrap_or_default();
-            let wanted = |path: &String| {
-                (order.only.is_empty() || order.only.contains(path))
-                    && order.without.as_ref().is_none_or(|folder| !path.starts_with(&format!("{folder}/")))
-            };
-            let changed = to.files.iter().filter(|(path, text)| wanted(path) && before.get(*path) != Some(text));
-            let text = changed.map(|(path, text)| format!("+++ b/{path}\n+{text}")).collect();
-            Ok(Diff { text, cut: false })
-        })
-    }
-
-    fn read(&self, commit: &CommitId, path: &str, cap: usize) -> PortResult<Option<String>> {
-        self.call("read", |code| match code.known(commit)?.files.get(path) {
-            Some(text) if text.len() > cap => {
-                Err(one(ErrorKind::Refused, format!("{path} at {commit} is larger than {cap} bytes")))
-            }
-            found => Ok(found.cloned()),
         })
     }
 }

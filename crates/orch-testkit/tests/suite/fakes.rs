@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::agent::Agent;
-use orch_ports::forge::{Forge, Workplace};
+use orch_ports::forge::Forge;
 use orch_ports::runner::{RunOrder, RunReport};
+use orch_ports::workshop::{Workplace, Workshop};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::{CommitId, TaskId};
-use orch_testkit::contract::{
-    self, agent::AgentBench, agent::Told, forge::ForgeBench, runner::Does, runner::RunnerBench,
-};
+use orch_testkit::contract::{self, Bench, agent::AgentBench, agent::Told, runner::Does, runner::RunnerBench};
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
 
 struct Fake;
@@ -43,9 +42,15 @@ struct Code {
     forge: FakeForge,
 }
 
-impl ForgeBench for Code {
+impl Bench for Code {
+    fn workshop(&self) -> &dyn Workshop {
+        &self.forge
+    }
     fn forge(&self) -> &dyn Forge {
         &self.forge
+    }
+    fn merges(&self, branch: &str) {
+        self.forge.merges(branch);
     }
     fn directory(&self, name: &str) -> Utf8PathBuf {
         Utf8Path::from_path(self.folder.path()).unwrap().join(name)
@@ -89,8 +94,10 @@ impl ForgeBench for Code {
 
 #[test]
 fn the_fake_forge_keeps_the_contract() {
-    let code = || Code { folder: tempfile::tempdir().unwrap(), forge: FakeForge::new(contract::forge::FIRST) };
+    let code = || Code { folder: tempfile::tempdir().unwrap(), forge: FakeForge::new(contract::workshop::FIRST) };
+    contract::run(contract::workshop::suite(), |_| code());
     contract::run(contract::forge::suite(), |_| code());
+    contract::run(contract::forge::beside(), |_| code());
     contract::run(contract::branches::suite(), |_| code());
 }
 

@@ -1,20 +1,24 @@
-//! `LocalForge` under the contract of forges: a user's repository and a bare one beside it.
+//! The workshop and `LocalForge` under their contracts: a user's repository and a bare one beside it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_git::{BranchName, Git, Origin};
-use orch_ports::forge::{Forge, Workplace};
+use orch_ports::forge::Forge;
+use orch_ports::workshop::{Workplace, Workshop};
 use orch_rules::ids::{CommitId, TaskId};
-use orch_testkit::contract::{self, forge::ForgeBench};
+use orch_testkit::contract;
 use orch_testkit::fake::forge::Edit;
 use orch_vendors::forge::local::LocalForge;
+use orch_vendors::workshop::{GitWorkshop, Opening};
 
 struct Bench {
     folder: tempfile::TempDir,
+    workshop: GitWorkshop,
     forge: LocalForge,
 }
 
@@ -64,13 +68,16 @@ impl Bench {
         let source = folder.path().join("user");
         std::fs::create_dir(&source).unwrap();
         git(&source, &["init", "--quiet", "--initial-branch=main"]);
-        let first: Vec<_> = contract::forge::FIRST.iter().map(|(path, text)| (*path, Some(*text))).collect();
+        let first: Vec<_> = contract::workshop::FIRST.iter().map(|(path, text)| (*path, Some(*text))).collect();
         commit(&source, &first, "first");
         let origin = Origin { source, base: BranchName::new("main").unwrap() };
         let program = Git::detect(std::env::var_os("PATH").unwrap()).unwrap();
         let bare = folder.path().join("state/forge.git");
-        let forge = orch_git::Forge::create_from(&program, origin, &bare, SystemTime::now()).unwrap().forge;
-        Self { folder, forge: LocalForge::new(forge) }
+        let opening = Arc::new(Opening::new(move || {
+            let opened = orch_git::Forge::create_from(&program, origin.clone(), &bare, SystemTime::now());
+            opened.map(|opened| opened.forge).map_err(|error| error.to_string())
+        }));
+        Self { folder, workshop: GitWorkshop::new(Arc::clone(&opening)), forge: LocalForge::new(opening) }
     }
     fn user(&self) -> PathBuf {
         self.folder.path().join("user")
@@ -83,9 +90,15 @@ impl Bench {
     }
 }
 
-impl ForgeBench for Bench {
+impl contract::Bench for Bench {
+    fn workshop(&self) -> &dyn Workshop {
+        &self.workshop
+    }
     fn forge(&self) -> &dyn Forge {
         &self.forge
+    }
+    fn merges(&self, branch: &str) {
+        git(&self.user(), &["pull", "--quiet", "--ff-only", self.bare().to_str().unwrap(), branch]);
     }
     fn directory(&self, name: &str) -> Utf8PathBuf {
         Utf8Path::from_path(self.folder.path()).unwrap().join("places").join(name)
@@ -145,6 +158,8 @@ impl ForgeBench for Bench {
 
 #[test]
 fn it_keeps_the_contract() {
+    contract::run(contract::workshop::suite(), |_| Bench::new());
     contract::run(contract::forge::suite(), |_| Bench::new());
+    contract::run(contract::forge::beside(), |_| Bench::new());
     contract::run(contract::branches::suite(), |_| Bench::new());
 }

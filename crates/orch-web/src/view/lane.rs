@@ -152,6 +152,7 @@ pub(super) fn cause(state: &LaneState) -> Option<String> {
         Ejection::Conflict { paths, .. } => format!("conflicts with main in {}", paths.join(", ")),
         Ejection::Settings { .. } => "settings cannot be used on top of main".to_owned(),
         Ejection::Red { .. } => "the tests are red on top of main".to_owned(),
+        Ejection::Refused { by, why } => format!("{by} did not take it onto main: {why}"),
         Ejection::Unknown { reason } => format!("the test could not be run: {reason}"),
     })
 }

@@ -15,7 +15,8 @@ use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::RepositoryFile;
-use orch_vendors::forge::local::Opening;
+use orch_vendors::forge::local::LocalForge;
+use orch_vendors::workshop::{GitWorkshop, Opening};
 
 use super::{TOOL_VARIABLES, agent, environment, policy, quoted, store_failure};
 use crate::exit::Failure;
@@ -132,9 +133,11 @@ impl Making {
             forge: host.paths.forge(&entry.id),
             base_known: row.map(|row| row.base_branch.clone()),
         };
+        let opening = Arc::new(Opening::new(move || opening.open()));
         RepositoryContext {
             repository: RepositoryId(entry.id.clone()),
-            forge: Arc::new(Opening::new(move || opening.open())),
+            workshop: Arc::new(GitWorkshop::new(Arc::clone(&opening))),
+            forge: Arc::new(LocalForge::new(opening)),
             agents,
             work_folders: host.paths.places().join(&entry.id),
             program,

@@ -49,7 +49,7 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
     let red = match &cause {
         Ejection::Red { excerpt, .. } => Some(excerpt.clone()),
         Ejection::Settings { faults, .. } => Some(faults.join("\n")),
-        Ejection::Conflict { .. } | Ejection::Unknown { .. } => None,
+        Ejection::Conflict { .. } | Ejection::Refused { .. } | Ejection::Unknown { .. } => None,
     };
     let (reason, must_fix) = match cause {
         Ejection::Conflict { paths, onto } => {
@@ -77,6 +77,15 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
             format!("settings cannot be used on {main} at {onto} combined with this change"),
             format!("Merge {main} (fetched as `orch-base`) into the branch.\n\n{}", cut(&gate::settings_told(&faults))),
         ),
+        Ejection::Refused { by, why } => {
+            draft.leave(Line::Landing);
+            let reason = format!(
+                "{by} does not let {main} be moved to the candidate: {why}; let the account that Orchestrion pushes with \
+                 move {main} there, then: orch retry"
+            );
+            draft.hold(Hold::Stuck { reason }, "lane_sent_back");
+            return Some(Step::Again);
+        }
         Ejection::Unknown { reason } => {
             draft.leave(Line::Landing);
             draft

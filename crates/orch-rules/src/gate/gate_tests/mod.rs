@@ -209,6 +209,8 @@ fn branch_mergeable_truth_table() {
     let red = Ejection::Red { excerpt: "x FAILED".to_owned(), onto: "m".into() };
     assert!(ejected(red).says(gate, Fail, "red on the combination").must_fix.contains("x FAILED"));
     ejected(Ejection::Unknown { reason: "no disk".to_owned() }).says(gate, Unknown, "no disk");
+    let refused = Ejection::Refused { by: "git.example.org".to_owned(), why: "protected".to_owned() };
+    ejected(refused).says(gate, Unknown, "git.example.org did not take it onto main: protected");
 
     // A place that still has an earlier head, the entry line, or another's place says nothing of this head.
     let tested = || at("landing").landing(LaneState::Tested { candidate: candidate() });

@@ -224,7 +224,7 @@ impl World {
             self.landed.push((task.clone(), candidate.clone()));
         }
         let main = self.main[repository].clone();
-        let event = LaneEvent::LandEnded { task: task.clone(), fence: *fence, main, landed: lands };
+        let event = LaneEvent::LandEnded { task: task.clone(), fence: *fence, main, landed: lands, refused: None };
         Some(Event::Lane { repository: repository.clone(), event })
     }
 

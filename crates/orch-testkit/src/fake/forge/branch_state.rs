@@ -1,14 +1,15 @@
 //! A branch of the fake beside a task's head.
 
 use orch_ports::PortResult;
-use orch_ports::forge::{BranchOrder, BranchState};
+use orch_ports::workshop::{BranchOrder, BranchState};
+
+use orch_rules::ids::CommitId;
 
 use super::super::merge::merge;
 use super::Code;
 
 impl Code {
-    pub(super) fn branch_state(&mut self, order: &BranchOrder) -> PortResult<BranchState> {
-        let Some(tip) = self.branches.get(&order.branch).cloned() else { return Ok(BranchState::Gone) };
+    pub(super) fn branch_state(&mut self, order: &BranchOrder, tip: CommitId) -> PortResult<BranchState> {
         let head = &order.head;
         self.known(head)?;
         if &tip == head || (!order.replay && self.contains(head, &tip)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use orch_ports::PortResult;
-use orch_ports::forge::Collected;
+use orch_ports::workshop::Collected;
 use orch_rules::attempt::{Evidence, WeakenedTest};
 use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CodeId, CommitId, PatchId, WorkItemId};

@@ -1,20 +1,21 @@
 //! Attacks through git: a clone whose settings, links and objects are meant for the git that looks at it from outside, and
 //! work that is not what it seems. The forge is the real one, and so is the fetch.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use camino::Utf8PathBuf;
 use orch_git::{BranchName, Git, Origin};
 use orch_ports::PortResult;
-use orch_ports::forge::{Collected, Forge, Identity, Workplace};
+use orch_ports::workshop::{Collected, Identity, Workplace, Workshop};
 use orch_rules::ids::{CommitId, TaskId, Timestamp, WorkItemId};
 use orch_rules::pipeline::{StageKind, default_pipeline};
 use orch_rules::scope::Scope;
 use orch_run::Confinement;
 use orch_testkit::git;
-use orch_vendors::forge::local::LocalForge;
+use orch_vendors::workshop::{GitWorkshop, Opening};
 
 use super::place::{self, CANARY, Place};
 
@@ -238,7 +239,7 @@ fn everything() -> Scope {
 
 /// A repository on the line, with another task's branch, in a [`Place`].
 struct Line {
-    forge: LocalForge,
+    workshop: GitWorkshop,
     bare: PathBuf,
     start: CommitId,
     /// Head of the other task's branch.
@@ -268,15 +269,19 @@ impl Line {
         let origin = Origin { source: source.clone(), base: BranchName::new("main").unwrap() };
         let program = Git::detect(std::env::var_os("PATH").unwrap()).unwrap();
         let bare = place.path("line/forge.git");
-        let forge = orch_git::Forge::create_from(&program, origin, &bare, SystemTime::now()).unwrap().forge;
+        let open = move |path: &Path| {
+            orch_git::Forge::create_from(&program, origin.clone(), path, SystemTime::now()).unwrap().forge
+        };
+        drop(open(&bare));
         std::fs::write(source.join("docs/note"), "other\n").unwrap();
         git(&source, &["commit", "--quiet", "--all", "--message", "Other"]).unwrap();
         git(&source, &["push", "--quiet", bare.to_str().unwrap(), "HEAD:refs/heads/feature/other"]).unwrap();
         let other = git(&source, &["rev-parse", "HEAD"]).unwrap();
         git(&source, &["reset", "--quiet", "--hard", "HEAD~1"]).unwrap();
-        let forge = LocalForge::new(forge);
-        let start = forge.base().unwrap().tip;
-        let mut line = Self { forge, bare, start, other, private, refs: String::new(), config: String::new() };
+        let start = CommitId(git(&source, &["rev-parse", "HEAD"]).unwrap());
+        let place = bare.clone();
+        let workshop = GitWorkshop::new(Arc::new(Opening::new(move || Ok(open(&place)))));
+        let mut line = Self { workshop, bare, start, other, private, refs: String::new(), config: String::new() };
         (line.refs, line.config) = line.look();
         line
     }
@@ -303,15 +308,15 @@ impl Line {
             identity: Identity { name: "Agent".to_owned(), email: "agent@example.org".to_owned() },
             at: Timestamp(1_700_000_000_000),
         };
-        let start = self.forge.prepare(&workplace, &self.start, &[], None).unwrap();
+        let start = self.workshop.prepare(&workplace, &self.start, &[], None).unwrap();
         let script = Utf8PathBuf::try_from(place.path("line").join(format!("{name}.sh"))).unwrap();
         std::fs::write(&script, format!("{PRELUDE}\n{}\n", attack.script)).unwrap();
         order.argv = vec!["/bin/sh".to_owned(), script.to_string()];
         order.environment.insert("ATTACK_OTHER".to_owned(), self.other.clone());
         order.environment.insert("ATTACK_PRIVATE".to_owned(), self.private.clone());
-        order.finish = vec![self.forge.parcel_command(&workplace, &start).unwrap()];
+        order.finish = vec![self.workshop.parcel_command(&workplace, &start).unwrap()];
         let ran = place.finish(place.runner(), &order);
-        let collected = self.forge.collect(&workplace, &start, &everything());
+        let collected = self.workshop.collect(&workplace, &start, &everything());
         let mut wrong = place.harm();
         let tried = ran.output.lines().filter(|line| line.ends_with(": TRIED")).count();
         if tried != 1 || ran.output.contains(": DONE") || ran.end != "completed" {

@@ -1,24 +1,24 @@
 //! A task branch beside the task's head: who pushed what, and whether both fit together.
 
 use orch_ports::PortResult;
-use orch_ports::forge::{BranchOrder, BranchState, CandidateOrder, Forge};
+use orch_ports::workshop::{BranchOrder, BranchState, CandidateOrder, Workshop as _};
 use orch_rules::event::CandidateResult;
+use orch_rules::ids::CommitId;
 
-use super::{LocalForge, ours};
+use super::{GitWorkshop, ours};
 
-impl LocalForge {
-    pub(super) fn compare(&self, order: &BranchOrder) -> PortResult<BranchState> {
-        let Some(tip) = self.repository.tip(&self.branch(&order.branch)?).map_err(self.told())? else {
-            return Ok(BranchState::Gone);
-        };
-        let (head, since) = (self.theirs(&order.head)?, self.theirs(&order.since)?);
-        let contains = |one, other| self.repository.contains(one, other).map_err(self.told());
+impl GitWorkshop {
+    pub(super) fn compare(&self, order: &BranchOrder, tip: &CommitId) -> PortResult<BranchState> {
+        let bare = self.bare()?;
+        let tip = bare.theirs(tip)?;
+        let (head, since) = (bare.theirs(&order.head)?, bare.theirs(&order.since)?);
+        let contains = |one, other| bare.repository.contains(one, other).map_err(bare.told());
         // An older head need not have been followed yet by its publication. A replay knows that it has not.
         if tip == head || (!order.replay && contains(&head, &tip)?) {
             return Ok(BranchState::Same);
         }
-        let by = self.repository.author(&tip).map_err(self.told())?;
-        let work = || self.collected(&order.work_item, &order.since, &tip);
+        let by = bare.repository.author(&tip).map_err(bare.told())?;
+        let work = || bare.collected(&order.work_item, &order.since, &tip);
         if contains(&tip, &head)? {
             return Ok(BranchState::Pushed { work: work()?, by });
         }
@@ -36,7 +36,7 @@ impl LocalForge {
             // The branch has what the head brings.
             CandidateResult::Made { candidate } if candidate.empty => BranchState::Pushed { work: work()?, by },
             CandidateResult::Made { candidate } => {
-                let work = self.collected(&order.work_item, &order.since, &self.theirs(&candidate.commit)?)?;
+                let work = bare.collected(&order.work_item, &order.since, &bare.theirs(&candidate.commit)?)?;
                 BranchState::Replayed { work, by, tip: ours(&tip) }
             }
         })

@@ -1,60 +1,58 @@
 //! Names and errors of the rules and of git, one in the other's words.
 
 use orch_git::{BranchName, Error, InvalidName, RepoPath, TaskKey};
-use orch_ports::forge::Identity;
-use orch_ports::{Port, PortError, PortResult};
+use orch_ports::workshop::Identity;
+use orch_ports::{PortError, PortResult};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::port_error::ErrorKind;
 
-use super::LocalForge;
+use super::Bare;
 
-impl LocalForge {
-    /// Which of all forges.
-    pub(super) fn target(&self) -> String {
+impl Bare {
+    /// Which of all repositories.
+    pub(crate) fn target(&self) -> String {
         self.repository.origin().source.display().to_string()
     }
 
-    pub(super) fn theirs(&self, commit: &CommitId) -> PortResult<orch_git::CommitId> {
+    pub(crate) fn theirs(&self, commit: &CommitId) -> PortResult<orch_git::CommitId> {
         orch_git::CommitId::new(commit.as_str()).map_err(self.bad_name(commit.as_str()))
     }
 
-    pub(super) fn branch(&self, name: &str) -> PortResult<BranchName> {
+    pub(crate) fn branch(&self, name: &str) -> PortResult<BranchName> {
         BranchName::new(name).map_err(self.bad_name(name))
     }
 
-    pub(super) fn path(&self, name: &str) -> PortResult<RepoPath> {
+    pub(crate) fn path(&self, name: &str) -> PortResult<RepoPath> {
         RepoPath::new(name).map_err(self.bad_name(name))
     }
 
-    pub(super) fn key(&self, task: &TaskId) -> PortResult<TaskKey> {
+    pub(crate) fn key(&self, task: &TaskId) -> PortResult<TaskKey> {
         TaskKey::new(task.as_str()).map_err(self.bad_name(task.as_str()))
     }
 
-    pub(super) fn identity(&self, who: &Identity) -> PortResult<orch_git::Identity> {
+    pub(crate) fn identity(&self, who: &Identity) -> PortResult<orch_git::Identity> {
         orch_git::Identity::new(&who.name, &who.email).map_err(self.bad_name(&who.name))
     }
 
     fn bad_name(&self, name: &str) -> impl Fn(InvalidName) -> PortError + '_ {
         let name = name.to_owned();
-        move |error| {
-            PortError::of_object(ErrorKind::Refused, Port::Forge, self.target(), name.clone(), error.to_string())
-        }
+        move |error| PortError::of_object(ErrorKind::Refused, self.port, self.target(), name.clone(), error.to_string())
     }
 
     /// What git said, as trouble with what it was asked for.
-    pub(super) fn told(&self) -> impl Fn(Error) -> PortError + '_ {
-        |error| PortError::of_object(kind(&error), Port::Forge, self.target(), object(&error), error.to_string())
+    pub(crate) fn told(&self) -> impl Fn(Error) -> PortError + '_ {
+        |error| PortError::of_object(kind(&error), self.port, self.target(), object(&error), error.to_string())
     }
 
     /// What git said, as trouble with the repository: what keeps the base branch from being told keeps everybody from
     /// working in it.
-    pub(super) fn unavailable(&self) -> impl Fn(Error) -> PortError + '_ {
+    pub(crate) fn unavailable(&self) -> impl Fn(Error) -> PortError + '_ {
         |error| self.told()(error).widened()
     }
 }
 
 /// What kind of trouble: what lasts is what git stated, everything else is the machine's.
-fn kind(error: &Error) -> ErrorKind {
+pub(crate) fn kind(error: &Error) -> ErrorKind {
     match error {
         Error::Unpacked { .. } => ErrorKind::Missing,
         error if error.is_retryable() => ErrorKind::Passing,
