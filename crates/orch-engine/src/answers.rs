@@ -16,7 +16,7 @@ pub struct Answers(Mutex<Waiters>);
 #[derive(Default)]
 struct Waiters {
     /// Several requests may wait for one row: a command sent twice is one row.
-    waiting: BTreeMap<InboxId, Vec<oneshot::Sender<InboxAnswer>>>,
+    waiting: BTreeMap<InboxId, Vec<oneshot::Sender<Result<InboxAnswer, String>>>>,
     given: VecDeque<(InboxId, InboxAnswer)>,
 }
 
@@ -26,7 +26,7 @@ impl Answers {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for sender in waiters.waiting.remove(&inbox).into_iter().flatten() {
             // A person who no longer waits reads it from the board.
-            let _ = sender.send(answer.clone());
+            let _ = sender.send(Ok(answer.clone()));
         }
         waiters.given.push_back((inbox, answer));
         if waiters.given.len() > KEPT {
@@ -34,12 +34,20 @@ impl Answers {
         }
     }
 
-    /// Wait for the row's answer; it may have been given already.
-    pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<InboxAnswer> {
+    /// The row waits, for this reason: who waits for it need not.
+    pub fn put_off(&self, inbox: InboxId, why: String) {
+        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in waiters.waiting.remove(&inbox).into_iter().flatten() {
+            let _ = sender.send(Err(why.clone()));
+        }
+    }
+
+    /// Wait for the row's answer, or the reason why there is none yet; it may have been given already.
+    pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<Result<InboxAnswer, String>> {
         let (sender, receiver) = oneshot::channel();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, answer)) = waiters.given.iter().rev().find(|(id, _)| *id == inbox) {
-            let _ = sender.send(answer.clone());
+            let _ = sender.send(Ok(answer.clone()));
             return receiver;
         }
         // Whoever lost patience is forgotten here, so that rows which are never handled do not pile up requests.
@@ -70,8 +78,19 @@ mod tests {
         answers.give(7, answer("yes"));
         let mut late = answers.wait(7);
         for receiver in [&mut one, &mut other, &mut late] {
-            assert_eq!(receiver.try_recv().unwrap(), answer("yes"));
+            assert_eq!(receiver.try_recv().unwrap(), Ok(answer("yes")));
         }
+    }
+
+    #[test]
+    fn a_row_that_waits_says_why_and_is_answered_later() {
+        let answers = Answers::default();
+        let mut first = answers.wait(7);
+        answers.put_off(7, "not seen yet".to_owned());
+        assert_eq!(first.try_recv().unwrap(), Err("not seen yet".to_owned()));
+        let mut next = answers.wait(7);
+        answers.give(7, answer("yes"));
+        assert_eq!(next.try_recv().unwrap(), Ok(answer("yes")));
     }
 
     #[test]
@@ -91,6 +110,6 @@ mod tests {
         );
         drop(waiters);
         answers.give(-1, answer("at last"));
-        assert_eq!(patient.try_recv().unwrap(), answer("at last"));
+        assert_eq!(patient.try_recv().unwrap(), Ok(answer("at last")));
     }
 }

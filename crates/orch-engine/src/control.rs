@@ -3,7 +3,6 @@
 mod board;
 mod circle;
 mod elsewhere;
-mod line;
 mod log;
 mod numbers;
 mod orders;

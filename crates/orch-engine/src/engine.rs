@@ -16,10 +16,12 @@ use orch_rules::lease::OwnLease;
 use tokio::sync::{Notify, watch};
 
 use crate::answers::Answers;
+use crate::base_looks::BaseLooks;
 use crate::changes::Changes;
 use crate::compare::Compared;
 use crate::control::Numbers;
 use crate::hosting::Hosting;
+use crate::informed::Informed;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
 use crate::repository_context::RepositoryContext;
@@ -40,6 +42,8 @@ pub struct Limits {
     pub sweep_every: Duration,
     /// How long a person's command waits for its answer.
     pub answer_within: Duration,
+    /// What people asked waits so long for a look at the base branch; then what was seen last counts.
+    pub fresh_within: Duration,
     /// Pause before what failed in passing is tried again; it doubles from try to try.
     pub first_retry: Duration,
     /// Between two looks for room on a full host.
@@ -61,6 +65,7 @@ impl Default for Limits {
             max_handled: 16,
             sweep_every: Duration::from_secs(60),
             answer_within: Duration::from_secs(10),
+            fresh_within: Duration::from_secs(5),
             first_retry: Duration::from_secs(1),
             look_for_room: Duration::from_secs(30),
             retention: Retention::default(),
@@ -113,6 +118,8 @@ pub struct Engine {
     pub(crate) damage: Mutex<Vec<String>>,
     /// What was held against each other last.
     pub(crate) compared: Compared,
+    /// The looks at base branches.
+    pub(crate) looks: BaseLooks,
     /// Numbers of work items that were given out.
     pub(crate) numbers: Numbers,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
@@ -164,6 +171,7 @@ impl Engine {
             chores: Notify::new(),
             damage: Mutex::default(),
             compared: Compared::default(),
+            looks: BaseLooks::default(),
             numbers: Numbers::default(),
             held,
             telling: None,
@@ -239,7 +247,11 @@ impl Engine {
     async fn handle_once(&self, work: &Work, step: &Step) -> Result<(), StoreError> {
         match (step, &work.job) {
             (Step::Handle, Job::Inbox { inbox, by, event }) => {
-                let answer = self.absorb(event, by, Some((work, true))).await?;
+                let answer = match self.informed(event).await? {
+                    Informed::Ready(event) => self.absorb(&event, by, Some((work, true))).await?,
+                    Informed::Refused(why) => self.refuse(work, why).await?,
+                    Informed::Waits(why) => return self.put_off(work, *inbox, why).await,
+                };
                 self.answers.give(*inbox, answer);
                 Ok(())
             }

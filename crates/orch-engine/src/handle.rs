@@ -2,13 +2,14 @@
 
 use orch_ports::store::{Finish, Finished, InboxAnswer, Job, StoreError, Work};
 use orch_rules::actor::Actor;
-use orch_rules::change::{ChangeSet, Guard};
+use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{Event, Refusal, TaskEvent};
 use orch_rules::facts::Moment;
 use orch_rules::ids::{TaskId, Timestamp};
 use orch_rules::notice::Before;
 use orch_rules::rights::Acting;
+use orch_rules::task::{Task, Wait};
 
 use crate::engine::Engine;
 
@@ -50,15 +51,14 @@ impl Engine {
             if changes.is_empty() && finish.is_none() {
                 return Ok(answer);
             }
+            let waits = denied != Denied::default() || waits_for_an_outage(&changes);
             match self.store.apply(changes, finish).await {
                 Ok(applied) => {
                     self.changes.happened();
                     if applied.queued {
                         self.nudge();
                     }
-                    if denied != Denied::default()
-                        && let Event::Task { task, .. } = event
-                    {
+                    if waits && let Event::Task { task, .. } = event {
                         self.ask_once_more(task).await?;
                     }
                     return Ok(answer);
@@ -103,8 +103,9 @@ impl Engine {
         })
     }
 
-    /// A slot may have been given back between the failed guard and the row that says "waits for a slot". Now that
-    /// the row stands, whoever gives one back wakes it; so one more look closes the gap.
+    /// A slot may have been given back between the failed guard and the row that says "waits for a slot", and an outage
+    /// may have been over before the row said that it waits for it. Now that the row stands, whoever gives one back or
+    /// lifts the other wakes it; so one more look closes the gap.
     pub(crate) async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
         let decided = self
             .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, &Actor::ORCH, Denied::default())
@@ -125,4 +126,9 @@ impl Engine {
             Err(error) => Err(error),
         }
     }
+}
+
+fn waits_for_an_outage(changes: &ChangeSet) -> bool {
+    let waits = |task: &Task| task.waits.iter().any(|wait| matches!(wait, Wait::Outage { .. }));
+    changes.changes.iter().any(|change| matches!(change, Change::PutTask { task } if waits(task)))
 }

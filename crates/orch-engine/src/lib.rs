@@ -4,12 +4,14 @@
 //! matters: every claim, answer and wait is a row, so that killing it at any point costs time and nothing else.
 
 mod answers;
+mod base_looks;
 mod changes;
 mod compare;
 pub mod control;
 mod engine;
 mod handle;
 mod hosting;
+mod informed;
 mod kinds;
 mod looking;
 mod outbox;

@@ -1,9 +1,13 @@
 //! How each repository stands: what makes one unusable is found by looking, written down, and taken back when it is
 //! mended. The trouble of one is its own: its tasks wait for it, everybody else's go on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use orch_ports::forge::Base;
 use orch_ports::store::{StoreError, StoreResult};
+use orch_ports::workshop::NumbersSeen;
+use orch_rules::base_branch::BaseBranch;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::outage::{Outage, Source};
@@ -11,6 +15,7 @@ use orch_rules::repository_file::RepositoryFile;
 use orch_rules::standing::{Standing, repository_stands};
 use tokio::task::JoinSet;
 
+use crate::base_looks::{self, Turn};
 use crate::engine::Engine;
 use crate::perform::blocking;
 use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
@@ -21,25 +26,61 @@ const MOST_RELOADS: u32 = 20;
 /// What a look found.
 struct Seen {
     standing: Standing,
-    /// What the base branch says of itself, if it could be read.
-    base: Option<(String, bool)>,
+    /// The base branch, if it could be read.
+    base: Option<BaseBranch>,
 }
 
 impl Engine {
-    /// Looks at a repository and writes down how it stands, if that is news.
+    /// Looks at a repository and writes down how it stands and what its base branch says, if that is news.
     ///
     /// # Errors
     /// The store's.
     pub async fn look_at_repository(&self, repository: &RepositoryId) -> StoreResult<Standing> {
+        let Some(turn) = self.looks.turn(repository, false).await else { return Ok(Standing::Well) };
+        self.look_in_turn(repository, turn).await
+    }
+
+    /// The base branch as it was seen last, after a look that began from now on; everybody who needs one at the same
+    /// moment shares it. Nobody waits for it longer than [`crate::Limits::fresh_within`]: a git may hang.
+    pub(crate) async fn fresh_base(&self, repository: &RepositoryId) -> StoreResult<Option<BaseBranch>> {
+        let look = async {
+            match self.looks.turn(repository, true).await {
+                Some(turn) => self.look_in_turn(repository, turn).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        if let Ok(looked) = tokio::time::timeout(self.limits.fresh_within, look).await {
+            looked?;
+        }
+        Ok(self.store.base_seen(repository).await?.map(|seen| seen.base))
+    }
+
+    async fn look_in_turn(&self, repository: &RepositoryId, turn: Turn) -> StoreResult<Standing> {
         let Some(context) = self.served().contexts.get(repository).cloned() else { return Ok(Standing::Well) };
-        let Ok(Some(seen)) = blocking(move || Ok(look(&context))).await else {
+        let Some(row) = self.store.repositories().await?.into_iter().find(|row| row.id == *repository) else {
+            return Ok(Standing::Well);
+        };
+        let known = self.store.base_seen(repository).await?;
+        let before = known.clone().map(|seen| seen.base);
+        // The turn goes with the git that may hang, so that nobody begins another one beside it.
+        let (asked, mut turn) = (row.clone(), turn);
+        let looked = blocking(move || {
+            let seen = look(&context, before, &asked, &mut turn.ended.numbers);
+            Ok((turn, seen))
+        });
+        let Ok((turn, Some(seen))) = looked.await else {
             // Something that passes by itself, a busy lock for instance, is no news.
             return Ok(Standing::Well);
         };
-        if let Some((branch, serial)) = seen.base {
-            self.learn(repository, branch, serial).await?;
+        if let Some(base) = &seen.base {
+            self.learn(row, base).await?;
+            let (version, before) = known.map_or((0, None), |seen| (seen.version, Some(seen.base)));
+            if before.as_ref() != Some(base) && !self.store.see_base(repository, version, base).await? {
+                tracing::warn!(%repository, "its base branch was looked at by another process");
+            }
         }
         self.repository_stands(repository, &seen.standing).await?;
+        turn.over();
         Ok(seen.standing)
     }
 
@@ -103,46 +144,52 @@ impl Engine {
     }
 
     /// What the base branch says of the repository becomes its row.
-    async fn learn(&self, repository: &RepositoryId, base_branch: String, serial: bool) -> StoreResult<()> {
-        let known = self.store.repositories().await?.into_iter().find(|row| row.id == *repository);
-        let Some(row) = known.filter(|row| row.serial != serial || row.base_branch != base_branch) else {
+    async fn learn(&self, row: Repository, base: &BaseBranch) -> StoreResult<()> {
+        let Ok(file) = base.settings() else { return Ok(()) };
+        if row.serial == file.serial && row.base_branch == base.branch {
             return Ok(());
-        };
-        self.store.register(&Repository { base_branch, serial, ..row }).await.map(drop)
+        }
+        let row = Repository { base_branch: base.branch.clone(), serial: file.serial, ..row };
+        self.store.register(&row).await.map(drop)
     }
 }
 
 /// `None`: nothing can be said now.
-fn look(context: &RepositoryContext) -> Option<Seen> {
-    let trouble = |text: String| Some(Seen { standing: Standing::Trouble(text), base: None });
+fn look(
+    context: &RepositoryContext,
+    before: Option<BaseBranch>,
+    row: &Repository,
+    numbers: &mut BTreeMap<String, NumbersSeen>,
+) -> Option<Seen> {
     let base = match context.forge.base() {
         Ok(base) => base,
         Err(error) if error.passes() => return None,
-        Err(error) => return trouble(error.words),
+        Err(error) => {
+            // What the forge has of it tells more than nothing.
+            let mut known = || {
+                let (tip, branch) = (context.workshop.known_base()?, row.base_branch.clone());
+                base_looks::read(context, None, &Base { tip, branch, diverged: None }, &row.prefix, numbers)
+            };
+            let base = if before.is_none() { known().ok() } else { None };
+            return Some(Seen { standing: Standing::Trouble(error.words), base });
+        }
     };
-    let settings = match context.settings_at(&base.tip) {
-        Ok(settings) => settings,
+    let read = match base_looks::read(context, before, &base, &row.prefix, numbers) {
+        Ok(read) => read,
         Err(error) if error.passes() => return None,
-        Err(error) => return trouble(error.words),
+        Err(error) => return Some(Seen { standing: Standing::Trouble(error.words), base: None }),
     };
     let branch = &base.branch;
-    match settings.as_ref() {
-        Err(problems) => trouble(format!(
+    let standing = match read.settings() {
+        Err(problems) => Standing::Trouble(format!(
             "its settings on {branch} cannot be read: {problems}; mend {REPOSITORY_FILE} and commit it to {branch}"
         )),
-        Ok(file) => {
-            let blocked = match context.no_place_for_documents(&base.tip, branch) {
-                Ok(blocked) => blocked,
-                Err(error) if error.passes() => return None,
-                Err(error) => return trouble(error.words),
-            };
-            let standing = match missing(context, file, branch).or(blocked) {
-                Some(text) => Standing::Trouble(text),
-                None => base.diverged.map_or(Standing::Well, Standing::Notice),
-            };
-            Some(Seen { standing, base: Some((base.branch, file.serial)) })
-        }
-    }
+        Ok(file) => match missing(context, &file, branch).or(read.obstacle.clone()) {
+            Some(text) => Standing::Trouble(text),
+            None => base.diverged.map_or(Standing::Well, Standing::Notice),
+        },
+    };
+    Some(Seen { standing, base: Some(read) })
 }
 
 /// What no task can do without: known before the first run is paid.

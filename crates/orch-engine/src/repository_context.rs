@@ -20,7 +20,7 @@ use orch_rules::work_item::DOCUMENTS;
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 
 /// Bytes of the repository file that are read; more is no settings file.
-const FILE_CAP: usize = 256 * 1024;
+pub(crate) const FILE_CAP: usize = 256 * 1024;
 
 /// How programs are run in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]

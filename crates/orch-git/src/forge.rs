@@ -37,6 +37,8 @@ pub struct Forge {
     /// The user's base tip that is known to be contained in ours: the base only moves forward, so it stays so, and
     /// looking again costs one process.
     pub(crate) contained: Mutex<Option<CommitId>>,
+    /// Held by the one that takes over what the user committed.
+    pub(crate) fetching: Mutex<()>,
     /// Readers of objects that wait for their next question.
     pub(crate) idle: Arc<Idle>,
 }
@@ -159,6 +161,7 @@ impl Forge {
             path: path.to_path_buf(),
             origin,
             contained: Mutex::new(None),
+            fetching: Mutex::new(()),
             idle: Arc::default(),
         };
         if forge.resolve(&forge.base_ref())?.is_none() {
@@ -175,7 +178,7 @@ impl Forge {
     #[must_use]
     pub fn at(git: &Git, origin: Origin, path: &Path) -> Self {
         let (git, path) = (git.clone(), path.to_path_buf());
-        Self { git, path, origin, contained: Mutex::new(None), idle: Arc::default() }
+        Self { git, path, origin, contained: Mutex::new(None), fetching: Mutex::new(()), idle: Arc::default() }
     }
 
     /// Where the forge is.

@@ -69,8 +69,12 @@ impl Forge {
             return Err(Error::NotARepository(source.clone()));
         }
         let theirs = self.theirs(&theirs_ref)?;
-        let mut contained = self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if contained.as_ref() == Some(&theirs) {
+        if self.is_contained(&theirs) {
+            return Ok(Synced::Contained);
+        }
+        // One fetches; who finds its answer already there does not wait for it.
+        let _fetching = self.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.is_contained(&theirs) {
             return Ok(Synced::Contained);
         }
         fetch(&self.git, &self.path)
@@ -113,7 +117,7 @@ impl Forge {
         if taken.as_ref() != Some(&theirs) {
             self.move_ref_unsynced(&taken_ref, &theirs)?;
         }
-        *contained = Some(theirs.clone());
+        self.contains_now(&theirs);
         Ok(if behind == 0 { Synced::Contained } else { Synced::FastForwarded { from: ours, to: theirs } })
     }
 
@@ -132,8 +136,16 @@ impl Forge {
         self.move_ref_unsynced(&format!("refs/orch/left/{ours}"), ours)?;
         self.move_ref(&self.base_ref(), theirs, Some(Some(ours)))?;
         self.move_ref_unsynced(&format!("refs/orch/taken/{base}"), theirs)?;
-        *self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(theirs.clone());
+        self.contains_now(theirs);
         Ok(())
+    }
+
+    fn is_contained(&self, theirs: &CommitId) -> bool {
+        self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref() == Some(theirs)
+    }
+
+    fn contains_now(&self, theirs: &CommitId) {
+        *self.contained.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(theirs.clone());
     }
 
     /// The tip of the base branch in the user's repository: from the file of the ref, else from git.

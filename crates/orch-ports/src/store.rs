@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use orch_rules::actor::Actor;
 use orch_rules::attempt::{Attempt, Usage};
+use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::{AuditLine, ChangeSet, Guard};
 use orch_rules::check::Check;
 use orch_rules::effect::Effect;
@@ -289,6 +290,15 @@ pub struct UsageRow {
     pub at: Timestamp,
 }
 
+/// A repository's base branch as it was seen last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseSeen {
+    /// Raised by every write.
+    pub version: i64,
+    /// What was seen.
+    pub base: BaseBranch,
+}
+
 /// A row of the work table, for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkRow {
@@ -386,6 +396,11 @@ pub trait Store: Send + Sync {
     async fn pipeline(&self, digest: &PipelineDigest) -> StoreResult<Pipeline>;
     /// The highest work item number given out for (repository, prefix); 0 if none.
     async fn highest_number(&self, repository: &RepositoryId, prefix: &str) -> StoreResult<u32>;
+    /// A repository's base branch as it was seen last; `None` if nobody has looked yet.
+    async fn base_seen(&self, repository: &RepositoryId) -> StoreResult<Option<BaseSeen>>;
+    /// Replaces it, if it still has the version `seen` (0: there is none). False: another look replaced it meanwhile,
+    /// and nothing was written.
+    async fn see_base(&self, repository: &RepositoryId, seen: i64, base: &BaseBranch) -> StoreResult<bool>;
     /// Who holds a natural key now.
     async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>>;
     /// One task row.

@@ -6,6 +6,7 @@
 pub mod actor;
 pub mod agent_files;
 pub mod attempt;
+pub mod base_branch;
 pub mod budget;
 pub mod change;
 pub mod check;

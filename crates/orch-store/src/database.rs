@@ -6,20 +6,22 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::store::{
-    Accepted, Applied, Claim, Delivery, Finish, History, QueueView, StoreError, StoreResult, TaskFilter, Work,
+    Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, QueueView, StoreError, StoreResult, TaskFilter, Work,
 };
+use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::ChangeSet;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::Repository;
+use orch_rules::observation::{Object, ObjectKind};
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 
 use crate::engine::Engine;
-use crate::plan;
 use crate::read::{facts, lists, repository, repository_columns, task, task_columns};
 use crate::row::{int, json, readable, text, unknown_words};
 use crate::step::{Answer, Row, Step, Value};
+use crate::{intake, plan};
 
 /// A store on an engine: [`crate::SqliteStore`] or [`crate::PostgresStore`].
 #[derive(Debug)]
@@ -195,6 +197,21 @@ impl<E: Engine> Store for Database<E> {
         self.one(step).await?.map_or(Ok(0), |row| crate::row::count("tasks", &row, 0))
     }
 
+    async fn base_seen(&self, repository: &RepositoryId) -> StoreResult<Option<BaseSeen>> {
+        let (what, row) =
+            ("the base branch as it was seen", self.one(intake::kept(LOCAL, &base_of(repository))).await?);
+        row.map(|row| Ok(BaseSeen { version: int(what, &row, 0)?, base: json(what, &row, 1)? })).transpose()
+    }
+
+    async fn see_base(&self, repository: &RepositoryId, seen: i64, base: &BaseBranch) -> StoreResult<bool> {
+        let text = serde_json::to_string(base).map_err(|e| StoreError::Failed { detail: e.to_string() })?;
+        match self.engine.write(vec![intake::replace(LOCAL, &base_of(repository), seen, &text)]).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Missing { what }) if what == intake::REPLACED => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>> {
         let step = Step::rows("SELECT owner FROM natural_keys WHERE name = ?1 AND held = 1", [key.into()]);
         self.one(step).await?.map(|row| text("a natural key", &row, 0).map(TaskId::from)).transpose()
@@ -259,4 +276,11 @@ impl<E: Engine> Store for Database<E> {
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.engine.backup(path).await
     }
+}
+
+/// What is looked at by this host itself, among the connections of observations.
+const LOCAL: &str = "local";
+
+fn base_of(repository: &RepositoryId) -> Object {
+    Object::new(ObjectKind::BaseBranch, repository.as_str())
 }

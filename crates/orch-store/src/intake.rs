@@ -35,6 +35,29 @@ fn finished(look: &Look) -> Step {
     .or(Broken::Stale(look.id))
 }
 
+/// One row is written if the version is the one the look began from, and none otherwise.
+pub(crate) fn replace(connection: &str, object: &Object, seen: i64, body: &str) -> Step {
+    Step::run(
+        "INSERT INTO observations (connection, object, version, observed_at, body)
+         SELECT ?1, ?2, CAST(?3 AS INTEGER) + 1, now_ms(), ?4
+         WHERE CAST(?3 AS INTEGER) = COALESCE((SELECT o.version FROM observations o
+             WHERE o.connection = ?1 AND o.object = ?2), 0)
+         ON CONFLICT (connection, object) DO UPDATE SET version = excluded.version,
+             observed_at = excluded.observed_at, body = excluded.body
+         WHERE observations.version = excluded.version - 1",
+        [connection.into(), object.key().into(), seen.into(), body.into()],
+    )
+    .or(Broken::Missing(REPLACED.to_owned()))
+}
+
+/// `(version, body)`.
+pub(crate) fn kept(connection: &str, object: &Object) -> Step {
+    Step::rows(
+        "SELECT version, body FROM observations WHERE connection = ?1 AND object = ?2",
+        [connection.into(), object.key().into()],
+    )
+}
+
 fn look(row: &Row) -> StoreResult<Look> {
     let what = "a look";
     let key = text(what, row, 2)?;
@@ -125,11 +148,7 @@ impl<E: Engine> Intake for Database<E> {
     }
 
     async fn observed(&self, connection: &str, object: &Object) -> StoreResult<Observed> {
-        let step = Step::rows(
-            "SELECT version, body FROM observations WHERE connection = ?1 AND object = ?2",
-            [connection.into(), object.key().into()],
-        );
-        match self.one(step).await? {
+        match self.one(kept(connection, object)).await? {
             Some(row) => Ok(Observed {
                 version: int("an observation", &row, 0)?,
                 body: text("an observation", &row, 1)?.to_owned(),
@@ -141,25 +160,7 @@ impl<E: Engine> Intake for Database<E> {
     async fn end_look(&self, look: &Look, seen: i64, end: LookEnd) -> StoreResult<bool> {
         let mut steps = vec![finished(look)];
         if let Some(observation) = &end.observation {
-            // One row is written if the version is the one the look began from, and none otherwise.
-            steps.push(
-                Step::run(
-                    "INSERT INTO observations (connection, object, version, observed_at, body)
-                     SELECT ?1, ?2, CAST(?3 AS INTEGER) + 1, now_ms(), ?4
-                     WHERE CAST(?3 AS INTEGER) = COALESCE((SELECT o.version FROM observations o
-                         WHERE o.connection = ?1 AND o.object = ?2), 0)
-                     ON CONFLICT (connection, object) DO UPDATE SET version = excluded.version,
-                         observed_at = excluded.observed_at, body = excluded.body
-                     WHERE observations.version = excluded.version - 1",
-                    [
-                        look.connection.as_str().into(),
-                        look.object.key().into(),
-                        seen.into(),
-                        observation.body.as_str().into(),
-                    ],
-                )
-                .or(Broken::Missing(REPLACED.to_owned())),
-            );
+            steps.push(replace(&look.connection, &look.object, seen, &observation.body));
         }
         if let Some(again) = end.again {
             steps.push(hint(&look.connection, &look.object, Some(again)));
@@ -229,4 +230,4 @@ impl<E: Engine> Intake for Database<E> {
 }
 
 /// Another look replaced the observation meanwhile.
-const REPLACED: &str = "the observation that this look began from";
+pub(crate) const REPLACED: &str = "the observation that this look began from";

@@ -10,6 +10,7 @@ use orch_ports::Store;
 use orch_ports::hosts::*;
 use orch_ports::outbox::Outbox;
 use orch_ports::store::*;
+use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
@@ -221,6 +222,12 @@ impl Store for FaultyStore {
     }
     async fn highest_number(&self, repository: &RepositoryId, prefix: &str) -> StoreResult<u32> {
         self.inner.highest_number(repository, prefix).await
+    }
+    async fn base_seen(&self, repository: &RepositoryId) -> StoreResult<Option<BaseSeen>> {
+        through!(self, "base_seen", self.inner.base_seen(repository))
+    }
+    async fn see_base(&self, repository: &RepositoryId, seen: i64, base: &BaseBranch) -> StoreResult<bool> {
+        through!(self, "see_base", self.inner.see_base(repository, seen, base))
     }
     async fn key_owner(&self, key: &str) -> StoreResult<Option<TaskId>> {
         self.inner.key_owner(key).await

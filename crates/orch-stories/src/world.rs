@@ -389,30 +389,30 @@ impl World {
     }
 }
 
+/// An issue of this title; the same title is the same issue.
+pub fn issue(title: &str, start: bool) -> NewIssue {
+    NewIssue {
+        variant: None,
+        labels: Vec::new(),
+        repository: None,
+        title: title.to_owned(),
+        description: "what is wanted".to_owned(),
+        priority: 0,
+        start,
+        depends_on: Vec::new(),
+        key: title.to_owned(),
+    }
+}
+
 impl Process {
     /// A new issue of this title, started at once.
     pub async fn issue(&self, title: &str) -> Task {
-        self.open(title, true).await
+        self.control.open_issue(issue(title, true), "Uma").await.unwrap()
     }
 
     /// One that nobody has started yet.
     pub async fn backlog(&self, title: &str) -> Task {
-        self.open(title, false).await
-    }
-
-    async fn open(&self, title: &str, start: bool) -> Task {
-        let issue = NewIssue {
-            variant: None,
-            labels: Vec::new(),
-            repository: None,
-            title: title.to_owned(),
-            description: "what is wanted".to_owned(),
-            priority: 0,
-            start,
-            depends_on: Vec::new(),
-            key: title.to_owned(),
-        };
-        self.control.open_issue(issue, "Uma").await.unwrap()
+        self.control.open_issue(issue(title, false), "Uma").await.unwrap()
     }
 
     /// Waits until the sweep at the start is over: it looks at everything too.

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use orch_ports::workshop::NumbersSeen;
+use orch_rules::base_branch::BaseBranch;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 
 use super::{Control, ControlError};
-use crate::perform::blocking;
 
 /// A repository and the prefix of its ids.
 type Of = (RepositoryId, String);
@@ -18,15 +17,12 @@ type Of = (RepositoryId, String);
 #[derive(Default)]
 pub(crate) struct Numbers {
     counted: Mutex<BTreeMap<Of, Counted>>,
-    /// Whose turn it is to look: many who ask at once do not all look.
-    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Counted {
     highest: u32,
     given_back: BTreeSet<u32>,
-    seen: Option<NumbersSeen>,
 }
 
 impl Numbers {
@@ -46,13 +42,11 @@ impl Numbers {
     }
 
     /// Nothing up to `known` is given out any more.
-    fn met(&self, of: &Of, known: u32, seen: Option<NumbersSeen>) {
+    fn met(&self, of: &Of, known: u32) {
         let mut counted = self.counted();
         let numbers = counted.entry(of.clone()).or_default();
-        let taken = known.max(seen.as_ref().map_or(0, |seen| seen.highest));
-        numbers.highest = numbers.highest.max(taken);
-        numbers.given_back.retain(|number| *number > taken);
-        numbers.seen = seen.or(numbers.seen.take());
+        numbers.highest = numbers.highest.max(known);
+        numbers.given_back.retain(|number| *number > known);
     }
 }
 
@@ -83,27 +77,20 @@ impl Drop for Number<'_> {
 }
 
 impl Control {
-    /// The next free number: behind all that the database knows, and all that stand in the forge, which an older or a lost
-    /// database does not know. The forge is asked each time; it reads no more than what has moved.
+    /// The next free number: behind all that the database knows, and all that were seen in the forge, which an older or a
+    /// lost database does not know.
     ///
     /// # Errors
-    /// The store's and the forge's.
-    pub(super) async fn number(&self, repository: &Repository) -> Result<Number<'_>, ControlError> {
+    /// The store's.
+    pub(super) async fn number(&self, repository: &Repository, base: &BaseBranch) -> Result<Number<'_>, ControlError> {
         let numbers = &self.engine.numbers;
         let of = (repository.id.clone(), repository.prefix.clone());
-        let _turn = self.in_time(async { Ok(numbers.looking.lock().await) }).await?;
-        let (known_before, before) = {
-            let counted = numbers.counted();
-            (counted.contains_key(&of), counted.get(&of).and_then(|numbers| numbers.seen.clone()))
-        };
-        let (context, prefix) = (self.engine.context(&repository.id)?, repository.prefix.clone());
-        let look = blocking(move || Ok(context.workshop.highest_number(&prefix, before.as_ref())?));
-        let seen = self.in_time(look).await?;
-        let known = match known_before {
+        let counted = numbers.counted().contains_key(&of);
+        let known = match counted {
             true => 0,
             false => self.engine.store.highest_number(&repository.id, &repository.prefix).await?,
         };
-        numbers.met(&of, known, seen);
+        numbers.met(&of, base.highest.get(&repository.prefix).copied().unwrap_or(0).max(known));
         Ok(numbers.next(of))
     }
 }
@@ -116,8 +103,7 @@ mod tests {
     fn a_number_without_a_row_is_given_out_again() {
         let numbers = Numbers::default();
         let of = || (RepositoryId::from("shop"), "ET".to_owned());
-        let seen = |highest| Some(NumbersSeen { highest, main: "m".into(), branches: 0 });
-        numbers.met(&of(), 4, seen(2));
+        numbers.met(&of(), 4);
         let (first, second, third) = (numbers.next(of()), numbers.next(of()), numbers.next(of()));
         assert_eq!((first.number, second.number, third.number), (5, 6, 7));
         third.keep();
@@ -127,7 +113,7 @@ mod tests {
         assert_eq!((first.number, second.number), (5, 6));
         drop((first, second));
         // Meanwhile somebody pushed a branch with the second.
-        numbers.met(&of(), 0, seen(6));
+        numbers.met(&of(), 6);
         assert_eq!(numbers.next(of()).number, 8);
         assert_eq!(numbers.next((RepositoryId::from("other"), "ET".to_owned())).number, 1);
     }

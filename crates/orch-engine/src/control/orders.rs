@@ -50,11 +50,16 @@ impl Control {
         for on in &issue.depends_on {
             depends_on.push(self.task_near(&repository.id, on).await?.id);
         }
-        let chosen = self.line_of(&repository, &issue).await?;
+        let Some(base) = self.engine.fresh_base(&repository.id).await? else {
+            return Err(ControlError::Unavailable { why: self.engine.not_seen(&repository.id).await? });
+        };
+        let chosen = base
+            .line(issue.variant.as_deref(), &issue.title, &issue.labels)
+            .map_err(|why| ControlError::Refused { why })?;
         let pipeline = chosen.pipeline;
         let store = &self.engine.store;
         store.keep_pipeline(&pipeline).await?;
-        let mut number = self.number(&repository).await?;
+        let mut number = self.number(&repository, &base).await?;
         let first = number.number;
         let mut order = Intake {
             task: TaskId(uuid::Uuid::now_v7().to_string()),
@@ -91,7 +96,7 @@ impl Control {
                 Err(StoreError::Guard(_)) => {
                     // A row has it that this process did not write.
                     number.keep();
-                    number = self.number(&repository).await?;
+                    number = self.number(&repository, &base).await?;
                     order.number = number.number;
                 }
                 Err(error) => return Err(error.into()),
@@ -122,16 +127,15 @@ impl Control {
     ) -> Result<Answer, ControlError> {
         let task = self.task_of(&task.into()).await?;
         let event = match command {
-            TaskCommand::Start => TaskEvent::StartRequested { authors: self.authors(&task.repository).await? },
-            TaskCommand::Approve => self.answer(&task, None, Reply::Approve).await?,
-            TaskCommand::Reject { reason } => self.answer(&task, None, Reply::Reject { reason }).await?,
-            TaskCommand::ConfirmDeploy => self.answer(&task, None, Reply::Confirm).await?,
-            TaskCommand::Answer { episode, reply } => self.answer(&task, episode, reply).await?,
+            TaskCommand::Start => TaskEvent::StartRequested { authors: Vec::new() },
+            TaskCommand::Approve => people::answered(None, Reply::Approve)?,
+            TaskCommand::Reject { reason } => people::answered(None, Reply::Reject { reason })?,
+            TaskCommand::ConfirmDeploy => people::answered(None, Reply::Confirm)?,
+            TaskCommand::Answer { episode, reply } => people::answered(episode, reply)?,
             TaskCommand::Edit { title, description, priority } => people::edited(title, description, priority)?,
             TaskCommand::SendBack { to, reason } => TaskEvent::SentBack { to, reason: words_of("reason", &reason)? },
             TaskCommand::Skip { reason } => {
-                let reason = words_of("reason", &reason)?;
-                TaskEvent::Skipped { reason, people: self.people(&task.repository).await? }
+                TaskEvent::Skipped { reason: words_of("reason", &reason)?, people: Vec::new() }
             }
             TaskCommand::HandsOff => TaskEvent::HandsOff,
             TaskCommand::GiveBack => TaskEvent::GivenBack,
@@ -191,11 +195,12 @@ impl Control {
         let answered = async {
             tokio::select! {
                 answer = waiting => answer.ok(),
-                answer = self.answered_elsewhere(delivery) => Some(answer),
+                answer = self.answered_elsewhere(delivery) => Some(Ok(answer)),
             }
         };
         match tokio::time::timeout(self.engine.limits.answer_within, answered).await {
-            Ok(Some(answer)) => said(answer),
+            Ok(Some(Ok(answer))) => said(answer),
+            Ok(Some(Err(why))) => Ok(Answer { text: format!("stored; it waits: {why}"), pending: true }),
             _ => Ok(pending()),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use orch_engine::Limits;
-use orch_engine::control::{ControlError, NewIssue};
+use orch_engine::control::NewIssue;
 use orch_ports::{Port, PortError};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::Timestamp;
@@ -200,33 +200,6 @@ async fn a_run_that_the_machine_could_not_start_is_the_same_attempt() {
     assert_eq!((done.attempt, done.retries), (2, 0));
     let outages = world.store.queue().await.unwrap().outages;
     assert!(outages.iter().all(|outage| outage.failures == 0), "{outages:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_asks_while_git_cannot_be_asked_is_told_to_ask_again() {
-    let world = World::new().await;
-    let process = world.start("p1");
-    let task = process.issue("Add up").await;
-    process.forge.faults.fail_next("base", Fault::Passing("Resource temporarily unavailable".to_owned()));
-    let issue = NewIssue {
-        repository: None,
-        title: "Another one".to_owned(),
-        description: "what is wanted".to_owned(),
-        priority: 0,
-        variant: None,
-        labels: Vec::new(),
-        start: false,
-        depends_on: Vec::new(),
-        key: "another".to_owned(),
-    };
-    let mut asked = process.control.open_issue(issue.clone(), "Uma").await;
-    // A step of the task may have met the fault instead.
-    if asked.is_ok() {
-        world.until_done(&task).await;
-        process.forge.faults.fail_next("base", Fault::Passing("Resource temporarily unavailable".to_owned()));
-        asked = process.control.open_issue(NewIssue { key: "one more".to_owned(), ..issue }, "Uma").await;
-    }
-    assert!(matches!(&asked, Err(ControlError::Unavailable { why }) if why.contains("this host")), "{asked:?}");
 }
 
 /// A number belongs to a row. Whoever ends without one, for whatever reason, gives it back.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use orch_ports::intake::{BODY_KEPT_MS, DELIVERY_KEPT_MS, Intake, Look, LookEnd, NewDelivery, Observed};
 use orch_ports::store::StoreError;
+use orch_rules::base_branch::{BaseBranch, FileSeen};
 use orch_rules::ids::Timestamp;
 use orch_rules::observation::{Object, ObjectKind};
 
-use crate::harness::{World, on_both};
+use crate::harness::{AsStore as _, World, on_both};
 
 on_both!(
     a_duplicate_stores_nothing_and_still_raises_the_look,
@@ -19,6 +20,7 @@ on_both!(
     looks_of_the_dead_are_done_again,
     bodies_are_forgotten_before_their_deliveries,
     an_object_that_this_release_does_not_know_is_left_alone,
+    a_base_branch_is_replaced_in_place_by_the_newest_look_alone,
 );
 
 fn issue(id: &str) -> Object {
@@ -160,4 +162,27 @@ async fn an_object_that_this_release_does_not_know_is_left_alone(world: World) {
     assert_eq!(claim(&world).await, None);
     assert_eq!(claim(&world).await, None);
     assert_eq!(world.number("SELECT COUNT(*) FROM looks WHERE state = 'queued'").await, 1);
+}
+
+async fn a_base_branch_is_replaced_in_place_by_the_newest_look_alone(world: World) {
+    let store = world.store.as_store();
+    let base = |tip: &str| BaseBranch {
+        branch: "main".into(),
+        tip: tip.into(),
+        settings: FileSeen::Text("[check]".into()),
+        pipelines: [("p.toml".to_owned(), FileSeen::Absent)].into(),
+        highest: [("ET".to_owned(), 7)].into(),
+        obstacle: None,
+    };
+    let (shop, web) = ("shop".into(), "web".into());
+    assert_eq!(store.base_seen(&shop).await.unwrap(), None);
+    assert!(store.see_base(&shop, 0, &base("a")).await.unwrap());
+    assert!(!store.see_base(&shop, 0, &base("late")).await.unwrap(), "another first look was quicker");
+    assert!(store.see_base(&web, 0, &base("w")).await.unwrap());
+    let seen = store.base_seen(&shop).await.unwrap().unwrap();
+    assert_eq!((seen.version, &seen.base), (1, &base("a")));
+    assert!(store.see_base(&shop, 1, &base("b")).await.unwrap());
+    assert!(!store.see_base(&shop, 1, &base("late")).await.unwrap());
+    assert_eq!(store.base_seen(&shop).await.unwrap().unwrap().base, base("b"));
+    assert_eq!(store.base_seen(&web).await.unwrap().unwrap().base, base("w"));
 }

@@ -16,7 +16,7 @@ use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
 
 use super::faults::{Fault, Faults};
-use super::merge::Tree;
+use super::merge::{Tree, apply};
 
 /// The branch that is kept green.
 pub const MAIN: &str = "main";
@@ -44,6 +44,8 @@ struct Code {
     branches: BTreeMap<String, CommitId>,
     /// Main in the user's own repository.
     users: Option<CommitId>,
+    /// Why that repository cannot be found.
+    away: Option<String>,
     attempts: BTreeMap<(TaskId, u32), CommitId>,
     archive: BTreeMap<TaskId, CommitId>,
     clones: BTreeMap<Utf8PathBuf, Clone>,
@@ -160,6 +162,11 @@ impl FakeForge {
         code.users = code.branches.get(branch).cloned();
     }
 
+    /// The user moves their own repository away, or back.
+    pub fn moved_away(&self, words: Option<&str>) {
+        self.lock().away = words.map(str::to_owned);
+    }
+
     /// A person pushes a commit on top of a branch of the forge.
     pub fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId {
         let mut code = self.lock();
@@ -205,15 +212,6 @@ impl FakeForge {
 /// Trouble with what was asked for.
 fn one(kind: ErrorKind, words: impl Into<String>) -> PortError {
     PortError::of_object(kind, Port::Forge, "fake", "what was asked for", words)
-}
-
-fn apply(files: &mut Tree, edits: &[Edit<'_>]) {
-    for (path, text) in edits {
-        match text {
-            Some(text) => files.insert((*path).to_owned(), (*text).to_owned()),
-            None => files.remove(*path),
-        };
-    }
 }
 
 /// Forty hex digits that depend on every byte and on where one part ends and the next begins.
@@ -302,6 +300,7 @@ fn not_main(branch: &str) -> PortResult<()> {
 impl Forge for FakeForge {
     fn base(&self) -> PortResult<Base> {
         self.call("base", |code| {
+            code.away.as_ref().map_or(Ok(()), |words| Err(one(ErrorKind::Gone, words).widened()))?;
             let apart = code.follow_users()?;
             let tip = code.tip()?;
             let diverged = apart.map(|users| format!("{users} lacks what landed at {tip}"));

@@ -59,6 +59,16 @@ fn hunk<'t>(base: &[&str], changed: &'t [&'t str]) -> Hunk<'t> {
     Hunk { from: front, to: base.len() - back, lines: &changed[front..changed.len() - back] }
 }
 
+/// Changes files as an edit says.
+pub(super) fn apply(files: &mut Tree, edits: &[super::forge::Edit<'_>]) {
+    for (path, text) in edits {
+        match text {
+            Some(text) => files.insert((*path).to_owned(), (*text).to_owned()),
+            None => files.remove(*path),
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
