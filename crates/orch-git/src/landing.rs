@@ -30,17 +30,7 @@ impl Forge {
     /// [`Error::StaleRef`] if the base branch moved; [`Error::NotOnTip`] if the candidate's first parent is not
     /// `expected_old`; [`Error::NotFound`] for an unknown candidate. Nothing is changed then.
     pub fn land(&self, expected_old: &CommitId, candidate: &CommitId) -> Result<Landing> {
-        let parent = self.resolve(&format!("{candidate}^1"))?;
-        if parent.as_ref() != Some(expected_old) {
-            if parent.is_none() && self.resolve(&format!("{candidate}^{{commit}}"))?.is_none() {
-                return Err(Error::NotFound { repository: self.path.clone(), what: candidate.to_string() });
-            }
-            return Err(Error::NotOnTip {
-                candidate: candidate.clone(),
-                expected: expected_old.clone(),
-                found: parent,
-            });
-        }
+        self.stands_on(candidate, expected_old)?;
         match self.move_ref(&self.base_ref(), candidate, Some(Some(expected_old))) {
             Ok(()) => Ok(Landing::Moved),
             Err(stale @ Error::StaleRef { .. }) => {
@@ -52,6 +42,25 @@ impl Forge {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Whether a candidate was made for a tip of the base branch.
+    ///
+    /// # Errors
+    /// [`Error::NotOnTip`] if its first parent is another commit; [`Error::NotFound`] for an unknown candidate.
+    pub fn stands_on(&self, candidate: &CommitId, expected_old: &CommitId) -> Result<()> {
+        let parent = self.resolve(&format!("{candidate}^1"))?;
+        if parent.as_ref() != Some(expected_old) {
+            if parent.is_none() && self.resolve(&format!("{candidate}^{{commit}}"))?.is_none() {
+                return Err(Error::NotFound { repository: self.path.clone(), what: candidate.to_string() });
+            }
+            return Err(Error::NotOnTip {
+                candidate: candidate.clone(),
+                expected: expected_old.clone(),
+                found: parent,
+            });
+        }
+        Ok(())
     }
 
     /// Whether the base branch contains a commit.

@@ -87,6 +87,27 @@ impl Forge {
         let missing = |name: &str| Error::NotFound { repository: self.path.clone(), what: name.to_owned() };
         let seen = format!("refs/orch/upstream/{base}");
         let theirs = self.resolve(&seen)?.ok_or_else(|| missing(&seen))?;
+        let synced = self.take_over(&theirs)?;
+        if matches!(synced, Synced::Contained | Synced::FastForwarded { .. }) {
+            self.contains_now(&theirs);
+        }
+        Ok(synced)
+    }
+
+    /// Takes over the base branch of a server, where it is at `theirs`, a commit that was fetched.
+    ///
+    /// # Errors
+    /// [`Error::StaleRef`] if ours moved meanwhile (call again).
+    pub fn follow_base(&self, theirs: &CommitId) -> Result<Synced> {
+        let _fetching = self.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.move_ref_unsynced(&format!("refs/orch/upstream/{}", self.origin.base), theirs)?;
+        self.take_over(theirs)
+    }
+
+    /// Our base branch follows `theirs` as far as that is a fast-forward.
+    fn take_over(&self, theirs: &CommitId) -> Result<Synced> {
+        let base = self.origin.base.as_str();
+        let missing = |name: &str| Error::NotFound { repository: self.path.clone(), what: name.to_owned() };
         let ours = self.resolve(&self.base_ref())?.ok_or_else(|| missing(&self.base_ref()))?;
         let call = self.call().args(["rev-list", "--left-right", "--count"]).arg(format!("{ours}...{theirs}"));
         let shown = call.shown();
@@ -99,26 +120,25 @@ impl Forge {
         let taken_ref = format!("refs/orch/taken/{base}");
         // Forges of earlier releases have none: for them nothing was ever rewritten.
         let taken = self.resolve(&taken_ref)?;
-        if let Some(taken) = taken.as_ref().filter(|taken| **taken != theirs)
-            && !self.contains(&theirs, taken)?
+        if let Some(taken) = taken.as_ref().filter(|taken| *taken != theirs)
+            && !self.contains(theirs, taken)?
         {
-            return Ok(Synced::Rewritten { ours, theirs, taken: taken.clone() });
+            return Ok(Synced::Rewritten { ours, theirs: theirs.clone(), taken: taken.clone() });
         }
         if behind > 0 && ahead > 0 {
-            return Ok(Synced::Diverged { ours, theirs });
+            return Ok(Synced::Diverged { ours, theirs: theirs.clone() });
         }
         if behind > 0 {
-            match self.move_ref(&self.base_ref(), &theirs, Some(Some(&ours))) {
+            match self.move_ref(&self.base_ref(), theirs, Some(Some(&ours))) {
                 // A git that did its work and failed afterwards.
-                Err(Error::StaleRef { found: Some(found), .. }) if found == theirs => {}
+                Err(Error::StaleRef { found: Some(found), .. }) if found == *theirs => {}
                 moved => moved?,
             }
         }
-        if taken.as_ref() != Some(&theirs) {
-            self.move_ref_unsynced(&taken_ref, &theirs)?;
+        if taken.as_ref() != Some(theirs) {
+            self.move_ref_unsynced(&taken_ref, theirs)?;
         }
-        self.contains_now(&theirs);
-        Ok(if behind == 0 { Synced::Contained } else { Synced::FastForwarded { from: ours, to: theirs } })
+        Ok(if behind == 0 { Synced::Contained } else { Synced::FastForwarded { from: ours, to: theirs.clone() } })
     }
 
     /// Takes the user's base branch as it is, though it lacks commits that were taken over from it or landed here:

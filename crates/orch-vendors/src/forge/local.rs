@@ -10,6 +10,7 @@ use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::CommitId;
 use orch_rules::port_error::ErrorKind;
 
+use super::short;
 use crate::workshop::{Bare, Opening, ours};
 
 /// One repository's local forge.
@@ -104,10 +105,4 @@ fn base(bare: &Bare) -> PortResult<Base> {
         _ => bare.tip().map_err(PortError::widened)?,
     };
     Ok(Base { tip: ours(&tip), branch: base.to_string(), diverged })
-}
-
-/// The beginning of a commit's name, as people quote it.
-fn short(commit: &orch_git::CommitId) -> &str {
-    let id = commit.as_str();
-    id.get(..10).unwrap_or(id)
 }

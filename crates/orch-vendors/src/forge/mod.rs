@@ -1,3 +1,10 @@
 //! Forges.
 
 pub mod local;
+pub mod remote;
+
+/// The beginning of a commit's name, as people quote it.
+fn short(commit: &orch_git::CommitId) -> &str {
+    let id = commit.as_str();
+    id.get(..10).unwrap_or(id)
+}

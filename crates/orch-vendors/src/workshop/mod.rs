@@ -28,6 +28,7 @@ use orch_rules::verdict::read_document;
 use orch_rules::work_item::documents_folder;
 
 pub use opening::{Bare, Opening};
+pub(crate) use words::kind;
 
 /// One repository's workshop, for whatever forge its branches live in.
 pub struct GitWorkshop {

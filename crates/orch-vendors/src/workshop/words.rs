@@ -34,6 +34,15 @@ impl Bare {
         orch_git::Identity::new(&who.name, &who.email).map_err(self.bad_name(&who.name))
     }
 
+    /// A commit that is here.
+    pub(crate) fn has(&self, commit: &orch_git::CommitId) -> PortResult<()> {
+        if self.repository.contains(commit, commit).map_err(self.told())? {
+            return Ok(());
+        }
+        let words = format!("there is no commit {commit} in the workshop");
+        Err(PortError::of_object(ErrorKind::Gone, self.port, self.target(), commit.to_string(), words))
+    }
+
     fn bad_name(&self, name: &str) -> impl Fn(InvalidName) -> PortError + '_ {
         let name = name.to_owned();
         move |error| PortError::of_object(ErrorKind::Refused, self.port, self.target(), name.clone(), error.to_string())

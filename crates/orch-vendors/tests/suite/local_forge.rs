@@ -55,11 +55,49 @@ fn edit(folder: &Path, edits: &[Edit<'_>]) {
     }
 }
 
-fn commit(folder: &Path, edits: &[Edit<'_>], message: &str) -> CommitId {
+pub fn commit(folder: &Path, edits: &[Edit<'_>], message: &str) -> CommitId {
     edit(folder, edits);
     git(folder, &["add", "--all"]);
     git(folder, &["commit", "--quiet", "--message", message]);
     CommitId(git(folder, &["rev-parse", "HEAD"]))
+}
+
+/// An agent in its clone.
+pub fn work(place: &Workplace, edits: &[Edit<'_>], message: Option<&str>) {
+    match message {
+        Some(message) => drop(commit(place.directory.as_std_path(), edits, message)),
+        None => edit(place.directory.as_std_path(), edits),
+    }
+}
+
+/// An agent gives its clone another history.
+pub fn rewrite(place: &Workplace) {
+    let clone = place.directory.as_std_path();
+    git(clone, &["checkout", "--quiet", "--orphan", "rewritten"]);
+    git(clone, &["commit", "--quiet", "--message", "rewritten"]);
+}
+
+pub fn run_commands(place: &Workplace, commands: &[Vec<String>]) {
+    for command in commands {
+        let status = Command::new(&command[0]).args(&command[1..]).current_dir(&place.directory).status().unwrap();
+        assert!(status.success(), "{command:?}");
+    }
+}
+
+pub fn files(directory: &Utf8PathBuf) -> BTreeMap<String, String> {
+    let (mut found, mut waiting) = (BTreeMap::new(), vec![directory.clone()]);
+    while let Some(folder) = waiting.pop() {
+        for entry in folder.read_dir_utf8().unwrap().map(Result::unwrap) {
+            if entry.file_name() == ".git" {
+            } else if entry.file_type().unwrap().is_dir() {
+                waiting.push(entry.path().to_owned());
+            } else {
+                let name = entry.path().strip_prefix(directory).unwrap().to_string();
+                found.insert(name, std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+    found
 }
 
 impl Bench {
@@ -104,21 +142,13 @@ impl contract::Bench for Bench {
         Utf8Path::from_path(self.folder.path()).unwrap().join("places").join(name)
     }
     fn work(&self, place: &Workplace, edits: &[Edit<'_>], message: Option<&str>) {
-        match message {
-            Some(message) => drop(commit(place.directory.as_std_path(), edits, message)),
-            None => edit(place.directory.as_std_path(), edits),
-        }
+        work(place, edits, message);
     }
     fn rewrite(&self, place: &Workplace) {
-        let clone = place.directory.as_std_path();
-        git(clone, &["checkout", "--quiet", "--orphan", "rewritten"]);
-        git(clone, &["commit", "--quiet", "--message", "rewritten"]);
+        rewrite(place);
     }
     fn run_commands(&self, place: &Workplace, commands: &[Vec<String>]) {
-        for command in commands {
-            let status = Command::new(&command[0]).args(&command[1..]).current_dir(&place.directory).status().unwrap();
-            assert!(status.success(), "{command:?}");
-        }
+        run_commands(place, commands);
     }
     fn user_commits(&self, edits: &[Edit<'_>], pulled: bool) -> CommitId {
         if pulled {
@@ -140,19 +170,7 @@ impl contract::Bench for Bench {
         self.named(&format!("refs/orch/archive/{task}"))
     }
     fn files(&self, directory: &Utf8PathBuf) -> BTreeMap<String, String> {
-        let (mut found, mut waiting) = (BTreeMap::new(), vec![directory.clone()]);
-        while let Some(folder) = waiting.pop() {
-            for entry in folder.read_dir_utf8().unwrap().map(Result::unwrap) {
-                if entry.file_name() == ".git" {
-                } else if entry.file_type().unwrap().is_dir() {
-                    waiting.push(entry.path().to_owned());
-                } else {
-                    let name = entry.path().strip_prefix(directory).unwrap().to_string();
-                    found.insert(name, std::fs::read_to_string(entry.path()).unwrap());
-                }
-            }
-        }
-        found
+        files(directory)
     }
 }
 

@@ -5,8 +5,12 @@
 mod claude_code;
 mod codex;
 mod command_agent;
+mod fixture;
+#[path = "../../../orch-git/tests/suite/git_server.rs"]
+mod git_server;
 mod host_runner;
 mod local_forge;
 mod notifiers;
 mod real;
+mod remote_forge;
 mod set_up;

@@ -1,0 +1,254 @@
+//! A forge on a git server by HTTP: the contracts, and the server's troubles.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8PathBuf;
+use orch_git::{Access, BranchName, Git, Origin, Remote, RemoteName, RemoteUrl, Secret};
+use orch_ports::forge::{Forge, Landing};
+use orch_ports::workshop::{Workplace, Workshop};
+use orch_rules::event::CandidateResult;
+use orch_rules::ids::{CommitId, TaskId, Timestamp};
+use orch_rules::lane::Candidate;
+use orch_rules::port_error::{ErrorKind, ForEffect};
+use orch_testkit::contract::{self, Bench as _};
+use orch_testkit::fake::forge::Edit;
+use orch_vendors::forge::remote::RemoteForge;
+use orch_vendors::workshop::{GitWorkshop, Opening};
+
+use crate::fixture::{plain, run};
+use crate::git_server::{Fault, GitServer, TOKEN};
+use crate::local_forge as local;
+
+struct Bench {
+    folder: tempfile::TempDir,
+    server: GitServer,
+    workshop: GitWorkshop,
+    forge: RemoteForge,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::patient(Duration::from_secs(60))
+    }
+
+    /// Each call of the server ends within so long.
+    fn patient(patience: Duration) -> Self {
+        let folder = tempfile::Builder::new().prefix("orch remote ü ").tempdir().unwrap();
+        let source = folder.path().join("user");
+        std::fs::create_dir(&source).unwrap();
+        run(&source, ["init", "--quiet", "--initial-branch=main"]);
+        let first: Vec<_> = contract::workshop::FIRST.iter().map(|(path, text)| (*path, Some(*text))).collect();
+        local::commit(&source, &first, "first");
+        let server = GitServer::new(&folder.path().join("served"), &source);
+        let program = Git::detect(crate::fixture::search_path()).unwrap();
+        let access = Access::Token { user: "bot".to_owned(), token: Secret::new(TOKEN) };
+        let url = RemoteUrl::new(&server.url()).unwrap();
+        let remote = Remote::new(&program, RemoteName::new("shop").unwrap(), url, access).unwrap();
+        let remote = remote.with_time_limit(patience);
+        let (origin, bare) =
+            (Origin { source, base: BranchName::new("main").unwrap() }, folder.path().join("state.git"));
+        let opening = Arc::new(Opening::new(move || {
+            let opened = orch_git::Forge::create_from(&program, origin.clone(), &bare, SystemTime::now());
+            opened.map(|opened| opened.forge).map_err(|error| error.to_string())
+        }));
+        let workshop = GitWorkshop::new(Arc::clone(&opening));
+        Self { folder, server, workshop, forge: RemoteForge::new(opening, remote) }
+    }
+
+    /// A person's clone of what is served, at a branch as it is there now.
+    fn desk(&self, branch: &str) -> PathBuf {
+        let desk = self.folder.path().join("desk");
+        let _none = std::fs::remove_dir_all(&desk);
+        let served = self.server.repository();
+        run(self.folder.path(), ["clone", "--quiet", "--branch", branch, served.to_str().unwrap(), "desk"]);
+        desk
+    }
+
+    /// A candidate that adds a file, for the tip of main.
+    fn candidate(&self, name: &str) -> Candidate {
+        let tip = self.forge.base().unwrap().tip;
+        let place = Workplace {
+            task: TaskId::from("0190-task"),
+            work_item: "T-001".into(),
+            attempt: 1,
+            branch: "feature/T-001-x".to_owned(),
+            directory: self.directory("place/code"),
+            parcel: self.directory("place/parcel"),
+            overlaid: false,
+            message: "left".to_owned(),
+            identity: orch_ports::workshop::Identity { name: "Robot".into(), email: "robot@example.org".into() },
+            at: Timestamp(1_700_000_000_000),
+        };
+        self.workshop.prepare(&place, &tip, &[], None).unwrap();
+        let head = local::commit(place.directory.as_std_path(), &[(name, Some("x\n"))], "work");
+        let head = {
+            // As a collected head: the workshop has it.
+            let at = format!("{head}:refs/heads/work-{name}");
+            let bare = self.folder.path().join("state.git");
+            run(place.directory.as_std_path(), ["push", "--quiet", bare.to_str().unwrap(), &at]);
+            head
+        };
+        let (message, identity) = ("T-001".to_owned(), place.identity);
+        let order = orch_ports::workshop::CandidateOrder { head, message, identity, at: place.at };
+        match self.workshop.candidate(&order, &tip).unwrap() {
+            CandidateResult::Made { candidate } => candidate,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl contract::Bench for Bench {
+    fn workshop(&self) -> &dyn Workshop {
+        &self.workshop
+    }
+    fn forge(&self) -> &dyn Forge {
+        &self.forge
+    }
+    fn directory(&self, name: &str) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.folder.path().join("places").join(name)).unwrap()
+    }
+    fn work(&self, place: &Workplace, edits: &[Edit<'_>], message: Option<&str>) {
+        local::work(place, edits, message);
+    }
+    fn rewrite(&self, place: &Workplace) {
+        local::rewrite(place);
+    }
+    fn run_commands(&self, place: &Workplace, commands: &[Vec<String>]) {
+        local::run_commands(place, commands);
+    }
+    fn user_commits(&self, edits: &[Edit<'_>], _: bool) -> CommitId {
+        let desk = self.desk("main");
+        let commit = local::commit(&desk, edits, "by hand");
+        run(&desk, ["push", "--quiet", "origin", "main"]);
+        commit
+    }
+    fn merges(&self, branch: &str) {
+        let desk = self.desk("main");
+        run(&desk, ["merge", "--quiet", "--ff-only", &format!("origin/{branch}")]);
+        run(&desk, ["push", "--quiet", "origin", "main"]);
+    }
+    fn push(&self, branch: &str, edits: &[Edit<'_>]) -> CommitId {
+        let desk = self.desk(branch);
+        let commit = local::commit(&desk, edits, "by hand");
+        run(&desk, ["push", "--quiet", "origin", branch]);
+        commit
+    }
+    fn branch(&self, name: &str) -> Option<CommitId> {
+        self.server.tip(name).map(CommitId)
+    }
+    fn archived(&self, task: &TaskId) -> Option<CommitId> {
+        let name = format!("refs/orch/archive/{task}");
+        let bare = self.folder.path().join("state.git");
+        let found = plain(&bare).args(["rev-parse", "--verify", "--quiet", &name]).output().unwrap();
+        found.status.success().then(|| CommitId(crate::fixture::checked(found)))
+    }
+    fn files(&self, directory: &Utf8PathBuf) -> BTreeMap<String, String> {
+        local::files(directory)
+    }
+}
+
+#[test]
+fn it_keeps_the_contracts() {
+    contract::run(contract::forge::suite(), |_| Bench::new());
+    contract::run(contract::branches::suite(), |_| Bench::new());
+}
+
+#[test]
+fn trouble_with_the_server_is_nobodys_task() {
+    let bench = Bench::new();
+    let candidate = bench.candidate("b.txt");
+    for (fault, kind, effect) in [
+        (Fault::Status(401), ErrorKind::Unauthorised, ForEffect::Mend),
+        (Fault::Status(403), ErrorKind::Unauthorised, ForEffect::Mend),
+        (Fault::Status(404), ErrorKind::Missing, ForEffect::Mend),
+        (Fault::Redirect, ErrorKind::Refused, ForEffect::Mend),
+        (Fault::Status(500), ErrorKind::Passing, ForEffect::Again),
+        (Fault::Status(503), ErrorKind::Passing, ForEffect::Again),
+        (Fault::Cut, ErrorKind::Passing, ForEffect::Again),
+    ] {
+        bench.server.fault(Some(fault));
+        let head = &candidate.commit;
+        for (call, error) in [
+            ("base", bench.forge.base().unwrap_err()),
+            ("tip", bench.forge.tip("feature/x").unwrap_err()),
+            ("branches", bench.forge.branches().unwrap_err()),
+            ("publish", bench.forge.publish("feature/x", None, head).unwrap_err()),
+            ("land", bench.forge.land(head, &candidate.parent).unwrap_err()),
+            ("remove", bench.forge.remove("feature/x", head).unwrap_err()),
+        ] {
+            let pushes = matches!(call, "publish" | "land" | "remove");
+            let doubtful = pushes && error.kind == ErrorKind::InDoubt && kind.passes();
+            assert!(error.kind == kind || doubtful, "{fault:?} {call}: {error:?}");
+            assert_eq!(error.for_effect(), effect, "{fault:?} {call}");
+            assert!(!error.words.contains(TOKEN) && error.words.contains("127.0.0.1"), "{error}");
+        }
+    }
+    bench.server.fault(Some(Fault::Status(429)));
+    let error = bench.forge.base().unwrap_err();
+    assert!(error.not_before().is_some(), "{error:?}");
+    bench.server.fault(None);
+    assert_eq!(bench.forge.base().unwrap().tip, candidate.parent);
+}
+
+#[test]
+fn a_server_that_keeps_silent_holds_nobody_for_long() {
+    let bench = Bench::patient(Duration::from_secs(2));
+    // The workshop is made without it.
+    let head = bench.workshop.known_base().unwrap();
+    bench.server.fault(Some(Fault::Hang));
+    for error in [bench.forge.base().unwrap_err(), bench.forge.publish("feature/x", None, &head).unwrap_err()] {
+        assert!(error.passes(), "{error:?}");
+    }
+    bench.server.fault(None);
+    bench.forge.publish("feature/x", None, &head).unwrap();
+    assert_eq!(bench.branch("feature/x"), Some(head));
+    assert!(bench.server.seen().iter().all(|credential| credential.starts_with("Basic ")), "and in no other place");
+}
+
+#[test]
+fn a_landing_ends_however_its_answer_is_lost() {
+    let bench = Bench::new();
+    let candidate = bench.candidate("b.txt");
+    let land = || bench.forge.land(&candidate.commit, &candidate.parent);
+    bench.server.fault(Some(Fault::CutBeforePush));
+    assert_eq!(land().unwrap_err().kind, ErrorKind::InDoubt);
+    assert_eq!(bench.branch("main"), Some(candidate.parent.clone()));
+    bench.server.fault(Some(Fault::CutAfterPush));
+    let landed = Landing::Landed { tip: candidate.commit.clone() };
+    assert_eq!(land().unwrap(), landed, "it was looked for");
+    bench.server.fault(None);
+    assert_eq!(land().unwrap(), landed);
+    assert_eq!(bench.branch("main"), Some(candidate.commit.clone()));
+    assert_eq!(bench.workshop.known_base().unwrap(), candidate.commit);
+}
+
+#[test]
+fn a_protected_main_refuses_in_the_servers_words() {
+    let bench = Bench::new();
+    let candidate = bench.candidate("b.txt");
+    bench.server.hook("pre-receive", "#!/bin/sh\necho 'Not allowed to push to protected branch main' >&2\nexit 1\n");
+    let Landing::Refused(refused) = bench.forge.land(&candidate.commit, &candidate.parent).unwrap() else {
+        panic!("it was taken");
+    };
+    assert!(refused.by.starts_with("127.0.0.1") && refused.why.contains("protected branch main"), "{refused:?}");
+    assert_eq!(bench.branch("main"), Some(candidate.parent.clone()));
+    let error = bench.forge.publish("feature/x", None, &candidate.commit).unwrap_err();
+    assert!(error.kind == ErrorKind::Refused && error.is_fact(), "{error:?}");
+}
+
+#[test]
+fn a_main_that_was_rewritten_is_waited_for_or_taken_by_a_persons_word() {
+    let bench = Bench::new();
+    let candidate = bench.candidate("b.txt");
+    let landed = Landing::Landed { tip: candidate.commit.clone() };
+    assert_eq!(bench.forge.land(&candidate.commit, &candidate.parent).unwrap(), landed);
+    run(&bench.server.repository(), ["update-ref", "refs/heads/main", candidate.parent.as_str()]);
+    let error = bench.forge.base().unwrap_err();
+    assert_eq!((error.kind, error.for_effect()), (ErrorKind::Conflict, ForEffect::Mend));
+    assert!(error.words.contains("orch pull --mine"), "{error}");
+    assert_eq!(bench.forge.accept_base().unwrap().tip, candidate.parent);
+    assert_eq!(bench.forge.base().unwrap().tip, candidate.parent);
+}
