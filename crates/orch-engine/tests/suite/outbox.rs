@@ -7,6 +7,7 @@ use orch_ports::notifier::Notifier;
 use orch_ports::outbox::{MessageFilter, MessageState};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::episode::EpisodeKind;
+use orch_rules::ids::Timestamp;
 use orch_rules::notice::NoticeKind;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::task::{Task, Wait};
@@ -20,6 +21,8 @@ struct Phone {
     told: Mutex<Vec<(String, serde_json::Value)>>,
     fails: Mutex<Vec<ErrorKind>>,
     wants: Vec<NoticeKind>,
+    /// "phone" if it has none.
+    name: &'static str,
     credentials: Mutex<&'static str>,
 }
 
@@ -41,7 +44,7 @@ impl Phone {
 
 impl Notifier for Phone {
     fn name(&self) -> &str {
-        "phone"
+        if self.name.is_empty() { "phone" } else { self.name }
     }
     fn wants(&self, kind: &NoticeKind) -> bool {
         self.wants.is_empty() || self.wants.contains(kind)
@@ -124,6 +127,33 @@ async fn refused_credentials_lose_nothing_and_what_was_answered_meanwhile_is_not
     let _next = world.start("p2");
     assert_eq!(phone.rang(1).await, ["done"]);
     until_states(&world, &[("asked", MessageState::Dropped), ("done", MessageState::Sent)]).await;
+}
+
+/// What one target says of itself holds no other, and one message that it refuses holds none behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trouble_of_one_target_is_its_own() {
+    let hour = ErrorKind::RateLimited { until: Timestamp(i64::MAX / 2) };
+    for trouble in [hour, ErrorKind::Unauthorised, ErrorKind::Refused, ErrorKind::Passing] {
+        let phone = Phone::new(&[trouble]);
+        let desk = Arc::new(Phone { name: "desk", ..Phone::default() });
+        let mut world = with(&phone, &[]).await;
+        world.notifiers.push(desk.clone());
+        let process = world.start("p1");
+        let task = process.issue("Add up").await;
+        world.until("approval is asked", &task.id, asked).await;
+        assert_eq!(desk.rang(1).await, ["asked"], "{trouble:?}");
+        eventually("the phone was tried", async || phone.fails.lock().unwrap().is_empty().then_some(())).await;
+        process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "1".to_owned()).await.unwrap();
+        world.until_done(&task).await;
+        assert_eq!(desk.rang(2).await, ["asked", "done"], "{trouble:?}");
+        let rings = matches!(trouble, ErrorKind::Refused | ErrorKind::Passing);
+        if rings {
+            phone.rang(1).await;
+        } else {
+            assert_eq!(phone.kinds(), Vec::<String>::new(), "{trouble:?}: it wants to be left alone");
+        }
+        assert!(!world.store.health("desk").await.unwrap().is_down());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
