@@ -2,6 +2,7 @@
 
 mod board;
 mod circle;
+pub(crate) mod directory;
 mod elsewhere;
 mod log;
 mod numbers;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use orch_ports::people::People;
 use orch_ports::runner::Runner;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreError, Work};
 use orch_rules::actor::Actor;
@@ -124,6 +125,8 @@ pub struct Engine {
     pub(crate) numbers: Numbers,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
     pub(crate) held: watch::Receiver<bool>,
+    /// Who is who.
+    pub(crate) people: Option<Arc<dyn People>>,
     /// Who is told of what happens.
     pub(crate) telling: Option<Telling>,
     /// Raised with every nudge, for everybody who waits for something to send.
@@ -174,6 +177,7 @@ impl Engine {
             looks: BaseLooks::default(),
             numbers: Numbers::default(),
             held,
+            people: None,
             telling: None,
             news: watch::Sender::new(0),
         }

@@ -11,6 +11,7 @@ use orch_rules::notice::Before;
 use orch_rules::rights::Acting;
 use orch_rules::task::{Task, Wait};
 
+use crate::control::directory::listed;
 use crate::engine::Engine;
 
 /// So often a decision is made again because somebody else wrote first.
@@ -25,6 +26,7 @@ impl Engine {
         by: &Actor,
         work: Option<(&Work, bool)>,
     ) -> Result<InboxAnswer, StoreError> {
+        let by = &self.acting(by, listed(event)).await?;
         let mut denied = Denied::default();
         let mut reloads = 0;
         loop {
@@ -72,18 +74,23 @@ impl Engine {
         }
     }
 
-    async fn decide(&self, event: &Event, by: &Actor, denied: Denied) -> Result<Result<Decision, Refusal>, StoreError> {
+    async fn decide(
+        &self,
+        event: &Event,
+        by: &Acting,
+        denied: Denied,
+    ) -> Result<Result<Decision, Refusal>, StoreError> {
         Ok(match event {
             Event::Task { task, event } => {
                 let (facts, now) = self.store.task_facts(task, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::task(&facts));
-                let decided = decide_task(facts, event, &Acting::unknown(by.clone()), Moment { now }, denied);
+                let decided = decide_task(facts, event, by, Moment { now }, denied);
                 self.with_notices(before.as_ref(), decided, now)
             }
             Event::Lane { repository, event } => {
                 let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
                 let before = self.tells().then(|| Before::lane(&facts));
-                let decided = decide_lane(facts, event, &Acting::unknown(by.clone()), Moment { now });
+                let decided = decide_lane(facts, event, by, Moment { now });
                 self.with_notices(before.as_ref(), decided, now)
             }
         })
@@ -108,7 +115,7 @@ impl Engine {
     /// lifts the other wakes it; so one more look closes the gap.
     pub(crate) async fn ask_once_more(&self, task: &TaskId) -> Result<(), StoreError> {
         let decided = self
-            .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, &Actor::ORCH, Denied::default())
+            .decide(&Event::Task { task: task.clone(), event: TaskEvent::Looked }, &Acting::ORCH, Denied::default())
             .await?;
         let Ok(decision) = decided else { return Ok(()) };
         if decision.changes.is_empty() {

@@ -8,6 +8,7 @@ pub mod hosts;
 pub mod intake;
 pub mod notifier;
 pub mod outbox;
+pub mod people;
 pub mod runner;
 pub mod store;
 pub mod workshop;

@@ -58,10 +58,6 @@ impl Actor {
     pub fn token(id: impl Into<String>) -> Self {
         Self::new(ActorSource::Token, id)
     }
-    /// Somebody of whom a name is all that is known.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self::new(ActorSource::Name, name)
-    }
     /// The agent in a role.
     pub fn role(role: crate::pipeline::Role) -> Self {
         Self::new(ActorSource::Role, role.name())
@@ -209,7 +205,7 @@ impl From<Actor> for Value {
 }
 
 /// What names people. Names are looked up for reading; they are not part of any row.
-pub trait NamesActors {
+pub trait NamesActors: Send {
     /// Shows each of its actors.
     fn actors(&mut self, see: &mut dyn FnMut(&mut Actor));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, NamesActors};
 use crate::attempt::{Attempt, Usage};
 use crate::check::Check;
 use crate::effect::Effect;
@@ -302,5 +302,11 @@ impl ChangeSet {
     /// Nothing to check and nothing to write.
     pub fn is_empty(&self) -> bool {
         self.guards.is_empty() && self.changes.is_empty()
+    }
+}
+
+impl NamesActors for AuditLine {
+    fn actors(&mut self, see: &mut dyn FnMut(&mut Actor)) {
+        see(&mut self.by);
     }
 }

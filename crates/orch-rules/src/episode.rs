@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, NamesActors};
 use crate::ids::{EpisodeId, TaskId, Timestamp};
 use crate::unknown::Beyond;
 
@@ -86,5 +86,13 @@ impl Episode {
     /// Not answered yet.
     pub fn is_open(&self) -> bool {
         self.answer.is_none()
+    }
+}
+
+impl NamesActors for Episode {
+    fn actors(&mut self, see: &mut dyn FnMut(&mut Actor)) {
+        if let Some(answered) = &mut self.answer {
+            see(&mut answered.by);
+        }
     }
 }

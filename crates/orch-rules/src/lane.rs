@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, NamesActors};
 use crate::ids::{CheckId, CommitId, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::unknown::Beyond;
 
@@ -221,6 +221,14 @@ impl LaneState {
             | Self::Validated { candidate }
             | Self::Landing { candidate, .. } => Some(candidate),
             _ => None,
+        }
+    }
+}
+
+impl NamesActors for Repository {
+    fn actors(&mut self, see: &mut dyn FnMut(&mut Actor)) {
+        if let Some(freeze) = &mut self.frozen {
+            see(&mut freeze.by);
         }
     }
 }

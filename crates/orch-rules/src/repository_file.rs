@@ -67,10 +67,10 @@ pub struct RepositoryFile {
     /// Default true.
     #[serde(default = "yes")]
     pub protect_ci: bool,
-    /// `[people] approve`: names of those whose approval, rejection, confirmation, answer or skip counts. Default none:
-    /// everybody's. A name is what its sender says; it guards against mistakes.
+    /// `[people] approve`: people whose approval, rejection, confirmation, answer or skip counts, see
+    /// [`crate::rights::Acting::is_one_of`]. Default none: everybody's.
     pub people_approve: Vec<String>,
-    /// `[intake] authors`: names of those whose issues start when they ask for it; an issue of anybody else rests until
+    /// `[intake] authors`: people whose issues start when they ask for it; an issue of anybody else rests until
     /// one of them starts it (X15). Default none: everybody's start.
     pub intake_authors: Vec<String>,
     /// `[line] serial`: one task at a time, first in, first out (K). Default false.

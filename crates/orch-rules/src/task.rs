@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, NamesActors};
 use crate::claim::Claim;
 use crate::convergence::Convergence;
 use crate::ids::{
@@ -307,4 +307,21 @@ pub enum Wait {
         /// The step.
         step: String,
     },
+}
+
+impl NamesActors for Task {
+    fn actors(&mut self, see: &mut dyn FnMut(&mut Actor)) {
+        see(&mut self.author);
+        if let Some(stop) = &mut self.stop {
+            see(&mut stop.by);
+        }
+        if let Some(hands) = &mut self.hands {
+            see(&mut hands.by);
+        }
+        for wait in &mut self.waits {
+            if let Wait::Hands { by: actor } | Wait::Unlisted { author: actor } = wait {
+                see(actor);
+            }
+        }
+    }
 }

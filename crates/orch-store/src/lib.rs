@@ -11,6 +11,7 @@ mod engine;
 mod hosts;
 mod intake;
 mod outbox;
+mod people;
 mod read;
 mod row;
 

@@ -9,6 +9,7 @@ use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::hosts::*;
 use orch_ports::outbox::Outbox;
+use orch_ports::people::People;
 use orch_ports::store::*;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::{Change, ChangeSet};
@@ -24,7 +25,7 @@ use orch_testkit::fake::{Fault, Faults};
 
 /// Everything that a database keeps.
 #[async_trait]
-pub trait Backend: Store + Outbox + Hosts {
+pub trait Backend: Store + Outbox + Hosts + People {
     /// Ceiling, spent and reserved.
     async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)>;
 }

@@ -318,7 +318,8 @@ impl World {
             pace: host.pace,
         };
         let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), vec![context], policy, limits, ours)
-            .telling(self.store.clone(), self.notifiers.clone());
+            .telling(self.store.clone(), self.notifiers.clone())
+            .knowing(self.store.clone());
         (Arc::new(engine), store, forge, runner)
     }
 

@@ -105,8 +105,7 @@ impl FromRequestParts<Api> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Problem> {
-        let person = name(parts, PERSON_HEADER)?.unwrap_or_else(|| state.guard.person().to_owned());
-        let by = Actor::named(person);
+        let by = state.guard.asker(name(parts, PERSON_HEADER)?);
         let key = name(parts, KEY_HEADER)?.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         Ok(Self { by, key })
     }

@@ -7,10 +7,11 @@ use crate::api;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder. A request may name the person who asks in the header `Orch-Person`. Errors are `application/problem+json`."),
+    info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder. A request may say in the header `Orch-Person` which of those asks who share the token. Errors are `application/problem+json`."),
     paths(
         api::health::healthz, api::health::readyz, api::health::document,
         api::outbox::list, api::outbox::show, api::outbox::replay, api::outbox::drop,
+        api::people::list, api::people::command,
         api::queue::queue, api::queue::unfreeze, api::queue::lift,
         api::tasks::list, api::tasks::create, api::tasks::show, api::tasks::log, api::tasks::command,
         api::bare::show, api::bare::log, api::bare::command, api::bare::answer,

@@ -9,16 +9,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use orch_rules::actor::Actor;
+
 use crate::Problem;
 
 /// Routes for load balancers and supervisors: they say nothing about tasks and need no token.
 pub const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
 
+/// The token in the state folder, among those of the API.
+const HOST_TOKEN: &str = "host";
+
 /// Who may ask, and under which names the service is reached.
 #[derive(Clone)]
 pub struct Guard {
     token: String,
-    person: String,
+    account: Actor,
     hosts: Vec<String>,
     origins: Vec<String>,
     any_address: bool,
@@ -28,7 +33,7 @@ pub struct Guard {
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guard")
-            .field("person", &self.person)
+            .field("account", &self.account)
             .field("hosts", &self.hosts)
             .field("origins", &self.origins)
             .finish_non_exhaustive()
@@ -36,11 +41,10 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// Lets in whoever shows `token`; requests that name nobody are the word of `person`. An empty token lets nobody
-    /// in. The names of this machine itself (`localhost`, `127.…`, `[::1]`, with any port: a tunnel changes it) are
+    /// Lets in whoever shows `token`: the word of `account`, whose token it is. An empty token lets nobody in. The names of this machine itself (`localhost`, `127.…`, `[::1]`, with any port: a tunnel changes it) are
     /// always accepted as `Host`.
-    pub fn new(token: impl Into<String>, person: impl Into<String>) -> Self {
-        Self { token: token.into(), person: person.into(), hosts: Vec::new(), origins: Vec::new(), any_address: false }
+    pub fn new(token: impl Into<String>, account: Actor) -> Self {
+        Self { token: token.into(), account, hosts: Vec::new(), origins: Vec::new(), any_address: false }
     }
 
     /// Also answers under this name, as browsers write it: `orch.example.org` or `orch.example.org:8500`.
@@ -63,9 +67,15 @@ impl Guard {
         self
     }
 
-    /// Who asks if the request names nobody.
-    pub fn person(&self) -> &str {
-        &self.person
+    /// Who asks. A request may say which of those it is who share the token: that is a name within the token and makes
+    /// nobody a person, nor the account that is called so elsewhere.
+    pub fn asker(&self, said: Option<String>) -> Actor {
+        match said {
+            Some(name) if self.account.name() != Some(name.as_str()) => {
+                Actor::token(format!("{HOST_TOKEN}.{name}")).known_as(name)
+            }
+            _ => self.account.clone(),
+        }
     }
 
     /// The request's host, if it is one of ours. A page that made its own name point here (DNS rebinding) still
@@ -196,7 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_says_who_of_those_that_share_the_token_and_nothing_more() {
+        let guard = Guard::new("t", Actor::local(1000).known_as("root"));
+        let asks = |said: Option<&str>| guard.asker(said.map(str::to_owned)).wire();
+        assert_eq!(asks(None), "local:1000");
+        assert_eq!(asks(Some("root")), "local:1000", "it is the account's own name");
+        for said in ["ann", "local:1000", "token:host", "orch", "session:ann", "plane-1:7", "name:ann", "role:tester"] {
+            assert_eq!(asks(Some(said)), format!("token:host.{said}"));
+            assert_eq!(Actor::parse(&asks(Some(said))), guard.asker(Some(said.to_owned())), "{said}");
+        }
+        assert_eq!(guard.asker(Some("Zoë".into())).to_string(), "Zoë");
+    }
+
+    #[test]
     fn the_token_is_not_printed() {
-        assert!(!format!("{:?}", Guard::new("s3cret", "ann")).contains("s3cret"));
+        assert!(!format!("{:?}", Guard::new("s3cret", Actor::local(1000))).contains("s3cret"));
     }
 }

@@ -22,8 +22,8 @@ pub use document::openapi;
 pub use guard::Guard;
 pub use problem::Problem;
 
-/// Header that names the person who asks, for the audit trail. Whoever holds the token may name anybody: it tells
-/// people of one machine apart, it proves nothing.
+/// Header that says which of those it is who share the token, for the audit trail: it tells them apart and proves nothing.
+/// Who says `ann` acts as `token:host.ann`, and is the person ann only if an admin linked exactly that.
 pub const PERSON_HEADER: &str = "orch-person";
 
 /// Header with the name of a request: the same name is the same request, however often it is sent.

@@ -13,7 +13,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("What you say to a task", &["comment", "send-back", "skip", "retry", "pause", "resume", "stop"]),
     ("By your own hands", &["hands-off", "give-back", "pull"]),
     ("A repository", &["repo", "freeze", "unfreeze", "pipeline", "prompt"]),
-    ("This machine", &["doctor", "config", "outbox", "service", "host", "backup", "restore", "completions", "version"]),
+    (
+        "This machine",
+        &["doctor", "config", "people", "outbox", "service", "host", "backup", "restore", "completions", "version"],
+    ),
 ];
 
 /// Columns that a line may have.

@@ -93,6 +93,7 @@ enum Command {
     Unfreeze(commands::unfreeze::UnfreezeArgs),
     Queue(commands::queue::QueueArgs),
     Outbox(commands::outbox::OutboxArgs),
+    People(commands::people::PeopleArgs),
     Pull(commands::pull::PullArgs),
     Repo(repo_command::RepoArgs),
     #[command(visible_alias = "log")]
@@ -255,6 +256,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Unfreeze(args) => ask!(unfreeze, args, screen),
         Command::Queue(args) => ask!(queue, args, screen),
         Command::Outbox(args) => ask!(outbox, args, screen),
+        Command::People(args) => ask!(people, args, screen),
         Command::Pull(args) => {
             let (host, _) = settings::load(&variable)?;
             wiring::local::with_caller(&variable, screen, |caller: &Caller| {

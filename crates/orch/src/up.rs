@@ -153,7 +153,7 @@ async fn serve(
     let (stop_web, web_stopped) = watch::channel(false);
     let web = tokio::spawn(gate::serve(listener, opened, web_stopped));
     let wired = wire(host, lock, env, true).await?;
-    let guard = Guard::new(token.reveal(), crate::wiring::person(env));
+    let guard = Guard::new(token.reveal(), crate::wiring::account());
     let guard = match bound.ip() {
         ip if ip.is_unspecified() => guard.any_address(),
         _ => guard.also_host(bound.to_string()),

@@ -20,7 +20,9 @@ use orch_git::Git;
 use orch_ports::agent::Agent;
 use orch_ports::hosts::Hosts;
 use orch_ports::outbox::Outbox;
+use orch_ports::people::People;
 use orch_ports::store::{Store, StoreError};
+use orch_rules::actor::Actor;
 use orch_rules::budget::Budgets;
 use orch_rules::facts::Policy;
 use orch_rules::lease::Pace;
@@ -86,6 +88,7 @@ struct Stores {
     store: Arc<dyn Store>,
     outbox: Arc<dyn Outbox>,
     hosts: Arc<dyn Hosts>,
+    people: Arc<dyn People>,
     opened: Opened,
 }
 
@@ -116,8 +119,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
     match host.store.address()? {
         Some(address) => {
             let store = Arc::new(PostgresStore::connect(address.reveal()).await.map_err(store_failure)?);
-            let (outbox, hosts) = (store.clone(), store.clone());
-            Ok(Stores { store, outbox, hosts, opened: Opened::Postgres })
+            let (outbox, hosts, people) = (store.clone(), store.clone(), store.clone());
+            Ok(Stores { store, outbox, hosts, people, opened: Opened::Postgres })
         }
         None => {
             keep_private(&host.paths.database())?;
@@ -125,8 +128,9 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
                 SqliteStore::open(host.paths.database())
                     .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
             );
-            let (outbox, hosts, opened) = (store.clone(), store.clone(), Opened::Sqlite(store.clone()));
-            Ok(Stores { store, outbox, hosts, opened })
+            let (outbox, hosts, people) = (store.clone(), store.clone(), store.clone());
+            let opened = Opened::Sqlite(store.clone());
+            Ok(Stores { store, outbox, hosts, people, opened })
         }
     }
 }
@@ -178,7 +182,7 @@ pub async fn wire(
     serving: bool,
 ) -> Result<Wired, Failure> {
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
-    let Stores { store, outbox, hosts, opened } = open(host).await?;
+    let Stores { store, outbox, hosts, people, opened } = open(host).await?;
     let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
     let known = store.repositories().await.map_err(store_failure)?;
     let contexts = registered(&*store, making.contexts(host, &known, env)).await?;
@@ -198,7 +202,7 @@ pub async fn wire(
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
-    let engine = Arc::new(engine.telling(outbox, told));
+    let engine = Arc::new(engine.telling(outbox, told).knowing(people));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, notes, rereading, store: opened, git, held, _lock: lock })
@@ -293,20 +297,22 @@ pub fn environment<'a>(
     names.filter_map(|name| Some((name.to_owned(), env(name)?))).collect()
 }
 
-/// Who asks, for the audit trail: what the person says, else the account.
+/// The account of this process, as the machine names it.
+pub fn account() -> Actor {
+    let uid = rustix::process::getuid().as_raw();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Actor::local(uid).known_as(account_name(&accounts, uid).unwrap_or_else(|| format!("uid {uid}")))
+}
+
+/// What a request says of who asks: what the person says, else the account's name. It tells those apart who share a
+/// token, and proves nothing.
 pub fn person(env: &dyn Fn(&str) -> Option<String>) -> String {
-    ["ORCH_PERSON", "USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| env(name).filter(|value| !value.trim().is_empty()))
-        .unwrap_or_else(|| {
-            let uid = rustix::process::getuid().as_raw();
-            let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-            account(&accounts, uid).unwrap_or_else(|| format!("uid {uid}"))
-        })
+    let said = env("ORCH_PERSON").map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    said.unwrap_or_else(|| account().to_string())
 }
 
 /// The name of an account; `accounts` as in passwd(5): `name:password:uid:…`, one a line.
-fn account(accounts: &str, uid: u32) -> Option<String> {
+fn account_name(accounts: &str, uid: u32) -> Option<String> {
     let fields = |line: &str| -> Option<(String, u32)> {
         let mut fields = line.split(':');
         let (name, _password, uid) = (fields.next()?, fields.next()?, fields.next()?);
@@ -328,19 +334,20 @@ mod tests {
     #[test]
     fn an_account_has_a_name() {
         let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\nann:x:1000:1000::/home/ann:/bin/sh\n";
-        assert_eq!(account(accounts, 1000).as_deref(), Some("ann"));
-        assert_eq!(account(accounts, 0).as_deref(), Some("root"));
-        assert_eq!(account(accounts, 7), None);
+        assert_eq!(account_name(accounts, 1000).as_deref(), Some("ann"));
+        assert_eq!(account_name(accounts, 0).as_deref(), Some("root"));
+        assert_eq!(account_name(accounts, 7), None);
     }
 
     #[test]
     fn who_asks_is_what_the_person_says_before_the_account() {
         let env = |name: &str| match name {
-            "ORCH_PERSON" => Some(" ".to_owned()),
-            "USER" => Some("zoë".to_owned()),
+            "ORCH_PERSON" => Some(" zoë ".to_owned()),
             _ => None,
         };
         assert_eq!(person(&env), "zoë");
+        let blank = |name: &str| (name != "HOME").then(|| " ".to_owned());
+        assert_eq!(person(&blank), account().to_string(), "a variable that anybody sets is no account");
     }
 
     #[test]

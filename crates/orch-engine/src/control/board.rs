@@ -1,6 +1,7 @@
 //! What people look at. Everything is read from the store; nothing here decides.
 
 use orch_ports::store::{QueueView, StoreError, TaskFilter};
+use orch_rules::actor::NamesActors;
 use orch_rules::attempt::Attempt;
 use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::{RepositoryId, WorkItemId};
@@ -23,6 +24,8 @@ impl Control {
         let mut tasks = self.engine.store.tasks(filter).await?;
         self.stand(&mut tasks).await?;
         self.tell_trouble(&mut tasks).await?;
+        let mut named: Vec<&mut dyn NamesActors> = tasks.iter_mut().map(|task| task as _).collect();
+        self.call_by_name(&mut named).await?;
         Ok(tasks)
     }
 
@@ -45,6 +48,10 @@ impl Control {
             }
             pipeline => pipeline?,
         };
+        let mut named: Vec<&mut dyn NamesActors> = vec![&mut task];
+        named.extend(history.audit.iter_mut().map(|line| line as _));
+        named.extend(history.episodes.iter_mut().map(|episode| episode as _));
+        self.call_by_name(&mut named).await?;
         let context = self.engine.served().contexts.get(&task.repository).cloned();
         let bring_home = context.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
         let run = self.run_so_far(&task).await;
@@ -79,7 +86,8 @@ impl Control {
     /// [`ControlError::NotFound`], or the store's.
     pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ControlError> {
         let repository = self.pick(Some(repository)).await?;
-        let (facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.served().policy).await?;
+        let (mut facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.served().policy).await?;
+        self.call_by_name(&mut [&mut facts.repository]).await?;
         Ok(facts)
     }
 
@@ -90,6 +98,8 @@ impl Control {
     pub async fn repositories(&self) -> Result<Vec<Repository>, ControlError> {
         let mut all = self.engine.store.repositories().await?;
         all.retain(|r| self.engine.served().contexts.contains_key(&r.id));
+        let mut named: Vec<&mut dyn NamesActors> = all.iter_mut().map(|repository| repository as _).collect();
+        self.call_by_name(&mut named).await?;
         Ok(all)
     }
 

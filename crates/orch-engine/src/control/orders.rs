@@ -9,7 +9,7 @@ use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::people::Reply;
-use orch_rules::rights::Acting;
+use orch_rules::rights::Right;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
@@ -46,6 +46,8 @@ impl Control {
         if self.engine.store.key_owner(&issue_key).await?.is_some() {
             return self.existing(&issue_key).await;
         }
+        let by = by.into();
+        self.allow(&by, if issue.start { Right::Start } else { Right::Say }).await?;
         let mut depends_on = Vec::new();
         for on in &issue.depends_on {
             depends_on.push(self.task_near(&repository.id, on).await?.id);
@@ -65,7 +67,7 @@ impl Control {
             task: TaskId(uuid::Uuid::now_v7().to_string()),
             title: issue.title,
             description: issue.description,
-            author: Acting::unknown(by.into()),
+            author: self.met(&by, &chosen.authors).await?,
             priority: issue.priority,
             start: issue.start,
             issue_key: issue.key,
@@ -181,6 +183,7 @@ impl Control {
 
     /// Inbox row first; then wait, for a person's patience, for what becomes of it.
     async fn deliver(&self, event: Event, by: Actor, key: String) -> Result<Answer, ControlError> {
+        self.met(&by, &[]).await?;
         let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by, event };
         let accepted = self.engine.store.accept(delivery.clone()).await?;
         if let Some(answer) = accepted.answer {

@@ -3,6 +3,7 @@
 use orch_ports::store::StoreError;
 use orch_rules::actor::Actor;
 use orch_rules::outage::{Outage, Source, lift};
+use orch_rules::rights::Right;
 
 use super::{Answer, Control, ControlError};
 
@@ -16,6 +17,7 @@ impl Control {
     /// [`ControlError::NotFound`] if nothing is out under this name; or the store's.
     pub async fn lift(&self, source: &Source, by: impl Into<Actor>) -> Result<Answer, ControlError> {
         let by = &by.into();
+        self.allow(by, Right::Steer).await?;
         let store = &self.engine.store;
         for _ in 0..MOST_RELOADS {
             let known: Vec<Outage> = store.queue().await?.outages.into_iter().filter(Outage::is_closed).collect();

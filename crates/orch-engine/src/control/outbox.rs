@@ -5,6 +5,7 @@ use std::sync::Arc;
 use orch_ports::outbox::{Message, MessageFilter, MessageId, MessageState, Outbox};
 use orch_rules::actor::Actor;
 use orch_rules::outbox::target::Health;
+use orch_rules::rights::Right;
 
 use super::{Answer, Control, ControlError};
 
@@ -64,7 +65,9 @@ impl Control {
     /// # Errors
     /// [`ControlError::NotFound`], [`ControlError::Refused`] if it was sent or given up, or the store's.
     pub async fn drop_message(&self, id: MessageId, by: impl Into<Actor>) -> Result<Answer, ControlError> {
-        let by = by.into().wire();
+        let by = by.into();
+        self.allow(&by, Right::Steer).await?;
+        let by = by.wire();
         let (outbox, message) = self.kept(id).await?;
         if !outbox.drop_message(id, &format!("dropped by {by}")).await? {
             return Err(refused(&message, "dropped"));

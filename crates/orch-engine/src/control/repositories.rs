@@ -3,6 +3,7 @@
 use orch_rules::actor::Actor;
 use orch_rules::ids::RepositoryId;
 use orch_rules::outage::Source;
+use orch_rules::rights::Right;
 use orch_rules::task::{Task, Wait};
 
 use super::{Answer, Control, ControlError};
@@ -31,6 +32,7 @@ impl Control {
     /// [`ControlError::NotFound`]; [`ControlError::Refused`] if the repository cannot be worked in for another reason.
     pub async fn accept_base(&self, repository: &RepositoryId, by: impl Into<Actor>) -> Result<Answer, ControlError> {
         let by = by.into();
+        self.allow(&by, Right::Steer).await?;
         let id = self.pick(Some(repository)).await?.id;
         let context = self.engine.context(&id).map_err(|e| ControlError::Refused { why: e.words() })?;
         let accepted = blocking(move || Ok(context.forge.accept_base()?)).await;

@@ -25,5 +25,6 @@ mod set_up;
 mod sweep;
 mod told;
 mod two_hosts;
+mod who;
 
 use orch_stories::{store, world};

@@ -55,11 +55,12 @@ pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
 # ci = {protect_ci}
 
 [people]
-# Whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.
+# People whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody. Whose account is
+# whose: orch people list.
 # approve = {people}
 
 [intake]
-# Whose issues start when they ask for it; nobody named means everybody. An issue of anybody else rests in the backlog
+# People whose issues start when they ask for it; nobody named means everybody. An issue of anybody else rests in the backlog
 # until one of these has read it and starts it.
 # authors = {authors}
 

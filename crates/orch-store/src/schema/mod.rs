@@ -27,6 +27,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 5, min_reader: 1, sql: include_str!("0005.sql") },
     // Tables and a column that earlier releases do not ask for. Once a second host joins, they may not read it any more.
     Migration { number: 6, min_reader: 1, sql: include_str!("0006.sql") },
+    // Tables that earlier releases do not ask for.
+    Migration { number: 7, min_reader: 1, sql: include_str!("0007.sql") },
 ];
 
 /// The schema number this build reads and writes.

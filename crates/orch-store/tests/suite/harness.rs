@@ -11,6 +11,7 @@ use orch_ports::Store;
 use orch_ports::hosts::Hosts;
 use orch_ports::intake::Intake;
 use orch_ports::outbox::Outbox;
+use orch_ports::people::People;
 use orch_store::{PostgresStore, SqliteStore};
 
 /// Longest wait for something that must happen; the machine may be busy.
@@ -78,6 +79,7 @@ pub struct World {
     outbox: Arc<dyn Outbox>,
     intake: Arc<dyn Intake>,
     pub hosts: Arc<dyn Hosts>,
+    people: Arc<dyn People>,
     pub on: On,
     /// File name or address.
     pub at: String,
@@ -115,12 +117,13 @@ pub fn sqlite(path: &str) -> rusqlite::Connection {
 impl World {
     fn of<E>(store: Arc<E>, under: impl FnOnce(Arc<E>) -> Under, on: On, at: String) -> Self
     where
-        E: Outbox + Intake + Hosts + 'static,
+        E: Outbox + Intake + Hosts + People + 'static,
     {
         Self {
             outbox: store.clone(),
             intake: store.clone(),
             hosts: store.clone(),
+            people: store.clone(),
             store: Arc::new(under(store)),
             on,
             at,
@@ -131,6 +134,9 @@ impl World {
     }
     pub fn intake(&self) -> Arc<dyn Intake> {
         self.intake.clone()
+    }
+    pub fn people(&self) -> Arc<dyn People> {
+        self.people.clone()
     }
     /// Runs statements on a connection that is not the store's.
     pub async fn raw(&self, sql: &str) {

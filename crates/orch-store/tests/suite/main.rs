@@ -15,6 +15,7 @@ mod hosts;
 mod intake;
 mod not_known;
 mod outbox;
+mod people;
 mod rows;
 mod schema;
 mod spellings;

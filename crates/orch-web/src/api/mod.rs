@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod bare;
 pub(crate) mod health;
 pub(crate) mod outbox;
+pub(crate) mod people;
 pub(crate) mod queue;
 pub(crate) mod repositories;
 pub(crate) mod tasks;
@@ -50,6 +51,8 @@ fn table() -> Vec<Route> {
         reads("/api/v1/outbox/{id}", get(outbox::show)),
         writes("/api/v1/outbox/{id}/replay", post(outbox::replay)),
         writes("/api/v1/outbox/{id}/drop", post(outbox::drop)),
+        reads("/api/v1/people", get(people::list)),
+        writes("/api/v1/people/commands", post(people::command)),
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),

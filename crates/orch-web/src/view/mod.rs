@@ -8,6 +8,7 @@ mod judgement;
 mod lane;
 mod outage;
 mod outbox;
+mod people;
 mod queue;
 mod request;
 mod run;
@@ -23,6 +24,7 @@ pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, 
 pub use orch_text::rfc3339;
 pub use outage::{LiftRequest, OutageView};
 pub use outbox::{MessageView, OutboxReport, TargetView};
+pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
     AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
     Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,

@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 
 use orch_engine::control::Control;
+use orch_rules::actor::Actor;
 use orch_stories::world::World;
 use orch_testkit::fake::Fault;
 
@@ -50,7 +51,7 @@ async fn without_the_token_nothing_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_token_lets_nobody_in() {
-    let guard = orch_web::Guard::new("", "owner");
+    let guard = orch_web::Guard::new("", Actor::local(1000));
     let router = orch_web::router(Control::alone(World::new().await.wire("api").0), guard);
     let reply = send(&router, request("GET", "/queue", "", set("authorization", "Bearer "))).await;
     assert_eq!(reply.status, 401);
@@ -89,7 +90,7 @@ async fn a_page_that_points_its_own_name_here_is_not_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_on_all_addresses_answers_under_them_and_under_no_name() {
-    let guard = orch_web::Guard::new(TOKEN, "owner").any_address();
+    let guard = orch_web::Guard::new(TOKEN, Actor::local(1000)).any_address();
     let world = World::new().await;
     let router = orch_web::router(Control::alone(world.wire("api").0), guard);
     for (host, status) in [

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use orch_engine::control::Control;
+use orch_rules::actor::Actor;
 use orch_rules::event::Event;
 use orch_stories::store::FaultyStore;
 use orch_stories::world::{Process, World};
@@ -15,7 +16,9 @@ use tower::ServiceExt;
 pub const TOKEN: &str = "the-token";
 
 pub fn guard() -> Guard {
-    Guard::new(TOKEN, "owner").also_host("orch.example:8500").also_origin("https://pages.example")
+    Guard::new(TOKEN, Actor::local(1000).known_as("owner"))
+        .also_host("orch.example:8500")
+        .also_origin("https://pages.example")
 }
 
 /// A service that decides what people ask at once; effects stay queued.

@@ -21,6 +21,7 @@ pub mod logs;
 pub mod new;
 pub mod outbox;
 pub mod pause;
+pub mod people;
 pub mod priority;
 pub mod pull;
 pub mod queue;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{AttemptView, CheckView, PapersView, TaskDetailView, UnknownView};
+use orch_web::view::{AttemptView, CheckView, PapersView, TaskDetailView, TimelineView, UnknownView};
 
 use super::ids::{self, Named, TaskArg};
 use super::judged;
@@ -424,5 +424,17 @@ fn timeline(detail: &TaskDetailView, all: bool, screen: &Screen) -> Vec<String> 
             });
         }
     }
+    lines.extend(accounts(shown).map(|text| screen.styled(Style::Faint, &fit(&format!("  {text}"), screen.width()))));
     lines
+}
+
+/// Whose accounts those names are: two may be called the same.
+fn accounts(shown: &[TimelineView]) -> Option<String> {
+    let account = |line: &TimelineView| {
+        let named = ["orch", "role:", "git:", "name:"].iter().all(|source| !line.actor.starts_with(source));
+        (named && !line.actor.is_empty() && line.actor != line.by)
+            .then(|| format!("{} is {}", clean(&line.by), clean(&line.actor)))
+    };
+    let all: std::collections::BTreeSet<_> = shown.iter().filter_map(account).collect();
+    (!all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(" · "))
 }

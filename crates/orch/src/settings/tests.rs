@@ -294,7 +294,10 @@ fn row<T>(key: &Key<T>, defaults: &T) -> String {
 const WITHOUT_KEY: &[(&str, &str)] = &[
     ("ORCH_CONFIG", "The host file, instead of `$XDG_CONFIG_HOME/orch/host.toml` (`~/.config/orch/host.toml`)."),
     ("ORCH_STATE_DIR", "The state folder, instead of `$XDG_STATE_HOME/orch` (`~/.local/state/orch`)."),
-    ("ORCH_PERSON", "Who commands are recorded as; `$USER` if not set."),
+    (
+        "ORCH_PERSON",
+        "Which of those asks who share the account or the token: recorded as `token:host.NAME`. The account, if not set.",
+    ),
     (
         "ORCH_LOG",
         "What `orch up` logs on stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as \

@@ -74,7 +74,7 @@ pub fn with_caller(
         _ => screen.warn("no service runs here, so nothing moves until you start one: orch up"),
     }
     let token = uuid::Uuid::new_v4().to_string();
-    let guard = Guard::new(token.clone(), person.clone());
+    let guard = Guard::new(token.clone(), super::account());
     let control = match &database {
         Database::Ours | Database::Held(_) => Control::alone(wired.engine.clone()),
         Database::Theirs(_) => Control::accepting(wired.engine.clone()),
