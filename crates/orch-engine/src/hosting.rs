@@ -163,6 +163,17 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::must_be_here`], of a run that may be over.
+    pub(crate) async fn must_have_been_here(&self, task: &TaskId, name: &str) -> Result<(), PerformError> {
+        let runs = self.hosting.hosts.runs(Some(task)).await?;
+        let (here, there): (Vec<_>, Vec<_>) =
+            runs.iter().filter(|run| run.name == name).partition(|run| run.host == self.hosting.id);
+        match there.first().filter(|_| here.is_empty()) {
+            None => Ok(()),
+            Some(run) => Err(PerformError::Elsewhere { run: name.to_owned(), host: run.host_name.clone() }),
+        }
+    }
+
     /// What the end of a row's work says of its run.
     pub(crate) fn run_over(&self, work: &Work) -> Option<Change> {
         let name = match &work.job {

@@ -239,6 +239,9 @@ impl Engine {
             Err(PerformError::Half { error, mut event }) => {
                 let again = error.again(work.attempt);
                 let words = error.words();
+                if again {
+                    self.run_is_over(work, &event, &words).await?;
+                }
                 if let Event::Task { event: TaskEvent::RunEnded { trouble, .. }, .. } = &mut event {
                     *trouble = Some(words.clone());
                 }
@@ -273,6 +276,16 @@ impl Engine {
         }
         work_folders::remove_if_possible(leftovers).await;
         Ok(())
+    }
+
+    /// Tells the task and the host that a run is over, although what it left is not home yet.
+    async fn run_is_over(&self, work: &Work, ended: &Event, why: &str) -> Result<(), StoreError> {
+        let Event::Task { task, event: TaskEvent::RunEnded { attempt, end, usage, .. } } = ended else { return Ok(()) };
+        let event =
+            TaskEvent::RunIsOver { attempt: *attempt, end: end.clone(), usage: usage.clone(), why: why.to_owned() };
+        self.absorb(&Event::Task { task: task.clone(), event }, &Actor::ORCH, None).await?;
+        let changes = self.run_over(work).into_iter().collect();
+        self.store.apply(ChangeSet { guards: Vec::new(), changes }, None).await.map(drop)
     }
 
     async fn wait(&self, work: &Work, pause: std::time::Duration, error: String) -> Result<(), StoreError> {

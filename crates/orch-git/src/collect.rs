@@ -37,6 +37,9 @@ pub struct CollectRequest<'a> {
     pub by: &'a Signature,
     /// How much may come.
     pub limits: CollectLimits,
+    /// It was packed again and again: what is not whole in the parcel is not whole in the clone. Before that it may as well
+    /// be the machine that packed it.
+    pub packed_again: bool,
 }
 
 /// How much of an attempt's work may come home. What is beyond is refused by name.
@@ -94,7 +97,7 @@ impl Forge {
     pub fn collect(&self, request: CollectRequest<'_>) -> Result<Delivered> {
         let parcel = Parcel::read(request.parcel)?;
         if let Some(refusal) = self.take_in(&request)? {
-            return self.nothing(&request, refusal);
+            return self.damaged(&request, refusal);
         }
         match self.weighed(&request, &parcel) {
             Err(Error::TooLarge { .. }) => {
@@ -102,10 +105,18 @@ impl Forge {
                 self.nothing(&request, format!("it changed more than {most} paths, or a folder with too many names"))
             }
             Err(Error::NotFound { what, .. }) => {
-                self.nothing(&request, format!("it needs the object {what}, which did not come with it"))
+                self.damaged(&request, format!("it needs the object {what}, which did not come with it"))
             }
             weighed => weighed,
         }
+    }
+
+    /// What came is not whole.
+    fn damaged(&self, request: &CollectRequest<'_>, refusal: String) -> Result<Delivered> {
+        if request.packed_again {
+            return self.nothing(request, refusal);
+        }
+        Err(Error::Unpacked { reason: format!("what was packed is not whole: {refusal}") })
     }
 
     fn nothing(&self, request: &CollectRequest<'_>, refusal: String) -> Result<Delivered> {
@@ -342,6 +353,7 @@ fn about_the_pack(words: &str) -> bool {
         "signature mismatch",
         "unknown object type",
         "premature end",
+        "early eof",
         "garbage",
     ];
     about.iter().any(|about| words.contains(about))

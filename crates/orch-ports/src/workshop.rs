@@ -12,6 +12,8 @@ use crate::error::PortResult;
 /// One attempt's own clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workplace {
+    /// What it left was packed again and again: what is not whole in it is the work's fault and no longer the machine's.
+    pub packed_again: bool,
     /// Whose.
     pub task: TaskId,
     /// For the documents folder `docs/work-items/<ID>/`.

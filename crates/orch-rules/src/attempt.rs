@@ -34,11 +34,26 @@ pub struct Attempt {
     /// The person whose own commits this is; no agent ran. `None` for an agent's run.
     #[serde(default)]
     pub by_hand: Option<String>,
+    /// Its run is over, and what it left is being brought home; `None` before and after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
     /// How it ended; `None` while it runs.
     pub ended: Option<Ended>,
     /// What its row holds beyond what this release knows.
     #[serde(flatten)]
     pub beyond: Beyond,
+}
+
+/// A run that is over while what it left is not home yet: it holds no slot, and what it cost is booked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Over {
+    /// How it ended.
+    pub how: RunEnd,
+    /// Why what it left is not home yet: the machine's trouble.
+    pub why: String,
+    /// A person asked for it to be collected once more.
+    #[serde(default)]
+    pub by_hand: bool,
 }
 
 /// How and when an attempt ended.
@@ -54,6 +69,9 @@ pub struct Ended {
     /// could not be started: why the next one could not be either.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// It was collected once more, as a person asked, and that was in vain too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_vain: bool,
 }
 
 /// The ways a run ends. Failure, timeout and an empty delivery are told apart (D4).

@@ -139,6 +139,17 @@ pub enum TaskEvent {
         /// Who may, see [`HumanAnswer::people`].
         people: Vec<String>,
     },
+    /// A run is over, and what it left could not be brought home yet.
+    RunIsOver {
+        /// Its fence.
+        attempt: AttemptNumber,
+        /// How.
+        end: RunEnd,
+        /// What it cost.
+        usage: Option<Usage>,
+        /// Why not.
+        why: String,
+    },
     /// A run ended.
     RunEnded {
         /// Its fence.

@@ -152,6 +152,7 @@ impl Right {
             | TaskEvent::PushSeen { .. }
             | TaskEvent::NotPublished { .. }
             | TaskEvent::BranchSeen { .. }
+            | TaskEvent::RunIsOver { .. }
             | TaskEvent::RunEnded { .. }
             | TaskEvent::CheckEnded { .. }
             | TaskEvent::EffectFailed { .. }

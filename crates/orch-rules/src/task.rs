@@ -238,6 +238,13 @@ pub enum Wait {
         /// Its attempt.
         attempt: AttemptNumber,
     },
+    /// The run is over, and what it left is being brought home: nobody is paid, no slot is held.
+    Collecting {
+        /// Whose.
+        attempt: AttemptNumber,
+        /// Why it is not home yet.
+        why: String,
+    },
     /// The test command runs.
     Check {
         /// The commit it runs on.

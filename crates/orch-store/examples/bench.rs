@@ -129,6 +129,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
         requested_at: Timestamp(1_763_000_000_000),
         stop_requested: false,
         by_hand: None,
+        over: None,
         ended: ended.then(|| Ended {
             how: RunEnd::Completed,
             at: Timestamp(1_763_000_000_000),
@@ -152,6 +153,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
                 refused: Vec::new(),
             }),
             trouble: None,
+            in_vain: false,
         }),
     }
 }

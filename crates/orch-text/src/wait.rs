@@ -55,6 +55,9 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
             say("wait-dependency", &[("on", list(language, &names).into()), ("count", on.len().into())])
         }
         Wait::Agent { attempt } => say("wait-agent", &[("attempt", (*attempt).into())]),
+        Wait::Collecting { attempt, why } => {
+            say("wait-collecting", &[("attempt", (*attempt).into()), ("why", why.as_str().into())])
+        }
         Wait::Check { commit } => say("wait-check", &[("commit", short(commit.as_str()).into())]),
         Wait::Slot { key, max } if key == SLOT_RUNS => say("wait-slot-runs", &[("max", (*max).into())]),
         Wait::Slot { key, max } => say("wait-slot", &[("what", key.as_str().into()), ("max", (*max).into())]),

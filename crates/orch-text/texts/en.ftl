@@ -21,6 +21,7 @@ wait-dependency = goes on by itself when { $on } { $count ->
     } ended
 wait-agent = the agent works (attempt { $attempt })
     .help = watch it: orch logs { $id } -f
+wait-collecting = what attempt { $attempt } left is being collected: { $why }
 wait-check = the test command runs on { $commit }
 wait-slot = every slot for { $what } is taken ({ $max }); starts by itself when one is free
 wait-slot-runs = every slot for agents is taken ({ $max }); starts by itself when one is free

@@ -21,6 +21,7 @@ wait-dependency = продолжится сама, когда { $count ->
     }
 wait-agent = работает агент (попытка { $attempt })
     .help = смотреть: orch logs { $id } -f
+wait-collecting = результат попытки { $attempt } забирается: { $why }
 wait-check = выполняются тесты на { $commit }
 wait-slot = все места для { $what } заняты ({ $max }); начнётся само, когда место освободится
 wait-slot-runs = { $max ->

@@ -41,7 +41,10 @@ impl Engine {
         let Some(attempt) = current else { return Ok(Performed::nothing()) };
         let name = RepositoryContext::run_name(task, number);
         let run = RunToBe { name, kind: RunKind::Agent, task: task.clone() };
-        if let Placed::GivenUp { host } = self.place(work, run).await? {
+        if attempt.over.is_some() {
+            // Its run is over, and only where it was there is something to fetch.
+            self.must_have_been_here(task, &run.name).await?;
+        } else if let Placed::GivenUp { host } = self.place(work, run).await? {
             self.tell_presumed_dead(task, number, &host).await?;
             return Ok(Performed::event(ended(&attempt, RunEnd::Lost, None, None, None)));
         }
@@ -87,6 +90,11 @@ fn run_to_its_end(
     let name = RepositoryContext::run_name(&attempt.task, attempt.number);
     let folder = context.work_folder(&name);
     let ended = |end, evidence, usage, cut_from| ended(attempt, end, evidence, usage, cut_from);
+    if let Some(over) = attempt.over.as_ref().filter(|_| !runner.exists(&name)) {
+        // Nobody knows any more where it was: it is not launched again for that.
+        tracing::warn!(run = name, "there is nothing left to collect");
+        return Ok(Performed::event(ended(over.how.clone(), None, None, attempt.start.clone())));
+    }
     if !runner.exists(&name) {
         if attempt.stop_requested {
             return Ok(Performed {

@@ -21,6 +21,8 @@ pub(super) const OWN: &str = "own";
 const CODE: &str = "code";
 /// The parcel, inside of what it may write.
 const PARCEL: &str = "parcel";
+/// What is not whole after so many packs is not whole in the clone.
+const MOST_PACKED: u32 = 4;
 /// Packing takes moments.
 const PACKING_MS: u64 = 300_000;
 
@@ -34,6 +36,7 @@ pub(super) fn workplace(
 ) -> Result<Workplace, PerformError> {
     let work_item = &facts.task.work_item;
     Ok(Workplace {
+        packed_again: false,
         task: facts.task.id.clone(),
         work_item: work_item.clone(),
         attempt: attempt.number,
@@ -61,7 +64,8 @@ pub(super) fn bring_home(
         return Ok((attempt.start.clone(), None));
     }
     let start = started_at(folder)?;
-    let place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    place.packed_again = packed(runner, attempt) >= MOST_PACKED;
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
@@ -71,9 +75,17 @@ pub(super) fn bring_home(
             let why = report.unfinished.as_ref().map_or(error.words.clone(), |end| format!("{error} ({end})"));
             tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
             pack_again(context, runner, attempt, &place, &start)?;
+            place.packed_again = packed(runner, attempt) >= MOST_PACKED;
             context.workshop.collect(&place, &start, &scope)?
         }
         collected => collected?,
+    };
+    // *Nothing* is a grave word, and a git that did not do what it said looks like it: it is believed when it comes twice.
+    let collected = if report.end == RunEnd::Completed && found_nothing(&collected) {
+        pack_again(context, runner, attempt, &place, &start)?;
+        context.workshop.collect(&place, &start, &scope)?
+    } else {
+        collected
     };
     let Collected { mut evidence, patch_paths, patch_links } = collected;
     evidence.level = report.level;
@@ -81,6 +93,20 @@ pub(super) fn bring_home(
     // that could be named: unknown, which never passes.
     context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
     Ok((Some(start), Some(evidence)))
+}
+
+fn found_nothing(collected: &Collected) -> bool {
+    let evidence = &collected.evidence;
+    evidence.is_empty() && evidence.refused.is_empty() && evidence.left_out.is_empty()
+}
+
+fn packing(attempt: &Attempt, number: u32) -> String {
+    format!("{}-pack-{number}", RepositoryContext::run_name(&attempt.task, attempt.number))
+}
+
+/// So often it was packed again.
+fn packed(runner: &dyn Runner, attempt: &Attempt) -> u32 {
+    (1..).take_while(|number| runner.exists(&packing(attempt, *number))).last().unwrap_or(0)
 }
 
 /// Runs the packing command as a run of its own, in the same place and as confined as the agent was. One that an earlier
@@ -92,12 +118,11 @@ fn pack_again(
     place: &Workplace,
     start: &CommitId,
 ) -> Result<(), PerformError> {
-    let name = |number: u32| format!("{}-pack-{number}", RepositoryContext::run_name(&attempt.task, attempt.number));
-    let begun = (1..).take_while(|number| runner.exists(&name(*number))).last().unwrap_or(0);
+    let begun = packed(runner, attempt);
     if begun > 0 {
-        runner.wait(&name(begun))?;
+        runner.wait(&packing(attempt, begun))?;
     }
-    let name = name(begun + 1);
+    let name = packing(attempt, begun + 1);
     runner.ensure(&RunOrder {
         name: name.clone(),
         check: false,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use orch_engine::control::TaskCommand;
 use orch_rules::attempt::RunEnd;
-use orch_rules::task::{Position, Wait};
+use orch_rules::task::{Position, Task, Wait};
 use orch_testkit::fake::{Fault, Step};
 
 use crate::world::{LINES, World, eventually};
@@ -156,6 +156,56 @@ async fn work_that_cannot_be_taken_home_is_paid_for_and_kept() {
     assert_eq!(history.usage[0].usage.cost_micros, Some(500_000));
     assert_eq!(history.attempts[0].ended.as_ref().unwrap().how, RunEnd::Completed);
     assert!(world.places().join(format!("{}-1/code", task.id)).exists(), "it may be rescued by hand");
+    // Asked for once more it comes home, and nobody is paid again.
+    process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "again".to_owned()).await.unwrap();
+    world.until_done(&task).await;
+    let history = world.history(&task).await;
+    assert_eq!((history.attempts.len(), history.usage.len()), (2, 2), "one of each role, each paid once");
+    let first = format!("{}-1", task.id);
+    assert_eq!(world.runner.launched().iter().filter(|name| **name == first).count(), 1);
+}
+
+/// What cannot be collected even when a person asks for it is made anew: nobody stands before a closed door.
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_is_collected_in_vain_twice_is_made_anew() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    for _ in 0..2 {
+        process.forge.faults.fail_next("collect", Fault::Lasting("objects are missing".to_owned()));
+    }
+    let task = process.issue("Add up").await;
+    let held = world.until_held(&task).await;
+    assert!(held.contains("its work is kept and fetched again"), "{held}");
+    process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "1".to_owned()).await.unwrap();
+    let in_vain = |task: &Task| task.hold.as_ref().is_some_and(|hold| hold.sentence().contains("once more in vain"));
+    world.until("it was in vain", &task.id, in_vain).await;
+    process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "2".to_owned()).await.unwrap();
+    let done = world.until_done(&task).await;
+    assert_eq!(done.attempt, 3);
+}
+
+/// While the machine cannot take in what a run left, nobody waits for its slot, and people see what is going on.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_work_is_collected_its_slot_is_free_and_nobody_is_paid_again() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    let full = || Fault::Passing("the disk is full".to_owned());
+    for _ in 0..4 {
+        process.forge.faults.fail_next("collect", full());
+    }
+    let task = process.issue("Add up").await;
+    let waits = |task: &Task| {
+        task.waits
+            .iter()
+            .any(|wait| matches!(wait, Wait::Collecting { attempt: 1, why } if why.contains("the disk is full")))
+    };
+    world.until("it is collected", &task.id, waits).await;
+    let queue = world.store.queue().await.unwrap();
+    assert!(queue.slots.iter().all(|(_, used)| *used == 0), "{:?}", queue.slots);
+    world.until_done(&task).await;
+    world.settled(&[&task]).await;
+    let history = world.history(&task).await;
+    assert_eq!((history.attempts.len(), history.usage.len()), (2, 2), "one of each role, each paid once");
 }
 
 /// The last command of a run fails as often as this machine likes: what the agent left is packed again, and nobody works

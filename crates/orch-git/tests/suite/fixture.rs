@@ -197,7 +197,20 @@ impl World {
         start: &CommitId,
         owns: &dyn Fn(&str, bool) -> bool,
     ) -> Result<Delivered> {
+        self.take_packed(clone, (key, attempt), start, owns, true)
+    }
+
+    /// As [`World::take`], of what was packed for the first time, or again and again.
+    pub fn take_packed(
+        &self,
+        clone: &Path,
+        (key, attempt): (&TaskKey, u64),
+        start: &CommitId,
+        owns: &dyn Fn(&str, bool) -> bool,
+        packed_again: bool,
+    ) -> Result<Delivered> {
         self.forge.collect(CollectRequest {
+            packed_again,
             parcel: &self.parcel(clone),
             task: key,
             attempt,

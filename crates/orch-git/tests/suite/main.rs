@@ -18,6 +18,7 @@ mod git_server;
 mod hostile;
 mod landing;
 mod machine;
+mod parcels;
 mod refusals;
 mod remote;
 mod set_aside;

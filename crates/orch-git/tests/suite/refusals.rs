@@ -117,6 +117,7 @@ fn what_no_forge_should_hold_is_refused_by_name() {
             .world
             .forge
             .collect(CollectRequest {
+                packed_again: true,
                 parcel: &case.world.parcel(&case.clone),
                 task: &task("ET-001"),
                 attempt: 1,

@@ -45,12 +45,16 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
         TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
         TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
         TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, acting, commit, word, people)),
+        TaskEvent::RunIsOver { attempt, end, usage, why } => {
+            Ok(outcomes::run_is_over(draft, *attempt, end, usage.as_ref(), why))
+        }
         TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from, trouble } => {
             let ended = Ended {
                 how: end.clone(),
                 at: draft.now,
                 evidence: evidence.clone(),
                 trouble: trouble.clone().filter(|_| evidence.is_none()),
+                in_vain: false,
             };
             Ok(outcomes::run_ended(draft, *attempt, ended, usage.as_ref(), cut_from.as_ref()))
         }

@@ -128,6 +128,15 @@ impl Draft {
         self.facts.attempt.as_ref().filter(|a| a.visit == self.facts.task.visit)
     }
 
+    /// What an attempt keeps the task waiting for: its agent, or that what it left comes home.
+    pub fn at_work(&self) -> Option<Wait> {
+        let attempt = self.facts.attempt.as_ref().filter(|attempt| attempt.ended.is_none())?;
+        Some(match &attempt.over {
+            None => Wait::Agent { attempt: attempt.number },
+            Some(over) => Wait::Collecting { attempt: attempt.number, why: over.why.clone() },
+        })
+    }
+
     /// What the attempt of the present visit left.
     pub fn visit_evidence(&self) -> Option<&Evidence> {
         self.visit_attempt()?.ended.as_ref()?.evidence.as_ref()

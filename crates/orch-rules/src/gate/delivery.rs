@@ -43,9 +43,13 @@ pub(super) fn delivery(facts: &TaskFacts) -> Result<Delivery<'_>, Conclusion> {
         Some(evidence) => Ok(Delivery { stage, evidence, attempt: number }),
         None if ended.how == RunEnd::Completed || ended.trouble.is_some() => {
             let why = ended.trouble.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let way = if ended.in_vain || ended.trouble.is_none() {
+                "once more in vain; a new attempt is made and paid by"
+            } else {
+                "its work is kept and fetched again, once this machine is mended, by"
+            };
             Err(Conclusion::unknown(format!(
-                "what attempt {number} left could not be brought home{why}; its work is kept, and this machine has to be \
-                 mended before: orch retry {}",
+                "what attempt {number} left could not be brought home{why}; {way}: orch retry {}",
                 facts.task.work_item
             )))
         }

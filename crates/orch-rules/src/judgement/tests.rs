@@ -54,10 +54,17 @@ impl Case {
             refused: Vec::new(),
         };
         let at = i64::from(number) * 10;
-        let ended = Ended { how: RunEnd::Completed, at: Timestamp(at + 5), evidence: Some(evidence), trouble: None };
+        let ended = Ended {
+            how: RunEnd::Completed,
+            at: Timestamp(at + 5),
+            evidence: Some(evidence),
+            trouble: None,
+            in_vain: false,
+        };
         self.attempts.push(Attempt {
             beyond: Default::default(),
             by_hand: None,
+            over: None,
             task: "t1".into(),
             number,
             visit: number,

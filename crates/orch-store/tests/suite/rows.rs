@@ -86,12 +86,16 @@ pub fn attempt(task: &str, number: u32) -> Attempt {
         requested_at: Timestamp(1),
         stop_requested: false,
         by_hand: None,
+        over: None,
         ended: None,
     }
 }
 
 pub fn ended(task: &str, number: u32, how: RunEnd) -> Attempt {
-    Attempt { ended: Some(Ended { how, at: Timestamp(2), evidence: None, trouble: None }), ..attempt(task, number) }
+    Attempt {
+        ended: Some(Ended { how, at: Timestamp(2), evidence: None, trouble: None, in_vain: false }),
+        ..attempt(task, number)
+    }
 }
 
 pub fn check(id: &str, task: &str, key: CheckKey) -> Check {

@@ -28,6 +28,7 @@ fn who() -> Identity {
 /// One attempt from `start`; gives its head.
 fn deliver<B: Bench>(bench: &B, attempt: u32, start: &CommitId, edits: &[Edit<'_>]) -> CommitId {
     let place = Workplace {
+        packed_again: true,
         task: "0190-task".into(),
         work_item: "T-001".into(),
         attempt,

@@ -54,6 +54,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
 
 pub(super) fn place<B: Bench>(bench: &B, attempt: u32) -> Workplace {
     Workplace {
+        packed_again: true,
         task: TaskId::from("0190-task"),
         work_item: "T-001".into(),
         attempt,

@@ -192,6 +192,7 @@ impl Workshop for GitWorkshop {
                 message: &place.message,
                 by: &by,
                 limits: CollectLimits::default(),
+                packed_again: place.packed_again,
             })
             .map_err(bare.told())?;
         let mut collected = bare.collected(&place.work_item, start, &delivered.head)?;

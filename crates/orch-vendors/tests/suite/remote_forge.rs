@@ -71,6 +71,7 @@ impl Bench {
     fn candidate(&self, name: &str) -> Candidate {
         let tip = self.forge.base().unwrap().tip;
         let place = Workplace {
+            packed_again: true,
             task: TaskId::from("0190-task"),
             work_item: "T-001".into(),
             attempt: 1,

@@ -49,6 +49,7 @@ fn kind(wait: &Wait) -> &'static str {
         Wait::Frozen { .. } => "frozen",
         Wait::Dependency { .. } => "dependency",
         Wait::Agent { .. } => "agent",
+        Wait::Collecting { .. } => "collecting",
         Wait::Check { .. } => "check",
         Wait::Slot { .. } => "slot",
         Wait::Budget { .. } => "budget",

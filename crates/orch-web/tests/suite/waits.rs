@@ -27,6 +27,7 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Dependency { on: vec!["SHOP-002".into()] },
         Wait::Dependency { on: vec!["SHOP-002".into(), "SHOP-003".into(), "SHOP-004".into()] },
         Wait::Agent { attempt: 3 },
+        Wait::Collecting { attempt: 3, why: "the disk is full".to_owned() },
         Wait::Check { commit: "0123456789abcdef".into() },
         Wait::Slot { key: "runs".to_owned(), max: 2 },
         Wait::Budget { key: "budget:day:20778".to_owned() },

@@ -224,7 +224,14 @@ fn by_hand(draft: &mut Draft, by: &str, stage: &Stage, evidence: &Evidence) {
         requested_at: now,
         stop_requested: false,
         by_hand: Some(by.to_owned()),
-        ended: Some(Ended { how: RunEnd::Completed, at: now, evidence: Some(evidence.clone()), trouble: None }),
+        over: None,
+        ended: Some(Ended {
+            how: RunEnd::Completed,
+            at: now,
+            evidence: Some(evidence.clone()),
+            trouble: None,
+            in_vain: false,
+        }),
     };
     draft.facts.attempt = Some(attempt.clone());
     draft.change(Change::PutAttempt { attempt });

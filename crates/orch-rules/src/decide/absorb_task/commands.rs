@@ -1,8 +1,10 @@
 //! What people ask for. Each either changes the facts or is refused with the reason and the way out.
 
 use crate::actor::Actor;
+use crate::attempt::{Over, RunEnd};
 use crate::change::Change;
 use crate::decide::draft::Draft;
+use crate::effect::Effect;
 use crate::episode::{Answer, EpisodeKind};
 use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
@@ -109,11 +111,29 @@ pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
     }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by, &[]),
-        Hold::Stuck { .. } => retry_stuck(draft),
+        Hold::Stuck { .. } => {
+            if let Some(attempt) = collect_again(draft) {
+                return Ok(format!("what attempt {attempt} left is collected again"));
+            }
+            retry_stuck(draft);
+        }
         // An escalated task already stands where its red led, with the text for the next attempt.
         Hold::Escalated { .. } | Hold::Cycle { .. } => {}
     }
     Ok("fresh attempts".to_owned())
+}
+
+/// Work that is there and could not be brought home is fetched once more, and nobody is paid again for it.
+fn collect_again(draft: &mut Draft) -> Option<u32> {
+    let mut attempt = draft.visit_attempt()?.clone();
+    let ended = attempt.ended.take().filter(|ended| !matches!(ended.how, RunEnd::SpawnFailed { .. }))?;
+    let why = ended.trouble.filter(|_| !ended.in_vain)?;
+    attempt.over = Some(Over { how: ended.how, why, by_hand: true });
+    let (task, number) = (attempt.task.clone(), attempt.number);
+    draft.facts.attempt = Some(attempt.clone());
+    draft.change(Change::PutAttempt { attempt });
+    draft.perform(Effect::RunAgent { task, attempt: number });
+    Some(number)
 }
 
 fn retry_stuck(draft: &mut Draft) {

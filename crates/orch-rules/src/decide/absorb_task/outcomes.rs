@@ -1,7 +1,7 @@
 //! What came back from the world: runs, checks, merges by hand.
 
 use crate::actor::Actor;
-use crate::attempt::{Attempt, Ended, Evidence, RunEnd, Usage};
+use crate::attempt::{Attempt, Ended, Evidence, Over, RunEnd, Usage};
 use crate::change::{Change, Guard, SLOT_RUNS};
 use crate::check::CheckOutcome;
 use crate::decide::draft::{Draft, ORCH};
@@ -11,6 +11,21 @@ use crate::gate;
 use crate::ids::{AttemptNumber, CheckId, CommitId};
 use crate::pipeline::{GateName, StageKind};
 use crate::task::{Keys, Position};
+
+/// A run is over, and what it left is not home yet. It gives back what it held at once: others need no wait for a disk
+/// that is full, and what it cost is known.
+pub fn run_is_over(draft: &mut Draft, number: AttemptNumber, end: &RunEnd, usage: Option<&Usage>, why: &str) -> String {
+    let current = draft.facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
+    let Some(mut attempt) = current.filter(|attempt| attempt.over.is_none()) else { return "known".to_owned() };
+    draft.guard(Guard::Fence { task: draft.facts.task.id.clone(), attempt: number });
+    let text = format!("{}'s run on {} is over; what it left is collected: {why}", attempt.role.name(), attempt.stage);
+    draft.audit(ORCH, "run_is_over", text);
+    attempt.over = Some(Over { how: end.clone(), why: why.to_owned(), by_hand: false });
+    draft.facts.attempt = Some(attempt.clone());
+    pay(draft, &attempt, end, usage);
+    draft.change(Change::PutAttempt { attempt });
+    "recorded".to_owned()
+}
 
 /// A run ended. It counts once, for the newest attempt: an attempt is only followed by another after its own end was
 /// recorded with what it used, so an end that comes later is a repetition.
@@ -28,6 +43,9 @@ pub fn run_ended(
     };
     let task = draft.facts.task.id.clone();
     draft.guard(Guard::Fence { task: task.clone(), attempt: number });
+    let over = attempt.over.take();
+    let in_vain = ended.trouble.is_some() && over.as_ref().is_some_and(|over| over.by_hand);
+    let ended = Ended { in_vain, ..ended };
     let (end, evidence) = (&ended.how, ended.evidence.as_ref());
     attempt.ended = Some(ended.clone());
     draft.facts.attempt = Some(attempt.clone());
@@ -48,12 +66,10 @@ pub fn run_ended(
     {
         draft.facts.task.base = Some(cut.clone());
     }
-    settle(draft, &attempt, end, usage);
-    draft.change(Change::PutAttempt { attempt: attempt.clone() });
-    if let Some(usage) = usage {
-        let (stage, at) = (attempt.stage.clone(), draft.now);
-        draft.change(Change::AddUsage { task, attempt: number, stage, usage: usage.clone(), at });
+    if over.is_none() {
+        pay(draft, &attempt, end, usage);
     }
+    draft.change(Change::PutAttempt { attempt: attempt.clone() });
     if draft.facts.task.position.is_terminal() {
         // The task ended while this agent worked: what that left undone is done now.
         draft.change(Change::CancelQueuedWork { task: draft.facts.task.id.clone() });
@@ -66,6 +82,15 @@ pub fn run_ended(
     }
     super::branch::look_again(draft);
     "recorded".to_owned()
+}
+
+/// Books what the run cost, and gives back what it held.
+fn pay(draft: &mut Draft, attempt: &Attempt, end: &RunEnd, usage: Option<&Usage>) {
+    settle(draft, attempt, end, usage);
+    if let Some(usage) = usage.cloned() {
+        let (task, stage, at) = (attempt.task.clone(), attempt.stage.clone(), draft.now);
+        draft.change(Change::AddUsage { task, attempt: attempt.number, stage, usage, at });
+    }
 }
 
 /// Gives back what the run held, and wakes whoever waits for it.

@@ -75,9 +75,7 @@ pub fn held(draft: &mut Draft) -> Option<Step> {
     let hold = draft.facts.task.hold.as_ref()?;
     let reason = hold.sentence();
     let mut waits = vec![Wait::Held { reason }];
-    if let Some(attempt) = draft.facts.attempt.as_ref().filter(|a| a.ended.is_none()) {
-        waits.push(Wait::Agent { attempt: attempt.number });
-    }
+    waits.extend(draft.at_work());
     Some(Step::Rest(waits))
 }
 

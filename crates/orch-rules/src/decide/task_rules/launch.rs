@@ -71,6 +71,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
         requested_at: now,
         stop_requested: false,
         by_hand: None,
+        over: None,
         ended: None,
     };
     let holder = holder(&attempt.task, attempt.number);

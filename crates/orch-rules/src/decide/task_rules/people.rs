@@ -10,9 +10,7 @@ use crate::task::Wait;
 pub fn in_hands(draft: &mut Draft) -> Option<Step> {
     let hands = draft.facts.task.hands.as_ref()?;
     let mut waits = vec![Wait::Hands { by: hands.by.clone() }];
-    if let Some(attempt) = draft.facts.attempt.as_ref().filter(|a| a.ended.is_none()) {
-        waits.push(Wait::Agent { attempt: attempt.number });
-    }
+    waits.extend(draft.at_work());
     Some(Step::Rest(waits))
 }
 

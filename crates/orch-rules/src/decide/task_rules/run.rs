@@ -6,15 +6,14 @@ use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::Draft;
 use crate::pipeline::OnRed;
-use crate::task::{Hold, Position, Wait};
+use crate::task::{Hold, Position};
 
 /// How often a stage whose red keeps the task in place runs its agent again after a failure of the run itself.
 pub(super) const DEFAULT_CAP: u32 = 3;
 
 /// An agent works: nothing else is decided about the task.
 pub fn running(draft: &mut Draft) -> Option<Step> {
-    let attempt = draft.facts.attempt.as_ref().filter(|a| a.ended.is_none())?;
-    Some(Step::Rest(vec![Wait::Agent { attempt: attempt.number }]))
+    draft.at_work().map(|wait| Step::Rest(vec![wait]))
 }
 
 /// A supervisor died without a result and nobody can prove its processes dead: two agents at once must never be.

@@ -91,7 +91,14 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         requested_at: Timestamp(0),
         stop_requested: false,
         by_hand: None,
-        ended: Some(Ended { how: RunEnd::Completed, at: Timestamp(1), evidence: Some(evidence), trouble: None }),
+        over: None,
+        ended: Some(Ended {
+            how: RunEnd::Completed,
+            at: Timestamp(1),
+            evidence: Some(evidence),
+            trouble: None,
+            in_vain: false,
+        }),
     };
     let repository = Repository {
         id: "shop".into(),

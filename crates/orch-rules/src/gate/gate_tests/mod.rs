@@ -67,8 +67,9 @@ fn no_delivery_is_never_green() {
         at(stage).attempt(|attempt| attempt.stage = "elsewhere".into()).says(gate, Pending, "nobody has worked");
         at(stage).attempt(|attempt| attempt.ended = None).says(gate, Pending, "attempt 7 is still under way");
         let without = |how: RunEnd| {
-            at(stage)
-                .attempt(|attempt| attempt.ended = Some(Ended { how, at: Timestamp(1), evidence: None, trouble: None }))
+            at(stage).attempt(|attempt| {
+                attempt.ended = Some(Ended { how, at: Timestamp(1), evidence: None, trouble: None, in_vain: false })
+            })
         };
         without(RunEnd::Completed).says(gate, Unknown, "could not be brought home");
         without(RunEnd::TimedOut).says(gate, Fail, "its deadline passed");

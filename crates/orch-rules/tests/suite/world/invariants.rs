@@ -158,7 +158,7 @@ impl World {
                 Wait::Frozen { .. } => repository.frozen.is_some(),
                 // The other one's end wakes it; so does everything that changes the edges.
                 Wait::Dependency { on } => !on.is_empty(),
-                Wait::Agent { .. } | Wait::Stopping => runs,
+                Wait::Agent { .. } | Wait::Collecting { .. } | Wait::Stopping => runs,
                 Wait::Check { .. } => self.find_work(&task.id, "run_check").is_some(),
                 Wait::Slot { .. } | Wait::Budget { .. } => true,
                 Wait::Outage { source, until, .. } => {

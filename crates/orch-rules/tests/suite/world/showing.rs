@@ -92,6 +92,7 @@ pub fn show_wait(wait: &Wait) -> String {
             format!("dependency {}", on.iter().map(|w| w.as_str()).collect::<Vec<_>>().join(" "))
         }
         Wait::Agent { attempt } => format!("agent {attempt}"),
+        Wait::Collecting { attempt, .. } => format!("collecting {attempt}"),
         Wait::Check { commit } => format!("check {commit}"),
         Wait::Slot { .. } => "slot".to_owned(),
         Wait::Budget { .. } => "budget".to_owned(),

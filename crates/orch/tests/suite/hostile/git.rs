@@ -297,6 +297,7 @@ impl Line {
         let name = format!("git-{number}");
         let mut order = place.order(&name, &[]);
         let workplace = Workplace {
+            packed_again: true,
             task: TaskId::from("01TASK"),
             work_item: WorkItemId::from("IT-1"),
             attempt: number,
