@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Changes of one process; clones are the same.
+/// Changes that one process knows of; clones are the same.
 #[derive(Clone)]
-pub struct Changes(watch::Sender<State>);
+pub struct Changes {
+    all: watch::Sender<State>,
+    /// How many of them it made itself.
+    own: watch::Sender<u64>,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State {
@@ -19,34 +23,45 @@ impl Default for Changes {
         // Begins anywhere, so that a number of an earlier process is none of this one's; below 2^53, for programs that
         // read JSON numbers as floats.
         let newest = uuid::Uuid::now_v7().as_u64_pair().1 & ((1 << 52) - 1);
-        Self(watch::Sender::new(State { newest, closing: false }))
+        Self { all: watch::Sender::new(State { newest, closing: false }), own: watch::Sender::new(0) }
     }
 }
 
 impl Changes {
     /// Something was written, or a run was launched.
     pub fn happened(&self) {
-        self.0.send_modify(|state| state.newest += 1);
+        self.own.send_modify(|own| *own = own.wrapping_add(1));
+        self.heard();
+    }
+
+    /// Another process on the same store wrote something.
+    pub fn heard(&self) {
+        self.all.send_modify(|state| state.newest += 1);
+    }
+
+    /// How many changes this process made, to tell others.
+    pub fn own(&self) -> watch::Receiver<u64> {
+        self.own.subscribe()
     }
 
     /// Nobody waits any longer: the service ends.
     pub fn close(&self) {
-        self.0.send_modify(|state| state.closing = true);
+        self.all.send_modify(|state| state.closing = true);
     }
 
     /// The service ends.
     pub fn is_closing(&self) -> bool {
-        self.0.borrow().closing
+        self.all.borrow().closing
     }
 
     /// Number of the newest change. Read it before the store: what is read afterwards is at least as new.
     pub fn newest(&self) -> u64 {
-        self.0.borrow().newest
+        self.all.borrow().newest
     }
 
     /// Waits until the newest change is another than `seen`, for `patience` at most; `false` if it was in vain.
     pub async fn after(&self, seen: u64, patience: Duration) -> bool {
-        let mut told = self.0.subscribe();
+        let mut told = self.all.subscribe();
         let changed = told.wait_for(|state| state.newest != seen || state.closing);
         tokio::time::timeout(patience, changed).await.is_ok_and(|state| state.is_ok_and(|state| !state.closing))
     }

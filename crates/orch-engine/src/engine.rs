@@ -200,6 +200,17 @@ impl Engine {
         self.served().contexts.keys().cloned().collect()
     }
 
+    /// How many changes this process made: others are told when it grows.
+    pub fn own_changes(&self) -> watch::Receiver<u64> {
+        self.changes.own()
+    }
+
+    /// Another process changed something: whoever waits for changes, and whoever works, looks for itself.
+    pub fn heard(&self) {
+        self.changes.heard();
+        self.nudge();
+    }
+
     /// Something was queued, by this process or another one.
     pub fn nudge(&self) {
         self.due.notify_one();

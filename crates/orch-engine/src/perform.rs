@@ -228,6 +228,7 @@ impl Engine {
             Err(PerformError::Elsewhere { run, host }) => {
                 if self.hosting.hosts.hand_over(&self.hosting.id, &run, work).await? {
                     tracing::info!(effect = effect.kind(), run, host, "left to the host that has the run");
+                    self.changes.happened();
                     return Ok(());
                 }
                 return self.wait(work, std::time::Duration::ZERO, format!("its run was on host {host}")).await;

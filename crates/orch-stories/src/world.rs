@@ -19,6 +19,7 @@ use orch_rules::lane::Repository;
 use orch_rules::lease::Pace;
 use orch_rules::pipeline::Role;
 use orch_rules::task::{Position, Task};
+use orch_store::postgres::relay;
 use orch_store::{PostgresStore, SqliteStore};
 use orch_testkit::fake::forge::Edit;
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Faults, PATIENCE, Step};
@@ -133,6 +134,8 @@ pub(crate) type Rule = dyn Fn(&Act) -> Option<(String, Step)> + Send;
 /// What outlives the processes of a story.
 pub struct World {
     folder: tempfile::TempDir,
+    /// Where others reach the database, too.
+    address: Option<String>,
     /// The database.
     pub store: Arc<dyn Backend>,
     /// The repository `shop`.
@@ -182,6 +185,8 @@ pub struct Process {
     pub stop: watch::Sender<bool>,
     /// How it ended.
     pub loops: JoinHandle<Result<(), StoreError>>,
+    /// Hears of the changes of other processes.
+    pub listens: Option<JoinHandle<()>>,
 }
 
 /// The repository of every story.
@@ -206,8 +211,12 @@ impl World {
     /// The short line, in a schema that is not there yet.
     pub async fn on_postgres(url: &str, schema: &str) -> Self {
         let begins = if url.contains('?') { '&' } else { '?' };
-        let store = PostgresStore::connect(&format!("{url}{begins}options=-csearch_path%3D{schema}")).await.unwrap();
-        Self::on(Arc::new(store), tempfile::tempdir().unwrap(), &[(".orch/pipeline.toml", SHORT)]).await
+        let address = format!("{url}{begins}options=-csearch_path%3D{schema}");
+        let store = PostgresStore::connect(&address).await.unwrap();
+        let mut world =
+            Self::on(Arc::new(store), tempfile::tempdir().unwrap(), &[(".orch/pipeline.toml", SHORT)]).await;
+        world.address = Some(address);
+        world
     }
 
     async fn on(store: Arc<dyn Backend>, folder: tempfile::TempDir, more: &[(&str, &str)]) -> Self {
@@ -241,6 +250,7 @@ impl World {
         let held = watch::Sender::new(true);
         Self {
             folder,
+            address: None,
             store,
             forge,
             runner,
@@ -325,18 +335,22 @@ impl World {
 
     /// One whose engine runs.
     pub fn start(&self, owner: &str) -> Process {
-        Self::run(self.wire(owner))
+        self.run(self.wire(owner))
     }
 
     /// One on that host whose engine runs.
     pub fn start_on(&self, host: &TestHost) -> Process {
-        Self::run(self.wire_on(host))
+        self.run(self.wire_on(host))
     }
 
-    fn run((engine, store, forge, runner): (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner)) -> Process {
+    fn run(&self, (engine, store, forge, runner): (Arc<Engine>, Arc<FaultyStore>, FakeForge, FakeRunner)) -> Process {
         let (stop, stopped) = watch::channel(false);
+        let listens = self.address.clone().map(|url| {
+            let (own, engine) = (engine.own_changes(), engine.clone());
+            tokio::spawn(async move { relay(&url, own, move || engine.heard()).await })
+        });
         let loops = tokio::spawn(engine.clone().run(stopped));
-        Process { control: Control::of(engine), store, forge, runner, stop, loops }
+        Process { control: Control::of(engine), store, forge, runner, stop, loops, listens }
     }
 
     /// Everything that happened to a task.
@@ -427,6 +441,9 @@ impl Process {
         self.forge.faults.kill();
         self.runner.kill();
         self.loops.abort();
+        if let Some(listens) = self.listens {
+            listens.abort();
+        }
         let _ = self.loops.await;
     }
 }

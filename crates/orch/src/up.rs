@@ -154,6 +154,7 @@ async fn serve(
     let web = tokio::spawn(gate::serve(listener, opened, web_stopped));
     let wired = wire(host, lock, env, true).await?;
     let guard = Guard::new(token.reveal(), crate::wiring::account());
+    hold::share_changes(host, &wired.engine)?;
     let guard = match bound.ip() {
         ip if ip.is_unspecified() => guard.any_address(),
         _ => guard.also_host(bound.to_string()),

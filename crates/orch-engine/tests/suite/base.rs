@@ -108,7 +108,15 @@ async fn what_was_never_seen_waits_with_a_reason_and_goes_on_by_itself() {
     }
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let loops = tokio::spawn(engine.clone().run(stopped));
-    let process = Process { control: Control::of(engine), store, forge, runner: world.runner.handle(), stop, loops };
+    let process = Process {
+        control: Control::of(engine),
+        store,
+        forge,
+        runner: world.runner.handle(),
+        stop,
+        loops,
+        listens: None,
+    };
     process.swept().await;
     let answer = told(&process, &task, TaskCommand::Start, "Uma").await.unwrap();
     assert!(answer.pending && answer.text.contains("it is not there any more"), "{answer:?}");

@@ -1,7 +1,8 @@
 //! Two hosts on one database, each with runs and places of its own: no attempt runs twice, whoever is lost or comes back.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use orch_engine::control::TaskCommand;
 use orch_ports::store::StoreError;
@@ -42,6 +43,7 @@ on_both!(
     a_stop_finds_the_host_that_has_the_run,
     a_store_that_is_away_for_longer_than_a_lease_makes_nobody_dead,
     of_two_processes_of_one_host_the_older_one_ends,
+    killed_again_and_again_no_attempt_runs_twice,
 );
 
 static SCHEMAS: AtomicU32 = AtomicU32::new(0);
@@ -246,4 +248,86 @@ async fn of_two_processes_of_one_host_the_older_one_ends(world: World) {
     host.runner.end(&run, Step::completes());
     assert_eq!(world.until_done(&task).await.attempt, 2);
     drop(younger);
+}
+
+/// A generator that a seed names; good enough to scatter kills.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.0 >> 33).unwrap_or(0) % limit.max(1)
+    }
+}
+
+/// A variable of the test's environment that is a number.
+fn number(variable: &str, default: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Whatever goes on there comes to its end, until the task has.
+async fn end_runs_until_done(world: &World, task: &Task, hosts: &[TestHost]) {
+    eventually("the task is done", async || {
+        for host in hosts {
+            for run in host.runner.hanging() {
+                host.runner.end(&run, Step::completes());
+            }
+        }
+        (world.store_task(task).await.position == Position::Done).then_some(())
+    })
+    .await;
+}
+
+/// `ORCH_TEST_KILL_ROUNDS` of them (5), by `ORCH_TEST_SEED` (1): in each a task, and one of the two processes killed at
+/// some call; it comes back at once, or only after its host was taken for dead.
+#[expect(clippy::print_stdout, reason = "what a hundred rounds came to")]
+async fn killed_again_and_again_no_attempt_runs_twice(mut world: World) {
+    const CALLS: [&str; 6] = ["claim", "apply", "place_run", "task_facts", "renew", "next_due"];
+    world.policy.presume_dead_after_ms = 500;
+    // Chance may kill in one visit whatever is tried.
+    world.policy.lost_cap = 1_000;
+    let (rounds, seed) = (number("ORCH_TEST_KILL_ROUNDS", 5), number("ORCH_TEST_SEED", 1));
+    let (hosts, mut random) = (two(&world), Random(seed.into()));
+    let works_long = Arc::new(AtomicBool::new(false));
+    let long = Arc::clone(&works_long);
+    world.when(move |act| {
+        (act.is("developer") && long.load(Ordering::SeqCst)).then(|| {
+            let _done = act.usual();
+            (String::new(), Step::Hangs)
+        })
+    });
+    let mut processes = hosts.each_ref().map(|host| Some(world.start_on(host)));
+    let mut given_up = 0;
+    for round in 0..rounds {
+        works_long.store(random.below(2) == 0, Ordering::SeqCst);
+        let opens = processes[random.below(2) as usize].as_ref().unwrap();
+        let task = opens.issue(&format!("Round {round}")).await;
+        let (victim, call) = (random.below(2) as usize, CALLS[random.below(6) as usize]);
+        let process = processes[victim].take().unwrap();
+        let calls = process.store.faults.calls(call) + random.below(6);
+        eventually("it is somewhere", async || {
+            let at_work = hosts.iter().any(|host| !host.runner.hanging().is_empty());
+            let there = at_work || process.store.faults.calls(call) >= calls;
+            (there || world.store_task(&task).await.position == Position::Done).then_some(())
+        })
+        .await;
+        process.kill().await;
+        let stays_away = random.below(3) == 0;
+        if stays_away {
+            end_runs_until_done(&world, &task, &hosts[1 - victim..2 - victim]).await;
+        }
+        processes[victim] = Some(world.start_on(&hosts[victim]));
+        end_runs_until_done(&world, &task, &hosts).await;
+        let attempts = world.history(&task).await.attempts;
+        given_up += attempts.iter().filter(|a| a.ended.as_ref().unwrap().how == RunEnd::Lost).count();
+    }
+    let mut agents: Vec<_> = hosts.iter().flat_map(|host| host.runner.launched()).collect();
+    // A check may be run again elsewhere; it changes nothing.
+    agents.retain(|run| !run.contains("-check-"));
+    agents.sort();
+    let launched = agents.len();
+    agents.dedup();
+    assert_eq!(agents.len(), launched, "seed {seed}: an attempt ran twice: {agents:?}");
+    assert_eq!(world.forge.landed().len(), rounds as usize, "seed {seed}: each lands once");
+    println!("{rounds} rounds, seed {seed}: {launched} runs of agents, {given_up} given up with their host");
 }

@@ -2,6 +2,7 @@
 
 mod connect;
 mod holding;
+mod news;
 mod value;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, IsolationLevel};
 
 pub use holding::{Holder, ServiceLock, Taken, tell_service};
+pub use news::relay;
 
 use crate::Database;
 use crate::engine::Engine;

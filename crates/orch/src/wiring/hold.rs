@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orch_engine::Engine;
-use orch_store::postgres::{Holder, ServiceLock, Taken, tell_service};
+use orch_store::postgres::{Holder, ServiceLock, Taken, relay, tell_service};
 use tokio::sync::watch;
 
 use super::store_failure;
@@ -60,6 +60,18 @@ pub async fn ask(host: &Host, address: Option<String>) -> Result<Database, Failu
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Tells other processes on a PostgreSQL database what this engine changes, and hears what they change.
+///
+/// # Errors
+/// An address that cannot be read.
+pub fn share_changes(host: &Host, engine: &Arc<Engine>) -> Result<(), Failure> {
+    if let Some(url) = host.store.address()? {
+        let (own, engine) = (engine.own_changes(), engine.clone());
+        tokio::spawn(async move { relay(url.reveal(), own, move || engine.heard()).await });
+    }
+    Ok(())
 }
 
 /// The name of this machine.
