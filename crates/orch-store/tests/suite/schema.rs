@@ -1,6 +1,8 @@
 //! Migrations: from nothing, from every earlier schema, from a later one.
 
-use orch_ports::store::{StoreError, StoreResult};
+use orch_ports::store::{Finish, Finished, Job, StoreError, StoreResult};
+use orch_rules::event::{Event, TaskEvent};
+use orch_rules::rights::Acting;
 use orch_store::postgres::dialect;
 use orch_store::schema::{META, MIGRATIONS, READS};
 use orch_store::{PostgresStore, SqliteStore};
@@ -33,7 +35,66 @@ async fn at_version(on: On, at: &str, version: usize) {
     }
     if version > 0 {
         raw(on, at, "INSERT INTO repositories VALUES ('kept', 'K', 'main', 0, NULL, 0, 0, NULL, 0, 0)").await;
+        names(on, at).await;
     }
+}
+
+/// A name wherever earlier releases kept who did something: an author, a stop, hands, waits, an answer, a freeze, the
+/// history, and an answer that was accepted and is not handled yet.
+async fn names(on: On, at: &str) {
+    let row = serde_json::json!({
+        "id": "old", "repository": "kept", "work_item": "K-001", "title": "t", "description": "", "author": "ann",
+        "branch": "b", "priority": 0, "position": {"at": "stage", "stage": "analysis"}, "visit": 1, "pipeline": "digest",
+        "base": null, "head": null, "keys": null, "attempt": 0, "retries": 0, "rework": null, "hold": null,
+        "paused": false, "stop": {"by": "bob", "at": 1}, "hands": {"by": "Zoë W.", "since": 1, "returning": false},
+        "landed": null, "waits": [{"kind": "hands", "by": "Zoë W."}, {"kind": "unlisted", "author": "ann"}], "rule": "r",
+        "created_at": 1, "started_at": null, "entered_at": 1, "ended_at": null, "version": 1,
+    });
+    let asked = serde_json::json!({
+        "id": "e", "task": "old", "kind": "approval", "visit": 1, "about": "x", "questions": [], "status_at_opening": null,
+        "opened_at": 1, "answer": {"answer": "approved", "by": "ann", "at": 2},
+    });
+    let line = serde_json::json!({
+        "task": "old", "repository": "kept", "at": 1, "by": "developer", "rule": "run_ended", "text": "ended",
+    });
+    let event = serde_json::json!({
+        "aggregate": "task", "task": "old",
+        "event": {"event": "human_answered", "answer":
+            {"episode": null, "since": null, "people": ["ann"], "reply": "approve"}},
+    });
+    let sql = format!(
+        "UPDATE repositories SET frozen = '{{\"reason\":\"storm\",\"by\":\"ann\",\"at\":1}}' WHERE id = 'kept';
+         INSERT INTO tasks (id, repository, work_item, prefix, number, place, terminal, resting, visit, attempt, pipeline,
+             priority, created_at, version, body)
+         VALUES ('old', 'kept', 'K-001', 'K', 1, 'analysis', 0, 1, 1, 0, 'digest', 0, 1, 1, '{row}');
+         INSERT INTO episodes (id, task, visit, unanswered, opened_at, body) VALUES ('e', 'old', 1, 0, 1, '{asked}');
+         INSERT INTO audit (task, repository, happened_at, body) VALUES ('old', 'kept', 1, '{line}');
+         INSERT INTO inbox (source, delivery_key, caused_by, received_at, event) VALUES ('desk', 'k', 'ann', 0, '{event}');
+         INSERT INTO work (kind, ordering_key, task, inbox, priority, armed_at, due, state)
+         SELECT 'inbox', 'task:old', 'old', i.id, 0, 0, 0, 'queued' FROM inbox i"
+    );
+    raw(on, at, &sql).await;
+}
+
+/// They read as names, and the name that was accepted counts as it did.
+async fn names_of_earlier_releases(store: &Under, version: usize) {
+    let task = store.task(&"old".into()).await.unwrap().unwrap();
+    assert!(!task.beyond.is_unknown(), "schema {version}: {:?}", task.beyond.parts());
+    let by = [&task.author, &task.stop.as_ref().unwrap().by, &task.hands.as_ref().unwrap().by].map(|by| by.wire());
+    assert_eq!(by, ["name:ann", "name:bob", "name:Zoë W."], "schema {version}");
+    let frozen = store.repositories().await.unwrap().remove(0).frozen.unwrap();
+    assert_eq!((frozen.by.wire().as_str(), frozen.by.to_string().as_str()), ("name:ann", "ann"));
+    let history = store.history(&task.id).await.unwrap();
+    assert_eq!(history.unknown, [], "schema {version}");
+    let told = (history.audit[0].by.to_string(), history.episodes[0].answer.as_ref().unwrap().by.wire());
+    assert_eq!(told, ("developer".to_owned(), "name:ann".to_owned()));
+    let work = claim(store, 1).await.remove(0);
+    let Job::Inbox { by, event: Event::Task { event: TaskEvent::HumanAnswered { answer }, .. }, .. } = &work.job else {
+        panic!("{:?}", work.job)
+    };
+    assert!(Acting::unknown(by.clone()).is_one_of(&answer.people), "whose word was accepted is heard");
+    let how = Finished::Done { answer: None };
+    store.apply(set(vec![], vec![]), Some(Finish { work: work.id, fence: work.fence, how })).await.unwrap();
 }
 
 async fn every_earlier_schema(on: On, at: String) {
@@ -52,6 +113,9 @@ async fn every_earlier_schema(on: On, at: String) {
         let store = one.unwrap();
         drop(other.unwrap());
         drop(open(on, &at).await.unwrap());
+        if version > 0 {
+            names_of_earlier_releases(&store, version).await;
+        }
         let kept: Vec<_> = store.repositories().await.unwrap().into_iter().map(|row| row.id.0).collect();
         assert_eq!(kept, if version > 0 { vec!["kept"] } else { vec![] });
         shop(&*store, &["a"]).await;
