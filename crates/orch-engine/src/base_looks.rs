@@ -73,9 +73,9 @@ pub(crate) fn read(
     prefix: &str,
     numbers: &mut BTreeMap<String, NumbersSeen>,
 ) -> PortResult<BaseBranch> {
-    let mut found = match seen.filter(|seen| seen.tip == base.tip && seen.branch == base.branch) {
-        Some(seen) => seen,
-        None => {
+    let mut found = match seen {
+        Some(seen) if seen.tip == base.tip && seen.branch == base.branch => seen,
+        seen => {
             let settings = file(context, base, REPOSITORY_FILE)?;
             let mut pipelines = BTreeMap::new();
             for path in settings_of(&settings).iter().flat_map(pipelines_of) {
@@ -83,8 +83,9 @@ pub(crate) fn read(
                 pipelines.insert(path, seen);
             }
             let obstacle = context.no_place_for_documents(&base.tip, &base.branch)?;
-            let (branch, tip) = (base.branch.clone(), base.tip.clone());
-            BaseBranch { branch, tip, settings, pipelines, highest: BTreeMap::new(), obstacle }
+            let (branch, tip, highest) = (base.branch.clone(), base.tip.clone(), BTreeMap::new());
+            let tests = seen.map(|seen| seen.tests).unwrap_or_default();
+            BaseBranch { branch, tip, settings, pipelines, highest, obstacle, tests }
         }
     };
     if let Some(moved) = context.workshop.highest_number(prefix, numbers.get(prefix))? {

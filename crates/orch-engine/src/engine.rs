@@ -55,6 +55,8 @@ pub struct Limits {
     pub looks_a_sweep: u32,
     /// Between two looks at a repository that cannot be worked in.
     pub look_at_trouble: Duration,
+    /// Whether the base branch is tested before work starts on it.
+    pub base_check: bool,
     /// How long the first looks at the repositories may keep the work from beginning.
     pub first_looks: Duration,
 }
@@ -72,6 +74,7 @@ impl Default for Limits {
             retention: Retention::default(),
             looks_a_sweep: 100,
             look_at_trouble: Duration::from_secs(3),
+            base_check: false,
             first_looks: Duration::from_secs(10),
         }
     }
@@ -121,6 +124,10 @@ pub struct Engine {
     pub(crate) compared: Compared,
     /// The looks at base branches.
     pub(crate) looks: BaseLooks,
+    /// A base branch has a tip of which its tests say nothing yet.
+    pub(crate) untested: Notify,
+    /// Room for tests of base branches, beside those of tasks.
+    pub(crate) base_checks: tokio::sync::Semaphore,
     /// Numbers of work items that were given out.
     pub(crate) numbers: Numbers,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
@@ -155,6 +162,7 @@ impl Engine {
         limits: Limits,
         held: watch::Receiver<bool>,
     ) -> Self {
+        let room = usize::try_from(limits.max_checks).unwrap_or(1).max(1);
         Self {
             store,
             runner,
@@ -175,6 +183,8 @@ impl Engine {
             damage: Mutex::default(),
             compared: Compared::default(),
             looks: BaseLooks::default(),
+            untested: Notify::new(),
+            base_checks: tokio::sync::Semaphore::new(room),
             numbers: Numbers::default(),
             held,
             people: None,

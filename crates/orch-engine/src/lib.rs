@@ -4,6 +4,7 @@
 //! matters: every claim, answer and wait is a row, so that killing it at any point costs time and nothing else.
 
 mod answers;
+mod base_checks;
 mod base_looks;
 mod changes;
 mod compare;

@@ -21,7 +21,7 @@ use crate::perform::blocking;
 use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
 
 /// So often it is written again because somebody else wrote first.
-const MOST_RELOADS: u32 = 20;
+pub(crate) const MOST_RELOADS: u32 = 20;
 
 /// What a look found.
 struct Seen {
@@ -62,10 +62,11 @@ impl Engine {
         };
         let known = self.store.base_seen(repository).await?;
         let before = known.clone().map(|seen| seen.base);
+        let tested = self.limits.base_check;
         // The turn goes with the git that may hang, so that nobody begins another one beside it.
         let (asked, mut turn) = (row.clone(), turn);
         let looked = blocking(move || {
-            let seen = look(&context, before, &asked, &mut turn.ended.numbers);
+            let seen = look(&context, before, &asked, &mut turn.ended.numbers, tested);
             Ok((turn, seen))
         });
         let Ok((turn, Some(seen))) = looked.await else {
@@ -80,6 +81,9 @@ impl Engine {
             }
         }
         self.repository_stands(repository, &seen.standing).await?;
+        if seen.base.is_some_and(|base| base.tests.is_news(&base.tip)) {
+            self.untested.notify_one();
+        }
         turn.over();
         Ok(seen.standing)
     }
@@ -160,6 +164,7 @@ fn look(
     before: Option<BaseBranch>,
     row: &Repository,
     numbers: &mut BTreeMap<String, NumbersSeen>,
+    tested: bool,
 ) -> Option<Seen> {
     let base = match context.forge.base() {
         Ok(base) => base,
@@ -184,7 +189,10 @@ fn look(
         Err(problems) => Standing::Trouble(format!(
             "its settings on {branch} cannot be read: {problems}; mend {REPOSITORY_FILE} and commit it to {branch}"
         )),
-        Ok(file) => match missing(context, &file, branch).or(read.obstacle.clone()) {
+        Ok(file) => match missing(context, &file, branch)
+            .or_else(|| read.obstacle.clone())
+            .or_else(|| read.tests.trouble(branch, &read.tip).filter(|_| tested))
+        {
             Some(text) => Standing::Trouble(text),
             None => base.diverged.map_or(Standing::Well, Standing::Notice),
         },

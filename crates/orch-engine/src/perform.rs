@@ -11,7 +11,7 @@ mod said;
 mod set_up;
 mod task_file;
 
-pub(crate) use agent_run::late_usage;
+pub(crate) use agent_run::{late_usage, never_began};
 pub(crate) use check_run::MOST_LOST;
 pub use check_run::{check_order, check_outcome};
 pub use set_up::DONE as SET_UP_DONE;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base_check::BaseTests;
 use crate::ids::CommitId;
 use crate::pipeline::{self, Pipeline, default_pipeline};
 use crate::repository_file::{self, REPOSITORY_FILE, RepositoryFile, Variant, choose};
@@ -27,6 +28,9 @@ pub struct BaseBranch {
     /// Why no paper of a task can be written there, in words for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obstacle: Option<String>,
+    /// What its tests say.
+    #[serde(default, skip_serializing_if = "BaseTests::is_empty")]
+    pub tests: BaseTests,
 }
 
 /// A file at a commit.
@@ -123,6 +127,7 @@ mod tests {
             pipelines: pipelines.iter().map(|(path, seen)| ((*path).to_owned(), seen.clone())).collect(),
             highest: BTreeMap::new(),
             obstacle: None,
+            tests: BaseTests::default(),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod agent_files;
 pub mod attempt;
 pub mod base_branch;
+pub mod base_check;
 pub mod budget;
 pub mod change;
 pub mod check;

@@ -198,7 +198,8 @@ pub async fn wire(
         // Nobody reaches a database in the state folder but who holds the folder.
         pace: matches!(opened, Opened::Postgres).then(Pace::default),
     };
-    let limits = Limits { max_checks: host.limits.max_checks, ..Limits::default() };
+    let (max_checks, base_check) = (host.limits.max_checks, host.switches.base_check);
+    let limits = Limits { max_checks, base_check, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);

@@ -331,6 +331,7 @@ impl Storm<'_> {
                     ("PATH", &path),
                     ("ORCH_CONFINEMENT_LEVEL", "L0"),
                     ("ORCH_CONFINEMENT_MIN", "L0"),
+                    ("ORCH_BASE_CHECK_ENABLED", "false"),
                     ("ORCH_MAX_CONCURRENCY", "4"),
                     ("ORCH_FREE_DISK_FLOOR_MB", "0"),
                 ],

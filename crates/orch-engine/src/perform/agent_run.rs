@@ -49,6 +49,10 @@ impl Engine {
             return Ok(Performed::event(ended(&attempt, RunEnd::Lost, None, None, None)));
         }
         let context = self.context(&facts.task.repository)?;
+        if self.limits.base_check && facts.task.base.is_none() {
+            // Its branch is about to be cut: a tip that is news is tested beside it.
+            self.fresh_base(&facts.task.repository).await?;
+        }
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
         let history = self.store.history(task).await?;
         let said = known::earlier(&history, &attempt) + &said::section(&history);
@@ -157,7 +161,7 @@ pub(crate) fn late_usage(
 }
 
 /// A run that the machine could not start is not an end of the attempt: it is forgotten, and launched anew.
-pub(super) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<(), PerformError> {
+pub(crate) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<(), PerformError> {
     match &report.end {
         RunEnd::SpawnFailed { reason } if runner.forget_unstarted(name)? => Err(PerformError::Passing(reason.clone())),
         _ => Ok(()),

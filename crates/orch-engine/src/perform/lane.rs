@@ -4,6 +4,7 @@ use orch_ports::forge::Landing;
 use orch_ports::workshop::CandidateOrder;
 use orch_rules::event::{CandidateResult, Event, LaneEvent};
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
+use orch_rules::repository_file::RepositoryFile;
 
 use super::{PerformResult, Performed, blocking};
 use crate::engine::Engine;
@@ -56,14 +57,31 @@ impl Engine {
         let landing = blocking(move || {
             // Nothing lands on a main whose people took back what it stands on.
             let base = context.forge.base()?;
-            Ok((context.forge.land(&candidate, &parent)?, base.tip))
+            let landing = context.forge.land(&candidate, &parent)?;
+            let green = matches!(&landing, Landing::Landed { tip } if *tip == candidate)
+                && tested_alike(&*context.settings_at(&parent)?, &*context.settings_at(&candidate)?);
+            Ok((landing, base.tip, green))
         });
-        let (main, landed, refused) = match landing.await? {
-            (Landing::Landed { tip }, _) => (tip, true, None),
-            (Landing::Moved { tip }, _) => (tip, false, None),
-            (Landing::Refused(refused), tip) => (tip, false, Some(refused)),
+        let (landing, base, green) = landing.await?;
+        let (main, landed, refused) = match landing {
+            Landing::Landed { tip } => (tip, true, None),
+            Landing::Moved { tip } => (tip, false, None),
+            Landing::Refused(refused) => (base, false, Some(refused)),
         };
+        if green {
+            self.landed_is_green(repository, &main).await?;
+        }
         let event = LaneEvent::LandEnded { task: task.clone(), fence, main, landed, refused };
         Ok(Performed::event(Event::Lane { repository: repository.clone(), event }))
+    }
+}
+
+/// Whether a commit of the one settings file is tested as one of the other would be.
+fn tested_alike(before: &Result<RepositoryFile, String>, after: &Result<RepositoryFile, String>) -> bool {
+    match (before, after) {
+        (Ok(before), Ok(after)) => {
+            (&before.check_command, &before.setup_command) == (&after.check_command, &after.setup_command)
+        }
+        _ => false,
     }
 }

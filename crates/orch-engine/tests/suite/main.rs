@@ -4,6 +4,7 @@
 
 mod answers;
 mod base;
+mod base_tests;
 mod circle;
 mod faults;
 mod intake;

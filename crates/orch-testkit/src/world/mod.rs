@@ -152,8 +152,10 @@ impl World {
         // tests of its own, and by worlds that take these away.
         let unconfined = [("ORCH_CONFINEMENT_LEVEL", "L0"), ("ORCH_CONFINEMENT_MIN", "L0")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // The same for the test of the base branch, which would be a run before each story's own.
+        let untested = [("ORCH_BASE_CHECK_ENABLED", "false")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut world = world;
-        world.environment.extend(own.into_iter().chain(plain).chain(unconfined));
+        world.environment.extend(own.into_iter().chain(plain).chain(unconfined).chain(untested));
         Ok(world)
     }
 
@@ -168,6 +170,12 @@ impl World {
         for name in ["ORCH_CONFINEMENT_LEVEL", "ORCH_CONFINEMENT_MIN"] {
             self.environment.remove(name);
         }
+        self
+    }
+
+    /// The base branch is tested before work starts on it; see [`World::new`].
+    pub fn base_checked(&mut self) -> &mut Self {
+        self.environment.remove("ORCH_BASE_CHECK_ENABLED");
         self
     }
 

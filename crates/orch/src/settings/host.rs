@@ -180,6 +180,8 @@ impl Default for Budgets {
 /// `[switches]`: kill switches; they need no rebuild (L2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Switches {
+    /// Off: the base branch is not tested before work starts on it.
+    pub base_check: bool,
     /// Off: edges are kept and ignored.
     pub dependencies: bool,
     /// Off: a task enters and its branch is cut at the start, whatever its repository sets.
@@ -190,7 +192,7 @@ pub struct Switches {
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { dependencies: true, serial: true, stop: true }
+        Self { base_check: true, dependencies: true, serial: true, stop: true }
     }
 }
 

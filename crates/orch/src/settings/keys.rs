@@ -275,6 +275,17 @@ pub const HOST: &[Key<Host>] = &[
     },
     Key {
         section: "switches",
+        name: "base_check",
+        variable: tuning("ORCH_BASE_CHECK_ENABLED"),
+        kind: Kind::Switch,
+        required: false,
+        doc: "The base branch is tested once per commit that did not land here, and nothing starts on a red one. Off: the \
+              first developer finds out.",
+        set: |h, v| h.switches.base_check = on(&v),
+        get: |h| Some(h.switches.base_check.to_string()),
+    },
+    Key {
+        section: "switches",
         name: "dependencies",
         variable: tuning("ORCH_TASK_DEPS_ENABLED"),
         kind: Kind::Switch,

@@ -91,6 +91,7 @@ fn everything_can_be_set() {
         repository_day_usd = 50
         day_usd = 100
         [switches]
+        base_check = false
         dependencies = false
         serial = false
         stop = false
@@ -133,7 +134,8 @@ fn everything_can_be_set() {
     );
     let budgets = &host.budgets;
     assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
-    assert!(!host.switches.dependencies && !host.switches.serial && !host.switches.stop);
+    let switches = &host.switches;
+    assert!(!switches.base_check && !switches.dependencies && !switches.serial && !switches.stop);
     assert!(host.egress.deny_default_registries && host.egress.allow == ["docs.rs", "*.example.com"]);
     let (anthropic, gateway) = (&host.models["anthropic"], &host.models["gateway"]);
     assert_eq!((anthropic.run_token_budget, anthropic.run_budget_micros), (5_000_000, 2_500_000));

@@ -62,3 +62,21 @@ fn a_working_tree_is_neither_used_nor_touched_and_a_service_may_run() {
     drop(service);
     assert_eq!(left_over(&carried), [""; 0]);
 }
+
+#[test]
+fn a_main_that_is_red_is_told_before_anybody_works_on_it() {
+    let mut carried = carried();
+    carried.world.base_checked();
+    carried.amend_settings("\"sh test.sh\"", "\"sh test.sh && echo two of three; exit 3\"");
+    let service = carried.up();
+    let id = service.open("Say hello");
+    let task = service
+        .until(&id, "says that main is red", |task| task["waiting_on"].to_string().contains("main itself is red"));
+    let words = task["waiting_on"].to_string();
+    assert!(words.contains("exit code 3; its last words: two of three;"), "{words}");
+    assert_eq!(task["attempts"], 0);
+    let board = carried.orch(&["board"]);
+    assert!(board.contains("main itself is red"), "{board}");
+    carried.amend_settings("; exit 3", "");
+    service.until(&id, "goes on", |task| task["attempts"].as_u64() > Some(0));
+}

@@ -1,0 +1,170 @@
+//! Whether the base branch itself is green: tested once for each of its commits, before an agent is paid for work on it.
+//! What lands here was tested as exactly that commit; so this is for what came from elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::CheckOutcome;
+use crate::ids::{CommitId, Timestamp};
+
+/// The first pause before a commit is tested again of which nothing could be told; each further one is twice as long.
+const PAUSE_MS: i64 = 60_000;
+/// The longest of these pauses.
+const LONGEST_MS: i64 = 3_600_000;
+
+/// What is known of a base branch's tests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseTests {
+    /// The newest commit that is green.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green: Option<CommitId>,
+    /// The newest commit that was tested and is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_green: Option<NotGreen>,
+}
+
+/// A commit that was tested, and is red or of which nothing can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotGreen {
+    /// Which.
+    pub commit: CommitId,
+    /// How it ended; never [`CheckOutcome::Passed`].
+    pub outcome: CheckOutcome,
+    /// The last line that the tests printed; may be empty.
+    pub last_words: String,
+    /// So often it was tried.
+    pub tries: u32,
+    /// When it was tried last.
+    pub at: Timestamp,
+}
+
+impl BaseTests {
+    /// Nothing was tested yet.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Nothing is known of this tip.
+    pub fn is_news(&self, tip: &CommitId) -> bool {
+        self.green.as_ref() != Some(tip) && self.found(tip).is_none()
+    }
+
+    /// From when on this tip is to be tested; `None`: it needs no test. Red stays red: another commit mends it. What could
+    /// not be told may have been the machine's or the network's.
+    pub fn due(&self, tip: &CommitId) -> Option<Timestamp> {
+        if self.green.as_ref() == Some(tip) {
+            return None;
+        }
+        match self.found(tip) {
+            None => Some(Timestamp(0)),
+            Some(NotGreen { outcome: CheckOutcome::Unknown { .. }, tries, at, .. }) => {
+                let doubled = PAUSE_MS.saturating_mul(1 << tries.saturating_sub(1).min(16));
+                Some(at.plus_ms(doubled.min(LONGEST_MS)))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// How a test of a commit ended.
+    pub fn tested(&mut self, commit: &CommitId, outcome: CheckOutcome, last_words: String, at: Timestamp) {
+        if outcome == CheckOutcome::Passed {
+            self.green = Some(commit.clone());
+            self.not_green = None;
+            return;
+        }
+        let tries = self.found(commit).map_or(0, |before| before.tries) + 1;
+        self.not_green = Some(NotGreen { commit: commit.clone(), outcome, last_words, tries, at });
+    }
+
+    /// Why nobody is to work on this tip, in words for people; `None` if there is no reason. While a tip is tested that came
+    /// upon a green one, work goes on: most of them are green.
+    pub fn trouble(&self, branch: &str, tip: &CommitId) -> Option<String> {
+        if self.green.as_ref() == Some(tip) {
+            return None;
+        }
+        let short: String = tip.as_str().chars().take(10).collect();
+        let Some(found) = self.found(tip) else {
+            return self.green.is_none().then(|| {
+                format!("{branch} at {short} is being tested, once, before the first agent is paid for work on it")
+            });
+        };
+        let words = match found.last_words.as_str() {
+            "" => String::new(),
+            words => format!("; its last words: {words}"),
+        };
+        Some(match &found.outcome {
+            CheckOutcome::Unknown { reason } => format!(
+                "whether {branch} at {short} is green cannot be told: {reason}{words}; orch check shows it whole; it is \
+                 tried again by itself"
+            ),
+            CheckOutcome::Failed { reason } => format!(
+                "{branch} itself is red at {short}: {reason}{words}; orch check shows it whole; mend {branch}, and what \
+                 waits goes on"
+            ),
+            CheckOutcome::Passed => return None,
+        })
+    }
+
+    fn found(&self, tip: &CommitId) -> Option<&NotGreen> {
+        self.not_green.as_ref().filter(|found| found.commit == *tip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn unknown() -> CheckOutcome {
+        CheckOutcome::Unknown { reason: "no network".to_owned() }
+    }
+
+    fn red() -> CheckOutcome {
+        CheckOutcome::Failed { reason: "exit code 1".to_owned() }
+    }
+
+    #[test]
+    fn the_first_tip_is_waited_for_and_later_ones_only_if_they_are_bad() {
+        let (first, second) = (CommitId::from("aaaaaaaaaaaa"), CommitId::from("bbb"));
+        let mut tests = BaseTests::default();
+        assert!(tests.is_news(&first) && tests.due(&first) == Some(Timestamp(0)));
+        assert!(tests.trouble("main", &first).unwrap().starts_with("main at aaaaaaaaaa is being tested"));
+        tests.tested(&first, CheckOutcome::Passed, String::new(), NOW);
+        assert!(!tests.is_news(&first) && tests.due(&first).is_none() && tests.trouble("main", &first).is_none());
+        assert_eq!(tests.due(&second), Some(Timestamp(0)));
+        assert_eq!(tests.trouble("main", &second), None, "it is tested beside the work");
+        tests.tested(&second, red(), "1 failed".to_owned(), NOW);
+        let words = tests.trouble("main", &second).unwrap();
+        assert!(words.starts_with("main itself is red at bbb: exit code 1; its last words: 1 failed;"), "{words}");
+        assert_eq!(tests.due(&second), None, "red stays red");
+        assert_eq!(tests.trouble("main", &first), None, "it was taken back");
+        let third = CommitId::from("ccc");
+        assert!(tests.is_news(&third) && tests.trouble("main", &third).is_none());
+        tests.tested(&third, CheckOutcome::Passed, String::new(), NOW);
+        assert_eq!(tests, BaseTests { green: Some(third), not_green: None });
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_tried_again_with_growing_pauses() {
+        let tip = CommitId::from("aaa");
+        let mut tests = BaseTests::default();
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            tests.tested(&tip, unknown(), String::new(), NOW);
+            pauses.push((tests.due(&tip).unwrap().0 - NOW.0) / 60_000);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(tests.trouble("main", &tip).unwrap().contains("cannot be told: no network; orch check"));
+        tests.not_green.as_mut().unwrap().tries = u32::MAX;
+        assert!(tests.due(&tip).is_some(), "no number of tries is too much");
+    }
+
+    #[test]
+    fn a_row_reads_back_and_one_without_them_too() {
+        let mut tests = BaseTests::default();
+        assert_eq!(serde_json::from_str::<BaseTests>("{}").unwrap(), tests);
+        tests.tested(&"aaa".into(), red(), "x".to_owned(), NOW);
+        let row = serde_json::to_string(&tests).unwrap();
+        assert_eq!(serde_json::from_str::<BaseTests>(&row).unwrap(), tests);
+    }
+}
