@@ -173,6 +173,7 @@ async fn a_base_branch_is_replaced_in_place_by_the_newest_look_alone(world: Worl
         pipelines: [("p.toml".to_owned(), FileSeen::Absent)].into(),
         highest: [("ET".to_owned(), 7)].into(),
         obstacle: None,
+        tests: orch_rules::base_check::BaseTests::default(),
     };
     let (shop, web) = ("shop".into(), "web".into());
     assert_eq!(store.base_seen(&shop).await.unwrap(), None);

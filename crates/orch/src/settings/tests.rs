@@ -134,8 +134,7 @@ fn everything_can_be_set() {
     );
     let budgets = &host.budgets;
     assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
-    let switches = &host.switches;
-    assert!(!switches.base_check && !switches.dependencies && !switches.serial && !switches.stop);
+    assert_eq!(host.switches, host::Switches { base_check: false, dependencies: false, serial: false, stop: false });
     assert!(host.egress.deny_default_registries && host.egress.allow == ["docs.rs", "*.example.com"]);
     let (anthropic, gateway) = (&host.models["anthropic"], &host.models["gateway"]);
     assert_eq!((anthropic.run_token_budget, anthropic.run_budget_micros), (5_000_000, 2_500_000));
