@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     const ONE_STAGE: &str =
-        "[[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"stay\"\ncap = 3\nlands = true\nnext = \"done\"\n";
+        "[[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"stay\"\nlands = true\nnext = \"done\"\n";
 
     fn base(settings: &str, pipelines: &[(&str, FileSeen)]) -> BaseBranch {
         BaseBranch {
