@@ -1,5 +1,5 @@
 //! What a contributor runs: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`,
-//! `cargo xtask chaos`.
+//! `cargo xtask chaos`, `cargo xtask dist`.
 //!
 //! It depends on no other crate of the workspace, so that it starts and can say what is wrong
 //! when one of them does not compile.
@@ -7,6 +7,7 @@
 
 mod bench;
 mod chaos;
+mod dist;
 mod interrupt;
 mod process;
 mod root;
@@ -36,6 +37,8 @@ enum Command {
     Bench(bench::Options),
     /// Kills the service at its durable steps and looks whether anything was lost or done twice.
     Chaos(chaos::Options),
+    /// Builds the program to hand out: static, stripped, packed, with its checksum.
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Dist(options) => dist::run(&options),
     };
     match answer {
         Ok(code) => code,

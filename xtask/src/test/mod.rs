@@ -12,6 +12,8 @@ mod summary;
 mod toolchain;
 mod tools;
 
+pub use apt::install;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;

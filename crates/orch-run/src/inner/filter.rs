@@ -7,6 +7,11 @@ use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, apply_filter};
 
+// Numbers of the kernel (asm-generic/ioctls.h, linux/resource.h): their types in `libc` differ between C libraries.
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541C;
+const PRIO_PROCESS: u64 = 0;
+
 /// Refused whatever the arguments are.
 const REFUSED: &[libc::c_long] = &[
     libc::SYS_acct,
@@ -109,7 +114,7 @@ fn refusals(doors: &Doors) -> Result<Rules, String> {
         rules.extend(others()?);
     }
     // Typing into the terminal of whoever reads there.
-    rules.insert(libc::SYS_ioctl, vec![when(&[(1, Eq, libc::TIOCSTI)])?, when(&[(1, Eq, libc::TIOCLINUX)])?]);
+    rules.insert(libc::SYS_ioctl, vec![when(&[(1, Eq, TIOCSTI)])?, when(&[(1, Eq, TIOCLINUX)])?]);
     let namespaces = [
         libc::CLONE_NEWNS,
         libc::CLONE_NEWCGROUP,
@@ -151,7 +156,7 @@ fn others() -> Result<Rules, String> {
     ] {
         rules.insert(call, vec![of_other()?]);
     }
-    rules.insert(libc::SYS_setpriority, vec![when(&[(0, Ne, u64::from(libc::PRIO_PROCESS))])?, when(&[(1, Ne, 0)])?]);
+    rules.insert(libc::SYS_setpriority, vec![when(&[(0, Ne, PRIO_PROCESS)])?, when(&[(1, Ne, 0)])?]);
     rules.insert(libc::SYS_ioprio_set, vec![when(&[(0, Ne, PROCESS)])?, when(&[(1, Ne, 0)])?]);
     Ok(rules)
 }
