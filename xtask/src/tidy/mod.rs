@@ -76,8 +76,9 @@ pub fn check(root: &Path) -> Result<bool> {
     let files = read_tree(root)?;
     let graph = graph::read(root)?;
     let mut found = deps::check(&graph);
+    let surroundings = words::surroundings(root);
     for file in &files {
-        found.extend(check_file(file));
+        found.extend(check_file(file, &surroundings));
     }
     found.extend(papers::check(&files, &graph.crates()));
     found.sort();
@@ -91,8 +92,8 @@ pub fn check(root: &Path) -> Result<bool> {
     Ok(found.is_empty())
 }
 
-fn check_file(file: &File) -> Vec<Violation> {
-    let mut found = words::check(file);
+fn check_file(file: &File, surroundings: &[String]) -> Vec<Violation> {
+    let mut found = words::check(file, surroundings);
     if file.path.ends_with(".rs") {
         let source = source::Source::parse(&file.text);
         found.extend(names::check(file, &source));
