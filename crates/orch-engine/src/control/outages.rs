@@ -6,9 +6,7 @@ use orch_rules::outage::{Outage, Source, lift};
 use orch_rules::rights::Right;
 
 use super::{Answer, Control, ControlError};
-
-/// So often it is tried again because a run wrote about the same source first.
-const MOST_RELOADS: u32 = 20;
+use crate::looking::MOST_RELOADS;
 
 impl Control {
     /// Lift an outage by hand: what waits for it starts at once.
