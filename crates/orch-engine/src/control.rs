@@ -5,7 +5,6 @@ mod circle;
 pub(crate) mod directory;
 mod elsewhere;
 mod log;
-mod numbers;
 mod orders;
 mod outages;
 mod outbox;
@@ -31,7 +30,7 @@ use crate::engine::Engine;
 use crate::perform::PerformError;
 
 pub use log::{LogAsk, LogChunk};
-pub(crate) use numbers::Numbers;
+pub use orders::Opened;
 pub use outbox::OutboxView;
 pub use task_name::TaskName;
 pub use work_seen::Paper;

@@ -1,6 +1,6 @@
 //! The engine of one process, and how one claimed row is handled to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use orch_rules::actor::Actor;
 use orch_rules::change::ChangeSet;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
-use orch_rules::ids::{RepositoryId, Timestamp};
+use orch_rules::ids::{PipelineDigest, RepositoryId, Timestamp};
 use orch_rules::lease::OwnLease;
 use tokio::sync::{Notify, watch};
 
@@ -20,9 +20,9 @@ use crate::answers::Answers;
 use crate::base_looks::BaseLooks;
 use crate::changes::Changes;
 use crate::compare::Compared;
-use crate::control::Numbers;
 use crate::hosting::Hosting;
 use crate::informed::Informed;
+use crate::numbers::Numbers;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
 use crate::repository_context::RepositoryContext;
@@ -39,6 +39,8 @@ pub struct Limits {
     pub max_checks: u32,
     /// Decisions handled at once, and as many short effects beside them; agents are limited by their slots.
     pub max_handled: u32,
+    /// New issues taken in at once: they share a look and their commits.
+    pub max_intake: u32,
     /// How often every unfinished task and lane is looked at (the net under lost wakes).
     pub sweep_every: Duration,
     /// How long a person's command waits for its answer.
@@ -66,6 +68,7 @@ impl Default for Limits {
         Self {
             max_checks: 1,
             max_handled: 16,
+            max_intake: 64,
             sweep_every: Duration::from_secs(60),
             answer_within: Duration::from_secs(10),
             fresh_within: Duration::from_secs(5),
@@ -130,6 +133,8 @@ pub struct Engine {
     pub(crate) base_checks: tokio::sync::Semaphore,
     /// Numbers of work items that were given out.
     pub(crate) numbers: Numbers,
+    /// Pipelines that this process has kept.
+    pub(crate) kept: Mutex<BTreeSet<PipelineDigest>>,
     /// Whether this process is the one that works on the store; another one may work on it while it is not.
     pub(crate) held: watch::Receiver<bool>,
     /// Who is who.
@@ -186,6 +191,7 @@ impl Engine {
             untested: Notify::new(),
             base_checks: tokio::sync::Semaphore::new(room),
             numbers: Numbers::default(),
+            kept: Mutex::default(),
             held,
             people: None,
             telling: None,
@@ -275,11 +281,12 @@ impl Engine {
                 let answer = match self.informed(event).await? {
                     Informed::Ready(event) => self.absorb(&event, by, Some((work, true))).await?,
                     Informed::Refused(why) => self.refuse(work, why).await?,
-                    Informed::Waits(why) => return self.put_off(work, *inbox, why).await,
+                    Informed::Waits { base, why } => return self.put_off(work, *inbox, &base, why).await,
                 };
                 self.answers.give(*inbox, answer);
                 Ok(())
             }
+            (Step::Handle, Job::Intake { inbox, by, issue }) => self.take_in(work, *inbox, by, issue).await,
             (Step::Handle, Job::DecideTask { task }) => {
                 // In the order they were claimed: of those that wait for one slot the most urgent is asked first.
                 let _turn = self.turn.lock().await;
@@ -307,7 +314,7 @@ impl Engine {
             (Step::Rescue(words), _) if work.attempt < MOST_TRIES => self.again(work, words.clone(), None).await,
             (Step::Rescue(words) | Step::Park(words), _) => {
                 self.finish(work, Finished::Failed { error: words.clone() }).await?;
-                if let Job::Inbox { inbox, .. } = &work.job {
+                if let Job::Inbox { inbox, .. } | Job::Intake { inbox, .. } = &work.job {
                     let why = format!("it could not be handled and is kept as work {}: {words}", work.id);
                     self.answers.give(*inbox, InboxAnswer::Refused { why });
                 }

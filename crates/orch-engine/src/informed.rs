@@ -15,8 +15,13 @@ pub(crate) enum Informed {
     Ready(Event),
     /// It is refused, for this reason.
     Refused(String),
-    /// Not yet, for this reason.
-    Waits(String),
+    /// Not yet.
+    Waits {
+        /// Until this one's base branch was seen.
+        base: RepositoryId,
+        /// Why, for people.
+        why: String,
+    },
 }
 
 impl Engine {
@@ -31,7 +36,7 @@ impl Engine {
             return Ok(Informed::Refused(error.words()));
         }
         let Some(base) = self.fresh_base(&repository).await? else {
-            return Ok(Informed::Waits(self.not_seen(&repository).await?));
+            return Ok(Informed::Waits { why: self.not_seen(&repository).await?, base: repository });
         };
         match base.settings() {
             Ok(file) => tell(asked, file),
@@ -69,14 +74,36 @@ impl Engine {
         Ok(answer)
     }
 
-    /// The row is tried again in a while; who waits for it is told why.
-    pub(crate) async fn put_off(&self, work: &Work, inbox: InboxId, why: String) -> StoreResult<()> {
-        let pause = i64::try_from(self.limits.look_at_trouble.as_millis()).unwrap_or(i64::MAX);
-        let due = self.store.now().await?.plus_ms(pause);
-        self.finish(work, Finished::Again { due, error: why.clone() }).await?;
+    /// The row waits until [`Engine::base_was_seen`]; who waits for it is told why.
+    pub(crate) async fn put_off(
+        &self,
+        work: &Work,
+        inbox: InboxId,
+        repository: &RepositoryId,
+        why: String,
+    ) -> StoreResult<()> {
+        let on = seen_first(repository);
+        self.finish(work, Finished::Waits { on, why: why.clone() }).await?;
         self.answers.put_off(inbox, why);
+        // It may have been seen after it was looked for, and before the row waited for it.
+        if self.store.base_seen(repository).await?.is_some() {
+            self.base_was_seen(repository).await?;
+        }
         Ok(())
     }
+
+    /// Whatever waits for the first look at this base branch goes on.
+    pub(crate) async fn base_was_seen(&self, repository: &RepositoryId) -> StoreResult<()> {
+        if self.store.wake_waiting(&seen_first(repository)).await? > 0 {
+            self.nudge();
+        }
+        Ok(())
+    }
+}
+
+/// What rows wait for that need a base branch nobody has seen.
+fn seen_first(repository: &RepositoryId) -> String {
+    format!("base:{repository}")
 }
 
 fn asks_whose_word_it_is(event: &TaskEvent) -> bool {

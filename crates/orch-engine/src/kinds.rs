@@ -10,6 +10,8 @@ use crate::engine::Limits;
 pub enum Class {
     /// Asks the rules and writes.
     Decision,
+    /// Makes tasks of issues.
+    Intake,
     /// Asks the forge.
     Forge,
     /// Runs the test command.
@@ -24,6 +26,7 @@ impl Class {
         match kind {
             "run_agent" | "stop_run" => Self::Run,
             "run_check" => Self::Check,
+            "intake" => Self::Intake,
             kind if Job::DECISIONS.contains(&kind) => Self::Decision,
             _ => Self::Forge,
         }
@@ -32,6 +35,7 @@ impl Class {
     fn most(self, limits: &Limits) -> u32 {
         match self {
             Self::Decision | Self::Forge => limits.max_handled,
+            Self::Intake => limits.max_intake,
             Self::Check => limits.max_checks,
             Self::Run => u32::MAX,
         }
@@ -40,7 +44,7 @@ impl Class {
 
 /// How many rows of each class are being handled.
 #[derive(Debug, Default)]
-pub struct Busy([u32; 4]);
+pub struct Busy([u32; 5]);
 
 impl Busy {
     pub fn begin(&mut self, class: Class) {
@@ -51,20 +55,22 @@ impl Busy {
     }
     /// Anything that is over in a moment, if all is well.
     pub fn short(&self) -> bool {
-        self.0[Class::Decision as usize] + self.0[Class::Forge as usize] > 0
+        self.0[Class::Decision as usize] + self.0[Class::Intake as usize] + self.0[Class::Forge as usize] > 0
     }
     pub fn room(&self, class: Class, limits: &Limits) -> u32 {
         class.most(limits).saturating_sub(self.0[class as usize])
     }
     /// Some class takes nothing now.
     pub fn full(&self, limits: &Limits) -> bool {
-        [Class::Decision, Class::Forge, Class::Check].into_iter().any(|class| self.room(class, limits) == 0)
+        [Class::Decision, Class::Intake, Class::Forge, Class::Check]
+            .into_iter()
+            .any(|class| self.room(class, limits) == 0)
     }
 
     /// What may be claimed now: the kinds with room, and how many rows at most. Checks are claimed apart, because a
     /// claim has one limit and they have by far the least room.
     pub fn claims(&self, limits: &Limits) -> Vec<(Vec<&'static str>, u32)> {
-        let classes = [Class::Decision, Class::Forge, Class::Run];
+        let classes = [Class::Decision, Class::Intake, Class::Forge, Class::Run];
         let open: Vec<_> = classes.into_iter().filter(|class| self.room(*class, limits) > 0).collect();
         let room = open.iter().map(|class| self.room(*class, limits)).min().unwrap_or(0);
         let mut claims = vec![(kinds(|class| open.contains(&class)), room.min(limits.max_handled.max(1)))];

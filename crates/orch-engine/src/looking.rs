@@ -79,6 +79,7 @@ impl Engine {
             if before.as_ref() != Some(base) && !self.store.see_base(repository, version, base).await? {
                 tracing::warn!(%repository, "its base branch was looked at by another process");
             }
+            self.base_was_seen(repository).await?;
         }
         self.repository_stands(repository, &seen.standing).await?;
         if seen.base.is_some_and(|base| base.tests.is_news(&base.tip)) {

@@ -11,6 +11,7 @@ use orch_rules::episode::Episode;
 use orch_rules::event::Event;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{AttemptNumber, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId};
+use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneEntry, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
@@ -128,6 +129,16 @@ pub enum InboxAnswer {
         /// For people.
         why: String,
     },
+    /// The issue is this task, from now on or since it was filed first.
+    Opened {
+        /// Which.
+        task: TaskId,
+    },
+    /// It names what is not there.
+    NotFound {
+        /// For people: what, and where to look.
+        what: String,
+    },
 }
 
 /// What a work row asks for.
@@ -142,6 +153,15 @@ pub enum Job {
         by: Actor,
         /// What happened.
         event: Event,
+    },
+    /// Make a task of an issue.
+    Intake {
+        /// Its inbox row.
+        inbox: InboxId,
+        /// Who filed it.
+        by: Actor,
+        /// What was filed.
+        issue: Box<Issue>,
     },
     /// Decide a task again.
     DecideTask {
@@ -189,7 +209,7 @@ pub struct Claim {
 
 impl Job {
     /// The kinds that only decide.
-    pub const DECISIONS: &[&str] = &["inbox", "decide_task", "decide_lane"];
+    pub const DECISIONS: &[&str] = &["inbox", "intake", "decide_task", "decide_lane"];
 
     /// Every kind that this release knows. A row of another one was written by a newer release: it stays queued, is
     /// shown, and is never taken.
@@ -197,10 +217,11 @@ impl Job {
         Self::DECISIONS.iter().chain(Effect::KINDS).copied()
     }
 
-    /// Spelling of the `kind` column: `inbox`, `decide_task`, `decide_lane`, or the effect's kind.
+    /// Spelling of the `kind` column: `inbox`, `intake`, `decide_task`, `decide_lane`, or the effect's kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Inbox { .. } => "inbox",
+            Self::Intake { .. } => "intake",
             Self::DecideTask { .. } => "decide_task",
             Self::DecideLane { .. } => "decide_lane",
             Self::Perform { effect } => effect.kind(),
@@ -233,6 +254,13 @@ pub enum Finished {
         due: Timestamp,
         /// Why.
         error: String,
+    },
+    /// Try again when this happens ([`Store::wake_waiting`]). Until then it keeps nothing behind it waiting.
+    Waits {
+        /// For what, by the name under which it is woken.
+        on: String,
+        /// Why, for people.
+        why: String,
     },
     /// Failed for good: parked and shown.
     Failed {
@@ -370,6 +398,11 @@ pub struct TaskFilter {
 pub trait Store: Send + Sync {
     /// Store an event and queue its handling, in one transaction, before the sender is answered.
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
+    /// Store an issue of the built-in board and queue its intake, as [`Store::accept`] does. The same key in one
+    /// repository is the same issue.
+    async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted>;
+    /// Rows that wait for this are due now; how many. Writes nothing if none does.
+    async fn wake_waiting(&self, on: &str) -> StoreResult<u64>;
     /// Take due rows of the kinds that are named: most urgent first, never two with the same ordering key at once, never
     /// one while an earlier row of its ordering key is unfinished. A row that this release does not know holds the
     /// effects behind it, which are there to come after it; it holds no decision, which looks at what is stored.

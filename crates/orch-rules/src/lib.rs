@@ -24,6 +24,7 @@ pub mod gate;
 pub mod identity;
 pub mod ids;
 pub mod interpret;
+pub mod issue;
 pub mod judgement;
 pub mod landing_settings;
 pub mod lane;

@@ -8,10 +8,12 @@ use orch_ports::Store;
 use orch_ports::store::{
     Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, QueueView, StoreError, StoreResult, TaskFilter, Work,
 };
+use orch_rules::actor::Actor;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::ChangeSet;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::issue::Issue;
 use orch_rules::lane::Repository;
 use orch_rules::observation::{Object, ObjectKind};
 use orch_rules::pipeline::Pipeline;
@@ -56,6 +58,17 @@ impl<E: Engine> Database<E> {
 impl<E: Engine> Store for Database<E> {
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted> {
         lists::accepted(&self.engine.write(plan::accept(&delivery)?).await?)
+    }
+
+    async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted> {
+        lists::accepted(&self.engine.write(plan::accept_issue(issue, by)?).await?)
+    }
+
+    async fn wake_waiting(&self, on: &str) -> StoreResult<u64> {
+        if self.one(plan::waiting(on)).await?.is_none() {
+            return Ok(0);
+        }
+        Ok(self.engine.write(plan::wake_waiting(on)).await?.iter().map(|answer| answer.touched).sum())
     }
 
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>> {

@@ -11,10 +11,12 @@ use orch_ports::hosts::*;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
 use orch_ports::store::*;
+use orch_rules::actor::Actor;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneState, Repository};
 use orch_rules::lease::Renewal;
 use orch_rules::pipeline::Pipeline;
@@ -142,6 +144,7 @@ impl FaultyStore {
 fn label(changes: &ChangeSet) -> &'static str {
     let of = |change: &Change| match change {
         Change::AddUsage { .. } => Some("apply usage"),
+        Change::InsertTask { .. } => Some("apply intake"),
         Change::Perform { effect, .. } => Some(match effect.kind() {
             "run_agent" => "apply run_agent",
             "run_check" => "apply run_check",
@@ -169,6 +172,12 @@ impl Store for FaultyStore {
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted> {
         self.deliveries.lock().unwrap().push(delivery.clone());
         through!(self, "accept", self.inner.accept(delivery))
+    }
+    async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted> {
+        through!(self, "accept", self.inner.accept_issue(issue, by))
+    }
+    async fn wake_waiting(&self, on: &str) -> StoreResult<u64> {
+        through!(self, "wake_waiting", self.inner.wake_waiting(on))
     }
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>> {
         through!(self, "claim", self.inner.claim(claim))

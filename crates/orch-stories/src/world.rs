@@ -422,12 +422,16 @@ pub fn issue(title: &str, start: bool) -> NewIssue {
 impl Process {
     /// A new issue of this title, started at once.
     pub async fn issue(&self, title: &str) -> Task {
-        self.control.open_issue(issue(title, true), "Uma").await.unwrap()
+        self.open(issue(title, true)).await
     }
 
     /// One that nobody has started yet.
     pub async fn backlog(&self, title: &str) -> Task {
-        self.control.open_issue(issue(title, false), "Uma").await.unwrap()
+        self.open(issue(title, false)).await
+    }
+
+    async fn open(&self, issue: NewIssue) -> Task {
+        eventually("it is a task", async || self.control.open_issue(issue.clone(), "Uma").await.unwrap().task()).await
     }
 
     /// Waits until the sweep at the start is over: it looks at everything too.

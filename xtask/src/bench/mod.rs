@@ -7,6 +7,7 @@
 mod examples;
 mod figure;
 mod idle;
+mod issues;
 mod ready;
 mod strace;
 mod task;
@@ -70,6 +71,11 @@ const MEASUREMENTS: &[Measurement] = &[
         names: &["idle_fsyncs", "idle_git_processes"],
         what: "fsync calls and git processes of `orch up`, with nothing to do, under strace",
         run: idle::traced,
+    },
+    Measurement {
+        names: &["new_issues", "new_issue_written"],
+        what: "issues a second that 64 clients file over HTTP and get the ids of, and what `orch up` writes for each",
+        run: issues::filed,
     },
     Measurement {
         names: &["no_work_task"],

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use orch_ports::store::{Accepted, Delivery, InboxAnswer, StoreError};
+use orch_ports::store::{Accepted, Delivery, InboxAnswer, InboxId, StoreResult};
 use orch_rules::actor::Actor;
-use orch_rules::change::Guard;
-use orch_rules::decide::intake::{self, Intake};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::ids::RepositoryId;
+use orch_rules::issue::Issue;
 use orch_rules::people::Reply;
-use orch_rules::rights::Right;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
 
 use super::people;
 use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskCommand, TaskName};
+use crate::engine::Engine;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
 pub(super) const DESCRIPTION_CAP: usize = 256 * 1024;
@@ -26,94 +25,42 @@ const LOOK_FOR_ANSWER: Duration = Duration::from_secs(1);
 const REASON_CAP: usize = 16 * 1024;
 /// What people ask here, among the sources of deliveries. Stored with each key, so it stays as it was first spelled.
 const DELIVERY_SOURCE: &str = "desk";
-/// So many numbers are tried before giving up.
-const MOST_NUMBERS: u32 = 1000;
 
 impl Control {
-    /// A new issue becomes a task, once per key.
+    /// A new issue is stored, once per key; a worker makes a task of it. The task, if that was soon enough.
     ///
     /// # Errors
     /// [`ControlError::Invalid`] with everything wrong about it; [`ControlError::NotFound`] for an unknown repository or
-    /// dependency; [`ControlError::Refused`] if the repository's pipeline file is unusable.
-    pub async fn open_issue(&self, issue: NewIssue, by: impl Into<Actor>) -> Result<Task, ControlError> {
+    /// dependency; [`ControlError::Refused`] if it may not be, or the repository's pipeline file is unusable.
+    pub async fn open_issue(&self, issue: NewIssue, by: impl Into<Actor>) -> Result<Opened, ControlError> {
         let problems = problems(&issue);
         if !problems.is_empty() {
             return Err(ControlError::Invalid { problems });
         }
-        let repository = self.pick(issue.repository.as_ref()).await?;
-        let issue_key = intake::issue_key(&repository, &issue.key);
-        // Asked again: answered without a look at the repository.
-        if self.engine.store.key_owner(&issue_key).await?.is_some() {
-            return self.existing(&issue_key).await;
-        }
-        let by = by.into();
-        self.allow(&by, if issue.start { Right::Start } else { Right::Say }).await?;
-        let mut depends_on = Vec::new();
-        for on in &issue.depends_on {
-            depends_on.push(self.task_near(&repository.id, on).await?.id);
-        }
-        let Some(base) = self.engine.fresh_base(&repository.id).await? else {
-            return Err(ControlError::Unavailable { why: self.engine.not_seen(&repository.id).await? });
-        };
-        let chosen = base
-            .line(issue.variant.as_deref(), &issue.title, &issue.labels)
-            .map_err(|why| ControlError::Refused { why })?;
-        let pipeline = chosen.pipeline;
-        let store = &self.engine.store;
-        store.keep_pipeline(&pipeline).await?;
-        let mut number = self.number(&repository, &base).await?;
-        let first = number.number;
-        let mut order = Intake {
-            task: TaskId(uuid::Uuid::now_v7().to_string()),
+        let (repository, by) = (self.pick(issue.repository.as_ref()).await?.id, by.into());
+        self.met(&by, &[]).await?;
+        let issue = Issue {
+            repository,
+            key: issue.key,
             title: issue.title,
             description: issue.description,
-            author: self.met(&by, &chosen.authors).await?,
             priority: issue.priority,
+            variant: issue.variant,
+            labels: issue.labels,
             start: issue.start,
-            issue_key: issue.key,
-            depends_on,
-            pipeline: pipeline.digest,
-            variant: chosen.variant,
-            authors: chosen.authors,
-            number: first,
-            disambiguate: false,
+            depends_on: issue.depends_on,
         };
-        for _ in 0..MOST_NUMBERS {
-            let now = store.now().await?;
-            let (task, changes) = intake::intake(&order, &repository, &self.engine.served().policy, now);
-            let branch_key = intake::branch_key(&repository, &task.branch);
-            match store.apply(changes, None).await {
-                Ok(_) => {
-                    number.keep();
-                    self.engine.changes.happened();
-                    self.moved().await?;
-                    return Ok(task);
-                }
-                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == issue_key => {
-                    return self.existing(&issue_key).await;
-                }
-                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key => {
-                    order.disambiguate = true;
-                }
-                Err(StoreError::Guard(_)) => {
-                    // A row has it that this process did not write.
-                    number.keep();
-                    number = self.number(&repository, &base).await?;
-                    order.number = number.number;
-                }
-                Err(error) => return Err(error.into()),
+        match self.outcome(Asked::Issue { issue, by }).await? {
+            Outcome::Waits { inbox, text } => Ok(Opened::Stored { inbox, text }),
+            Outcome::Answered(InboxAnswer::Opened { task }) => {
+                let task = self.engine.store.task(&task).await?;
+                let gone = || ControlError::NotFound { what: "the task of this issue is gone".to_owned() };
+                Ok(Opened::Task(Box::new(task.ok_or_else(gone)?)))
+            }
+            Outcome::Answered(answer) => {
+                said(answer).and_then(|answer| Err(ControlError::Refused { why: answer.text }))
             }
         }
-        Err(ControlError::Refused { why: format!("no free number was found after {}-{first}", repository.prefix) })
-    }
-
-    async fn existing(&self, issue_key: &str) -> Result<Task, ControlError> {
-        let owner = self.engine.store.key_owner(issue_key).await?;
-        let task = match owner {
-            Some(owner) => self.engine.store.task(&owner).await?,
-            None => None,
-        };
-        task.ok_or_else(|| ControlError::Refused { why: "the same request is being handled right now".to_owned() })
     }
 
     /// A person's command on a task. The same key is the same command.
@@ -181,42 +128,52 @@ impl Control {
         self.deliver(Event::Lane { repository, event }, by.into(), key).await
     }
 
-    /// Inbox row first; then wait, for a person's patience, for what becomes of it.
+    /// A command is stored, then answered.
     async fn deliver(&self, event: Event, by: Actor, key: String) -> Result<Answer, ControlError> {
         self.met(&by, &[]).await?;
         let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by, event };
-        let accepted = self.engine.store.accept(delivery.clone()).await?;
-        if let Some(answer) = accepted.answer {
-            return said(answer);
+        match self.outcome(Asked::Event(delivery)).await? {
+            Outcome::Answered(answer) => said(answer),
+            Outcome::Waits { text, .. } => Ok(Answer { text, pending: true }),
         }
-        let pending = || Answer { text: "stored; it will be handled".to_owned(), pending: true };
+    }
+
+    /// Inbox row first; then wait, for a person's patience, for what becomes of it.
+    async fn outcome(&self, asked: Asked) -> Result<Outcome, ControlError> {
+        let accepted = self.engine.accept(&asked).await?;
+        if let Some(answer) = accepted.answer {
+            return Ok(Outcome::Answered(answer));
+        }
+        let inbox = accepted.inbox;
+        let waits = |text: String| Outcome::Waits { inbox, text };
+        let pending = || waits("stored; it will be handled".to_owned());
         if self.handles == Handles::Elsewhere {
             return Ok(pending());
         }
-        let waiting = self.engine.answers.wait(accepted.inbox);
+        let waiting = self.engine.answers.wait(inbox);
         self.moved().await?;
         let answered = async {
             tokio::select! {
                 answer = waiting => answer.ok(),
-                answer = self.answered_elsewhere(delivery) => Some(Ok(answer)),
+                answer = self.answered_elsewhere(&asked) => Some(Ok(answer)),
             }
         };
-        match tokio::time::timeout(self.engine.limits.answer_within, answered).await {
-            Ok(Some(Ok(answer))) => said(answer),
-            Ok(Some(Err(why))) => Ok(Answer { text: format!("stored; it waits: {why}"), pending: true }),
-            _ => Ok(pending()),
-        }
+        Ok(match tokio::time::timeout(self.engine.limits.answer_within, answered).await {
+            Ok(Some(Ok(answer))) => Outcome::Answered(answer),
+            Ok(Some(Err(why))) => waits(format!("stored; it waits: {why}")),
+            _ => pending(),
+        })
     }
 
-    /// The answer to a delivery that another process handles: it stands in the store. Looked for with every change that is
-    /// heard of; without other processes never.
-    async fn answered_elsewhere(&self, delivery: Delivery) -> InboxAnswer {
+    /// The answer to what another process handles: it stands in the store. Looked for with every change that is heard of;
+    /// without other processes never.
+    async fn answered_elsewhere(&self, asked: &Asked) -> InboxAnswer {
         if self.engine.hosting.pace.is_none() {
             std::future::pending::<()>().await;
         }
         loop {
             let seen = self.engine.changes.newest();
-            if let Ok(Accepted { answer: Some(answer), .. }) = self.engine.store.accept(delivery.clone()).await {
+            if let Ok(Accepted { answer: Some(answer), .. }) = self.engine.accept(asked).await {
                 return answer;
             }
             self.engine.changes.after(seen, LOOK_FOR_ANSWER).await;
@@ -234,8 +191,55 @@ impl Control {
     }
 }
 
+/// What a person asks, as it is stored.
+enum Asked {
+    Event(Delivery),
+    Issue { issue: Issue, by: Actor },
+}
+
+/// What became of it while its sender waited.
+enum Outcome {
+    Answered(InboxAnswer),
+    Waits { inbox: InboxId, text: String },
+}
+
+/// What became of a new issue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opened {
+    /// It is this task.
+    Task(Box<Task>),
+    /// It is stored, and will be one.
+    Stored {
+        /// Its inbox row.
+        inbox: InboxId,
+        /// For people.
+        text: String,
+    },
+}
+
+impl Opened {
+    /// The task, if it is one by now.
+    pub fn task(self) -> Option<Task> {
+        match self {
+            Self::Task(task) => Some(*task),
+            Self::Stored { .. } => None,
+        }
+    }
+}
+
+impl Engine {
+    async fn accept(&self, asked: &Asked) -> StoreResult<Accepted> {
+        match asked {
+            Asked::Event(delivery) => self.store.accept(delivery.clone()).await,
+            Asked::Issue { issue, by } => self.store.accept_issue(issue, by).await,
+        }
+    }
+}
+
 fn said(answer: InboxAnswer) -> Result<Answer, ControlError> {
     match answer {
+        InboxAnswer::Opened { task } => Ok(Answer { text: format!("it is the task {task}"), pending: false }),
+        InboxAnswer::NotFound { what } => Err(ControlError::NotFound { what }),
         InboxAnswer::Accepted { text } => Ok(Answer { text, pending: false }),
         InboxAnswer::Refused { why } => Err(ControlError::Refused { why }),
     }

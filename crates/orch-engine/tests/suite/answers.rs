@@ -79,7 +79,7 @@ async fn a_desk_alone_decides_and_leaves_the_world_to_the_service() {
         depends_on: Vec::new(),
         key: "k".to_owned(),
     };
-    let task = control.open_issue(issue, "Uma").await.unwrap();
+    let task = control.open_issue(issue, "Uma").await.unwrap().task().unwrap();
     let answer =
         control.command(&task.work_item, TaskCommand::SetPriority { priority: 3 }, "Uma", "p".to_owned()).await;
     assert!(!answer.unwrap().pending);

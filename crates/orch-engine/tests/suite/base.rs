@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use orch_engine::control::{Answer, Control, ControlError, TaskCommand};
+use orch_engine::control::{Answer, Control, ControlError, Opened, TaskCommand};
+use orch_ports::store::TaskFilter;
 use orch_rules::decide::intake::{Intake, intake};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::facts::Policy;
@@ -12,7 +13,7 @@ use orch_rules::rights::Acting;
 use orch_rules::task::{Position, Task, Wait};
 use orch_testkit::fake::{Fault, Side};
 
-use crate::world::{Process, World, eventually, repository};
+use crate::world::{Process, World, eventually, issue, repository};
 
 const SETTINGS: &str = ".orch/orch.toml";
 const ASKING: &str = "[[stage]]\nid = \"think\"\nkind = \"author\"\nrole = \"analyst\"\ndocuments = [\"01-brd.md\"]
@@ -120,11 +121,22 @@ async fn what_was_never_seen_waits_with_a_reason_and_goes_on_by_itself() {
     process.swept().await;
     let answer = told(&process, &task, TaskCommand::Start, "Uma").await.unwrap();
     assert!(answer.pending && answer.text.contains("it is not there any more"), "{answer:?}");
+    let filed = process.control.open_issue(issue("Take away", false), "Uma").await.unwrap();
+    let Opened::Stored { text, .. } = filed else { panic!("it is a task without a look: {filed:?}") };
+    assert!(text.contains("it is not there any more"), "{text}");
+    // What needs no look does not stand behind what waits for one.
+    let priority = TaskCommand::SetPriority { priority: 3 };
+    assert!(!told(&process, &task, priority, "Uma").await.unwrap().pending);
     process.kill().await;
     // It is stored: whoever comes next knows.
     let _next = world.start("p2");
     world.forge.moved_away(None);
     world.until("it was started", &task.id, |task| task.position != Position::Backlog).await;
+    eventually("the issue is a task", async || {
+        let tasks = world.store.tasks(&TaskFilter::default()).await.unwrap();
+        tasks.into_iter().find(|task| task.title == "Take away")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ async fn open(
         depends_on: Vec::new(),
         key: title.to_owned(),
     };
-    process.control.open_issue(issue, by).await
+    process.control.open_issue(issue, by).await.map(|opened| opened.task().unwrap())
 }
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, ControlError>) -> String {

@@ -2,7 +2,7 @@
 
 use orch_testkit::fake::{Side, Step};
 
-use crate::world::World;
+use crate::world::{World, issue};
 
 /// Ends the process at its first call of `call`, and lets another one finish.
 async fn killed_at(room: &str, call: &str, side: Side) {
@@ -14,10 +14,14 @@ async fn killed_at(room: &str, call: &str, side: Side) {
         _ => &first.runner.faults,
     };
     let gate = faults.gate(call, side);
-    let task = first.issue("Add up").await;
+    let control = first.control.clone();
+    let filing = tokio::spawn(async move { control.open_issue(issue("Add up", true), "Uma").await.is_ok() });
     tokio::task::block_in_place(|| gate.reached());
     first.kill().await;
+    filing.abort();
     let second = world.start("p2");
+    // Whoever had no answer asks again: it is the same issue.
+    let task = second.issue("Add up").await;
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert_eq!((done.attempt, done.retries), (2, 0), "{room} {call} {side:?}");
@@ -35,6 +39,8 @@ macro_rules! killed {
 }
 
 killed! {
+    around_the_acceptance_of_an_issue: "store" "accept";
+    around_its_intake: "store" "apply intake";
     around_the_decision_to_launch: "store" "apply run_agent";
     around_the_clone: "forge" "prepare";
     around_the_place_of_a_run: "store" "place_run";

@@ -27,7 +27,7 @@ async fn waiting(process: &Process, title: &str) -> Task {
         depends_on: Vec::new(),
         key: title.to_owned(),
     };
-    process.control.open_issue(issue, "Uma").await.unwrap()
+    process.control.open_issue(issue, "Uma").await.unwrap().task().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use orch_engine::control::{Control, TaskCommand};
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, issue};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_hold_the_database_claims_nothing_until_it_does() {
@@ -10,11 +10,14 @@ async fn who_does_not_hold_the_database_claims_nothing_until_it_does() {
     world.held.send_replace(false);
     let process = world.start("p1");
     tokio::task::block_in_place(|| process.store.faults.until_called("reclaim", 1));
-    let task = process.issue("Add up").await;
+    let control = process.control.clone();
+    let filed = tokio::spawn(async move { control.open_issue(issue("Add up", true), "Uma").await.is_ok() });
+    eventually("it is stored", async || (world.open_rows("intake").await == 1).then_some(())).await;
     assert_eq!(process.store.faults.calls("claim"), 0, "another process may be at work");
     assert!(process.control.reconciler().last.is_none(), "nor does it sweep");
-    assert_eq!(world.store_task(&task).await.attempt, 0);
     world.held.send_replace(true);
+    assert!(filed.await.unwrap());
+    let task = process.issue("Add up").await;
     world.until_done(&task).await;
     world.settled(&[&task]).await;
 }

@@ -11,7 +11,9 @@ use orch_rules::change::ChangeSet;
 use serde::Serialize;
 
 pub(crate) use work::listed;
-pub use work::{CLAIM, accept, bring_near, claim, far_away, next_due, reclaim, set_aside, tidy};
+pub use work::{
+    CLAIM, accept, accept_issue, bring_near, claim, far_away, next_due, reclaim, set_aside, tidy, waiting, wake_waiting,
+};
 
 use crate::step::{Step, Value};
 

@@ -5,9 +5,11 @@
 //! from being heard.
 
 use orch_ports::store::{Claim, Delivery, Finish, Finished, Job, StoreResult, WorkId};
+use orch_rules::actor::Actor;
 use orch_rules::effect::Effect;
 use orch_rules::event::Event;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::issue::Issue;
 
 use super::body;
 use crate::step::{Broken, Step, Value};
@@ -27,11 +29,7 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
         Event::Lane { repository, .. } => (format!("repository:{repository}"), None, Some(repository.as_str())),
     };
     Ok(vec![
-        Step::run(
-            "INSERT INTO inbox (source, delivery_key, caused_by, received_at, event)
-             VALUES (?1, ?2, ?3, now_ms(), ?4) ON CONFLICT (source, delivery_key) DO NOTHING",
-            [source.clone(), key.clone(), delivery.by.wire().into(), body(&delivery.event)?],
-        ),
+        received(source.clone(), key.clone(), &delivery.by, body(&delivery.event)?),
         Step::run(
             "INSERT INTO work (kind, ordering_key, task, repository, inbox, priority, armed_at, due, state)
              SELECT 'inbox', ?3, CAST(?4 AS TEXT), CAST(?5 AS TEXT), i.id,
@@ -42,8 +40,48 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
         )
         .after_write()
         .queues(),
-        Step::rows("SELECT id, answer FROM inbox WHERE source = ?1 AND delivery_key = ?2", [source, key]),
+        answered(source, key),
     ])
+}
+
+/// As [`accept`], of an issue of the built-in board. Each is ordered by itself: no two of them are about one task.
+///
+/// # Errors
+/// [`orch_ports::store::StoreError::Failed`] if the issue cannot be encoded.
+pub fn accept_issue(issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
+    let (source, key) = (Value::from(BOARD), Value::text(format!("{}:{}", issue.repository, issue.key)));
+    Ok(vec![
+        received(source.clone(), key.clone(), by, body(issue)?),
+        Step::run(
+            "INSERT INTO work (kind, ordering_key, repository, inbox, priority, armed_at, due, state)
+             SELECT 'intake', 'issue:' || i.id, ?3, i.id, CAST(?4 AS INTEGER), i.received_at, i.received_at, 'queued'
+             FROM inbox i WHERE i.source = ?1 AND i.delivery_key = ?2",
+            [
+                source.clone(),
+                key.clone(),
+                issue.repository.as_str().into(),
+                (BOOKKEEPING / 2 + i64::from(issue.priority)).into(),
+            ],
+        )
+        .after_write()
+        .queues(),
+        answered(source, key),
+    ])
+}
+
+/// Where issues of the built-in board come from, among the sources of deliveries.
+const BOARD: &str = "board";
+
+fn received(source: Value, key: Value, by: &Actor, event: Value) -> Step {
+    Step::run(
+        "INSERT INTO inbox (source, delivery_key, caused_by, received_at, event)
+         VALUES (?1, ?2, ?3, now_ms(), ?4) ON CONFLICT (source, delivery_key) DO NOTHING",
+        [source, key, by.wire().into(), event],
+    )
+}
+
+fn answered(source: Value, key: Value) -> Step {
+    Step::rows("SELECT id, answer FROM inbox WHERE source = ?1 AND delivery_key = ?2", [source, key])
 }
 
 /// Takes due rows. The answer of the last step is one row per taken row, in no order:
@@ -67,16 +105,17 @@ pub(crate) fn listed<'a>(kinds: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A queued row `w` of the kinds in `?1` that nothing holds and that is no other host's; `?2` are the kinds that this
-/// release knows, `?3` is this host. What it does not know holds the effects behind it and no decision.
+/// release knows, `?3` is this host. What it does not know holds the effects behind it and no decision; nor does what
+/// waits for something else to happen.
 macro_rules! free_row {
     () => {
-        "w.state = 'queued' AND w.unread IS NULL AND (w.host IS NULL OR w.host = ?3) AND replace(?1, ',' || w.kind || ',', '') <> ?1
+        "w.state = 'queued' AND w.unread IS NULL AND w.waits_for IS NULL AND (w.host IS NULL OR w.host = ?3) AND replace(?1, ',' || w.kind || ',', '') <> ?1
             AND NOT EXISTS (
                 SELECT 1 FROM work e
                 WHERE e.ordering_key = w.ordering_key AND e.state IN ('queued', 'running')
                     AND e.id <> w.id AND (e.state = 'running' OR e.id < w.id)
-                    AND NOT (e.state = 'queued' AND w.kind IN ('inbox', 'decide_task', 'decide_lane')
-                        AND (e.unread IS NOT NULL OR replace(?2, ',' || e.kind || ',', '') = ?2)))"
+                    AND NOT (e.state = 'queued' AND w.kind IN ('inbox', 'intake', 'decide_task', 'decide_lane')
+                        AND (e.unread IS NOT NULL OR e.waits_for IS NOT NULL OR replace(?2, ',' || e.kind || ',', '') = ?2)))"
     };
 }
 
@@ -125,7 +164,19 @@ pub fn reclaim(owner: &str) -> Vec<Step> {
             [],
         )
         .queues(),
+        // What they wait for may have happened while nobody was here to say so.
+        Step::run("UPDATE work SET waits_for = NULL, due = now_ms() WHERE waits_for IS NOT NULL", []).queues(),
     ]
+}
+
+/// Whether a row waits for this.
+pub fn waiting(on: &str) -> Step {
+    Step::rows("SELECT 1 FROM work WHERE waits_for = ?1 LIMIT 1", [on.into()])
+}
+
+/// The rows of [`waiting`] are due.
+pub fn wake_waiting(on: &str) -> Vec<Step> {
+    vec![Step::run("UPDATE work SET waits_for = NULL, due = now_ms() WHERE waits_for = ?1", [on.into()]).queues()]
 }
 
 /// How many rows wait for a moment further away than that.
@@ -214,6 +265,17 @@ pub(super) fn finish(finish: &Finish, steps: &mut Vec<Step>) -> StoreResult<()> 
                     THEN 'done' ELSE 'queued' END
                  WHERE id = ?1 AND fence = ?2 AND state = 'running'",
                 [finish.work.into(), finish.fence.into(), due.0.into(), error.as_str().into()],
+            )
+            .or(Broken::Stale(finish.work))
+            .queues(),
+        ),
+        // An earlier release does not know that it waits, and asks again in a while.
+        Finished::Waits { on, why } => steps.push(
+            Step::run(
+                "UPDATE work SET state = 'queued', waits_for = ?3, error = ?4, attempt = attempt - 1,
+                     due = now_ms() + 3000
+                 WHERE id = ?1 AND fence = ?2 AND state = 'running'",
+                [finish.work.into(), finish.fence.into(), on.as_str().into(), why.as_str().into()],
             )
             .or(Broken::Stale(finish.work))
             .queues(),

@@ -79,6 +79,11 @@ fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
         "inbox" => {
             Ok(Job::Inbox { inbox: int(&what, row, 4)?, by: text(&what, row, 9)?.into(), event: json(&what, row, 10)? })
         }
+        "intake" => Ok(Job::Intake {
+            inbox: int(&what, row, 4)?,
+            by: text(&what, row, 9)?.into(),
+            issue: Box::new(json(&what, row, 10)?),
+        }),
         "decide_task" => Ok(Job::DecideTask { task: text(&what, row, 2)?.into() }),
         "decide_lane" => Ok(Job::DecideLane { repository: text(&what, row, 3)?.into() }),
         _ => json(&what, row, 7),

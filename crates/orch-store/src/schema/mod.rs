@@ -29,6 +29,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 6, min_reader: 1, sql: include_str!("0006.sql") },
     // Tables that earlier releases do not ask for.
     Migration { number: 7, min_reader: 1, sql: include_str!("0007.sql") },
+    // A column that may be empty and that earlier releases do not ask for.
+    Migration { number: 8, min_reader: 1, sql: include_str!("0008.sql") },
 ];
 
 /// The schema number this build reads and writes.

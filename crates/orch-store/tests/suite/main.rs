@@ -13,6 +13,7 @@ mod harness;
 mod holding;
 mod hosts;
 mod intake;
+mod issues;
 mod news;
 mod not_known;
 mod outbox;

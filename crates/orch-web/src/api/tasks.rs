@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::control::{ControlError, LogAsk, TaskCommand, TaskName};
+use orch_engine::control::{ControlError, LogAsk, Opened, TaskCommand, TaskName};
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
@@ -112,6 +112,7 @@ async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
     params(("Idempotency-Key" = Option<String>, Header, description = "The same name is the same task")),
     responses(
         (status = 201, description = "It exists", body = TaskView, headers(("Location" = String))),
+        (status = 202, description = "Stored, and made a task later; the same request again tells", body = AnswerView),
         (status = 400, description = "With everything that is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such repository, or a task it depends on", body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json"),
@@ -123,8 +124,11 @@ pub async fn create(
     asker: Asker,
     Body(request): Body<NewTaskRequest>,
 ) -> Result<Response, Problem> {
-    let task = api.control.open_issue(request.into_issue(asker.key), asker.by.clone()).await?;
-    let view = TaskView::from(&task);
+    let task = match api.control.open_issue(request.into_issue(asker.key), asker.by.clone()).await? {
+        Opened::Task(task) => task,
+        Opened::Stored { text, .. } => return Ok(Answered(AnswerView { text, pending: true }).into_response()),
+    };
+    let view = TaskView::from(&*task);
     let place = format!("/api/v1/repositories/{}/tasks/{}", view.repository, view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(view)).into_response())
 }

@@ -4,10 +4,15 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use orch_web::view::{NewTaskRequest, TaskView};
 
-use super::{ids, text, words};
-use crate::client::Caller;
+use super::{ids, send, text, words};
+use crate::client::{self, Caller};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
+
+/// Where new tasks go.
+const PATH: &str = "/api/v1/tasks";
+/// Its status if the service could not say yet what becomes of it.
+const STORED: u16 = 202;
 
 /// Open a task and start it.
 #[derive(Debug, Args)]
@@ -65,13 +70,15 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
         start: !args.backlog,
         depends_on,
     };
-    let task: TaskView =
-        caller.send("/api/v1/tasks", &request).map_err(|failure| match (failure.exit, &failure.fix) {
-            (Exit::Usage, None) => {
-                failure.fix("give a title of one line, and with -d in Markdown what is wanted and why")
-            }
-            _ => failure,
-        })?;
+    let reply = caller.post(PATH, &request)?;
+    if reply.status == STORED {
+        send::tell(&client::answer(reply, PATH)?, None, screen);
+        return Ok(());
+    }
+    let task: TaskView = client::answer(reply, PATH).map_err(|failure| match (failure.exit, &failure.fix) {
+        (Exit::Usage, None) => failure.fix("give a title of one line, and with -d in Markdown what is wanted and why"),
+        _ => failure,
+    })?;
     screen.json(&task);
     let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
     screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));

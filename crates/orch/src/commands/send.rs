@@ -100,7 +100,7 @@ fn looked_up(failure: Failure, command: String) -> Failure {
 }
 
 /// The answer, with whose it is.
-fn tell(answer: &AnswerView, of: Option<&str>, screen: &Screen) {
+pub fn tell(answer: &AnswerView, of: Option<&str>, screen: &Screen) {
     screen.json(answer);
     for (index, line) in answer.text.lines().enumerate() {
         let of = of.filter(|of| index == 0 && !line.contains(of)).map(|of| format!("{of}: ")).unwrap_or_default();

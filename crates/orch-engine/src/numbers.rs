@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use orch_ports::store::StoreResult;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 
-use super::{Control, ControlError};
+use crate::engine::Engine;
 
 /// A repository and the prefix of its ids.
 type Of = (RepositoryId, String);
@@ -51,7 +52,7 @@ impl Numbers {
 }
 
 /// A number that nobody else has.
-pub(super) struct Number<'n> {
+pub(crate) struct Number<'n> {
     numbers: &'n Numbers,
     of: Of,
     pub number: u32,
@@ -76,22 +77,34 @@ impl Drop for Number<'_> {
     }
 }
 
-impl Control {
+impl Engine {
     /// The next free number: behind all that the database knows, and all that were seen in the forge, which an older or a
     /// lost database does not know.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn number(&self, repository: &Repository, base: &BaseBranch) -> Result<Number<'_>, ControlError> {
-        let numbers = &self.engine.numbers;
+    pub(crate) async fn number(&self, repository: &Repository, base: &BaseBranch) -> StoreResult<Number<'_>> {
+        let numbers = &self.numbers;
         let of = (repository.id.clone(), repository.prefix.clone());
         let counted = numbers.counted().contains_key(&of);
         let known = match counted {
             true => 0,
-            false => self.engine.store.highest_number(&repository.id, &repository.prefix).await?,
+            false => self.store.highest_number(&repository.id, &repository.prefix).await?,
         };
         numbers.met(&of, base.highest.get(&repository.prefix).copied().unwrap_or(0).max(known));
         Ok(numbers.next(of))
+    }
+
+    /// The number that is free after another process gave `taken` out: behind all that the database knows by now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn number_after(&self, repository: &Repository, taken: Number<'_>) -> StoreResult<Number<'_>> {
+        let known = self.store.highest_number(&repository.id, &repository.prefix).await?.max(taken.number);
+        let of = taken.of.clone();
+        taken.keep();
+        self.numbers.met(&of, known);
+        Ok(self.numbers.next(of))
     }
 }
 

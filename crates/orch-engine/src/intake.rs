@@ -1,0 +1,158 @@
+//! A new issue becomes a task: decided from the row that was stored of it and from what was seen of the base branch.
+
+use orch_ports::store::{Finish, Finished, InboxAnswer, InboxId, StoreError, StoreResult, Work};
+use orch_rules::actor::Actor;
+use orch_rules::base_branch::BaseBranch;
+use orch_rules::change::Guard;
+use orch_rules::decide::intake::{self, Intake};
+use orch_rules::ids::TaskId;
+use orch_rules::issue::Issue;
+use orch_rules::lane::Repository;
+use orch_rules::pipeline::Pipeline;
+use orch_rules::rights::{self, Right};
+
+use crate::engine::Engine;
+
+/// What an issue asks for, resolved; or why it is answered without a task.
+type Resolved<T> = Result<T, InboxAnswer>;
+
+impl Engine {
+    /// Brings the row of an issue to its end. It is not refused for anything that passes: then it waits.
+    pub(crate) async fn take_in(&self, work: &Work, inbox: InboxId, by: &Actor, issue: &Issue) -> StoreResult<()> {
+        let Some(repository) = self.store.repositories().await?.into_iter().find(|row| row.id == issue.repository)
+        else {
+            let what = format!("there is no repository {} any more", issue.repository);
+            return self.answer(work, inbox, InboxAnswer::NotFound { what }).await;
+        };
+        let Some(base) = self.fresh_base(&repository.id).await? else {
+            let why = self.not_seen(&repository.id).await?;
+            return self.put_off(work, inbox, &repository.id, why).await;
+        };
+        match self.resolve(by, issue, &base).await? {
+            Ok((order, pipeline)) => {
+                self.keep(&pipeline).await?;
+                let answer = self.open(work, order, &repository, &base).await?;
+                self.answers.give(inbox, answer);
+                Ok(())
+            }
+            Err(answer) => self.answer(work, inbox, answer).await,
+        }
+    }
+
+    /// The row ends with this answer; nothing else happens.
+    async fn answer(&self, work: &Work, inbox: InboxId, answer: InboxAnswer) -> StoreResult<()> {
+        self.finish(work, Finished::Done { answer: Some(answer.clone()) }).await?;
+        self.answers.give(inbox, answer);
+        Ok(())
+    }
+
+    async fn resolve(&self, by: &Actor, issue: &Issue, base: &BaseBranch) -> StoreResult<Resolved<(Intake, Pipeline)>> {
+        let refused = |why| Ok(Err(InboxAnswer::Refused { why }));
+        let chosen = match base.line(issue.variant.as_deref(), &issue.title, &issue.labels) {
+            Ok(chosen) => chosen,
+            Err(why) => return refused(why),
+        };
+        let author = self.acting(by, &chosen.authors).await?;
+        if let Err(why) = rights::may(&author, if issue.start { Right::Start } else { Right::Say }) {
+            return refused(why);
+        }
+        let depends_on = match self.prerequisites(issue).await? {
+            Ok(depends_on) => depends_on,
+            Err(answer) => return Ok(Err(answer)),
+        };
+        let order = Intake {
+            task: TaskId(uuid::Uuid::now_v7().to_string()),
+            title: issue.title.clone(),
+            description: issue.description.clone(),
+            author,
+            priority: issue.priority,
+            start: issue.start,
+            issue_key: issue.key.clone(),
+            depends_on,
+            pipeline: chosen.pipeline.digest.clone(),
+            variant: chosen.variant,
+            authors: chosen.authors,
+            number: 0,
+            disambiguate: false,
+        };
+        Ok(Ok((order, chosen.pipeline)))
+    }
+
+    /// The tasks that it waits for: its own repository's come first.
+    async fn prerequisites(&self, issue: &Issue) -> StoreResult<Resolved<Vec<TaskId>>> {
+        let mut found = Vec::new();
+        for id in &issue.depends_on {
+            let mut tasks = self.store.tasks_by_work_item(id).await?;
+            if let Some(own) = tasks.iter().position(|task| task.repository == issue.repository) {
+                tasks = vec![tasks.swap_remove(own)];
+            }
+            match tasks.as_slice() {
+                [task] => found.push(task.id.clone()),
+                [] => {
+                    let what = format!("there is no task {id}; orch board --all lists them");
+                    return Ok(Err(InboxAnswer::NotFound { what }));
+                }
+                several => {
+                    let names: Vec<&str> = several.iter().map(|task| task.repository.as_str()).collect();
+                    let why = format!("{id} is a task of several repositories: {}", names.join(", "));
+                    return Ok(Err(InboxAnswer::Refused { why }));
+                }
+            }
+        }
+        Ok(Ok(found))
+    }
+
+    async fn keep(&self, pipeline: &Pipeline) -> StoreResult<()> {
+        let kept = || self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept().contains(&pipeline.digest) {
+            return Ok(());
+        }
+        self.store.keep_pipeline(pipeline).await?;
+        kept().insert(pipeline.digest.clone());
+        Ok(())
+    }
+
+    /// The task, its keys, its place and the end of the row in one transaction. A number that another process gave out
+    /// meanwhile costs a look at the highest one.
+    async fn open(
+        &self,
+        work: &Work,
+        mut order: Intake,
+        repository: &Repository,
+        base: &BaseBranch,
+    ) -> StoreResult<InboxAnswer> {
+        let issue_key = intake::issue_key(repository, &order.issue_key);
+        let mut number = self.number(repository, base).await?;
+        loop {
+            order.number = number.number;
+            let now = self.store.now().await?;
+            let (task, changes) = intake::intake(&order, repository, &self.served().policy, now);
+            let branch_key = intake::branch_key(repository, &task.branch);
+            let answer = InboxAnswer::Opened { task: task.id };
+            let how = Finished::Done { answer: Some(answer.clone()) };
+            match self.store.apply(changes, Some(Finish { work: work.id, fence: work.fence, how })).await {
+                Ok(applied) => {
+                    number.keep();
+                    self.changes.happened();
+                    if applied.queued {
+                        self.nudge();
+                    }
+                    return Ok(answer);
+                }
+                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == issue_key => {
+                    let Some(task) = self.store.key_owner(&issue_key).await? else { continue };
+                    let answer = InboxAnswer::Opened { task };
+                    self.finish(work, Finished::Done { answer: Some(answer.clone()) }).await?;
+                    return Ok(answer);
+                }
+                Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key && !order.disambiguate => {
+                    order.disambiguate = true;
+                }
+                Err(StoreError::Guard(Guard::Unique { .. })) => {
+                    number = self.number_after(repository, number).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
