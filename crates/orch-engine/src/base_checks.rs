@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use orch_ports::runner::Runner;
 use orch_ports::store::StoreResult;
-use orch_rules::attempt::RunEnd;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::check::CheckOutcome;
 use orch_rules::ids::{CommitId, RepositoryId};
@@ -15,14 +14,10 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::looking::MOST_RELOADS;
-use crate::perform::{PerformError, blocking, check_order, check_outcome, never_began};
+use crate::perform::{PerformError, Test, Tested, blocking};
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
 
-/// Bytes at the end of the output in which the last words are looked for.
-const TAIL: usize = 2048;
-/// Red once may be flaky: it is asked so often.
-const ROUNDS: u32 = 2;
 /// After trouble that passes by itself.
 const BREATH: Duration = Duration::from_secs(10);
 
@@ -147,31 +142,8 @@ fn run(
         return Err(PerformError::Lasting("it names no test command".to_owned()));
     };
     let folder = context.work_folder(name);
-    let mut ended = (CheckOutcome::Unknown { reason: "its run was lost again and again".to_owned() }, String::new());
-    for round in 1..=ROUNDS {
-        let run = format!("{name}-{round}");
-        if !runner.exists(&run) {
-            runner.room().map_err(PerformError::NoRoom)?;
-            context.workshop.checkout(&base.tip, &folder, None)?;
-            let order = check_order(&context.program, &run, &file, command, &folder, None);
-            runner.ensure(&order).map_err(PerformError::Launch)?;
-        }
-        let report = runner.wait(&run)?;
-        never_began(runner, &run, &report)?;
-        if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
-            continue;
-        }
-        let outcome = check_outcome(runner, &run, &report, u64::from(file.check_timeout_seconds))?;
-        let tail = match outcome {
-            CheckOutcome::Passed => String::new(),
-            _ => runner.output_tail(&run, TAIL)?,
-        };
-        let words = tail.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
-        let again = matches!(outcome, CheckOutcome::Failed { .. }) && round < ROUNDS;
-        ended = (outcome, words);
-        if !again {
-            break;
-        }
-    }
-    Ok(ended)
+    let test = Test { name, commit: &base.tip, folder: &folder, file: &file, command, overlay: None, keeps: None };
+    let Tested { outcome, excerpt, .. } = test.run(context, runner)?;
+    let words = excerpt.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
+    Ok((outcome, words))
 }

@@ -136,6 +136,8 @@ pub enum TaskCommand {
     Stop,
     /// Lift a hold, with fresh attempts.
     Retry,
+    /// Run the tests that were not green once more, on the same work.
+    RetryCheck,
     /// Nothing new starts for it.
     Pause,
     /// Goes on.

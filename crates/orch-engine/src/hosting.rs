@@ -14,7 +14,7 @@ use orch_rules::ids::{HostId, TaskId};
 use orch_rules::lease::{Pace, Renewal};
 
 use crate::engine::Engine;
-use crate::perform::{MOST_LOST, PerformError, blocking, late_usage};
+use crate::perform::{MOST_RUNS, PerformError, blocking, late_usage};
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
 
@@ -238,7 +238,7 @@ impl Engine {
         let (runner, name) = (self.runner.clone(), run.name.clone());
         let Some((attempt, context)) = attempt else {
             blocking(move || {
-                let rounds = (1..=MOST_LOST).map(|round| format!("{name}-{round}"));
+                let rounds = (1..=MOST_RUNS).map(|round| format!("{name}-{round}"));
                 rounds.chain([name.clone()]).filter(|run| runner.exists(run)).try_for_each(|run| Ok(runner.stop(&run)?))
             })
             .await?;

@@ -11,8 +11,8 @@ mod said;
 mod set_up;
 mod task_file;
 
-pub(crate) use agent_run::{late_usage, never_began};
-pub(crate) use check_run::MOST_LOST;
+pub(crate) use agent_run::late_usage;
+pub(crate) use check_run::{MOST_RUNS, Test, Tested};
 pub use check_run::{check_order, check_outcome};
 pub use set_up::DONE as SET_UP_DONE;
 pub(crate) use task_file::fenced;
@@ -24,7 +24,6 @@ use orch_ports::store::{Finished, InboxAnswer, StoreError, Work};
 use orch_rules::actor::Actor;
 use orch_rules::attempt::{RunEnd, Usage};
 use orch_rules::change::{Change, ChangeSet};
-use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
@@ -320,8 +319,7 @@ impl Engine {
         let event = match effect {
             Effect::RunAgent { task, attempt } => return self.run_given_up(task, *attempt, error).await,
             Effect::RunCheck { task, check, lane, .. } => {
-                let outcome = CheckOutcome::Unknown { reason: error };
-                self.check_event(task, check, outcome, String::new(), *lane).await?
+                self.check_event(task, check, Tested::unknown(&error), *lane).await?
             }
             Effect::BuildCandidate { repository, task, .. } | Effect::Land { repository, task, .. } => Event::Lane {
                 repository: repository.clone(),

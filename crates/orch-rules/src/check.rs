@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::ids::{CheckId, CodeId, CommitId, RepositoryId, TaskId, Timestamp};
 use crate::unknown::Beyond;
 
@@ -33,6 +34,17 @@ pub enum CheckOutcome {
     },
 }
 
+impl CheckOutcome {
+    /// How often the tests had to be tried for this outcome, for the end of a sentence; empty for once.
+    pub fn tries(&self, first_red: Option<&str>) -> String {
+        match (self, first_red) {
+            (_, None) => String::new(),
+            (Self::Failed { .. }, Some(_)) => ", twice".to_owned(),
+            (_, Some(first)) => format!(" at the second try; the first was red ({first}): the tests are flaky"),
+        }
+    }
+}
+
 /// One execution of the test command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -52,6 +64,13 @@ pub struct Check {
     pub outcome: Option<CheckOutcome>,
     /// The failing part of the output, cut to a limit; empty if it passed.
     pub excerpt: String,
+    /// Why the first try was red, where the same commit was tried once more for it. With [`CheckOutcome::Passed`] the
+    /// tests are flaky.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_red: Option<String>,
+    /// The person who had it repeated; `None`: a gate or the lane asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Actor>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What its row holds beyond what this release knows.

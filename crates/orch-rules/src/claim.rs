@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::StageId;
+use crate::ids::{CommitId, StageId};
 
 /// What was found wrong, by whom, and not yet answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct Claim {
     pub from: StageId,
     /// What the next attempt is told, verbatim.
     pub text: String,
+    /// The task's head then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<CommitId>,
 }
 
 /// Kinds of claims.
@@ -76,7 +79,7 @@ mod tests {
     use super::*;
 
     fn claim(kind: ClaimKind, from: &str, text: &str) -> Claim {
-        Claim { kind, from: StageId::from(from), text: text.to_owned() }
+        Claim { kind, from: StageId::from(from), text: text.to_owned(), head: None }
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub enum TaskEvent {
     StopRequested,
     /// A human lifts a hold: fresh attempts (B6).
     RetryRequested,
+    /// A human has the tests run once more on the same work.
+    CheckRetried,
     /// Nothing new starts for it.
     Paused,
     /// Goes on.
@@ -174,6 +176,9 @@ pub enum TaskEvent {
         outcome: CheckOutcome,
         /// The failing part of its output.
         excerpt: String,
+        /// Why the first of two tries was red.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_red: Option<String>,
     },
     /// An effect failed for good.
     EffectFailed {
@@ -225,6 +230,9 @@ pub enum LaneEvent {
         outcome: CheckOutcome,
         /// The failing part of its output.
         excerpt: String,
+        /// Why the first of two tries was red.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_red: Option<String>,
     },
     /// The compare-and-set ended.
     LandEnded {

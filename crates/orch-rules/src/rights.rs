@@ -135,6 +135,7 @@ impl Right {
             TaskEvent::StopRequested => Some(Self::Stop),
             TaskEvent::Commented { .. } => Some(Self::Say),
             TaskEvent::RetryRequested
+            | TaskEvent::CheckRetried
             | TaskEvent::Paused
             | TaskEvent::Resumed
             | TaskEvent::PrioritySet { .. }

@@ -91,6 +91,7 @@ impl Control {
             TaskCommand::Comment { text } => TaskEvent::Commented { text: words_of("comment", &text)? },
             TaskCommand::Stop => TaskEvent::StopRequested,
             TaskCommand::Retry => TaskEvent::RetryRequested,
+            TaskCommand::RetryCheck => TaskEvent::CheckRetried,
             TaskCommand::Pause => TaskEvent::Paused,
             TaskCommand::Resume => TaskEvent::Resumed,
             TaskCommand::SetPriority { priority } => TaskEvent::PrioritySet { priority },

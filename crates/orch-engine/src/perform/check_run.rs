@@ -1,5 +1,6 @@
 //! The test command on a clean checkout of an exact commit.
 
+use camino::Utf8PathBuf;
 use orch_ports::error::PortResult;
 use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::runner::{Keeps, RunOrder, RunReport, Runner};
@@ -16,10 +17,10 @@ use orch_rules::repository_file::RepositoryFile;
 use super::agent_run::never_began;
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
-use crate::repository_context::{Program, REPOSITORY_FILE};
+use crate::repository_context::{Program, REPOSITORY_FILE, RepositoryContext};
 
-/// So often a check is started again because its host ended under it.
-pub(crate) const MOST_LOST: u32 = 5;
+/// So many runs a test has at most: its host may end under one of them, and red is tried once more.
+pub(crate) const MOST_RUNS: u32 = 5;
 /// Output handed on to the developer.
 const EXCERPT_BYTES: usize = 6 * 1024;
 
@@ -42,20 +43,17 @@ impl Engine {
         let granted = granted(&facts);
         let runner = self.runner.clone();
         let (name, commit) = (check.to_string(), commit.clone());
-        let (outcome, excerpt, leftovers) = blocking(move || {
+        let (tested, leftovers) = blocking(move || {
             let (folder, kept) = (context.work_folder(&name), context.work_folder(&kept_of(&name)));
             let base = context.forge.base()?.tip;
             let settings = context.settings_at(&base)?;
             let (file, command) = match settings.as_ref() {
                 Err(problem) => {
-                    return Ok((
-                        unknown(&format!("the repository's settings are unusable: {problem}")),
-                        String::new(),
-                        vec![],
-                    ));
+                    let problem = format!("the repository's settings are unusable: {problem}");
+                    return Ok((Tested::unknown(&problem), vec![]));
                 }
                 Ok(file) => match &file.check_command {
-                    None => return Ok((unknown(&no_command()), String::new(), vec![])),
+                    None => return Ok((Tested::unknown(&no_command()), vec![])),
                     Some(command) => (file, command),
                 },
             };
@@ -69,31 +67,11 @@ impl Engine {
                 repository: false,
                 copy: kept.clone(),
             });
-            let timeout = u64::from(file.check_timeout_seconds);
-            for round in 1..=MOST_LOST {
-                let run = format!("{name}-{round}");
-                if !runner.exists(&run) {
-                    runner.room().map_err(PerformError::NoRoom)?;
-                    context.workshop.checkout(&commit, &folder, overlay.as_ref())?;
-                    let order = check_order(&context.program, &run, file, command, &folder, keeps.clone());
-                    runner.ensure(&order).map_err(PerformError::Launch)?;
-                }
-                let report = runner.wait(&run)?;
-                never_began(&*runner, &run, &report)?;
-                if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
-                    continue;
-                }
-                let outcome = check_outcome(&*runner, &run, &report, timeout)?;
-                let excerpt = match outcome {
-                    CheckOutcome::Passed => String::new(),
-                    _ => runner.output_tail(&run, EXCERPT_BYTES)?,
-                };
-                return Ok((outcome, excerpt, vec![folder, kept]));
-            }
-            Ok((unknown("its run was lost again and again; look at the host"), String::new(), vec![folder, kept]))
+            let test = Test { name: &name, commit: &commit, folder: &folder, file, command, overlay, keeps };
+            Ok((test.run(&context, &*runner)?, vec![folder, kept]))
         })
         .await?;
-        let event = self.check_event(task, check, outcome, excerpt, lane).await?;
+        let event = self.check_event(task, check, tested, lane).await?;
         Ok(Performed { leftovers, ..Performed::event(event) })
     }
 
@@ -102,20 +80,96 @@ impl Engine {
         &self,
         task: &TaskId,
         check: &CheckId,
-        outcome: CheckOutcome,
-        excerpt: String,
+        tested: Tested,
         lane: bool,
     ) -> Result<Event, orch_ports::store::StoreError> {
+        let Tested { outcome, excerpt, first_red } = tested;
         if !lane {
-            let event = TaskEvent::CheckEnded { check: check.clone(), outcome, excerpt };
+            let event = TaskEvent::CheckEnded { check: check.clone(), outcome, excerpt, first_red };
             return Ok(Event::Task { task: task.clone(), event });
         }
         let row = self.store.task(task).await?;
         let repository = row
             .map(|r| r.repository)
             .ok_or_else(|| orch_ports::store::StoreError::Missing { what: format!("task {task}") })?;
-        let event = LaneEvent::CheckEnded { task: task.clone(), check: check.clone(), outcome, excerpt };
+        let event = LaneEvent::CheckEnded { task: task.clone(), check: check.clone(), outcome, excerpt, first_red };
         Ok(Event::Lane { repository, event })
+    }
+}
+
+/// The test command on one commit, to be run.
+pub(crate) struct Test<'t> {
+    /// Its runs are this name with a number.
+    pub name: &'t str,
+    /// What is checked out.
+    pub commit: &'t CommitId,
+    /// Where, clean for each try.
+    pub folder: &'t Utf8PathBuf,
+    /// The settings of the base branch.
+    pub file: &'t RepositoryFile,
+    /// Their test command.
+    pub command: &'t str,
+    /// What comes from another commit.
+    pub overlay: Option<Overlay>,
+    /// What the set-up must leave as it is.
+    pub keeps: Option<Keeps>,
+}
+
+/// What came of it.
+pub(crate) struct Tested {
+    pub outcome: CheckOutcome,
+    /// The end of what the last try printed; empty if it passed.
+    pub excerpt: String,
+    /// Why the first of two tries was red.
+    pub first_red: Option<String>,
+}
+
+impl Tested {
+    pub(crate) fn unknown(reason: &str) -> Self {
+        Self { outcome: unknown(reason), excerpt: String::new(), first_red: None }
+    }
+}
+
+impl Test<'_> {
+    /// Runs it, once more if it is red: flaky tests are not the change's. Not after a timeout: a test that hangs would
+    /// hold the slot as long again. A run whose host ended under it is made again, and so is what a restart of this process
+    /// finds begun. Blocks.
+    pub(crate) fn run(&self, context: &RepositoryContext, runner: &dyn Runner) -> Result<Tested, PerformError> {
+        let mut tested = Tested::unknown("its run was lost again and again; look at the host");
+        for round in 1..=MOST_RUNS {
+            let run = format!("{}-{round}", self.name);
+            if !runner.exists(&run) {
+                runner.room().map_err(PerformError::NoRoom)?;
+                context.workshop.checkout(self.commit, self.folder, self.overlay.as_ref())?;
+                let order = self.order(context, &run);
+                runner.ensure(&order).map_err(PerformError::Launch)?;
+            }
+            let report = runner.wait(&run)?;
+            never_began(runner, &run, &report)?;
+            if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
+                continue;
+            }
+            let outcome = check_outcome(runner, &run, &report, u64::from(self.file.check_timeout_seconds))?;
+            let excerpt = match outcome {
+                CheckOutcome::Passed => String::new(),
+                _ => runner.output_tail(&run, EXCERPT_BYTES)?,
+            };
+            let before = match tested.outcome {
+                CheckOutcome::Failed { reason } => Some(reason),
+                _ => None,
+            };
+            let again = before.is_none() && matches!(report.end, RunEnd::Failed { .. });
+            let again = again && matches!(outcome, CheckOutcome::Failed { .. });
+            tested = Tested { outcome, excerpt, first_red: before };
+            if !again {
+                break;
+            }
+        }
+        Ok(tested)
+    }
+
+    fn order(&self, context: &RepositoryContext, run: &str) -> RunOrder {
+        check_order(&context.program, run, self.file, self.command, self.folder, self.keeps.clone())
     }
 }
 
@@ -146,7 +200,7 @@ pub fn check_order(
     run: &str,
     file: &RepositoryFile,
     command: &str,
-    folder: &camino::Utf8PathBuf,
+    folder: &Utf8PathBuf,
     keeps: Option<Keeps>,
 ) -> RunOrder {
     let environment = &program.check_environment;

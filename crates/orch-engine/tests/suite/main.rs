@@ -5,6 +5,7 @@
 mod answers;
 mod base;
 mod base_tests;
+mod check_again;
 mod circle;
 mod faults;
 mod intake;

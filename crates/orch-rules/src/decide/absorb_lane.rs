@@ -28,8 +28,8 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
         LaneEvent::CandidateMade { task, fence, main, result, settings } => {
             Ok(candidate_made(draft, task, *fence, main, (result, settings)))
         }
-        LaneEvent::CheckEnded { task, check, outcome, excerpt } => {
-            Ok(check_ended(draft, task, check, outcome, excerpt))
+        LaneEvent::CheckEnded { task, check, outcome, excerpt, first_red } => {
+            Ok(check_ended(draft, task, check, outcome, excerpt, first_red.as_deref()))
         }
         LaneEvent::LandEnded { task, fence, main, landed, refused } => {
             Ok(land_ended(draft, task, *fence, main, *landed, refused.as_ref()))
@@ -134,7 +134,14 @@ fn candidate_made(
     "recorded".to_owned()
 }
 
-fn check_ended(draft: &mut LaneDraft, task: &TaskId, id: &CheckId, outcome: &CheckOutcome, excerpt: &str) -> String {
+fn check_ended(
+    draft: &mut LaneDraft,
+    task: &TaskId,
+    id: &CheckId,
+    outcome: &CheckOutcome,
+    excerpt: &str,
+    first_red: Option<&str>,
+) -> String {
     let expected = draft.landing_of(task).and_then(|l| match &l.entry.state {
         LaneState::Testing { candidate, check } if check == id => Some(candidate.clone()),
         _ => None,
@@ -150,18 +157,21 @@ fn check_ended(draft: &mut LaneDraft, task: &TaskId, id: &CheckId, outcome: &Che
         requested_at: draft.now,
         outcome: Some(outcome.clone()),
         excerpt: excerpt.to_owned(),
+        first_red: first_red.map(str::to_owned),
+        asked_by: None,
         ended_at: Some(draft.now),
     };
     draft.change(Change::PutCheck { check });
     let onto = candidate.parent.clone();
+    let tries = outcome.tries(first_red);
     let (state, text) = match outcome {
         CheckOutcome::Passed => {
-            let text = format!("candidate {} passes its tests", candidate.commit);
+            let text = format!("candidate {} passes its tests{tries}", candidate.commit);
             (LaneState::Tested { candidate }, text)
         }
         CheckOutcome::Failed { reason } => {
             let cause = Ejection::Red { excerpt: excerpt.to_owned(), onto };
-            (LaneState::Ejected { cause }, format!("candidate {} fails its tests: {reason}", candidate.commit))
+            (LaneState::Ejected { cause }, format!("candidate {} fails its tests{tries}: {reason}", candidate.commit))
         }
         CheckOutcome::Unknown { reason } => {
             let cause = Ejection::Unknown { reason: reason.clone() };

@@ -3,6 +3,7 @@
 
 mod answers;
 mod branch;
+mod check_again;
 mod commands;
 mod edits;
 mod money;
@@ -25,6 +26,7 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
         TaskEvent::StartRequested { authors } => commands::start(draft, acting, authors),
         TaskEvent::StopRequested => commands::stop(draft, by),
         TaskEvent::RetryRequested => commands::retry(draft, acting),
+        TaskEvent::CheckRetried => check_again::check_again(draft, acting),
         TaskEvent::Paused => commands::set_paused(draft, by, true),
         TaskEvent::Resumed => commands::set_paused(draft, by, false),
         TaskEvent::PrioritySet { priority } => commands::set_priority(draft, by, *priority),
@@ -58,7 +60,9 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
             };
             Ok(outcomes::run_ended(draft, *attempt, ended, usage.as_ref(), cut_from.as_ref()))
         }
-        TaskEvent::CheckEnded { check, outcome, excerpt } => Ok(outcomes::check_ended(draft, check, outcome, excerpt)),
+        TaskEvent::CheckEnded { check, outcome, excerpt, first_red } => {
+            Ok(outcomes::check_ended(draft, check, outcome, excerpt, first_red.as_deref()))
+        }
         TaskEvent::EffectFailed { effect, error } => {
             draft.audit(super::draft::ORCH, "effect_failed", format!("{effect} failed for good: {error}"));
             branch::effect_failed(draft, effect);

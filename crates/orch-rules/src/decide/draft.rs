@@ -242,7 +242,7 @@ impl Draft {
         let from = self.facts.task.position.stage().cloned().unwrap_or_else(|| StageId::from(""));
         let left = self.left_out(to);
         let task = &mut self.facts.task;
-        claim::add(&mut task.claims, Claim { kind, from, text });
+        claim::add(&mut task.claims, Claim { kind, from, text, head: task.head.clone() });
         task.rework = Some(claim::told(&task.claims) + &left);
     }
 
@@ -413,8 +413,8 @@ impl Draft {
         }
     }
 
-    /// Ask for the test command to be run on the head.
-    pub fn request_check(&mut self, commit: CommitId, key: CheckKey) {
+    /// Ask for the test command to be run on the head; `asked_by`: a person has it repeated.
+    pub fn request_check(&mut self, commit: CommitId, key: CheckKey, asked_by: Option<Actor>) {
         let task = &self.facts.task;
         let check = Check {
             beyond: Default::default(),
@@ -426,6 +426,8 @@ impl Draft {
             requested_at: self.now,
             outcome: None,
             excerpt: String::new(),
+            first_red: None,
+            asked_by,
             ended_at: None,
         };
         let effect = Effect::RunCheck { task: task.id.clone(), check: check.id.clone(), commit, lane: false };

@@ -143,6 +143,8 @@ pub fn test(draft: &mut LaneDraft, task: &TaskId, candidate: Candidate) {
         requested_at: draft.now,
         outcome: None,
         excerpt: String::new(),
+        first_red: None,
+        asked_by: None,
         ended_at: None,
     };
     draft.change(Change::PutCheck { check });

@@ -18,11 +18,12 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
         };
     };
     let commit = &check.commit;
+    let tries = check.outcome.as_ref().map(|outcome| outcome.tries(check.first_red.as_deref())).unwrap_or_default();
     match &check.outcome {
         None => Conclusion::pending(format!("the test command is running on {commit}")),
-        Some(CheckOutcome::Passed) => Conclusion::pass(format!("the test command is green on {commit}")),
+        Some(CheckOutcome::Passed) => Conclusion::pass(format!("the test command is green on {commit}{tries}")),
         Some(CheckOutcome::Failed { reason }) => {
-            let reason = format!("the test command is red on {commit}: {reason}");
+            let reason = format!("the test command is red on {commit}{tries}: {reason}");
             let excerpt = must_fix::cut(check.excerpt.trim_end());
             let text = if excerpt.is_empty() { reason.clone() } else { format!("{reason}\n\n{excerpt}") };
             Conclusion::fail(reason, text)

@@ -94,6 +94,8 @@ impl Case {
             requested_at: at,
             outcome,
             excerpt: String::new(),
+            first_red: None,
+            asked_by: None,
             ended_at: Some(at),
         });
         self

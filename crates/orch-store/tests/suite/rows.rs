@@ -109,6 +109,8 @@ pub fn check(id: &str, task: &str, key: CheckKey) -> Check {
         requested_at: Timestamp(1),
         outcome: None,
         excerpt: String::new(),
+        first_red: None,
+        asked_by: None,
         ended_at: None,
     }
 }

@@ -40,6 +40,10 @@ impl Step {
     pub fn fails(code: i32) -> Self {
         Self::over(RunEnd::Failed { reason: format!("exit code {code}") }, Some(code))
     }
+    /// Its deadline passed.
+    pub fn times_out() -> Self {
+        Self::over(RunEnd::TimedOut, None)
+    }
     /// It could not be started; with `(os error N)` in the reason, because the host is short of something.
     pub fn spawn_fails(reason: &str) -> Self {
         Self::over(RunEnd::SpawnFailed { reason: reason.to_owned() }, None)

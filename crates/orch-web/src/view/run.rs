@@ -156,6 +156,9 @@ pub struct CheckView {
     pub reason: Option<String>,
     /// The failing part of its output.
     pub excerpt: String,
+    /// Why the first try was red, where the same commit was tested twice. Passed all the same: the tests are flaky.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_red: Option<String>,
     /// Asked for.
     pub requested_at: String,
     /// Ended.
@@ -180,6 +183,7 @@ impl From<&Check> for CheckView {
             outcome: outcome.to_owned(),
             reason,
             excerpt: check.excerpt.clone(),
+            first_red: check.first_red.clone(),
             requested_at: rfc3339(check.requested_at),
             ended_at: check.ended_at.map(rfc3339),
         }

@@ -11,10 +11,13 @@ use crate::screen::Screen;
 
 /// Lift the hold of a task, with fresh attempts.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  orch retry SHOP-003")]
+#[command(after_help = "Examples:\n  orch retry SHOP-003\n  orch retry SHOP-003 --check")]
 pub struct RetryArgs {
     #[command(flatten)]
     pub task: TaskArg,
+    /// Run the tests that were not green once more, on the same work: no agent starts
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Runs it.
@@ -22,5 +25,6 @@ pub struct RetryArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &RetryArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &TaskCommand::Retry, caller, screen)
+    let command = if args.check { TaskCommand::RetryCheck } else { TaskCommand::Retry };
+    send::to_task(&args.task, &command, caller, screen)
 }

@@ -195,6 +195,7 @@ fn check(of: &str, outcome: &str, excerpt: &str) -> CheckView {
         outcome: outcome.to_owned(),
         reason: (outcome == "failed").then(|| "exit code 101".to_owned()),
         excerpt: excerpt.to_owned(),
+        first_red: None,
         requested_at: "2026-11-20T21:13:00Z".to_owned(),
         ended_at: Some("2026-11-20T21:13:42Z".to_owned()),
     }

@@ -142,7 +142,7 @@ fn retry_stuck(draft: &mut Draft) {
     match unknown {
         Some(at) if at + 1 == draft.facts.checks.len() => {
             let check = draft.facts.checks[at].clone();
-            draft.request_check(check.commit, check.key);
+            draft.request_check(check.commit, check.key, None);
         }
         _ if draft.stage().is_some_and(|s| s.kind.in_lane() && s.role.is_none()) => {}
         _ => {

@@ -177,7 +177,13 @@ fn describe(ended: &Ended) -> String {
 }
 
 /// A check of the head ended: new evidence.
-pub fn check_ended(draft: &mut Draft, id: &CheckId, outcome: &CheckOutcome, excerpt: &str) -> String {
+pub fn check_ended(
+    draft: &mut Draft,
+    id: &CheckId,
+    outcome: &CheckOutcome,
+    excerpt: &str,
+    first_red: Option<&str>,
+) -> String {
     let now = draft.now;
     let Some(check) = draft.facts.checks.iter_mut().find(|c| &c.id == id && c.outcome.is_none()) else {
         draft.audit(ORCH, "stale_check", format!("check {id} ended after its time: nothing changes"));
@@ -185,15 +191,21 @@ pub fn check_ended(draft: &mut Draft, id: &CheckId, outcome: &CheckOutcome, exce
     };
     check.outcome = Some(outcome.clone());
     excerpt.clone_into(&mut check.excerpt);
+    check.first_red = first_red.map(str::to_owned);
     check.ended_at = Some(now);
     let check = check.clone();
+    let tries = outcome.tries(first_red);
     let text = match outcome {
-        CheckOutcome::Passed => format!("tests pass on {}", check.commit),
-        CheckOutcome::Failed { reason } => format!("tests fail on {}: {reason}", check.commit),
+        CheckOutcome::Passed => format!("tests pass on {}{tries}", check.commit),
+        CheckOutcome::Failed { reason } => format!("tests fail on {}{tries}: {reason}", check.commit),
         CheckOutcome::Unknown { reason } => format!("tests could not run on {}: {reason}", check.commit),
     };
+    let asked_by = check.asked_by.clone().filter(|_| *outcome == CheckOutcome::Passed);
     draft.change(Change::PutCheck { check });
     draft.audit(ORCH, "check_ended", text);
+    if let Some(by) = asked_by {
+        super::check_again::green_again(draft, &by);
+    }
     "recorded".to_owned()
 }
 

@@ -73,7 +73,7 @@ pub fn wants_check(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     let (commit, code) = judged(draft)?;
-    draft.request_check(commit, CheckKey::Code(code));
+    draft.request_check(commit, CheckKey::Code(code), None);
     Some(Step::Again)
 }
 

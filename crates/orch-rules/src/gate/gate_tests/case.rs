@@ -167,6 +167,8 @@ impl Case {
                 requested_at: Timestamp(0),
                 outcome,
                 excerpt: excerpt.to_owned(),
+                first_red: None,
+                asked_by: None,
                 ended_at: None,
             });
         })

@@ -173,9 +173,15 @@ impl World {
         let (check, excerpt) = (check.clone(), excerpt.to_owned());
         Some(if *lane {
             let repository = self.tasks.get(task)?.repository.clone();
-            Event::Lane { repository, event: LaneEvent::CheckEnded { task: task.clone(), check, outcome, excerpt } }
+            Event::Lane {
+                repository,
+                event: LaneEvent::CheckEnded { task: task.clone(), check, outcome, excerpt, first_red: None },
+            }
         } else {
-            Event::Task { task: task.clone(), event: TaskEvent::CheckEnded { check, outcome, excerpt } }
+            Event::Task {
+                task: task.clone(),
+                event: TaskEvent::CheckEnded { check, outcome, excerpt, first_red: None },
+            }
         })
     }
 

@@ -288,7 +288,8 @@ impl Simulation {
             (Some(EpisodeKind::Questions), 0..40) => TaskEvent::StartRequested { authors: Vec::new() },
             (Some(EpisodeKind::Questions), 40..80) => answered(),
             (Some(EpisodeKind::ConfirmDeploy), 0..80) => says(Reply::Confirm),
-            (_, 0..30) if held => TaskEvent::RetryRequested,
+            (_, 0..20) if held => TaskEvent::RetryRequested,
+            (_, 20..30) if held => TaskEvent::CheckRetried,
             (_, 30..32) => TaskEvent::StopRequested,
             (_, 32..35) => TaskEvent::Paused,
             (_, 35..50) => TaskEvent::Resumed,
@@ -310,7 +311,8 @@ impl Simulation {
             (_, 71..76) => says(Reply::Approve),
             (_, 76..84) => TaskEvent::StartRequested { authors: Vec::new() },
             (_, 84..86) => says(Reply::Confirm),
-            (_, 86..88) => TaskEvent::RetryRequested,
+            (_, 86) => TaskEvent::RetryRequested,
+            (_, 87) => TaskEvent::CheckRetried,
             (_, 88..90) => {
                 let (effect, error) = ("clean_up".to_owned(), "no disk".to_owned());
                 match self.whim.below(3) {
