@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 use crate::engine::Engine;
 use crate::perform::PerformError;
 
-pub use log::{LogAsk, LogChunk};
+pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;
 pub use outbox::OutboxView;
 pub use task_name::TaskName;

@@ -29,7 +29,7 @@ mod work_loop;
 
 pub use engine::{Engine, Limits};
 pub use hosting::Hosting;
-pub use perform::{SET_UP_DONE, check_order, check_outcome};
+pub use perform::{SET_UP_DONE, SET_UP_LINE, check_order, check_outcome};
 pub use repository_context::{Program, RepositoryContext};
 pub use sweep::Reconciler;
 pub use upkeep::Retention;

@@ -14,7 +14,7 @@ mod task_file;
 pub(crate) use agent_run::late_usage;
 pub(crate) use check_run::{MOST_RUNS, Test, Tested};
 pub use check_run::{check_order, check_outcome};
-pub use set_up::DONE as SET_UP_DONE;
+pub use set_up::{DONE as SET_UP_DONE, LINE as SET_UP_LINE};
 pub(crate) use task_file::fenced;
 
 use std::sync::Arc;

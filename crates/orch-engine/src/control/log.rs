@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use orch_ports::PortResult;
 use orch_ports::agent::Agent;
 use orch_ports::runner::Runner;
+use orch_rules::lane::LaneState;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, ControlError, TaskName};
@@ -13,19 +14,34 @@ use crate::repository_context::RepositoryContext;
 
 /// Bytes after which a line without an end is a line all the same.
 const LONGEST_LINE: usize = 1024 * 1024;
+/// Why a log may be gone.
+const KEPT_A_WHILE: &str = "logs of tasks that have ended are kept for a while only";
+/// An offset in the log of a check is that in the log of one try, and above these bits which try, from 0.
+const TRY_BITS: u32 = 40;
+/// The offset in the log of one try.
+const TRY_OFFSET: u64 = (1 << TRY_BITS) - 1;
 /// How long one look waits in a thread of its own; a wait that nobody wants any more holds the thread so long.
 const ONE_LOOK: Duration = Duration::from_secs(5);
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogOf {
+    /// This attempt's; the newest one's if `None`.
+    Attempt(Option<u32>),
+    /// The test command's: the task's first check is 1; the newest one if `None`. All its tries, one after another.
+    Check(Option<u32>),
+}
 
 /// Which part of which log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogAsk {
-    /// The newest attempt's if `None`.
-    pub attempt: Option<u32>,
-    /// Where to begin, in bytes of the raw log.
+    /// Whose.
+    pub of: LogOf,
+    /// Where to begin: 0, or [`LogChunk::next`] of the part before.
     pub offset: u64,
     /// At most so many bytes of the raw log, but at least a line where lines are read out.
     pub max: usize,
-    /// As its agent reads it out, line by line, instead of as it was printed.
+    /// As its agent reads it out, line by line, instead of as it was printed; a check's is always as it was printed.
     pub readable: bool,
     /// How long to wait if there is nothing yet.
     pub patience: Duration,
@@ -36,6 +52,8 @@ pub struct LogAsk {
 pub struct LogChunk {
     /// The run's name, for example `SHOP-001-attempt-3`.
     pub run: String,
+    /// Which attempt of the task, or which of its checks.
+    pub number: u32,
     /// Safe for a terminal and a page.
     pub text: String,
     /// Ask from here next.
@@ -45,17 +63,20 @@ pub struct LogChunk {
 }
 
 impl Control {
-    /// Part of an attempt's log, the newest attempt's unless one is named. Waits for more if there is nothing yet.
+    /// Part of the log of an attempt or a check. Waits for more if there is nothing yet.
     ///
     /// # Errors
-    /// [`ControlError::NotFound`] if there was no such attempt, or its log is gone.
+    /// [`ControlError::NotFound`] if there was none of that number, or its log is gone.
     pub async fn log(&self, task: impl Into<TaskName>, ask: LogAsk) -> Result<LogChunk, ControlError> {
         let name_of_task = task.into();
         let until = Instant::now() + ask.patience;
         let mut ask = ask;
         loop {
             let seen = self.engine.changes.newest();
-            let (chunk, name) = self.part(&name_of_task, &ask).await?;
+            let (chunk, name) = match ask.of {
+                LogOf::Attempt(number) => self.part(&name_of_task, number, &ask).await?,
+                LogOf::Check(number) => self.check_part(&name_of_task, number, &ask).await?,
+            };
             let left = until.saturating_duration_since(Instant::now());
             if !chunk.text.is_empty() || chunk.ended || left.is_zero() || self.engine.changes.is_closing() {
                 return Ok(chunk);
@@ -64,15 +85,20 @@ impl Control {
             let passed = chunk.next > ask.offset;
             ask.offset = chunk.next;
             if !passed {
-                self.wait_for_more(name, ask.offset, seen, left).await;
+                self.wait_for_more(name, ask.offset & TRY_OFFSET, seen, left).await;
             }
         }
     }
 
-    async fn part(&self, task: &TaskName, ask: &LogAsk) -> Result<(LogChunk, String), ControlError> {
+    async fn part(
+        &self,
+        task: &TaskName,
+        number: Option<u32>,
+        ask: &LogAsk,
+    ) -> Result<(LogChunk, String), ControlError> {
         let task = self.task_of(task).await?;
         let work_item = &task.work_item;
-        let number = ask.attempt.unwrap_or(task.attempt);
+        let number = number.unwrap_or(task.attempt);
         if number == 0 || number > task.attempt {
             let what = match task.attempt {
                 0 => format!("{work_item} has had no attempt yet"),
@@ -102,17 +128,72 @@ impl Control {
                 return Err(ControlError::NotFound { what: format!("the log of {run} is not on this host: {place}") });
             }
             // Asked for, not launched yet.
-            Ok(None) if !ended => LogChunk { run, text: String::new(), next: offset, ended },
+            Ok(None) if !ended => LogChunk { run, number, text: String::new(), next: offset, ended },
             Ok(None) => {
-                let what = format!("the log of {run} is gone; logs of tasks that have ended are kept for a while only");
+                let what = format!("the log of {run} is gone; {KEPT_A_WHILE}");
                 return Err(ControlError::NotFound { what });
             }
-            Ok(Some((text, next))) => LogChunk { run, ended: ended && next <= offset, text, next },
+            Ok(Some((text, next))) => LogChunk { run, number, ended: ended && next <= offset, text, next },
             Err(error) => {
                 return Err(ControlError::NotFound {
                     what: format!("the log of {run} cannot be read: {}", error.words()),
                 });
             }
+        };
+        Ok((chunk, name))
+    }
+
+    async fn check_part(
+        &self,
+        task: &TaskName,
+        number: Option<u32>,
+        ask: &LogAsk,
+    ) -> Result<(LogChunk, String), ControlError> {
+        let task = self.task_of(task).await?;
+        let work_item = &task.work_item;
+        let history = self.engine.store.history(&task.id).await?;
+        let mut checks: Vec<_> =
+            history.checks.iter().map(|check| (check.id.clone(), check.outcome.is_some())).collect();
+        // The lane's has no row of its own before it ends.
+        checks.extend(history.lane.iter().filter_map(|entry| match &entry.state {
+            LaneState::Testing { check, .. } => Some((check.clone(), false)),
+            _ => None,
+        }));
+        let none = |what: String| ControlError::NotFound { what };
+        let newest = u32::try_from(checks.len()).unwrap_or(u32::MAX);
+        let number = number.unwrap_or(newest);
+        let Some((check, ended)) = number.checked_sub(1).and_then(|at| checks.get(at as usize)).cloned() else {
+            return Err(none(match newest {
+                0 => format!("{work_item} was not tested yet"),
+                newest => format!("{work_item} has no check {number}; the newest is {newest}"),
+            }));
+        };
+        let (at, offset) = ((ask.offset >> TRY_BITS) as u32 + 1, ask.offset & TRY_OFFSET);
+        let name = format!("{check}-{at}");
+        let (runner, asked, following, max) =
+            (self.engine.runner.clone(), name.clone(), format!("{check}-{}", at + 1), ask.max);
+        let read = blocking(move || {
+            if !runner.exists(&asked) {
+                return Ok(None);
+            }
+            let (text, next) = runner.output(&asked, offset, max)?;
+            Ok(Some((text, next, runner.exists(&following))))
+        });
+        let run = format!("{work_item}-check-{number}");
+        let chunk = match read.await {
+            Ok(Some((text, next, more))) => {
+                let over = text.is_empty() && next <= offset;
+                let next = if over && more { u64::from(at) << TRY_BITS } else { ask.offset - offset + next };
+                let heading =
+                    if at > 1 && offset == 0 && !text.is_empty() { format!("== try {at} ==\n") } else { String::new() };
+                LogChunk { run, number, text: heading + &text, next, ended: ended && over && !more }
+            }
+            Ok(None) if !ended => LogChunk { run, number, text: String::new(), next: ask.offset, ended },
+            Ok(None) => match self.elsewhere(&task.id, check.as_str()).await? {
+                Some(place) => return Err(none(format!("the log of {run} is not on this host: {place}"))),
+                None => return Err(none(format!("the log of {run} is gone; {KEPT_A_WHILE}"))),
+            },
+            Err(error) => return Err(none(format!("the log of {run} cannot be read: {}", error.words()))),
         };
         Ok((chunk, name))
     }

@@ -16,6 +16,8 @@ const BEGUN: &str = "== set-up ==";
 /// The line before the first one of the agent or the tests. What the set-up prints cannot look like it, for each of its
 /// lines has a prefix: whatever has this line got beyond its set-up.
 pub const DONE: &str = "== set-up done ==";
+/// Begins each line that the set-up prints.
+pub const LINE: &str = "set-up| ";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
@@ -75,7 +77,7 @@ pub(super) fn failed(runner: &dyn Runner, name: &str, report: &RunReport) -> Por
         (None, RunEnd::TimedOut | RunEnd::Stalled) => "it was still running when the run was ended".to_owned(),
         (None, end) => format!("the run ended in the middle of it: {end:?}"),
     };
-    let last = tail.lines().rev().find_map(|line| line.strip_prefix("set-up| ")).map(str::trim);
+    let last = tail.lines().rev().find_map(|line| line.strip_prefix(LINE)).map(str::trim);
     let last = last.filter(|line| !line.is_empty()).map(|line| format!("; its last words: {line}"));
     Ok(Some(format!(
         "the set-up of the clone failed: {why}{}; see [setup] in {REPOSITORY_FILE} of the base branch",

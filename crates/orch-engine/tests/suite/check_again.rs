@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use orch_engine::control::{ControlError, TaskCommand};
+use orch_engine::control::{ControlError, LogAsk, LogOf, TaskCommand};
 use orch_rules::check::{Check, CheckKey, CheckOutcome};
 use orch_rules::task::Task;
 use orch_testkit::fake::Step;
@@ -40,6 +41,22 @@ async fn again(process: &Process, task: &Task, key: &str) -> Result<String, Cont
     Ok(format!("{answer:?}"))
 }
 
+const LOG: LogAsk = LogAsk { of: LogOf::Check(None), offset: 0, max: 5, readable: true, patience: Duration::ZERO };
+
+/// Read in small parts, as somebody does who follows it; and the name of the run.
+async fn whole_log(process: &Process, task: &Task, of: LogOf) -> (String, String) {
+    let (mut text, mut offset) = (String::new(), 0);
+    loop {
+        let part = process.control.log(&task.work_item, LogAsk { of, offset, ..LOG }).await.unwrap();
+        text.push_str(&part.text);
+        if part.ended {
+            return (text, part.run);
+        }
+        assert!(part.next > offset, "{part:?}");
+        offset = part.next;
+    }
+}
+
 async fn checks(world: &World, task: &Task) -> Vec<Check> {
     world.history(task).await.checks
 }
@@ -47,6 +64,7 @@ async fn checks(world: &World, task: &Task) -> Vec<Check> {
 #[tokio::test(flavor = "multi_thread")]
 async fn red_once_is_tried_again_and_told_as_flaky() {
     let world = World::with(&[(".orch/pipeline.toml", &tested())]).await;
+    world.when(|act| act.is("check").then(|| ("all is well\n".to_owned(), Step::completes())));
     world.when(|act| (act.is("check") && act.order.name.ends_with("-1")).then(red));
     world.when(helpless);
     let process = world.start("p1");
@@ -60,6 +78,15 @@ async fn red_once_is_tried_again_and_told_as_flaky() {
     }
     let flaky = history.audit.iter().filter(|line| line.text.contains("at the second try")).count();
     assert!(flaky >= 2, "people are told of both: {:?}", history.audit);
+    // Both tries can be read, as one log with an end.
+    for (of, number) in [(LogOf::Check(None), 2), (LogOf::Check(Some(1)), 1)] {
+        let (log, run) = whole_log(&process, &task, of).await;
+        assert_eq!(log, "FAIL: a clock was slow\n== try 2 ==\nall is well\n");
+        assert_eq!(run, format!("{}-check-{number}", task.work_item));
+    }
+    let none = LogAsk { of: LogOf::Check(Some(3)), ..LOG };
+    let none = process.control.log(&task.work_item, none).await.unwrap_err().to_string();
+    assert!(none.contains("has no check 3; the newest is 2"), "{none}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

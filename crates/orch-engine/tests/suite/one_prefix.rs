@@ -1,6 +1,6 @@
 //! Two repositories with one prefix: an id alone says which task only as long as one of them has it.
 
-use orch_engine::control::{ControlError, LogAsk, TaskCommand, TaskName};
+use orch_engine::control::{ControlError, LogAsk, LogOf, TaskCommand, TaskName};
 use orch_rules::task::Position;
 
 use crate::world::World;
@@ -22,7 +22,8 @@ async fn a_command_never_means_the_task_of_another_repository() {
     assert!(ambiguous(&process.control.show(bare).await.unwrap_err()));
     let stop = process.control.command(bare, TaskCommand::Stop, "Uma", "bare".to_owned()).await;
     assert!(ambiguous(&stop.unwrap_err()));
-    let ask = LogAsk { attempt: None, offset: 0, max: 1, readable: false, patience: std::time::Duration::ZERO };
+    let ask =
+        LogAsk { of: LogOf::Attempt(None), offset: 0, max: 1, readable: false, patience: std::time::Duration::ZERO };
     assert!(ambiguous(&process.control.log(bare, ask).await.unwrap_err()));
     assert_eq!(world.store_task(&other).await.position, Position::Backlog, "nothing was stopped");
     // With the repository it is clear; another task of the same repository needs no more than its id.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use orch_engine::control::{LogAsk, LogChunk, TaskCommand};
+use orch_engine::control::{LogAsk, LogChunk, LogOf, TaskCommand};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::task::{Task, Wait};
 use orch_testkit::fake::{PATIENCE, Step};
@@ -121,7 +121,7 @@ async fn words_that_cannot_be_used_start_nobody() {
 }
 
 fn ask(offset: u64, patience: Duration) -> LogAsk {
-    LogAsk { attempt: None, offset, max: 1 << 16, readable: true, patience }
+    LogAsk { of: LogOf::Attempt(None), offset, max: 1 << 16, readable: true, patience }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,9 +154,9 @@ async fn a_log_is_followed_line_by_line_to_its_end() {
     let last = {
         let (control, id, from) = (process.control.clone(), id.clone(), second.next);
         tokio::spawn(async move {
-            let attempt = Some(1);
-            let rest = control.log(&id, LogAsk { attempt, ..ask(from, PATIENCE) }).await.unwrap();
-            let end = control.log(&id, LogAsk { attempt, ..ask(rest.next, PATIENCE) }).await.unwrap();
+            let of = LogOf::Attempt(Some(1));
+            let rest = control.log(&id, LogAsk { of, ..ask(from, PATIENCE) }).await.unwrap();
+            let end = control.log(&id, LogAsk { of, ..ask(rest.next, PATIENCE) }).await.unwrap();
             (rest, end)
         })
     };

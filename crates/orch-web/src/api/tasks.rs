@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::control::{ControlError, LogAsk, Opened, TaskCommand, TaskName};
+use orch_engine::control::{ControlError, LogAsk, LogOf, Opened, TaskCommand, TaskName};
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::{RepositoryId, WorkItemId};
 use orch_rules::task::Task;
@@ -226,7 +226,9 @@ impl IntoResponse for Answered {
 pub struct LogParams {
     /// The newest attempt if left out.
     attempt: Option<u32>,
-    /// Where to begin, in bytes; `next` of the answer before.
+    /// The log of a run of the test command instead: 1 is the task's first, 0 the newest.
+    check: Option<u32>,
+    /// Where to begin: 0, or `next` of the answer before.
     #[serde(default)]
     offset: u64,
     /// At most so many bytes; 65536 if left out, at most 1048576.
@@ -242,7 +244,11 @@ pub struct LogParams {
 impl From<LogParams> for LogAsk {
     fn from(params: LogParams) -> Self {
         Self {
-            attempt: params.attempt,
+            of: match params.check {
+                Some(0) => LogOf::Check(None),
+                Some(number) => LogOf::Check(Some(number)),
+                None => LogOf::Attempt(params.attempt),
+            },
             offset: params.offset,
             max: params.max.unwrap_or(USUAL_LOG).clamp(1, MOST_LOG),
             readable: params.readable,
@@ -275,8 +281,9 @@ mod tests {
     #[test]
     fn nobody_waits_longer_or_reads_more_than_is_allowed() {
         let ask = |max, wait| {
-            let asked = LogAsk::from(LogParams { attempt: Some(2), offset: 10, max, readable: true, wait });
-            assert_eq!((asked.attempt, asked.offset, asked.readable), (Some(2), 10, true));
+            let asked =
+                LogAsk::from(LogParams { attempt: Some(2), check: None, offset: 10, max, readable: true, wait });
+            assert_eq!((asked.of, asked.offset, asked.readable), (LogOf::Attempt(Some(2)), 10, true));
             (asked.max, asked.patience.as_secs())
         };
         assert_eq!(ask(None, 0), (65_536, 0));

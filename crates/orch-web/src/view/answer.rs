@@ -24,6 +24,9 @@ impl From<Answer> for AnswerView {
 pub struct LogView {
     /// The run's name.
     pub run: String,
+    /// Which attempt of the task, or which of its checks.
+    #[serde(default)]
+    pub number: u32,
     /// Safe for a terminal and a page.
     pub text: String,
     /// Ask from this offset next.
@@ -34,7 +37,7 @@ pub struct LogView {
 
 impl From<LogChunk> for LogView {
     fn from(chunk: LogChunk) -> Self {
-        Self { run: chunk.run, text: chunk.text, next: chunk.next, ended: chunk.ended }
+        Self { run: chunk.run, number: chunk.number, text: chunk.text, next: chunk.next, ended: chunk.ended }
     }
 }
 

@@ -65,7 +65,7 @@ async fn a_log_is_read_in_parts() {
     let router = of(&process);
     let log = "/api/v1/tasks/S-001/log";
     let part = get(&router, &format!("{log}?attempt=1&offset=2&max=4")).await;
-    assert_eq!(part.json, json!({"run": "S-001-attempt-1", "text": "llo\n", "next": 6, "ended": false}));
+    assert_eq!(part.json, json!({"run": "S-001-attempt-1", "number": 1, "text": "llo\n", "next": 6, "ended": false}));
     assert_eq!(get(&router, log).await.json["text"], "hello\nagain\n");
     let readable = get(&router, &format!("{log}?readable=true&max=1")).await.json;
     assert!(readable["next"].as_u64().unwrap() >= 6, "at least a line: {readable}");

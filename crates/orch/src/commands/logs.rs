@@ -1,20 +1,24 @@
 //! `orch logs`.
 
 use clap::Args;
-use orch_web::view::{LogView, TaskDetailView};
+use orch_engine::SET_UP_LINE;
+use orch_web::view::LogView;
 
 use super::ids::{self, TaskArg};
 use crate::client::Caller;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, printable};
 
+/// The newest check, in the API.
+const NEWEST_CHECK: u32 = 0;
 /// So long the service waits with its answer for something new, in seconds.
 const WAIT: u32 = 25;
 
-/// Show what an agent does, or did: its output, one line an event.
+/// Show what an agent does, or did: its output, one line an event; or what a set-up or the tests printed.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 --raw > attempt-2.log"
+    after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 --raw > attempt-2.log\n  \
+                  orch logs SHOP-003 --check\n  orch logs SHOP-003 --check=1 --setup"
 )]
 pub struct LogsArgs {
     #[command(flatten)]
@@ -22,6 +26,12 @@ pub struct LogsArgs {
     /// Which attempt; the newest if left out
     #[arg(long, short = 'n', value_name = "N")]
     pub attempt: Option<u32>,
+    /// The log of the tests instead: the newest check, or the one of this number (orch show counts them)
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, conflicts_with = "attempt")]
+    pub check: Option<Option<u32>>,
+    /// Only what the set-up printed, before the agent or the tests
+    #[arg(long)]
+    pub setup: bool,
     /// Go on until the run has ended
     #[arg(long, short)]
     pub follow: bool,
@@ -43,42 +53,56 @@ pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Fail
             .fix(format!("start it: orch up; what was printed so far: orch logs {id}")));
     }
     let task = named.address();
-    // The newest attempt now: a newer one must not continue at this one's offset.
-    let attempt = match args.attempt {
-        Some(attempt) => attempt,
-        None => caller.read::<TaskDetailView>(&task)?.task.attempts,
+    let (whose, mut number) = match args.check {
+        Some(number) => ("check", number),
+        None => ("attempt", args.attempt),
     };
-    if attempt == 0 {
-        return Err(Failure::new(Exit::NotFound, format!("no agent has worked on {id} yet"))
-            .fix(format!("see what it waits for: orch show {id}")));
-    }
     let mut printed = Printed::default();
     let (mut offset, mut told) = (0, false);
-    let how = format!("attempt={attempt}&readable={}&wait={}", !args.raw, if args.follow { WAIT } else { 0 });
+    let readable = !args.raw && !args.setup;
+    let how = format!("readable={readable}&wait={}", if args.follow { WAIT } else { 0 });
     loop {
-        let part: LogView = caller.read(&format!("{task}/log?{how}&offset={offset}"))?;
+        let which = match number {
+            Some(number) => format!("&{whose}={number}"),
+            None if args.check.is_some() => format!("&{whose}={NEWEST_CHECK}"),
+            None => String::new(),
+        };
+        let part: LogView = caller.read(&format!("{task}/log?{how}{which}&offset={offset}"))?;
+        // A newer one must not continue at this one's offset.
+        number = Some(part.number);
         let nothing_new = part.next <= offset;
         let last = part.ended || (nothing_new && !args.follow);
         // The last part is told even if it is empty: a program reads there that nothing more will come.
         if !part.text.is_empty() || last {
             screen.json(&part);
         }
-        told |= !part.text.is_empty();
-        for line in printed.take(&part.text) {
-            screen.line(&line);
+        for line in printed.take(&part.text).iter().filter_map(|line| wanted(line, args.setup)) {
+            told = true;
+            screen.line(line);
         }
         offset = part.next;
         if last {
             break;
         }
     }
-    if let Some(rest) = printed.rest() {
-        screen.line(&rest);
+    if let Some(line) = printed.rest().as_deref().and_then(|line| wanted(line, args.setup)) {
+        told = true;
+        screen.line(line);
     }
     if !told && !screen.is_json() {
-        screen.note(&format!("attempt {attempt} of {id} printed nothing"));
+        let what = if args.setup { "has no set-up" } else { "printed nothing" };
+        screen.note(&format!("{whose} {} of {id} {what}", number.unwrap_or_default()));
     }
     Ok(())
+}
+
+/// The line as it is to be shown; `None`: it is not asked for.
+fn wanted(line: &str, set_up: bool) -> Option<&str> {
+    match (line.strip_prefix(SET_UP_LINE), set_up) {
+        (Some(printed), true) => Some(printed),
+        (None, true) => line.starts_with("== set-up").then_some(line),
+        (_, false) => Some(line),
+    }
 }
 
 /// Whole lines out of parts that end anywhere.
@@ -105,6 +129,14 @@ impl Printed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_set_up_is_shown_by_its_lines_alone() {
+        let log = ["== set-up ==", "set-up| Collecting pytest", "== set-up done ==", "3 passed"];
+        let shown: Vec<_> = log.iter().filter_map(|line| wanted(line, true)).collect();
+        assert_eq!(shown, ["== set-up ==", "Collecting pytest", "== set-up done =="]);
+        assert_eq!(log.iter().filter_map(|line| wanted(line, false)).count(), 4);
+    }
 
     #[test]
     fn lines_come_out_whole_and_harmless() {

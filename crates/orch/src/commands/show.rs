@@ -355,7 +355,7 @@ fn weakened(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
 
 fn checks(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    for check in &detail.checks {
+    for (at, check) in detail.checks.iter().enumerate() {
         let (word, style) = match check.outcome.as_str() {
             "passed" => ("passed", Style::Good),
             "running" => ("running", Style::Faint),
@@ -368,11 +368,22 @@ fn checks(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<Strin
         };
         let of = if check.of == "candidate" { "on top of main" } else { "the branch" };
         let reason = check.reason.as_ref().map(|reason| format!("  {}", clean(reason))).unwrap_or_default();
+        let tries = match (&check.first_red, check.outcome.as_str()) {
+            (None, _) => String::new(),
+            (Some(first), "passed") => format!("  flaky: red at first ({})", clean(first)),
+            (Some(_), _) => ", twice".to_owned(),
+        };
         let word = screen.styled(style, &pad(&clean(word), 7));
-        lines
-            .push(fit(&format!("  {word}  {}  {}  {took}{reason}", short(&check.commit), pad(of, 14)), screen.width()));
+        lines.push(fit(
+            &format!("{:>3}  {word}  {}  {}  {took}{reason}{tries}", at + 1, short(&check.commit), pad(of, 14)),
+            screen.width(),
+        ));
     }
-    lines.extend(detail.checks.last().map(|check| excerpt(check, screen)).unwrap_or_default());
+    let Some(newest) = detail.checks.last() else { return lines };
+    lines.extend(excerpt(newest, screen));
+    if !newest.excerpt.is_empty() {
+        lines.push(screen.styled(Style::Faint, &format!("  the whole: orch logs {} --check", clean(&detail.task.id))));
+    }
     lines
 }
 
