@@ -31,7 +31,7 @@ async fn a_command_never_means_the_task_of_another_repository() {
     assert_eq!(process.control.show(&other).await.unwrap().task.id, other.id);
     let none = TaskName { repository: Some("gone".into()), work_item: task.work_item.clone() };
     assert!(matches!(process.control.show(&none).await, Err(ControlError::NotFound { what }) if what.contains("gone")));
-    let second = process.issue("Take away").await;
+    let second = process.backlog("Take away").await;
     let depend = TaskCommand::Depend { on: task.work_item.clone() };
     process.control.command(&second, depend, "Uma", "depend".to_owned()).await.unwrap();
     let on = world.history(&second).await.dependencies;
