@@ -2,6 +2,7 @@
 
 mod board;
 mod circle;
+mod deliveries;
 pub(crate) mod directory;
 mod elsewhere;
 mod log;
@@ -29,6 +30,7 @@ use utoipa::ToSchema;
 use crate::engine::Engine;
 use crate::perform::PerformError;
 
+pub use deliveries::DeliveryDetail;
 pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;
 pub use outbox::OutboxView;

@@ -19,6 +19,8 @@ use orch_rules::task::Task;
 use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 
+use crate::deliveries::Deliveries;
+
 /// Row number in the work table.
 pub type WorkId = i64;
 /// Row number in the inbox.
@@ -133,6 +135,11 @@ pub enum InboxAnswer {
     Opened {
         /// Which.
         task: TaskId,
+    },
+    /// A person dropped it.
+    Dropped {
+        /// Who.
+        why: String,
     },
     /// It names what is not there.
     NotFound {
@@ -395,7 +402,7 @@ pub struct TaskFilter {
 
 /// The durable memory. Every call may wait for a disk or a network; none needs an outer lock.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Deliveries + Send + Sync {
     /// Store an event and queue its handling, in one transaction, before the sender is answered.
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
     /// Store an issue of the built-in board and queue its intake, as [`Store::accept`] does. The same key in one
@@ -454,8 +461,8 @@ pub trait Store: Send + Sync {
     /// Rows that wait for a moment further away than `longest_ms` are due now: no pause is longer, so it was a clock that
     /// was ahead. Gives how many; writes nothing if there are none.
     async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64>;
-    /// Removes at most `most` rows that nobody reads any more: work that was finished before `work`, deliveries that were
-    /// answered before `inbox`. Gives how many.
+    /// Removes at most `most` rows of each kind that nobody reads any more: work that was finished before `work`, deliveries
+    /// that were answered before `inbox`, dead letters after 90 days, what webhooks told by its own rule. Gives how many.
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64>;
     /// What tells this database from every other, wherever it is copied to; `None` if it has no such mark.
     async fn identity(&self) -> StoreResult<Option<String>> {

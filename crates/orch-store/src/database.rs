@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
+use orch_ports::intake::Intake;
 use orch_ports::store::{
     Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, QueueView, StoreError, StoreResult, TaskFilter, Work,
 };
@@ -103,7 +104,9 @@ impl<E: Engine> Store for Database<E> {
     }
 
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
-        Ok(self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum())
+        let asked: u64 =
+            self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum();
+        Ok(asked + self.forget_deliveries(most).await?)
     }
 
     async fn identity(&self) -> StoreResult<Option<String>> {

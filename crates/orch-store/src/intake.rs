@@ -16,7 +16,7 @@ use crate::step::{Broken, Row, Step};
 const LIST_DEFAULT: u32 = 200;
 
 /// Queues a look, or pulls the due time of the one that is queued.
-fn hint(connection: &str, object: &Object, due: Option<Timestamp>) -> Step {
+pub(crate) fn hint(connection: &str, object: &Object, due: Option<Timestamp>) -> Step {
     Step::run(
         "INSERT INTO looks (connection, object, state, due)
          VALUES (?1, ?2, 'queued', COALESCE(CAST(?3 AS INTEGER), now_ms()))

@@ -7,6 +7,7 @@
 //! stands in it as a comment, see [`postgres`].
 
 mod database;
+mod deliveries;
 mod engine;
 mod hosts;
 mod intake;

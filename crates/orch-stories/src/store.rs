@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
+use orch_ports::deliveries::*;
 use orch_ports::hosts::*;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
@@ -280,6 +281,22 @@ impl Store for FaultyStore {
     }
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.inner.backup(path).await
+    }
+}
+
+#[async_trait]
+impl Deliveries for FaultyStore {
+    async fn deliveries_seen(&self, filter: &DeliveryFilter) -> StoreResult<Vec<DeliverySeen>> {
+        self.inner.deliveries_seen(filter).await
+    }
+    async fn delivery_seen(&self, id: DeliveryId) -> StoreResult<Option<DeliverySeen>> {
+        self.inner.delivery_seen(id).await
+    }
+    async fn replay_delivery(&self, id: DeliveryId) -> StoreResult<bool> {
+        self.inner.replay_delivery(id).await
+    }
+    async fn drop_delivery(&self, id: DeliveryId, why: &str) -> StoreResult<bool> {
+        self.inner.drop_delivery(id, why).await
     }
 }
 

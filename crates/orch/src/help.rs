@@ -15,7 +15,19 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("A repository", &["repo", "freeze", "unfreeze", "pipeline", "prompt"]),
     (
         "This machine",
-        &["doctor", "config", "people", "outbox", "service", "host", "backup", "restore", "completions", "version"],
+        &[
+            "doctor",
+            "config",
+            "people",
+            "deliveries",
+            "outbox",
+            "service",
+            "host",
+            "backup",
+            "restore",
+            "completions",
+            "version",
+        ],
     ),
 ];
 

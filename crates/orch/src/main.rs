@@ -92,6 +92,7 @@ enum Command {
     Freeze(commands::freeze::FreezeArgs),
     Unfreeze(commands::unfreeze::UnfreezeArgs),
     Queue(commands::queue::QueueArgs),
+    Deliveries(commands::deliveries::DeliveriesArgs),
     Outbox(commands::outbox::OutboxArgs),
     People(commands::people::PeopleArgs),
     Pull(commands::pull::PullArgs),
@@ -255,6 +256,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Freeze(args) => ask!(freeze, args, screen),
         Command::Unfreeze(args) => ask!(unfreeze, args, screen),
         Command::Queue(args) => ask!(queue, args, screen),
+        Command::Deliveries(args) => ask!(deliveries, args, screen),
         Command::Outbox(args) => ask!(outbox, args, screen),
         Command::People(args) => ask!(people, args, screen),
         Command::Pull(args) => {

@@ -51,11 +51,16 @@ impl Control {
             depends_on: issue.depends_on,
         };
         match self.outcome(Asked::Issue { issue, by }).await? {
-            Outcome::Waits { inbox, text } => Ok(Opened::Stored { inbox, text }),
+            Outcome::Waits { inbox, text } => {
+                let text = format!("{text}\nhow it stands: orch deliveries show {inbox}");
+                Ok(Opened::Stored { inbox, text })
+            }
             Outcome::Answered(InboxAnswer::Opened { task }) => {
                 let task = self.engine.store.task(&task).await?;
                 let gone = || ControlError::NotFound { what: "the task of this issue is gone".to_owned() };
-                Ok(Opened::Task(Box::new(task.ok_or_else(gone)?)))
+                let mut task = task.ok_or_else(gone)?;
+                self.call_by_name(&mut [&mut task]).await?;
+                Ok(Opened::Task(Box::new(task)))
             }
             Outcome::Answered(answer) => {
                 said(answer).and_then(|answer| Err(ControlError::Refused { why: answer.text }))
@@ -241,6 +246,7 @@ fn said(answer: InboxAnswer) -> Result<Answer, ControlError> {
     match answer {
         InboxAnswer::Opened { task } => Ok(Answer { text: format!("it is the task {task}"), pending: false }),
         InboxAnswer::NotFound { what } => Err(ControlError::NotFound { what }),
+        InboxAnswer::Dropped { why } => Err(ControlError::Refused { why }),
         InboxAnswer::Accepted { text } => Ok(Answer { text, pending: false }),
         InboxAnswer::Refused { why } => Err(ControlError::Refused { why }),
     }

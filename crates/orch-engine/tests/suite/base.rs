@@ -16,7 +16,7 @@ use orch_testkit::fake::{Fault, Side};
 use crate::world::{Process, World, eventually, issue, repository};
 
 const SETTINGS: &str = ".orch/orch.toml";
-const ASKING: &str = "[[stage]]\nid = \"think\"\nkind = \"author\"\nrole = \"analyst\"\ndocuments = [\"01-brd.md\"]
+pub const ASKING: &str = "[[stage]]\nid = \"think\"\nkind = \"author\"\nrole = \"analyst\"\ndocuments = [\"01-brd.md\"]
 gates = [\"check_document_written\"]\napproval = true\non_red = \"stay\"\n
 [[stage]]\nid = \"make\"\nkind = \"build\"\nrole = \"developer\"\non_red = \"make\"\ncap = 3\n
 [[stage]]\nid = \"in\"\nkind = \"land\"\non_red = \"make\"\ncap = 3\nlands = true\nnext = \"done\"\n";

@@ -7,6 +7,7 @@ mod base;
 mod base_tests;
 mod check_again;
 mod circle;
+mod deliveries;
 mod faults;
 mod intake;
 mod kept;

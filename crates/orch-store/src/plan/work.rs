@@ -4,6 +4,7 @@
 //! one aggregate share a key; effects have their own ([`Effect::ordering_key`]), so that a long run never keeps a stop
 //! from being heard.
 
+use orch_ports::outbox::DEAD_KEPT_MS;
 use orch_ports::store::{Claim, Delivery, Finish, Finished, Job, StoreResult, WorkId};
 use orch_rules::actor::Actor;
 use orch_rules::effect::Effect;
@@ -205,6 +206,20 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
             "DELETE FROM inbox WHERE id IN (
                  SELECT id FROM inbox WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
             [inbox.0.into(), most.into()],
+        ),
+        // What nobody cared about for so long: the row that failed, then what it was to handle.
+        Step::run(
+            "DELETE FROM inbox WHERE id IN (
+                 SELECT w.inbox FROM work w JOIN inbox i ON i.id = w.inbox
+                 WHERE w.state <> 'done' AND w.state = 'failed' AND i.received_at < now_ms() - CAST(?1 AS INTEGER)
+                 ORDER BY w.id LIMIT ?2)",
+            [DEAD_KEPT_MS.into(), most.into()],
+        ),
+        Step::run(
+            "DELETE FROM work WHERE id IN (
+                 SELECT w.id FROM work w WHERE w.state <> 'done' AND w.state = 'failed' AND w.inbox IS NOT NULL
+                     AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.id = w.inbox) ORDER BY w.id LIMIT ?1)",
+            [most.into()],
         ),
         Step::run(
             "DELETE FROM runs WHERE state = 'over' AND ended_at < ?1 AND name IN (

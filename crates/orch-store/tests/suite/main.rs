@@ -7,6 +7,7 @@
 )]
 
 mod contract;
+mod deliveries;
 mod facts;
 mod guards;
 mod harness;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod bare;
+pub(crate) mod deliveries;
 pub(crate) mod health;
 pub(crate) mod outbox;
 pub(crate) mod people;
@@ -47,6 +48,10 @@ fn table() -> Vec<Route> {
         reads("/queue", get(queue::queue)),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
         writes("/api/v1/outages/lift", post(queue::lift)),
+        reads("/api/v1/deliveries", get(deliveries::list)),
+        reads("/api/v1/deliveries/{id}", get(deliveries::show)),
+        writes("/api/v1/deliveries/{id}/replay", post(deliveries::replay)),
+        writes("/api/v1/deliveries/{id}/drop", post(deliveries::drop)),
         reads("/api/v1/outbox", get(outbox::list)),
         reads("/api/v1/outbox/{id}", get(outbox::show)),
         writes("/api/v1/outbox/{id}/replay", post(outbox::replay)),

@@ -112,7 +112,7 @@ async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
     params(("Idempotency-Key" = Option<String>, Header, description = "The same name is the same task")),
     responses(
         (status = 201, description = "It exists", body = TaskView, headers(("Location" = String))),
-        (status = 202, description = "Stored, and made a task later; the same request again tells", body = AnswerView),
+        (status = 202, description = "Stored, and made a task later", body = AnswerView, headers(("Location" = String))),
         (status = 400, description = "With everything that is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such repository, or a task it depends on", body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json"),
@@ -126,7 +126,11 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let task = match api.control.open_issue(request.into_issue(asker.key), asker.by.clone()).await? {
         Opened::Task(task) => task,
-        Opened::Stored { text, .. } => return Ok(Answered(AnswerView { text, pending: true }).into_response()),
+        Opened::Stored { inbox, text } => {
+            let place = format!("/api/v1/deliveries/{inbox}");
+            let answer = Answered(AnswerView { text, pending: true });
+            return Ok(([(header::LOCATION, place)], answer).into_response());
+        }
     };
     let view = TaskView::from(&*task);
     let place = format!("/api/v1/repositories/{}/tasks/{}", view.repository, view.id);

@@ -4,6 +4,7 @@
 
 mod answer;
 mod answer_request;
+mod deliveries;
 mod judgement;
 mod lane;
 mod outage;
@@ -19,6 +20,7 @@ mod work_seen;
 
 pub use answer::{AnswerView, HealthView, LogView};
 pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
+pub use deliveries::{DeliveryList, DeliveryView};
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};
 pub use orch_text::rfc3339;

@@ -153,3 +153,23 @@ async fn what_a_task_made_is_shown() {
     assert_eq!(get(&router, &format!("{at}/diff")).await.status, 200);
     assert_eq!(get(&router, &format!("{at}/diff?paths=x")).await.status, 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_in_is_listed_and_shown_with_what_became_of_it() {
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    service.post("/api/v1/tasks/S-001/commands", r#"{"command":"reject","reason":"no"}"#).await;
+    let list = service.get("/api/v1/deliveries").await.json;
+    let told: Vec<_> = list["deliveries"].as_array().unwrap().iter().map(|row| (&row["kind"], &row["state"])).collect();
+    assert_eq!(told, [(&json!("human_answered"), &json!("refused")), (&json!("issue"), &json!("accepted"))]);
+    let issue = list["deliveries"][1].clone();
+    assert_eq!((&issue["task"], &issue["source"], &issue["body"]), (&json!("S-001"), &json!("board"), &json!(null)));
+    let shown = service.get(&format!("/api/v1/deliveries/{}", issue["id"].as_str().unwrap())).await.json;
+    assert_eq!(shown["body"]["title"], "Add up");
+    assert_eq!(service.get("/api/v1/deliveries?state=dead").await.json, json!({"deliveries": []}));
+    for (path, status) in [("/api/v1/deliveries/99", 404), ("/api/v1/deliveries/x", 400)] {
+        assert_eq!(service.get(path).await.status, status, "{path}");
+    }
+    let refused = service.post(&format!("/api/v1/deliveries/{}/drop", issue["id"].as_str().unwrap()), "{}").await;
+    assert_eq!(refused.status, 409);
+}

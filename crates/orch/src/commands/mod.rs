@@ -8,6 +8,7 @@ pub mod budget;
 pub mod comment;
 pub mod completions;
 pub mod confirm;
+pub mod deliveries;
 pub mod depend;
 pub mod diff;
 pub mod edit;
