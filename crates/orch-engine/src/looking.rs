@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orch_ports::forge::Base;
+use orch_ports::PortResult;
+use orch_ports::forge::{Base, Forge};
 use orch_ports::store::{StoreError, StoreResult};
 use orch_ports::workshop::NumbersSeen;
 use orch_rules::base_branch::BaseBranch;
@@ -167,9 +168,18 @@ fn look(
     numbers: &mut BTreeMap<String, NumbersSeen>,
     tested: bool,
 ) -> Option<Seen> {
-    let base = match context.forge.base() {
+    let base = match base_or_again(&*context.forge) {
         Ok(base) => base,
-        Err(error) if error.passes() => return None,
+        Err(error) if error.passes() => {
+            // A server that is away holds its repositories: what agents do meanwhile could not be delivered.
+            let server = context.forge.offers().server.filter(|_| error.not_before().is_none())?;
+            let text = format!(
+                "{server} cannot be reached, and nothing of it starts or lands until it answers; nothing is lost, and it \
+                 goes on by itself: {}",
+                error.words
+            );
+            return Some(Seen { standing: Standing::Trouble(text), base: None });
+        }
         Err(error) => {
             // What the forge has of it tells more than nothing.
             let mut known = || {
@@ -199,6 +209,14 @@ fn look(
         },
     };
     Some(Seen { standing, base: Some(read) })
+}
+
+/// Main's tip; a server is asked twice, because one connection that breaks says nothing of it.
+fn base_or_again(forge: &dyn Forge) -> PortResult<Base> {
+    match forge.base() {
+        Err(error) if error.passes() && forge.offers().server.is_some() => forge.base(),
+        found => found,
+    }
 }
 
 /// What no task can do without: known before the first run is paid.

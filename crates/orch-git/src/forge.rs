@@ -107,20 +107,7 @@ impl Forge {
         }
         find_branch(&origin.source, &existing, &origin.base)?;
 
-        let mut unfinished = path.as_os_str().to_os_string();
-        unfinished.push(".unfinished");
-        let unfinished = PathBuf::from(unfinished);
-        crate::clone::remove_clone(&unfinished)?;
-        let parent = path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(parent).map_err(|error| Error::io("make the folder", parent, error))?;
-        git.call(parent)
-            .args(["init", "--quiet", "--bare", "--template="])
-            .arg(format!("--object-format={}", source.object_format))
-            .arg(format!("--initial-branch={}", origin.base))
-            .arg("--")
-            .arg(&unfinished)
-            .output()?;
-        append(&unfinished.join("config"), SETTINGS)?;
+        let unfinished = begin(git, path, &source.object_format, &origin.base)?;
         let base = origin.base.as_str();
         fetch(git, &unfinished)
             .arg(format!("--upload-pack={UPLOAD_PACK}"))
@@ -130,9 +117,7 @@ impl Forge {
             .arg(format!("+refs/heads/{base}:refs/orch/upstream/{base}"))
             .arg(format!("+refs/heads/{base}:refs/orch/taken/{base}"))
             .output()?;
-        sync_folder(&unfinished)?;
-        fs::rename(&unfinished, path).map_err(|error| Error::io("move into place", path, error))?;
-        sync_folder(parent)?;
+        into_place(&unfinished, path)?;
         let mut opened = Self::open(git, origin, path, started)?;
         opened.created = true;
         Ok(opened)
@@ -306,6 +291,32 @@ impl Forge {
         }
         Err(otherwise)
     }
+}
+
+/// A bare repository beside `path` that is not whole yet; what an earlier try left there is removed.
+pub(crate) fn begin(git: &Git, path: &Path, object_format: &str, base: &BranchName) -> Result<PathBuf> {
+    let mut unfinished = path.as_os_str().to_os_string();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    crate::clone::remove_clone(&unfinished)?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(parent).map_err(|error| Error::io("make the folder", parent, error))?;
+    git.call(parent)
+        .args(["init", "--quiet", "--bare", "--template="])
+        .arg(format!("--object-format={object_format}"))
+        .arg(format!("--initial-branch={base}"))
+        .arg("--")
+        .arg(&unfinished)
+        .output()?;
+    append(&unfinished.join("config"), SETTINGS)?;
+    Ok(unfinished)
+}
+
+/// It is whole.
+pub(crate) fn into_place(unfinished: &Path, path: &Path) -> Result<()> {
+    sync_folder(unfinished)?;
+    fs::rename(unfinished, path).map_err(|error| Error::io("move into place", path, error))?;
+    sync_folder(path.parent().unwrap_or(Path::new("/")))
 }
 
 /// Where a ref is, read from its own file: git renames it into place as a whole. `None` says nothing: it may be packed,

@@ -84,7 +84,7 @@ pub use obstacle::obstacle_in;
 pub use own_commit::OwnRepository;
 pub use own_pull::Brought;
 pub use parcel::ParcelRequest;
-pub use remote::{Access, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
+pub use remote::{Access, MayPush, Pushed, Remote, RemoteError, RemoteTrouble, RemoteUrl, Secret};
 pub use set_aside::SetAsideRequest;
 pub use source::{BaseFrom, Source, UserEnvironment, usual_base};
 pub use standing::{LandedWork, TakenNumbers};

@@ -45,6 +45,8 @@ pub(crate) struct Call {
     input_file: Option<File>,
     limit: Duration,
     limits: Option<Limits>,
+    /// Bytes of the largest file it may write.
+    largest_file: Option<u64>,
     running: Arc<Running>,
 }
 
@@ -100,6 +102,7 @@ impl Call {
             input_file: None,
             limit,
             limits: None,
+            largest_file: None,
             running: Arc::clone(running),
         }
     }
@@ -153,6 +156,12 @@ impl Call {
         self
     }
 
+    /// No file that it or a child of it writes may be larger, in bytes.
+    pub(crate) fn largest_file(mut self, bytes: u64) -> Self {
+        self.largest_file = Some(bytes);
+        self
+    }
+
     /// It may use what it needs: the user's own repository is read, or the forge as a whole.
     pub(crate) fn without_limits(mut self) -> Self {
         self.limits = None;
@@ -182,9 +191,9 @@ impl Call {
         let input = self.input_file.take().map_or_else(Stdio::piped, Stdio::from);
         self.command.args(&self.arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(failed)?;
-        if let Some(limits) = self.limits {
-            limit(&child, limits);
-        }
+        let memory = self.limits.map(|limits| (Resource::Data, limits.memory));
+        let cpu = self.limits.map(|limits| (Resource::Cpu, limits.cpu.as_secs()));
+        limit(&child, [memory, cpu, self.largest_file.map(|bytes| (Resource::Fsize, bytes))].into_iter().flatten());
         let mut groups = self.running.groups();
         if groups.over {
             drop(groups);
@@ -328,10 +337,10 @@ impl Ended {
 }
 
 /// Limits a process that has just been started: it has not read a byte of anybody's work yet.
-fn limit(child: &Child, limits: Limits) {
+fn limit(child: &Child, limits: impl Iterator<Item = (Resource, u64)>) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let both = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
-    for (resource, value) in [(Resource::Data, limits.memory), (Resource::Cpu, limits.cpu.as_secs())] {
+    for (resource, value) in limits {
         // It fails for a process that is over, and for one that has less already.
         let _ = prlimit(pid, resource, both(value));
     }

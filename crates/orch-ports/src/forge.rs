@@ -37,8 +37,17 @@ pub enum Landing {
     Refused(LandingRefused),
 }
 
+/// What a forge is, and what it can do besides keeping branches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// The server it is on, as people know it; `None`: it is on this host's disk, and is away only with that.
+    pub server: Option<String>,
+}
+
 /// A repository's branches. Every call is safe to repeat.
 pub trait Forge: Send + Sync {
+    /// What it is and can do. Asks nobody.
+    fn offers(&self) -> Offers;
     /// Bring main, with its commits, up to date with where its users push, and tell its tip. A repository that cannot be
     /// worked in is in trouble as a whole: gone, moved, without its base branch, rewritten. The words say what is wrong,
     /// where, and what to do.

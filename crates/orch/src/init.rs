@@ -5,6 +5,7 @@ mod agents;
 mod commit;
 pub mod entries;
 pub mod look;
+pub mod on_server;
 mod register;
 mod repository_file;
 mod toolchain;
@@ -55,6 +56,12 @@ pub struct InitArgs {
     /// The branch that is kept green
     #[arg(long, value_name = "BRANCH")]
     pub base: Option<String>,
+    /// The server where its branches live from now on, as https://HOST/PATH or ssh://USER@HOST/PATH
+    #[arg(long, value_name = "URL")]
+    pub remote: Option<String>,
+    /// What lets us in there: the name of a [credentials.NAME] of the host file
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
 }
 
 /// What was found and done; the answer under `--json`.
@@ -86,6 +93,8 @@ enum Commit {
     AlreadyThere,
     /// It was committed now.
     Made,
+    /// It was committed now, and the server has it.
+    Pushed,
     /// It is not committed.
     Open,
 }
@@ -156,6 +165,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     let agent = agents::set(&host, &repository);
     let steps = agents::steps(&host, &repository, &agents_found, env);
     let commit = settle_commit(args, screen, source, &look)?;
+    let commit = bring_to_server(commit, &look, &repository.id, screen, env)?;
     let tried = try_tests(args, screen, &host, &look, file.command.is_some(), env);
     // A running service follows at once.
     let serving = crate::repo_command::tell_service(&host);
@@ -169,7 +179,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         setup_command_from,
         agents_found,
         written,
-        next: next(&commit, &look, &steps, tried, serving),
+        next: next(&commit, &look, repository.remote.is_some(), &steps, tried, serving),
         host_file_is_new,
         commit,
         warnings,
@@ -201,6 +211,26 @@ fn settle_commit(args: &InitArgs, screen: &Screen, source: &Source, look: &look:
     Ok(Commit::Made)
 }
 
+/// A commit that was made here is pushed where the line reads it, if its branches live on a server.
+fn bring_to_server(
+    commit: Commit,
+    look: &look::Look,
+    id: &str,
+    screen: &Screen,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Commit, Failure> {
+    let (host, _) = crate::settings::load(env)?;
+    let server = host.repository(id).and_then(|entry| host.server(entry));
+    let (Commit::Made, Some(server)) = (&commit, server) else { return Ok(commit) };
+    match on_server::push(&server, &look.git, &look.top, &look.base, &look.source.base_tip) {
+        Ok(()) => Ok(Commit::Pushed),
+        Err(why) => {
+            screen.warn(&format!("not pushed to {}: {why}", server.url));
+            Ok(commit)
+        }
+    }
+}
+
 /// Offers to try set-up and tests at once; whether they were tried. What is wrong with them is told and stops nobody.
 fn try_tests(
     args: &InitArgs,
@@ -222,7 +252,14 @@ fn try_tests(
     true
 }
 
-fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], tried: bool, serving: bool) -> Vec<Next> {
+fn next(
+    commit: &Commit,
+    look: &look::Look,
+    on_server: bool,
+    agent: &[(String, &str)],
+    tried: bool,
+    serving: bool,
+) -> Vec<Next> {
     let one = |command: String, why: &str| Next { command, why: why.to_owned() };
     let mut next = Vec::new();
     if matches!(commit, Commit::Open) {
@@ -243,6 +280,9 @@ fn next(commit: &Commit, look: &look::Look, agent: &[(String, &str)], tried: boo
             None => {}
         }
         next.push(one(commit::command(), "the line reads its settings from the base branch"));
+    }
+    if on_server && !matches!(commit, Commit::Pushed) {
+        next.push(one(format!("git push origin {}", look.base), "and it reads that branch on the server"));
     }
     if !tried {
         next.push(one("orch check".to_owned(), "try set-up and tests once, as a run gets them"));
@@ -316,7 +356,7 @@ fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths, a
         None => screen.styled(Style::Attention, "none yet"),
     };
     screen.line(&format!("{} {}, work items {}-001 …; agent: {agent}", good("is"), repository.id, repository.prefix));
-    if answer.written.is_empty() && !matches!(answer.commit, Commit::Made) {
+    if answer.written.is_empty() && !matches!(answer.commit, Commit::Made | Commit::Pushed) {
         screen.line(&format!("{}: everything is as it was", good("nothing to do")));
     }
     for file in &answer.written {
@@ -331,9 +371,10 @@ fn show_done(answer: &Answer, screen: &Screen, source: &Source, paths: &Paths, a
         }
     }
     match answer.commit {
-        Commit::Made => {
+        Commit::Made | Commit::Pushed => {
             let others = if source.dirty { "; your other changes are untouched" } else { "" };
-            screen.line(&format!("{} .orch to {}{others}", good("committed"), answer.base_branch));
+            let pushed = if matches!(answer.commit, Commit::Pushed) { ", here and on the server" } else { "" };
+            screen.line(&format!("{} .orch to {}{pushed}{others}", good("committed"), answer.base_branch));
         }
         Commit::Open => {
             screen.line(&format!("{} {REPOSITORY_FILE}", screen.styled(Style::Attention, "not committed")));

@@ -26,8 +26,16 @@ enum RepoCommand {
     /// Where each is, and whether it can be worked in
     #[command(visible_alias = "ls")]
     List,
-    /// The same as orch init in it
-    Add(InitArgs),
+    /// The same as orch init in it; an address is cloned first, and its branches live on that server
+    #[command(after_help = "Examples:\n  orch repo add ~/work/shop\n  \
+        orch repo add https://git.example.org/team/shop.git --credential forge --yes")]
+    Add {
+        #[command(flatten)]
+        init: InitArgs,
+        /// The folder that an address is cloned into; one of its name if not given
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<Utf8PathBuf>,
+    },
     /// Say where a repository is now
     #[command(visible_alias = "mv", after_help = "Example:\n  orch repo move shop ~/work/shop")]
     Move {
@@ -54,7 +62,10 @@ enum RepoCommand {
 pub fn run(args: &RepoArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     match &args.command {
         RepoCommand::List => list(screen, env),
-        RepoCommand::Add(args) => init::run_init(args, screen, env),
+        RepoCommand::Add { init, into } if init::on_server::is_address(&init.path) => {
+            init::run_init(&init::on_server::cloned(init, into.as_deref(), env)?, screen, env)
+        }
+        RepoCommand::Add { init, .. } => init::run_init(init, screen, env),
         RepoCommand::Move { id, path } => move_to(id, path, screen, env),
         RepoCommand::Remove { id, stop_tasks } => remove(id, *stop_tasks, screen, env),
     }
@@ -82,9 +93,11 @@ fn list(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Fai
             Some(trouble) => screen.styled(Style::Attention, &printable(&trouble.reason)),
             None => screen.styled(Style::Good, "ok"),
         };
-        rows.push(vec![entry.id.clone(), entry.prefix.clone(), base.clone(), entry.path.to_string(), stands]);
+        let place = entry.remote.url.clone().unwrap_or_else(|| entry.path.to_string());
+        rows.push(vec![entry.id.clone(), entry.prefix.clone(), base.clone(), place, stands]);
         json.push(serde_json::json!({
-            "id": entry.id, "prefix": entry.prefix, "base_branch": base, "path": entry.path, "trouble": trouble,
+            "id": entry.id, "prefix": entry.prefix, "base_branch": base, "path": entry.path,
+            "remote": entry.remote.url, "trouble": trouble,
         }));
     }
     screen.json(&serde_json::json!({"repositories": json}));

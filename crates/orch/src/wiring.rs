@@ -42,7 +42,7 @@ pub use repositories::{Notes, Rereading, program};
 use crate::exit::{Exit, Failure};
 use crate::init::git_failure;
 use crate::settings::{AgentKind, AgentProgram, Host};
-use repositories::{Doors, Making, registered};
+use repositories::{Channels, Doors, Making, registered};
 
 /// Variables of the service that every check and agent gets, because tools do not work without them. None of them
 /// is a secret.
@@ -183,7 +183,8 @@ pub async fn wire(
 ) -> Result<Wired, Failure> {
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
     let Stores { store, outbox, hosts, people, opened } = open(host).await?;
-    let making = Making { git, started: SystemTime::now(), serving, notes: Notes::default(), doors: Doors::default() };
+    let (notes, doors, channels) = (Notes::default(), Doors::default(), Channels::default());
+    let making = Making { git, started: SystemTime::now(), serving, notes, doors, channels };
     let known = store.repositories().await.map_err(store_failure)?;
     let contexts = registered(&*store, making.contexts(host, &known, env)).await?;
     // Only the service starts runs: no other command keeps a key that happens to be in its environment.

@@ -8,10 +8,12 @@ use orch_engine::control::NewIssue;
 use orch_ports::{Port, PortError};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::Timestamp;
+use orch_rules::outage::Source;
 use orch_rules::port_error::ErrorKind;
+use orch_rules::task::{Task, Wait};
 use orch_testkit::fake::{Fault, Side, Step};
 
-use crate::world::World;
+use crate::world::{World, repository};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_fails_for_a_while_loses_nothing() {
@@ -275,4 +277,27 @@ async fn a_sweep_looks_at_some_of_many_and_in_time_at_all() {
     for task in &tasks {
         world.until_done(task).await;
     }
+}
+
+/// A server that is away holds what lives there, pays nobody for work that could not be delivered, and goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_delays_and_loses_nothing() {
+    let mut world = World::new().await;
+    world.limits.look_at_trouble = Duration::from_millis(20);
+    world.forge.on_server("git.example.org", true);
+    let process = world.start("p1");
+    let before = process.issue("Add up").await;
+    world.until_done(&before).await;
+    world.forge.on_server("git.example.org", false);
+    let during = process.issue("Take away").await;
+    let source = Source::Repository { name: repository().to_string() };
+    let waits = |task: &Task| task.waits.iter().any(|w| matches!(w, Wait::Outage { source: of, .. } if *of == source));
+    world.until("it waits for the server", &during.id, waits).await;
+    let outages = world.store.queue().await.unwrap().outages;
+    let outage = outages.iter().find(|outage| outage.is_closed()).unwrap();
+    assert!(outage.reason.contains("git.example.org cannot be reached"), "{}", outage.reason);
+    assert_eq!(world.store.task(&during.id).await.unwrap().unwrap().attempt, 0, "nobody is paid");
+    world.forge.on_server("git.example.org", true);
+    let done = world.until_done(&during).await;
+    assert_eq!(done.retries, 0);
 }

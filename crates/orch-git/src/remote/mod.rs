@@ -4,12 +4,16 @@
 //! its own environment (never in an argument, an address or a file), follows no redirect, and ends within a limit.
 
 mod access;
+mod create;
+mod probe;
 mod trouble;
 mod url;
 
+use std::path::Path;
 use std::time::Duration;
 
 pub use access::{Access, Secret};
+pub use probe::MayPush;
 pub use trouble::{RemoteError, RemoteTrouble};
 pub use url::RemoteUrl;
 
@@ -62,6 +66,7 @@ pub struct Remote {
     access: Access,
     proxy: Option<String>,
     authorities: Option<String>,
+    largest: Option<u64>,
 }
 
 impl Remote {
@@ -73,7 +78,7 @@ impl Remote {
     pub fn new(git: &Git, name: RemoteName, url: RemoteUrl, access: Access) -> Result<Self> {
         access.fits(&url).map_err(|why| RemoteError::new(RemoteTrouble::Refused, &url, why))?;
         let git = git.clone().with_time_limit(Duration::from_secs(120));
-        Ok(Self { git, name, url, access, proxy: None, authorities: None })
+        Ok(Self { git, name, url, access, proxy: None, authorities: None, largest: None })
     }
 
     /// The same remote with another limit on the wall time of each call.
@@ -95,6 +100,19 @@ impl Remote {
     pub fn with_authorities(mut self, file: impl Into<String>) -> Self {
         self.authorities = Some(file.into());
         self
+    }
+
+    /// The same remote, of which nothing is fetched that makes a file of more bytes ([`RemoteTrouble::TooLarge`]).
+    #[must_use]
+    pub fn with_size_limit(mut self, bytes: u64) -> Self {
+        self.largest = Some(bytes);
+        self
+    }
+
+    /// Whether the server lets both in as the same account, by the same token or key.
+    #[must_use]
+    pub fn is_let_in_as(&self, other: &Self) -> bool {
+        self.access == other.access
     }
 
     /// Its address.
@@ -154,7 +172,11 @@ impl Remote {
             .args(["--no-auto-maintenance", "--no-show-forced-updates", "--"])
             .arg(self.url.as_str())
             .arg(format!("+refs/heads/{branch}:{seen}"));
-        self.succeeded(call)?;
+        self.succeeded(match self.largest {
+            Some(bytes) => call.largest_file(bytes),
+            None => call,
+        })
+        .map_err(|error| self.cut_off(forge, error))?;
         // It may have moved since it was listed; what was fetched is what is told.
         forge.resolve(&seen).map_err(local)
     }
@@ -250,6 +272,13 @@ impl Remote {
 
     /// A call in the forge with this remote's protocol, credential and limits.
     fn call(&self, forge: &Forge) -> Call {
+        let mut repository = std::ffi::OsString::from("--git-dir=");
+        repository.push(forge.path());
+        self.call_from(forge.path()).arg(repository)
+    }
+
+    /// The same from a folder, of no repository.
+    fn call_from(&self, folder: &Path) -> Call {
         let mut settings = SETTINGS.to_vec();
         if let Some(proxy) = &self.proxy {
             settings.push(("http.proxy", proxy));
@@ -261,14 +290,12 @@ impl Remote {
         if let Some((key, value)) = &helper {
             settings.push((key, value));
         }
-        let mut repository = std::ffi::OsString::from("--git-dir=");
-        repository.push(forge.path());
         let call = self
             .git
-            .call_with(forge.path(), &settings)
+            .call_with(folder, &settings)
             .env("GIT_ALLOW_PROTOCOL", self.url.scheme())
             .env("GIT_SSH_VARIANT", "ssh");
-        self.access.environment().into_iter().fold(call, |call, (key, value)| call.env(key, value)).arg(repository)
+        self.access.environment().into_iter().fold(call, |call, (key, value)| call.env(key, value))
     }
 
     fn succeeded(&self, call: Call) -> Result<Vec<u8>> {
@@ -288,6 +315,28 @@ impl Remote {
             Some(trouble) => RemoteError::new(trouble, &self.url, trouble::spoken(&ended.stderr)),
             None => self.local(ended.failed(shown.to_owned())),
         }
+    }
+
+    /// A fetch that failed: because of the limit, if what it was writing has grown to that. The kernel ends the writer
+    /// without a word, and what it wrote would stay.
+    fn cut_off(&self, forge: &Forge, error: RemoteError) -> RemoteError {
+        let Some(largest) = self.largest else { return error };
+        let packs = std::fs::read_dir(forge.objects_folder().join("pack")).into_iter().flatten().flatten();
+        let full = packs.filter(|file| {
+            let unfinished = file.file_name().as_encoded_bytes().starts_with(b"tmp_");
+            unfinished && file.metadata().is_ok_and(|found| found.len() >= largest)
+        });
+        let mut cut = error.trouble == RemoteTrouble::TooLarge;
+        for file in full {
+            cut = true;
+            // What stays is removed with the next upkeep.
+            drop(std::fs::remove_file(file.path()));
+        }
+        if !cut {
+            return error;
+        }
+        let words = format!("more than {} MB in one file", largest.div_ceil(1_000_000));
+        RemoteError::new(RemoteTrouble::TooLarge, &self.url, words)
     }
 
     /// A failure of this machine: of the git program, the disk, the forge's own folder.

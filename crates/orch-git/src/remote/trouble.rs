@@ -37,7 +37,9 @@ impl RemoteError {
             RemoteTrouble::Unreachable | RemoteTrouble::Slow | RemoteTrouble::RateLimited | RemoteTrouble::InDoubt => {
                 true
             }
-            RemoteTrouble::Unauthorised | RemoteTrouble::Missing | RemoteTrouble::Refused => false,
+            RemoteTrouble::Unauthorised | RemoteTrouble::Missing | RemoteTrouble::Refused | RemoteTrouble::TooLarge => {
+                false
+            }
             RemoteTrouble::Local => self.local.as_ref().is_none_or(|error| error.is_retryable()),
         }
     }
@@ -59,6 +61,8 @@ pub enum RemoteTrouble {
     Missing,
     /// It answered in a way that will not change by itself: a wrong certificate, a redirect, an unknown host key.
     Refused,
+    /// What it sends is larger than the limit.
+    TooLarge,
     /// A push was under way when the connection was lost.
     InDoubt,
     /// This machine's own trouble.
@@ -81,6 +85,7 @@ impl fmt::Display for RemoteTrouble {
             Self::Unauthorised => "the server does not accept the credential",
             Self::Missing => "the server shows no such repository to this credential",
             Self::Refused => "the server is not what the settings say",
+            Self::TooLarge => "what the server sends is larger than the limit",
             Self::InDoubt => "the connection was lost in the middle of a push",
             Self::Local => "git failed on this machine",
         })
@@ -90,6 +95,9 @@ impl fmt::Display for RemoteTrouble {
 /// Words of git, curl and ssh, first match wins. Most specific first: a wrong token ends with words about a repository
 /// that cannot be read, too.
 const WORDS: &[(&str, RemoteTrouble)] = &[
+    // SIGXFSZ: a file grew beyond what it may be.
+    ("died of signal 25", RemoteTrouble::TooLarge),
+    ("File too large", RemoteTrouble::TooLarge),
     ("returned error: 429", RemoteTrouble::RateLimited),
     ("Authentication failed for", RemoteTrouble::Unauthorised),
     ("could not read Username", RemoteTrouble::Unauthorised),

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::fixture::{checked, run, search_path};
@@ -24,6 +25,8 @@ pub enum Fault {
     CutAfterPush,
     /// A push is swallowed, and its answer is lost.
     CutBeforePush,
+    /// The credential may read and not write.
+    ReadOnly,
     /// A redirect to another server.
     Redirect,
 }
@@ -33,6 +36,7 @@ struct State {
     fault: Mutex<Option<Fault>>,
     /// Authorization heads, as they came.
     seen: Mutex<Vec<String>>,
+    requests: AtomicUsize,
 }
 
 /// The server; it ends with the test process.
@@ -50,7 +54,12 @@ impl GitServer {
         run(&bare, ["config", "http.receivepack", "true"]);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let state = Arc::new(State { root: root.to_path_buf(), fault: Mutex::new(None), seen: Mutex::new(Vec::new()) });
+        let state = Arc::new(State {
+            root: root.to_path_buf(),
+            fault: Mutex::new(None),
+            seen: Mutex::new(Vec::new()),
+            requests: AtomicUsize::new(0),
+        });
         let serving = Arc::clone(&state);
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -79,6 +88,11 @@ impl GitServer {
         self.state.seen.lock().expect("no panic").clone()
     }
 
+    /// How many requests came, whatever became of them.
+    pub fn requests(&self) -> usize {
+        self.state.requests.load(Ordering::SeqCst)
+    }
+
     /// Makes a hook of the repository.
     pub fn hook(&self, name: &str, text: &str) {
         crate::fixture::program(&self.repository().join("hooks").join(name), text);
@@ -95,6 +109,7 @@ impl GitServer {
 }
 
 fn answer(state: &State, connection: TcpStream) -> std::io::Result<()> {
+    state.requests.fetch_add(1, Ordering::SeqCst);
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -146,6 +161,9 @@ fn answer(state: &State, connection: TcpStream) -> std::io::Result<()> {
         Some(Fault::Hang) => {
             // Until the other side has had enough.
             return reader.read(&mut [0]).map(drop);
+        }
+        Some(Fault::ReadOnly) if pushing || query.ends_with("git-receive-pack") => {
+            return respond("403 Forbidden", "", b"");
         }
         Some(Fault::CutBeforePush) if pushing => return connection.shutdown(Shutdown::Both),
         _ => {}

@@ -21,6 +21,8 @@ mod machine;
 mod parcels;
 mod refusals;
 mod remote;
+mod remote_made;
 mod set_aside;
 mod source;
+mod ssh_server;
 mod standing;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use orch_ports::forge::{Base, Forge, Landing};
+use orch_ports::forge::{Base, Forge, Landing, Offers};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::LandingRefused;
@@ -54,6 +54,8 @@ struct Code {
     refuses: Option<LandingRefused>,
     /// The next landing happens, and nobody hears of it.
     keeps_silent: bool,
+    /// It is on a server of this name; whether that answers.
+    server: Option<(String, bool)>,
 }
 
 /// One user's view of the code.
@@ -156,6 +158,11 @@ impl FakeForge {
         self.lock().keeps_silent = true;
     }
 
+    /// It is on a server, which answers or is away for every call.
+    pub fn on_server(&self, name: &str, answers: bool) {
+        self.lock().server = Some((name.to_owned(), answers));
+    }
+
     /// A person moves main forward to a branch.
     pub fn merges(&self, branch: &str) {
         let mut code = self.lock();
@@ -203,7 +210,12 @@ impl FakeForge {
             Fault::Lasting(words) | Fault::Panic(words) => one(ErrorKind::Refused, words),
             Fault::Port(error) => error,
         })?;
-        let done = body(&mut self.lock());
+        let mut code = self.lock();
+        if let Some((server, false)) = &code.server {
+            return Err(one(ErrorKind::Passing, format!("{server} gives no answer")).widened());
+        }
+        let done = body(&mut code);
+        drop(code);
         self.faults.leave(name);
         done
     }
@@ -298,6 +310,10 @@ fn not_main(branch: &str) -> PortResult<()> {
 }
 
 impl Forge for FakeForge {
+    fn offers(&self) -> Offers {
+        Offers { server: self.lock().server.clone().map(|(name, _)| name) }
+    }
+
     fn base(&self) -> PortResult<Base> {
         self.call("base", |code| {
             code.away.as_ref().map_or(Ok(()), |words| Err(one(ErrorKind::Gone, words).widened()))?;

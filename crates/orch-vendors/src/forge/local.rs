@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_git::{Error, Synced};
-use orch_ports::forge::{Base, Forge, Landing};
+use orch_ports::forge::{Base, Forge, Landing, Offers};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::CommitId;
 use orch_rules::port_error::ErrorKind;
@@ -30,6 +30,10 @@ impl LocalForge {
 }
 
 impl Forge for LocalForge {
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
+
     fn base(&self) -> PortResult<Base> {
         self.opening.looked(self.bare().and_then(|bare| base(&bare)))
     }

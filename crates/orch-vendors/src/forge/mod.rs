@@ -1,6 +1,7 @@
 //! Forges.
 
 pub mod local;
+pub mod reach;
 pub mod remote;
 
 /// The beginning of a commit's name, as people quote it.

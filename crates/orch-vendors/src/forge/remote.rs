@@ -2,32 +2,68 @@
 //! the server's product is used, so main has to be one that our account may push to.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use orch_git::{BranchName, Error, Pushed, Remote, RemoteError, RemoteTrouble, Synced};
-use orch_ports::forge::{Base, Forge, Landing};
+use orch_ports::forge::{Base, Forge, Landing, Offers};
 use orch_ports::{Port, PortError, PortResult};
-use orch_rules::ids::{CommitId, Timestamp};
+use orch_rules::ids::CommitId;
 use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
 
+use super::reach::Reach;
 use super::short;
-use crate::workshop::{Bare, Opening, kind, ours};
+use crate::workshop::{Bare, Opening, ours};
 
-/// After a limit without a date, in milliseconds.
-const LIMITED_MS: i64 = 60_000;
+/// So long it is not tried again whether a credential that may only read may push by now.
+const READS_ONLY_FOR: Duration = Duration::from_secs(300);
 
 /// One repository's forge on a server.
 pub struct RemoteForge {
     opening: Arc<Opening>,
-    remote: Remote,
+    reach: Arc<Reach>,
+    /// A credential with which a push was not allowed, when, and in what words. Reading works with it, so that the next look
+    /// would find nothing wrong, and the next push the same trouble.
+    reads_only: Mutex<Option<(Remote, Instant, PortError)>>,
 }
 
 impl RemoteForge {
-    /// Branches at `remote`, beside the workshop in the repository that `opening` opens.
-    pub fn new(opening: Arc<Opening>, remote: Remote) -> Self {
-        Self { opening, remote }
+    /// Branches that are reached by `reach`, beside the workshop in the repository that `opening` opens.
+    pub fn new(opening: Arc<Opening>, reach: Arc<Reach>) -> Self {
+        Self { opening, reach, reads_only: Mutex::new(None) }
+    }
+
+    /// What a push came to.
+    fn pushed(
+        &self,
+        bare: &Bare,
+        remote: Remote,
+        branch: Option<&BranchName>,
+        pushed: Result<Pushed, RemoteError>,
+    ) -> PortResult<Pushed> {
+        pushed.map_err(|error| {
+            let refused = error.trouble == RemoteTrouble::Unauthorised;
+            let told = self.reach.told(error, branch);
+            if refused && remote.tip(&bare.repository, &bare.repository.origin().base).is_ok() {
+                let mut known = self.reads_only.lock().unwrap_or_else(PoisonError::into_inner);
+                *known = Some((remote, Instant::now(), told.clone()));
+            }
+            told
+        })
+    }
+
+    /// The remote for reading main: not while it is known that nothing could be pushed there.
+    fn for_work(&self) -> PortResult<Remote> {
+        let remote = self.reach.remote()?;
+        let mut known = self.reads_only.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((with, since, told)) if with.is_let_in_as(&remote) && since.elapsed() < READS_ONLY_FOR => {
+                return Err(told.clone());
+            }
+            _ => *known = None,
+        }
+        Ok(remote)
     }
 
     fn bare(&self) -> PortResult<Bare> {
@@ -35,14 +71,11 @@ impl RemoteForge {
     }
 
     /// The workshop's main follows the server's, which is told.
-    fn follow(&self, bare: &Bare) -> PortResult<orch_git::CommitId> {
+    fn follow(&self, remote: &Remote, bare: &Bare) -> PortResult<orch_git::CommitId> {
         let base = &bare.repository.origin().base;
-        let tip = self.remote.fetch(&bare.repository, base).map_err(|error| self.told(error, None))?;
-        let tip = tip.ok_or_else(|| {
-            let words =
-                format!("{} has no branch {base}; push it there, or name another base branch", self.remote.url());
-            PortError::of_target(ErrorKind::Gone, Port::Forge, self.target(), words)
-        })?;
+        let tip = remote.fetch(&bare.repository, base).map_err(|error| self.reach.told(error, None))?;
+        self.reach.answered();
+        let tip = tip.ok_or_else(|| self.reach.no_branch(base))?;
         match bare.repository.follow_base(&tip).map_err(bare.unavailable())? {
             Synced::Contained | Synced::FastForwarded { .. } => Ok(tip),
             Synced::Diverged { ours, .. } | Synced::Rewritten { ours, .. } => {
@@ -50,11 +83,11 @@ impl RemoteForge {
                     "{base} at {} is at {}, which lacks what Orchestrion has seen or landed there ({}): it was rewritten or \
                      moved back; nothing starts or lands on it. If the server's is the right one: orch pull --mine; else \
                      push that commit there again",
-                    self.remote.url(),
+                    self.reach.url(),
                     short(&tip),
                     short(&ours)
                 );
-                Err(PortError::of_target(ErrorKind::Conflict, Port::Forge, self.target(), words))
+                Err(self.reach.trouble(ErrorKind::Conflict, words))
             }
         }
     }
@@ -69,12 +102,12 @@ impl RemoteForge {
     }
 
     fn target(&self) -> String {
-        self.remote.url().to_string()
+        self.reach.url().to_string()
     }
 
     /// The server's host, as people know it.
     fn host(&self) -> String {
-        self.remote.url().authority().to_owned()
+        self.reach.server().to_owned()
     }
 
     /// A push of a task branch that did not move it.
@@ -89,33 +122,16 @@ impl RemoteForge {
         };
         Err(PortError::of_object(kind, Port::Forge, self.target(), branch.to_string(), words))
     }
-
-    /// A call that failed. What says nothing of one branch is the server's trouble with all of them.
-    fn told(&self, error: RemoteError, branch: Option<&BranchName>) -> PortError {
-        let words = error.to_string();
-        let kind = match error.trouble {
-            RemoteTrouble::Unreachable | RemoteTrouble::Slow => ErrorKind::Passing,
-            RemoteTrouble::RateLimited => ErrorKind::RateLimited { until: now().plus_ms(LIMITED_MS) },
-            RemoteTrouble::Unauthorised => ErrorKind::Unauthorised,
-            RemoteTrouble::Missing => ErrorKind::Missing,
-            RemoteTrouble::Refused => ErrorKind::Refused,
-            RemoteTrouble::InDoubt => ErrorKind::InDoubt,
-            // This machine's git: of the branch if it is a fact.
-            _ => match (error.local.as_deref().map(kind), branch) {
-                (Some(kind), Some(branch)) if !kind.passes() => {
-                    return PortError::of_object(kind, Port::Forge, self.target(), branch.to_string(), words);
-                }
-                (kind, _) => kind.unwrap_or(ErrorKind::Passing),
-            },
-        };
-        PortError::of_target(kind, Port::Forge, self.target(), words)
-    }
 }
 
 impl Forge for RemoteForge {
+    fn offers(&self) -> Offers {
+        Offers { server: Some(self.host()) }
+    }
+
     fn base(&self) -> PortResult<Base> {
         let found = self.bare().and_then(|bare| {
-            let tip = self.follow(&bare)?;
+            let tip = self.follow(&self.for_work()?, &bare)?;
             Ok(Base { tip: ours(&tip), branch: bare.repository.origin().base.to_string(), diverged: None })
         });
         self.opening.looked(found)
@@ -124,7 +140,8 @@ impl Forge for RemoteForge {
     fn accept_base(&self) -> PortResult<Base> {
         let bare = self.bare()?;
         let base = &bare.repository.origin().base;
-        let tip = self.remote.fetch(&bare.repository, base).map_err(|error| self.told(error, None))?;
+        let fetched = self.reach.remote()?.fetch(&bare.repository, base);
+        let tip = fetched.map_err(|error| self.reach.told(error, None))?;
         if let Some(tip) = tip
             && let Synced::Rewritten { ours, theirs, .. } | Synced::Diverged { ours, theirs } =
                 bare.repository.follow_base(&tip).map_err(bare.unavailable())?
@@ -136,14 +153,15 @@ impl Forge for RemoteForge {
 
     fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
         let bare = self.bare()?;
-        let all = self.remote.branches(&bare.repository).map_err(|error| self.told(error, None))?;
+        let all = self.reach.remote()?.branches(&bare.repository).map_err(|error| self.reach.told(error, None))?;
         Ok(all.into_iter().map(|(name, tip)| (name.to_string(), ours(&tip))).collect())
     }
 
     fn tip(&self, name: &str) -> PortResult<Option<CommitId>> {
         let bare = self.bare()?;
         let branch = bare.branch(name)?;
-        let tip = self.remote.fetch(&bare.repository, &branch).map_err(|error| self.told(error, Some(&branch)))?;
+        let fetched = self.reach.remote()?.fetch(&bare.repository, &branch);
+        let tip = fetched.map_err(|error| self.reach.told(error, Some(&branch)))?;
         Ok(tip.as_ref().map(ours))
     }
 
@@ -152,23 +170,25 @@ impl Forge for RemoteForge {
         let (branch, head) = (self.task_branch(&bare, name)?, bare.theirs(head)?);
         let expect = expect.map(|commit| bare.theirs(commit)).transpose()?;
         bare.has(&head)?;
-        let pushed = self.remote.push(&bare.repository, &branch, expect.as_ref(), &head);
-        self.not_moved(&branch, pushed.map_err(|error| self.told(error, Some(&branch)))?)
+        let remote = self.reach.remote()?;
+        let pushed = remote.push(&bare.repository, &branch, expect.as_ref(), &head);
+        self.not_moved(&branch, self.pushed(&bare, remote, Some(&branch), pushed)?)
     }
 
     fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
         let bare = self.bare()?;
         let (base, parent, candidate) = (&bare.repository.origin().base, bare.theirs(parent)?, bare.theirs(candidate)?);
         bare.repository.stands_on(&candidate, &parent).map_err(bare.told())?;
-        let pushed = self.remote.push(&bare.repository, base, Some(&parent), &candidate);
-        match pushed.map_err(|error| self.told(error, None))? {
+        let remote = self.reach.remote()?;
+        let pushed = remote.push(&bare.repository, base, Some(&parent), &candidate);
+        match self.pushed(&bare, remote.clone(), None, pushed)? {
             Pushed::Moved | Pushed::Already => {
-                let tip = self.follow(&bare)?;
+                let tip = self.follow(&remote, &bare)?;
                 Ok(Landing::Landed { tip: ours(&tip) })
             }
             // It may be there all the same: this very landing, or a person's.
             Pushed::Stale { .. } => {
-                let tip = self.follow(&bare)?;
+                let tip = self.follow(&remote, &bare)?;
                 let landed = bare.repository.contains(&tip, &candidate).map_err(bare.told())?;
                 Ok(if landed { Landing::Landed { tip: ours(&tip) } } else { Landing::Moved { tip: ours(&tip) } })
             }
@@ -179,13 +199,9 @@ impl Forge for RemoteForge {
     fn remove(&self, name: &str, expect: &CommitId) -> PortResult<()> {
         let bare = self.bare()?;
         let branch = self.task_branch(&bare, name)?;
-        let pushed = self.remote.remove(&bare.repository, &branch, &bare.theirs(expect)?);
-        let pushed = pushed.map_err(|error| self.told(error, Some(&branch)))?;
+        let remote = self.reach.remote()?;
+        let pushed = remote.remove(&bare.repository, &branch, &bare.theirs(expect)?);
+        let pushed = self.pushed(&bare, remote, Some(&branch), pushed)?;
         if matches!(pushed, Pushed::Stale { found: None }) { Ok(()) } else { self.not_moved(&branch, pushed) }
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

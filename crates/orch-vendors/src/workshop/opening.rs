@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::port_error::{ErrorKind, ForEffect};
 
-/// Opens one repository.
-type Open = Box<dyn Fn() -> Result<orch_git::Forge, String> + Send + Sync>;
+/// Opens one repository, for a call of that port.
+type Open = Box<dyn Fn(Port) -> PortResult<orch_git::Forge> + Send + Sync>;
 
 /// A bare repository that need not be open yet; a workshop and a forge share it.
 pub struct Opening {
@@ -26,6 +26,13 @@ pub struct Bare {
 impl Opening {
     /// `open` says in words for people, with what to do, why it cannot be opened.
     pub fn new(open: impl Fn() -> Result<orch_git::Forge, String> + Send + Sync + 'static) -> Self {
+        Self::asking(move |port| {
+            open().map_err(|why| PortError::of_target(ErrorKind::Refused, port, "a local repository", why))
+        })
+    }
+
+    /// `open` may have to ask somebody else than this machine's disk, and says what kind of trouble it met.
+    pub fn asking(open: impl Fn(Port) -> PortResult<orch_git::Forge> + Send + Sync + 'static) -> Self {
         Self { open: Box::new(open), opened: Mutex::new(None) }
     }
 
@@ -35,9 +42,7 @@ impl Opening {
         if let Some(repository) = &*opened {
             return Ok(Bare { repository: Arc::clone(repository), port });
         }
-        let repository =
-            (self.open)().map_err(|why| PortError::of_target(ErrorKind::Refused, port, "a local repository", why))?;
-        let repository = Arc::new(repository);
+        let repository = Arc::new((self.open)(port)?);
         *opened = Some(Arc::clone(&repository));
         Ok(Bare { repository, port })
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use camino::Utf8PathBuf;
 use orch_git::{Access, BranchName, Git, Origin, Remote, RemoteName, RemoteUrl, Secret};
+use orch_ports::PortError;
 use orch_ports::forge::{Forge, Landing};
 use orch_ports::workshop::{Workplace, Workshop};
 use orch_rules::event::CandidateResult;
@@ -15,6 +16,7 @@ use orch_rules::lane::Candidate;
 use orch_rules::port_error::{ErrorKind, ForEffect};
 use orch_testkit::contract::{self, Bench as _};
 use orch_testkit::fake::forge::Edit;
+use orch_vendors::forge::reach::Reach;
 use orch_vendors::forge::remote::RemoteForge;
 use orch_vendors::workshop::{GitWorkshop, Opening};
 
@@ -44,18 +46,25 @@ impl Bench {
         local::commit(&source, &first, "first");
         let server = GitServer::new(&folder.path().join("served"), &source);
         let program = Git::detect(crate::fixture::search_path()).unwrap();
-        let access = Access::Token { user: "bot".to_owned(), token: Secret::new(TOKEN) };
         let url = RemoteUrl::new(&server.url()).unwrap();
-        let remote = Remote::new(&program, RemoteName::new("shop").unwrap(), url, access).unwrap();
-        let remote = remote.with_time_limit(patience);
+        let token = folder.path().join("token");
+        std::fs::write(&token, TOKEN).unwrap();
+        let (git, to) = (program.clone(), url.clone());
+        let reach = Reach::new(url, "credential `gitea`", Arc::default(), move || {
+            let token = std::fs::read_to_string(&token).map_err(|error| error.to_string())?;
+            let access = Access::Token { user: "bot".to_owned(), token: Secret::new(token) };
+            let remote = Remote::new(&git, RemoteName::new("shop").unwrap(), to.clone(), access);
+            remote.map(|remote| remote.with_time_limit(patience)).map_err(|error| error.to_string())
+        });
+        let reach = Arc::new(reach);
         let (origin, bare) =
             (Origin { source, base: BranchName::new("main").unwrap() }, folder.path().join("state.git"));
-        let opening = Arc::new(Opening::new(move || {
-            let opened = orch_git::Forge::create_from(&program, origin.clone(), &bare, SystemTime::now());
-            opened.map(|opened| opened.forge).map_err(|error| error.to_string())
+        let way = Arc::clone(&reach);
+        let opening = Arc::new(Opening::asking(move |_| {
+            way.open(&program, origin.clone(), &bare, SystemTime::now()).map(|opened| opened.forge)
         }));
         let workshop = GitWorkshop::new(Arc::clone(&opening));
-        Self { folder, server, workshop, forge: RemoteForge::new(opening, remote) }
+        Self { folder, server, workshop, forge: RemoteForge::new(opening, reach) }
     }
 
     /// A person's clone of what is served, at a branch as it is there now.
@@ -170,16 +179,22 @@ fn trouble_with_the_server_is_nobodys_task() {
         (Fault::Status(503), ErrorKind::Passing, ForEffect::Again),
         (Fault::Cut, ErrorKind::Passing, ForEffect::Again),
     ] {
-        bench.server.fault(Some(fault));
         let head = &candidate.commit;
-        for (call, error) in [
-            ("base", bench.forge.base().unwrap_err()),
-            ("tip", bench.forge.tip("feature/x").unwrap_err()),
-            ("branches", bench.forge.branches().unwrap_err()),
-            ("publish", bench.forge.publish("feature/x", None, head).unwrap_err()),
-            ("land", bench.forge.land(head, &candidate.parent).unwrap_err()),
-            ("remove", bench.forge.remove("feature/x", head).unwrap_err()),
-        ] {
+        type Asked<'a> = &'a dyn Fn() -> PortError;
+        let calls: [(&str, Asked<'_>); 6] = [
+            ("base", &|| bench.forge.base().unwrap_err()),
+            ("tip", &|| bench.forge.tip("feature/x").unwrap_err()),
+            ("branches", &|| bench.forge.branches().unwrap_err()),
+            ("publish", &|| bench.forge.publish("feature/x", None, head).unwrap_err()),
+            ("land", &|| bench.forge.land(head, &candidate.parent).unwrap_err()),
+            ("remove", &|| bench.forge.remove("feature/x", head).unwrap_err()),
+        ];
+        for (call, ask) in calls {
+            // One failure after a success: a second one in a row is not even tried for a while.
+            bench.server.fault(None);
+            bench.forge.base().unwrap();
+            bench.server.fault(Some(fault));
+            let error = ask();
             let pushes = matches!(call, "publish" | "land" | "remove");
             let doubtful = pushes && error.kind == ErrorKind::InDoubt && kind.passes();
             assert!(error.kind == kind || doubtful, "{fault:?} {call}: {error:?}");
@@ -187,11 +202,72 @@ fn trouble_with_the_server_is_nobodys_task() {
             assert!(!error.words.contains(TOKEN) && error.words.contains("127.0.0.1"), "{error}");
         }
     }
-    bench.server.fault(Some(Fault::Status(429)));
-    let error = bench.forge.base().unwrap_err();
-    assert!(error.not_before().is_some(), "{error:?}");
     bench.server.fault(None);
     assert_eq!(bench.forge.base().unwrap().tip, candidate.parent);
+}
+
+#[test]
+fn a_server_that_is_away_is_not_asked_by_everybody() {
+    let bench = Bench::new();
+    bench.forge.base().unwrap();
+    bench.server.fault(Some(Fault::Status(503)));
+    for _ in 0..2 {
+        assert!(bench.forge.base().unwrap_err().passes());
+    }
+    let asked = bench.server.requests();
+    let error = bench.forge.branches().unwrap_err();
+    assert!(error.passes() && error.words.contains("asked again in"), "{error}");
+    assert_eq!(bench.server.requests(), asked);
+}
+
+#[test]
+fn who_wants_fewer_requests_gets_none_until_then() {
+    let bench = Bench::new();
+    bench.forge.base().unwrap();
+    bench.server.fault(Some(Fault::Status(429)));
+    let error = bench.forge.base().unwrap_err();
+    let until = error.not_before().unwrap();
+    bench.server.fault(None);
+    let asked = bench.server.seen().len();
+    for error in [bench.forge.base().unwrap_err(), bench.forge.branches().unwrap_err()] {
+        assert_eq!((error.not_before(), error.for_effect()), (Some(until), ForEffect::Again), "{error:?}");
+    }
+    assert_eq!(bench.server.seen().len(), asked, "the server was left alone");
+}
+
+#[test]
+fn a_credential_is_read_at_each_call_and_its_trouble_is_the_hosts() {
+    let bench = Bench::new();
+    let tip = bench.forge.base().unwrap().tip;
+    let token = bench.folder.path().join("token");
+    for bad in [Some("revoked"), None] {
+        match bad {
+            Some(text) => std::fs::write(&token, text).unwrap(),
+            None => std::fs::remove_file(&token).unwrap(),
+        }
+        let error = bench.forge.base().unwrap_err();
+        assert_eq!((error.kind, error.for_effect()), (ErrorKind::Unauthorised, ForEffect::Mend));
+        assert!(error.words.contains("credential `gitea`") && !error.words.contains("revoked"), "{error}");
+        std::fs::write(&token, TOKEN).unwrap();
+        assert_eq!(bench.forge.base().unwrap().tip, tip, "{bad:?}");
+    }
+}
+
+#[test]
+fn a_credential_that_may_only_read_is_known_until_it_changes() {
+    let bench = Bench::new();
+    let candidate = bench.candidate("b.txt");
+    bench.server.fault(Some(Fault::ReadOnly));
+    let told = bench.forge.land(&candidate.commit, &candidate.parent).unwrap_err();
+    assert_eq!(told.kind, ErrorKind::Unauthorised, "{told:?}");
+    // A look that found all well would start the next push at once, and end like this one.
+    assert_eq!(bench.forge.base().unwrap_err(), told);
+    bench.server.fault(None);
+    std::fs::write(bench.folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    assert!(bench.forge.base().is_err(), "a token with a line break is none");
+    std::fs::write(bench.folder.path().join("token"), TOKEN).unwrap();
+    let land = || bench.forge.land(&candidate.commit, &candidate.parent);
+    assert_eq!(land().unwrap(), Landing::Landed { tip: candidate.commit.clone() });
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub const ALL: &[Check] = &[
     Check { name: "database", look: super::data::database },
     Check { name: "forges", look: super::data::forges },
     Check { name: "repositories", look: super::repositories::repositories },
+    Check { name: "servers", look: super::servers::servers },
     Check { name: "agents", look: agents },
     Check { name: "credentials", look: super::repositories::credentials },
     Check { name: "notify", look: notifiers },

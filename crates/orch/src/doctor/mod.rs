@@ -4,6 +4,9 @@ mod checks;
 mod confinement;
 mod data;
 mod repositories;
+mod servers;
+
+pub use servers::fix as server_fix;
 
 use clap::Args;
 use serde::Serialize;
@@ -14,7 +17,8 @@ use crate::settings::{self, Host, Paths};
 
 /// Look whether everything is in order here, and say what to do where it is not.
 ///
-/// Nothing is changed or started.
+/// Nothing is changed or started here. At a server where branches live, the branch `orch-doctor` is pushed and removed
+/// again: whether that may be done is found out in no other way.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch doctor\n  orch doctor --json\n\n\
     Ends with 1 if something fails; a warning is no failure.")]

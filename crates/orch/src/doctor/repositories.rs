@@ -62,6 +62,9 @@ fn of(look: &Look, git: &Git, entry: &RepositoryEntry) -> Vec<Told> {
 
 fn examine(look: &Look, git: &Git, entry: &RepositoryEntry) -> Result<Vec<Told>, Failure> {
     let path = &entry.path;
+    if entry.remote.url.is_some() {
+        return Ok(on_server(look, entry));
+    }
     if !path.join(".git").exists() {
         let id = &entry.id;
         let fix = format!("move it back, or: orch repo move {id} PATH (or take it out: orch repo remove {id})");
@@ -105,10 +108,7 @@ fn examine(look: &Look, git: &Git, entry: &RepositoryEntry) -> Result<Vec<Told>,
         let fix = format!("orch init --test CMD, and commit {REPOSITORY_FILE} to {base}");
         told.push((Fail, format!("{base} names no test command: nothing could be green"), Some(fix)));
     }
-    if Role::ALL.iter().all(|role| look.host.agent(entry, *role).is_none()) {
-        let fix = "orch init --agent claude_code, or codex, or --agent-command CMD".to_owned();
-        told.push((Fail, "no agent is configured for it".to_owned(), Some(fix)));
-    }
+    told.extend(no_agent(look, entry));
     if let Some(words) = unseen_settings(git, &source, &base) {
         told.push((Warn, words, None));
     }
@@ -132,6 +132,23 @@ fn examine(look: &Look, git: &Git, entry: &RepositoryEntry) -> Result<Vec<Told>,
         told.push((Good, format!("{path}, {base}"), None));
     }
     Ok(told)
+}
+
+/// What this machine knows of a repository whose branches live on a server; the rest is the server's and the service's.
+fn on_server(look: &Look, entry: &RepositoryEntry) -> Vec<Told> {
+    if let Some(told) = no_agent(look, entry) {
+        return vec![told];
+    }
+    let url = entry.remote.url.as_deref().unwrap_or_default();
+    let here = if entry.path.join(".git").exists() { "" } else { " is away, which the line does not need" };
+    vec![(Good, format!("{}{here}; its branches live at {url}", entry.path), None)]
+}
+
+fn no_agent(look: &Look, entry: &RepositoryEntry) -> Option<Told> {
+    Role::ALL.iter().all(|role| look.host.agent(entry, *role).is_none()).then(|| {
+        let fix = "orch init --agent claude_code, or codex, or --agent-command CMD".to_owned();
+        (Fail, "no agent is configured for it".to_owned(), Some(fix))
+    })
 }
 
 /// The credentials of the agents that are set: has each its key.

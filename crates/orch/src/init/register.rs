@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::InitArgs;
 use crate::exit::{Exit, Failure};
 use crate::settings::paths::create_private;
+use crate::settings::remote::RemoteEntry;
 use crate::settings::{AgentKind, Host, Paths, RepositoryEntry, example, file};
 
 /// What the person asked for, checked.
@@ -21,6 +22,8 @@ pub struct Wish {
     prefix: Option<String>,
     agent_command: Option<String>,
     agent: Option<AgentKind>,
+    remote: Option<String>,
+    credential: Option<String>,
 }
 
 /// A repository as it is registered now.
@@ -34,6 +37,8 @@ pub struct Registered {
     pub prefix: String,
     /// Acts in every role.
     pub agent_command: Option<Vec<String>>,
+    /// The server where its branches live.
+    pub remote: Option<String>,
     /// The kind of `[agents.default]`, if it was asked for.
     #[serde(skip)]
     pub default_agent: Option<AgentKind>,
@@ -49,7 +54,13 @@ impl Wish {
     /// [`Exit::Settings`], all at once.
     pub fn of(args: &InitArgs) -> Result<Self, Failure> {
         let mut problems = Vec::new();
-        let rows = [("id", &args.id), ("prefix", &args.prefix), ("agent_command", &args.agent_command)];
+        let rows = [
+            ("id", &args.id),
+            ("prefix", &args.prefix),
+            ("agent_command", &args.agent_command),
+            ("remote", &args.remote),
+            ("credential", &args.credential),
+        ];
         for (name, value) in rows {
             if let Some(text) = value {
                 problems.extend(file::refuse_repository_value(name, text));
@@ -63,7 +74,18 @@ impl Wish {
             prefix: args.prefix.clone(),
             agent_command: args.agent_command.clone(),
             agent: None,
+            remote: args.remote.clone(),
+            credential: args.credential.clone(),
         })
+    }
+
+    /// The place on a server that a repository has by it, which had `present`.
+    fn remote(&self, present: &RemoteEntry) -> RemoteEntry {
+        RemoteEntry {
+            url: self.remote.clone().or_else(|| present.url.clone()),
+            credential: self.credential.clone().or_else(|| present.credential.clone()),
+            ..present.clone()
+        }
     }
 
     /// With this kind in `[agents.default]`.
@@ -107,6 +129,7 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
             (entry, new)
         }
     };
+    super::on_server::fits(&entry, &host)?;
     let new = with_agent(new, &host, wish, &config)?;
     // Whatever was written must read back as what is meant; a file in an unusual shape is left to its owner.
     let reads_back = checked(&config, &new, paths).ok();
@@ -129,8 +152,8 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
         write_whole(&config, &new, Some(mode))?;
         written.push(paths.config_file.clone());
     }
-    let RepositoryEntry { id, path, prefix, agent_command } = entry;
-    Ok(Registered { id, path, prefix, agent_command, default_agent: wish.agent, written })
+    let RepositoryEntry { id, path, prefix, agent_command, remote } = entry;
+    Ok(Registered { id, path, prefix, agent_command, remote: remote.url, default_agent: wish.agent, written })
 }
 
 pub(super) fn checked(config: &Utf8Path, text: &str, paths: &Paths) -> Result<Host, Failure> {
@@ -175,6 +198,7 @@ fn amended(present: &RepositoryEntry, wish: &Wish, config: &Utf8Path) -> Result<
             Some(text) => shlex::split(text),
             None => present.agent_command.clone(),
         },
+        remote: wish.remote(&present.remote),
         ..present.clone()
     })
 }
@@ -199,7 +223,13 @@ fn fresh(host: &Host, top: &Utf8Path, wish: &Wish, config: &Utf8Path) -> Result<
         None => free(&work_item::prefix_from(name), "", |p| host.repositories.iter().any(|r| r.prefix == p)),
     };
     let agent_command = wish.agent_command.as_deref().and_then(shlex::split);
-    Ok(RepositoryEntry { id, path: top.to_path_buf(), prefix, agent_command })
+    Ok(RepositoryEntry {
+        id,
+        path: top.to_path_buf(),
+        prefix,
+        agent_command,
+        remote: wish.remote(&RemoteEntry::default()),
+    })
 }
 
 /// An id made from a folder's name.
@@ -226,6 +256,11 @@ fn entry_text(entry: &RepositoryEntry, wish: &Wish) -> String {
     );
     if let Some(command) = &wish.agent_command {
         text.push_str(&format!("agent_command = {}\n", quoted(command)));
+    }
+    for (key, value) in [("remote", &wish.remote), ("credential", &wish.credential)] {
+        if let Some(value) = value {
+            text.push_str(&format!("{key} = {}\n", quoted(value)));
+        }
     }
     text
 }
@@ -255,6 +290,8 @@ fn with_amendment(text: &str, index: usize, present: &RepositoryEntry, entry: &R
     };
     set(present.prefix != entry.prefix, "prefix", &wish.prefix);
     set(present.agent_command != entry.agent_command, "agent_command", &wish.agent_command);
+    set(present.remote.url != entry.remote.url, "remote", &wish.remote);
+    set(present.remote.credential != entry.remote.credential, "credential", &wish.credential);
     if changed { document.to_string() } else { text.to_owned() }
 }
 

@@ -9,6 +9,7 @@ use super::keys::{self, Key};
 use super::model::{self, ModelEntry};
 use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
+use super::remote::{self, CredentialEntry, RemoteEntry};
 
 /// The JSON Schema (2020-12) of the host file, for editors; written beside it.
 pub const SCHEMA: &str = include_str!("../../../../docs/schema/host.schema.json");
@@ -54,6 +55,19 @@ pub fn text() -> String {
     for key in model::MODEL {
         text.push_str(&entry(key, &ModelEntry::default()));
     }
+    text.push_str(
+        "\n# What lets us in at git servers, by names that [[repository]] uses: by https with a token.\n\
+         # [credentials.forge]\n",
+    );
+    let (by_ssh, by_https): (Vec<_>, Vec<_>) =
+        remote::CREDENTIAL.iter().partition(|key| ["ssh_key_file", "known_hosts_file"].contains(&key.name));
+    for key in by_https {
+        text.push_str(&entry(key, &CredentialEntry::default()));
+    }
+    text.push_str("\n# Or by ssh with a key.\n# [credentials.forge-by-ssh]\n");
+    for key in by_ssh {
+        text.push_str(&entry(key, &CredentialEntry::default()));
+    }
     text.push_str("\n# Who is told of what happens; any number of them.\n# [[notify]]\n");
     let shown = NotifyEntry {
         name: "phone".to_owned(),
@@ -71,8 +85,10 @@ pub fn text() -> String {
          # kind = \"command\"\n# command = [\"/usr/local/bin/tell-me\"]\n",
     );
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
+    let remote = RemoteEntry { credential: Some("forge".to_owned()), ..RemoteEntry::default() };
+    let shown = RepositoryEntry { remote, ..RepositoryEntry::default() };
     for key in keys::REPOSITORY {
-        text.push_str(&entry(key, &RepositoryEntry::default()));
+        text.push_str(&entry(key, &shown));
     }
     text
 }
@@ -100,6 +116,10 @@ fn placeholder(name: &str) -> &'static str {
         "wire" => "\"anthropic\"",
         "base_url" => "\"https://models.example.com\"",
         "key_file" => "\"/etc/orch/anthropic-key\"",
+        "token_file" => "\"/etc/orch/forge-token\"",
+        "remote" => "\"https://git.example.com/team/shop.git\"",
+        "ssh_key_file" => "\"/etc/orch/forge-key\"",
+        "known_hosts_file" => "\"/etc/orch/known_hosts\"",
         "ca_file" => "\"/etc/orch/gateway.pem\"",
         "id" => "\"shop\"",
         "path" => "\"/home/me/shop\"",

@@ -15,6 +15,7 @@ use super::kind::Kind;
 use super::model::{self, ModelEntry};
 use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
+use super::remote::{self, CredentialEntry};
 use super::secret;
 use crate::exit::Point;
 
@@ -67,12 +68,20 @@ impl Reader<'_> {
     }
 
     fn root(&mut self, root: &DeTable<'_>, host: &mut Host) {
-        let sections: Vec<&str> =
-            keys::SECTIONS.iter().map(|(name, _)| *name).chain(["agents", "models", "notify", "repository"]).collect();
+        let sections: Vec<&str> = keys::SECTIONS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(["agents", "models", "credentials", "notify", "repository"])
+            .collect();
+        // Repositories name them, wherever they stand.
+        if let Some(value) = root.get("credentials") {
+            self.credentials(value, host);
+        }
         for (name, value) in root {
             match name.get_ref().as_ref() {
                 "agents" => self.agents(value, host),
                 "models" => self.models(value, host),
+                "credentials" => {}
                 "notify" => self.notifiers(value, host),
                 "repository" => self.repositories(value, host),
                 section if sections.contains(&section) => {
@@ -144,6 +153,39 @@ impl Reader<'_> {
         }
     }
 
+    fn credentials(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let rows: Vec<&Key<CredentialEntry>> = remote::CREDENTIAL.iter().collect();
+        let Some(table) = self.table(value, "credentials") else { return };
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            let name = name.get_ref().as_ref();
+            let path = format!("credentials.{}", name.escape_debug());
+            if Kind::Id.of_text(name).is_err() {
+                let what = format!("`{path}`: the name of a credential must be {}", Kind::Id.expected());
+                self.point(line, what, "give it such a name");
+                continue;
+            }
+            let Some(table) = self.table(value, &path) else { continue };
+            let mut entry = CredentialEntry::default();
+            self.fill(table, &path, &rows, &mut entry, value.span());
+            self.misfits(table, &path, remote::misfits(&entry), value.span());
+            host.credentials.insert(name.to_owned(), entry);
+        }
+    }
+
+    /// Tells what the single values of a table could not tell. What seems to be missing may stand on a line that could not
+    /// be read.
+    fn misfits(&mut self, table: &DeTable<'_>, path: &str, misfits: Vec<(&str, String, String)>, header: Range<usize>) {
+        let misfits = if self.broken.is_empty() { misfits } else { Vec::new() };
+        for (key, what, fix) in misfits {
+            if what == "is missing" && table.contains_key(key) {
+                continue;
+            }
+            let line = self.line(table.get(key).map_or(header.start, |value| value.span().start));
+            self.point(line, format!("`{path}.{key}` {what}"), fix);
+        }
+    }
+
     fn notifiers(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
         let DeValue::Array(items) = value.get_ref() else {
             let line = self.line(value.span().start);
@@ -163,13 +205,9 @@ impl Reader<'_> {
                 let what = format!("`{path}.name` is \"{}\" a second time", entry.name);
                 self.point(line(self, "name"), what, "give it another name, or remove one of the two");
             }
-            // What seems to be missing may stand on a line that could not be read.
-            let misfits = if self.broken.is_empty() { notify::misfits(&entry) } else { Vec::new() };
-            for (key, what, fix) in
-                misfits.into_iter().filter(|(key, what, _)| !(*what == "is missing" && table.contains_key(*key)))
-            {
-                self.point(line(self, key), format!("`{path}.{key}` {what}"), fix);
-            }
+            let misfits =
+                notify::misfits(&entry).into_iter().map(|(key, what, fix)| (key, what.to_owned(), fix.to_owned()));
+            self.misfits(table, &path, misfits.collect(), item.span());
             host.notify.push(entry);
         }
     }
@@ -198,6 +236,8 @@ impl Reader<'_> {
                     );
                 }
             }
+            let misfits = remote::remote_misfits(&entry, host);
+            self.misfits(table, &path, misfits, item.span());
             host.repositories.push(entry);
         }
     }

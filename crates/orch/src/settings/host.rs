@@ -11,6 +11,7 @@ use super::confinement::Confine;
 use super::model::{Egress, ModelEntry};
 use super::notify::NotifyEntry;
 use super::paths::Paths;
+use super::remote::{CredentialEntry, RemoteEntry};
 use super::secret::Secret;
 
 /// All settings of one host, checked.
@@ -40,6 +41,8 @@ pub struct Host {
     pub default_agent: Option<AgentProgram>,
     /// `[agents.<role>]`
     pub agents: BTreeMap<Role, AgentProgram>,
+    /// `[credentials.<name>]`
+    pub credentials: BTreeMap<String, CredentialEntry>,
     /// `[[notify]]`, in the order of the file. Names are distinct.
     pub notify: Vec<NotifyEntry>,
     /// `[[repository]]`, in the order of the file. Ids and paths are distinct.
@@ -62,6 +65,7 @@ impl Host {
             egress: Egress::default(),
             default_agent: None,
             agents: BTreeMap::new(),
+            credentials: BTreeMap::new(),
             notify: Vec::new(),
             repositories: Vec::new(),
         }
@@ -207,4 +211,6 @@ pub struct RepositoryEntry {
     pub prefix: String,
     /// Acts in every role here, instead of what `[agents]` says.
     pub agent_command: Option<Vec<String>>,
+    /// Where its branches live on a server.
+    pub remote: RemoteEntry,
 }

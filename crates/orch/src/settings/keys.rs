@@ -359,6 +359,10 @@ pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
         set: |r, v| r.agent_command = Some(words(v)),
         get: |r| r.agent_command.as_ref().map(|words| array(words)),
     },
+    super::remote::URL,
+    super::remote::NAME,
+    super::remote::TIMEOUT,
+    super::remote::SIZE,
 ];
 
 /// Variables known from the field on which nothing in this version acts. Whoever sets one is told so.

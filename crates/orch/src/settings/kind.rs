@@ -37,6 +37,8 @@ pub enum Kind {
     BaseUrl,
     /// An address that begins with https:// or http://.
     WebAddress,
+    /// The address of a repository on a server, as [`orch_git::RemoteUrl`] says.
+    Remote,
     /// Names of hosts, as [`orch_egress::allow::pattern`] says.
     Hosts,
     /// Prices, as [`orch_egress::price::parse`] says.
@@ -88,6 +90,9 @@ impl Kind {
             }
             Self::Database => "an address in quotes that begins with postgres://".to_owned(),
             Self::BaseUrl => "an address in quotes: https, or http to a loopback address".to_owned(),
+            Self::Remote => {
+                "an address in quotes as https://HOST/PATH or ssh://USER@HOST/PATH, without any secret".to_owned()
+            }
             Self::Hosts => "an array of host names, for example [\"docs.rs\", \"*.example.com\"]".to_owned(),
             Self::Prices => "an array of prices in dollars, for example [\"my-* = 5 / 0.5 / 6.25 / 25\"]".to_owned(),
             Self::Dollars => "dollars from 0 to 1000000, for example 2.5".to_owned(),
@@ -173,6 +178,7 @@ impl Kind {
             }
             Self::Id => is_id(text),
             Self::Prefix => orch_rules::work_item::valid_prefix(text),
+            Self::Remote => orch_git::RemoteUrl::new(text).is_ok(),
             Self::BaseUrl => orch_egress::upstream::check(text),
             Self::WebAddress => is_web_address(text),
             Self::Database => text.starts_with("postgres://") || text.starts_with("postgresql://"),
@@ -180,8 +186,10 @@ impl Kind {
         match fits {
             true => Ok(Value::Text(text.to_owned())),
             // What looks like an address may carry a password.
-            false if matches!(self, Self::Database | Self::BaseUrl | Self::WebAddress) => {
-                Err("something else".to_owned())
+            false if matches!(self, Self::Database | Self::BaseUrl | Self::WebAddress | Self::Remote) => {
+                // Why says it without repeating it.
+                let why = (self == Self::Remote).then(|| orch_git::RemoteUrl::new(text).err()).flatten();
+                Err(why.unwrap_or_else(|| "something else".to_owned()))
             }
             false => Err(found()),
         }

@@ -7,6 +7,7 @@
 //! | [`model`] | what runs may reach: models and hosts |
 //! | [`agent`] | who acts: rows of their own |
 //! | [`notify`] | who is told of what happens |
+//! | [`remote`] | where branches live on a server, and what lets us in |
 //! | [`kind`] | what a value may look like, and reading one from TOML or from a variable |
 //! | [`file`] | the file: every problem at once, with its line |
 //! | [`variables`] | the variables: an unusable tuning value warns and falls back (L1) |
@@ -18,6 +19,8 @@
 //! and may only tighten what the host allows.
 
 mod agent;
+#[cfg(test)]
+mod belonging_tests;
 pub mod confinement;
 pub mod example;
 pub mod file;
@@ -29,6 +32,7 @@ pub mod notify;
 pub mod paths;
 #[cfg(test)]
 mod privacy_tests;
+pub mod remote;
 pub mod secret;
 #[cfg(test)]
 pub mod tests;

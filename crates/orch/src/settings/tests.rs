@@ -24,11 +24,11 @@ pub fn holds(path: &str, text: &str) {
     );
 }
 
-fn paths() -> Paths {
+pub(super) fn paths() -> Paths {
     Paths { config_file: "/c/host.toml".into(), state: "/s".into() }
 }
 
-fn read(text: &str) -> Result<Host, String> {
+pub(super) fn read(text: &str) -> Result<Host, String> {
     let (host, problems) = file::read("host.toml", text, paths());
     if problems.is_empty() { Ok(host) } else { Err(wrong("setting", "settings", problems).text()) }
 }
@@ -363,6 +363,11 @@ fn reference() -> String {
     model::MODEL.iter().for_each(|k| text.push_str(&row(k, &ModelEntry::default())));
     text.push_str(&format!("\n`egress.allow` is added to: `{}`.\n", orch_egress::allow::REGISTRIES.join("`, `")));
     text.push_str(&format!(
+        "\n## `[credentials.<name>]`\n\nWhat lets us in at git servers, by names that `[[repository]]` uses: by https with \
+         `token_file`, or by ssh with\n`ssh_key_file` and `known_hosts_file`. docs/repositories.md says how.\n\n{HEAD}"
+    ));
+    remote::CREDENTIAL.iter().for_each(|k| text.push_str(&row(k, &remote::CredentialEntry::default())));
+    text.push_str(&format!(
         "\n## `[[notify]]`\n\nWho is told of what happens: docs/notices.md says of what, and how.\n\n{HEAD}"
     ));
     notify::NOTIFY.iter().for_each(|k| text.push_str(&row(k, &NotifyEntry::default())));
@@ -405,6 +410,7 @@ fn schema_of(kind: Kind) -> Json {
         Kind::Prefix => json!({ "type": "string", "pattern": "^[A-Z][A-Z0-9]{1,9}$" }),
         Kind::Database => json!({ "type": "string", "pattern": "^postgres(ql)?://" }),
         Kind::BaseUrl => json!({ "type": "string", "pattern": "^https?://" }),
+        Kind::Remote => json!({ "type": "string", "pattern": "^(https?://|ssh://|[^/:]+@[^/:]+:)" }),
         Kind::Hosts => {
             json!({ "type": "array", "items": { "type": "string", "pattern": "^(\\*\\.)?[A-Za-z0-9._-]+$" } })
         }
@@ -444,6 +450,8 @@ fn schema() -> Json {
         .insert("agents".to_owned(), json!({ "type": "object", "properties": agents, "additionalProperties": false }));
     let model = schema_table(&model::MODEL.iter().collect::<Vec<_>>(), &ModelEntry::default());
     properties.insert("models".to_owned(), json!({ "type": "object", "additionalProperties": model }));
+    let credential = schema_table(&remote::CREDENTIAL.iter().collect::<Vec<_>>(), &remote::CredentialEntry::default());
+    properties.insert("credentials".to_owned(), json!({ "type": "object", "additionalProperties": credential }));
     let notify = schema_table(&notify::NOTIFY.iter().collect::<Vec<_>>(), &NotifyEntry::default());
     properties.insert("notify".to_owned(), json!({ "type": "array", "items": notify }));
     let repository = schema_table(&keys::REPOSITORY.iter().collect::<Vec<_>>(), &RepositoryEntry::default());
@@ -455,46 +463,4 @@ fn schema() -> Json {
         "properties": properties,
         "additionalProperties": false
     })
-}
-
-#[test]
-fn a_notifier_has_the_keys_of_its_kind() {
-    let told = |text: &str| read(text).map(|host| host.notify).unwrap_err();
-    let hook = "[[notify]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x.example/s3cret\"\n";
-    assert_eq!(read(hook).unwrap().notify[0].url.as_deref(), Some("https://x.example/s3cret"));
-    assert!(told(&format!("{hook}{hook}")).contains("second time"));
-    assert!(told("[[notify]]\nname = \"a\"\nkind = \"webhook\"\n").contains("`notify[0].url` is missing"));
-    assert!(told("[[notify]]\nname = \"a\"\nkind = \"command\"\n").contains("`notify[0].command` is missing"));
-    assert!(told(&format!("{hook}command = \"x\"\n")).contains("is for `kind = \"command\"`"));
-    assert!(told(&format!("{hook}events = [\"mood\"]\n")).contains("some of: asked, held"));
-    let wrong = told("[[notify]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"x.example/s3cret\"\n");
-    assert!(wrong.contains("url") && !wrong.contains("s3cret"), "{wrong}");
-    assert!(told("notify = 3\n").contains("[[notify]]"));
-}
-
-#[test]
-fn an_agent_of_a_kind_has_the_keys_of_its_kind() {
-    let (host, problems) = file::read(
-        "host.toml",
-        "[agents.developer]\nkind = \"claude_code\"\nprogram = \"/opt/claude\"\nmodel = \"m-1\"\ncredential = \"gateway\"\n\
-         permission_mode = \"accept_edits\"\n[agents.reviewer]\nkind = \"codex\"\n",
-        paths(),
-    );
-    assert!(problems.is_empty(), "{problems:?}");
-    let developer = &host.agents[&Role::Developer];
-    assert_eq!((developer.kind, developer.only_edits), (crate::settings::AgentKind::ClaudeCode, true));
-    let words = [&developer.program, &developer.model, &developer.credential].map(|word| word.as_deref().unwrap());
-    assert_eq!(words, ["/opt/claude", "m-1", "gateway"]);
-    assert_eq!(host.agents[&Role::Reviewer].kind, crate::settings::AgentKind::Codex);
-
-    let text = "[agents.developer]\nkind = \"codex\"\ncommand = \"x\"\nmodel = \"--all\"\n[agents.tester]\nkind = \"cursor\"\n\
-                [agents.reviewer]\nmodel = \"m\"\n";
-    let (_, problems) = file::read("host.toml", text, paths());
-    let told: Vec<String> = problems.iter().map(|point| format!("{} {}", point.place, point.what)).collect();
-    assert_eq!(told.len(), 5, "{told:#?}");
-    assert_eq!(told[0], "host.toml:3 `agents.developer.command` means nothing to an agent of kind \"codex\"");
-    assert!(told[1].starts_with("host.toml:4 `agents.developer.model` must be one word"), "{}", told[1]);
-    assert!(told[2].starts_with("host.toml:6 `agents.tester.kind` must be"), "{}", told[2]);
-    assert_eq!(told[3], "host.toml:7 `agents.reviewer.command` is missing");
-    assert_eq!(told[4], "host.toml:8 `agents.reviewer.model` means nothing to an agent of kind \"command\"");
 }

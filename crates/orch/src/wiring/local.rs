@@ -118,7 +118,7 @@ mod tests {
             id: id.to_owned(),
             path: path.into(),
             prefix: id.to_uppercase(),
-            agent_command: None,
+            ..RepositoryEntry::default()
         };
         let mut host = Host::with_defaults(paths);
         host.repositories = vec![entry("shop", "/w/shop"), entry("web", "/w/shop/web"), entry("gone", "/gone")];

@@ -10,17 +10,23 @@ use orch_engine::control::Reread;
 use orch_engine::{Engine, Program, RepositoryContext};
 use orch_git::{BranchName, Forge as GitForge, Git, Origin};
 use orch_ports::agent::Agent;
+use orch_ports::forge::Forge;
 use orch_ports::store::Store;
+use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Role;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::repository_file::RepositoryFile;
 use orch_vendors::forge::local::LocalForge;
+use orch_vendors::forge::reach::{Channel, Reach};
+use orch_vendors::forge::remote::RemoteForge;
 use orch_vendors::workshop::{GitWorkshop, Opening};
 
 use super::{TOOL_VARIABLES, agent, environment, policy, quoted, store_failure};
 use crate::exit::Failure;
 use crate::init::{git_failure, read_repository_file};
+use crate::settings::remote::Server;
 use crate::settings::{self, Host, RepositoryEntry};
 
 /// Between asking a run to end and killing it.
@@ -53,6 +59,18 @@ pub struct Making {
     pub serving: bool,
     pub notes: Notes,
     pub doors: Doors,
+    pub channels: Channels,
+}
+
+/// What limits calls of a server, by credential and server: kept when the settings are read again.
+#[derive(Clone, Default)]
+pub struct Channels(Arc<Mutex<BTreeMap<String, Arc<Channel>>>>);
+
+impl Channels {
+    fn of(&self, name: String) -> Arc<Channel> {
+        let mut channels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(channels.entry(name).or_default())
+    }
 }
 
 /// One at a time opens a forge: its context may be another one by now, after the settings were read again.
@@ -133,17 +151,40 @@ impl Making {
             forge: host.paths.forge(&entry.id),
             base_known: row.map(|row| row.base_branch.clone()),
         };
-        let opening = Arc::new(Opening::new(move || opening.open()));
+        let (workshop, forge): (_, Arc<dyn Forge>) = match host.server(entry) {
+            None => {
+                let opening = Arc::new(Opening::new(move || opening.open()));
+                (GitWorkshop::new(Arc::clone(&opening)), Arc::new(LocalForge::new(opening)))
+            }
+            Some(server) => {
+                let reach = Arc::new(self.reach(server));
+                let way = Arc::clone(&reach);
+                let opening = Arc::new(Opening::asking(move |port| opening.open_on_server(&way, port)));
+                (GitWorkshop::new(Arc::clone(&opening)), Arc::new(RemoteForge::new(opening, reach)))
+            }
+        };
+        let bring_home = match &entry.remote.url {
+            None => format!("{} pull {}", own_name(env), entry.id),
+            Some(_) => format!("git -C {} pull", quoted(entry.path.as_str())),
+        };
         RepositoryContext {
             repository: RepositoryId(entry.id.clone()),
-            workshop: Arc::new(GitWorkshop::new(Arc::clone(&opening))),
-            forge: Arc::new(LocalForge::new(opening)),
+            workshop: Arc::new(workshop),
+            forge,
             agents,
             work_folders: host.paths.places().join(&entry.id),
             program,
-            bring_home: format!("{} pull {}", own_name(env), entry.id),
+            bring_home,
             settings: Default::default(),
         }
+    }
+}
+
+impl Making {
+    fn reach(&self, server: Server) -> Reach {
+        let git = self.git.clone();
+        let (url, credential, channel) = (server.url.clone(), server.credential(), self.channels.of(server.channel()));
+        Reach::new(url, credential, channel, move || server.remote(&git))
     }
 }
 
@@ -197,6 +238,27 @@ impl OpeningOf {
         }
         if opened.created {
             making.notes.add(format!("{id}: made its forge at {path}, and the remote `orch` in {source}"));
+        }
+        for lock in &opened.kept_locks {
+            making.notes.add(format!("{id}: {} is held by a git process; waiting for it", lock.display()));
+        }
+        Ok(opened.forge)
+    }
+}
+
+impl OpeningOf {
+    /// The same of a repository whose branches live on a server: the folder of a person is not needed.
+    fn open_on_server(&self, reach: &Reach, port: Port) -> PortResult<GitForge> {
+        let Self { making, id, source, forge: path, base_known } = self;
+        let refused = |words: String| PortError::of_target(ErrorKind::Refused, port, source.as_str(), words);
+        let base = base_of(source, base_known.as_deref()).map_err(refused)?;
+        let base = BranchName::new(base).map_err(|error| refused(error.to_string()))?;
+        let origin = Origin { source: source.clone().into(), base };
+        let door = making.doors.of(path);
+        let _alone = door.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = reach.open(&making.git, origin, path.as_std_path(), making.started)?;
+        if opened.created {
+            making.notes.add(format!("{id}: made its workshop at {path} from {}", reach.url()));
         }
         for lock in &opened.kept_locks {
             making.notes.add(format!("{id}: {} is held by a git process; waiting for it", lock.display()));

@@ -16,6 +16,13 @@ mod crash;
 mod demo;
 mod egress;
 #[cfg(feature = "demo")]
+#[path = "../../../orch-vendors/tests/suite/fixture.rs"]
+mod fixture;
+#[cfg(feature = "demo")]
+#[expect(dead_code, reason = "other crates use the rest of it")]
+#[path = "../../../orch-git/tests/suite/git_server.rs"]
+mod git_server;
+#[cfg(feature = "demo")]
 mod hostile;
 #[cfg(feature = "demo")]
 mod hosting;
@@ -25,11 +32,17 @@ mod line;
 mod one_holder;
 #[cfg(feature = "demo")]
 mod pipeline;
+#[cfg(feature = "demo")]
+mod remote;
 mod repositories;
 mod restart;
 #[cfg(feature = "demo")]
 mod self_hosting;
 #[cfg(feature = "demo")]
 mod set_up;
+#[cfg(feature = "demo")]
+#[expect(dead_code, reason = "other crates use the rest of it")]
+#[path = "../../../orch-git/tests/suite/ssh_server.rs"]
+mod ssh_server;
 #[cfg(feature = "demo")]
 mod survive;
