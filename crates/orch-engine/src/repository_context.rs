@@ -23,10 +23,12 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 pub(crate) const FILE_CAP: usize = 256 * 1024;
 
 /// How programs are run in a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Program {
     /// Whole environment of checks; agents get their own from their adapter.
     pub check_environment: BTreeMap<String, String>,
+    /// The path that runs know their directory by, where they have files of their own.
+    pub appears: Option<Utf8PathBuf>,
     /// An agent is ended after so long.
     pub run_deadline_ms: u64,
     /// An agent is ended after so long without output; 0 is never.

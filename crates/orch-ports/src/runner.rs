@@ -56,6 +56,8 @@ pub struct RunOrder {
     pub argv: Vec<String>,
     /// Working directory.
     pub directory: Utf8PathBuf,
+    /// The path that the run knows its directory by, where its confinement gives it files of its own.
+    pub appears: Option<Utf8PathBuf>,
     /// The whole environment; nothing is inherited.
     pub environment: BTreeMap<String, String>,
     /// What comes before it.

@@ -309,13 +309,7 @@ impl World {
             forge: Arc::new(forge.clone()),
             agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
             work_folders: host.places.clone(),
-            program: Program {
-                check_environment: Default::default(),
-                run_deadline_ms: 0,
-                run_stall_ms: 0,
-                stop_grace_ms: 0,
-                output_cap_bytes: 0,
-            },
+            program: Program::default(),
             bring_home: "git pull".to_owned(),
             settings: Default::default(),
         };

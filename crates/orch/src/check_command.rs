@@ -108,7 +108,8 @@ pub fn check(
     let runner = wiring::runner_in(host, &place.0.join("runs"), &|_| None)?;
     let refused = |why: String| Failure::new(Exit::Failed, why).fix("orch doctor says what this machine lacks");
     runner.room().map_err(refused)?;
-    let order = check_order(&wiring::program(host, env), RUN, &file, &command, &clone, None);
+    let name = top.file_name().unwrap_or(RUN);
+    let order = check_order(&wiring::program(host, name, env), RUN, &file, &command, &clone, None);
     let begun = Instant::now();
     runner.ensure(&order).map_err(|error| refused(error.words))?;
     let (report, set_up_seconds) = followed(&runner, begun, screen)?;

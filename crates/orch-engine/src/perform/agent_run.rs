@@ -245,6 +245,7 @@ fn prepare(
         check: false,
         argv: launch.argv,
         directory: place.directory.clone(),
+        appears: context.program.appears.clone(),
         environment: launch.environment,
         set_up,
         result_file: Some(assignment.result_file),

@@ -128,6 +128,7 @@ fn pack_again(
         check: false,
         argv: context.workshop.parcel_command(place, start)?,
         directory: place.directory.clone(),
+        appears: context.program.appears.clone(),
         environment: context.program.check_environment.clone(),
         set_up: None,
         result_file: None,

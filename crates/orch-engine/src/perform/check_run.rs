@@ -209,6 +209,7 @@ pub fn check_order(
         check: true,
         argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         directory: folder.clone(),
+        appears: program.appears.clone(),
         environment: environment.clone(),
         set_up: set_up::of(Some(file), environment, keeps, &[]),
         result_file: None,

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::paths::{Access, ETC};
+use super::paths::{Access, Bind, ETC};
 
 /// Where bubblewrap is installed. Never looked up in a `PATH` that somebody else wrote.
 pub(crate) fn program() -> Option<&'static str> {
@@ -28,13 +28,8 @@ pub(crate) fn namespaces(root: bool) -> Vec<&'static str> {
     words
 }
 
-/// All options: the system read-only, an own `/tmp`, and `binds` at their own places.
-pub(crate) fn options(
-    root: bool,
-    binds: &[(Access, std::path::PathBuf)],
-    tmp: Option<&Path>,
-    cwd: &Path,
-) -> Vec<OsString> {
+/// All options: the system read-only, an own `/tmp`, and `binds`.
+pub(crate) fn options(root: bool, binds: &[Bind], tmp: Option<&Path>, cwd: &Path) -> Vec<OsString> {
     let mut words: Vec<OsString> = namespaces(root).into_iter().map(OsString::from).collect();
     let mut say = |group: &[&OsStr]| words.extend(group.iter().map(|word| (*word).to_owned()));
     let os = OsStr::new;
@@ -58,8 +53,8 @@ pub(crate) fn options(
     say(&[os("--dir"), os("/var"), os("--symlink"), os("../tmp"), os("/var/tmp")]);
     // Folders on the way would be root's alone.
     let mut made = std::collections::BTreeSet::new();
-    for (access, path) in binds {
-        let above: Vec<&Path> = path.ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
+    for Bind { access, path, at } in binds {
+        let above: Vec<&Path> = at.ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
         for folder in above.into_iter().rev().filter(|above| *above != Path::new("/tmp")) {
             if made.insert(folder) {
                 say(&[os("--dir"), folder.as_os_str()]);
@@ -69,7 +64,7 @@ pub(crate) fn options(
             Access::Read => "--ro-bind-try",
             Access::Write => "--bind",
         };
-        say(&[os(option), path.as_os_str(), path.as_os_str()]);
+        say(&[os(option), path.as_os_str(), at.as_os_str()]);
     }
     say(&[os("--remount-ro"), os("/"), os("--chdir"), cwd.as_os_str()]);
     words

@@ -16,6 +16,46 @@ pub(crate) enum Access {
     Write,
 }
 
+/// A path of the host that the run gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bind {
+    pub(crate) access: Access,
+    pub(crate) path: PathBuf,
+    /// The path that the run knows it by.
+    pub(crate) at: PathBuf,
+}
+
+/// Paths of the host, and how they appear to the run; empty where it has no mount namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Appears(Vec<(String, String)>);
+
+impl Appears {
+    pub(crate) fn of(spec: &Spec) -> Self {
+        let pairs = spec.plan.appears.iter().filter_map(|(path, at)| Some((path.to_str()?, at.to_str()?)));
+        Self(pairs.map(|(path, at)| (path.to_owned(), at.to_owned())).collect())
+    }
+
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        let found = self.0.iter().find_map(|(from, at)| Some(Path::new(at).join(path.strip_prefix(from).ok()?)));
+        found.map_or_else(|| path.to_owned(), |at| at.components().collect())
+    }
+
+    /// Every one of these paths within a text: an argument, or a value of the environment.
+    pub(crate) fn text(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (from, at)| {
+            let mut pieces = text.split(from.as_str());
+            let mut told = pieces.next().unwrap_or_default().to_owned();
+            for piece in pieces {
+                // A longer name that begins alike is another path.
+                let ends = piece.chars().next().is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_'));
+                told.push_str(if ends { at } else { from });
+                told.push_str(piece);
+            }
+            told
+        })
+    }
+}
+
 /// Parts of `/etc` that programs need; nothing else of it is there.
 pub(crate) const ETC: &[&str] = &[
     "/etc/alternatives",
@@ -50,7 +90,7 @@ pub(crate) const ETC: &[&str] = &[
 pub(crate) const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /// Every path of the run besides the system's, parents before what lies in them.
-pub(crate) fn of(spec: &Spec, run_directory: &Path) -> Vec<(Access, PathBuf)> {
+pub(crate) fn of(spec: &Spec, run_directory: &Path, appears: &Appears) -> Vec<Bind> {
     let mut found: BTreeMap<PathBuf, Access> = BTreeMap::new();
     for path in toolchains(spec, run_directory).into_iter().chain(spec.plan.read_only.iter().cloned()) {
         found.insert(path, Access::Read);
@@ -65,7 +105,11 @@ pub(crate) fn of(spec: &Spec, run_directory: &Path) -> Vec<(Access, PathBuf)> {
         |path: &Path| path.is_symlink() && path.ancestors().skip(1).any(|above| found.contains_key(above));
     // A path sorts behind its parents, so later binds lie in earlier ones.
     let there = found.iter().filter(|(path, _)| path.exists() && !comes_along(path));
-    there.map(|(path, access)| (*access, path.clone())).collect()
+    let bind =
+        |(path, access): (&PathBuf, &Access)| Bind { access: *access, path: path.clone(), at: appears.path(path) };
+    let mut binds: Vec<_> = there.map(bind).collect();
+    binds.sort_by(|one, other| one.at.cmp(&other.at));
+    binds
 }
 
 /// What the environment and the commands name: folders of `PATH`, toolchains, the programs' own folders, files among the
@@ -142,7 +186,12 @@ fn located(program: &str, env: &BTreeMap<String, String>) -> Option<PathBuf> {
 }
 
 /// The environment of a confined run: its own home and temporary folder, no path to ours.
-pub(crate) fn environment(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String> {
+pub(crate) fn environment(spec: &Spec, own_tmp: bool, appears: &Appears) -> BTreeMap<String, String> {
+    let env = environment_outside(spec, own_tmp);
+    env.into_iter().map(|(name, value)| (name, appears.text(&value))).collect()
+}
+
+fn environment_outside(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String> {
     let mut env = spec.env.clone();
     let Some(scratch) = &spec.plan.scratch else { return env };
     let its_own = |value: Option<&String>| {
@@ -186,4 +235,29 @@ pub(crate) fn environment(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String
         }
     }
     env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_appears_elsewhere_does_so_in_every_word() {
+        let pairs = [("/home/u/.local/state/orch/places/a-1", "/repo/shop")];
+        let appears = Appears(pairs.map(|(from, at)| (from.to_owned(), at.to_owned())).to_vec());
+        for (text, told) in [
+            ("/home/u/.local/state/orch/places/a-1", "/repo/shop"),
+            ("--file=/home/u/.local/state/orch/places/a-1/x:y", "--file=/repo/shop/x:y"),
+            ("/home/u/.local/state/orch/places/a-1:/home/u/.local/state/orch/places/a-1/b", "/repo/shop:/repo/shop/b"),
+            ("/home/u/.local/state/orch/places/a-12/x", "/home/u/.local/state/orch/places/a-12/x"),
+            ("/home/u/.local/state/orch/places/a-1.kept", "/home/u/.local/state/orch/places/a-1.kept"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(appears.text(text), told);
+        }
+        assert_eq!(appears.path(Path::new("/home/u/.local/state/orch/places/a-1")), Path::new("/repo/shop"));
+        assert_eq!(appears.path(Path::new("/home/u/.local/state/orch/places/a-1/b")), Path::new("/repo/shop/b"));
+        assert_eq!(appears.path(Path::new("/usr/lib")), Path::new("/usr/lib"));
+        assert_eq!(Appears::default().text("/a"), "/a");
+    }
 }

@@ -26,6 +26,9 @@ pub struct Plan {
     /// A folder made for this run alone, with its `home` and `tmp`; removed when the run is over. Its parent exists
     /// and can be reached by the account.
     pub scratch: Option<PathBuf>,
+    /// Paths of the host that have another one for the run where it has a mount namespace: with all below them, in its
+    /// arguments and environment too. So its directory is the same in each run, short, and tells nothing of the host.
+    pub appears: BTreeMap<PathBuf, PathBuf>,
     /// Its namespaces are made by the inner step. Else level 3 is made by bubblewrap. No level 2 is without.
     pub namespaces: bool,
     /// Bytes of memory for all its processes together.

@@ -1,5 +1,5 @@
 //! The files of a run with a mount namespace of its own: the system's programs, parts of `/etc`, devices that are no
-//! hardware, an own `/tmp`, and what the plan names, each at its own path.
+//! hardware, an own `/tmp`, and what the plan names, each where the run knows it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ use rustix::mount::{
 
 use super::Inner;
 use super::spaces::Spaces;
-use crate::confinement::paths::{Access, ETC};
+use crate::confinement::paths::{Access, Bind, ETC};
 
 /// Part of every name in here but `/dev`'s.
 const INERT: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
@@ -118,12 +118,12 @@ fn parts(inner: &Inner, spaces: &Spaces) -> Result<(Vec<Link>, Vec<Part>), Strin
         // The processes are the host's, and so is what tells of them.
         parts.extend(Part::take(Path::new("/proc"), READ_ONLY | libc::MOUNT_ATTR_NOEXEC)?);
     }
-    for (access, path) in &inner.paths {
+    for Bind { access, path, at } in &inner.paths {
         let attributes = match access {
             Access::Read => READ_ONLY,
             Access::Write => INERT,
         };
-        parts.extend(Part::take(path, attributes)?);
+        parts.extend(Part::take(path, attributes)?.map(|part| Part { at: at.clone(), ..part }));
     }
     Ok((links, parts))
 }

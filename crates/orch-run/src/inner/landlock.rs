@@ -56,7 +56,7 @@ pub(super) fn close(inner: &Inner) -> Result<Vec<String>, String> {
 fn paths(inner: &Inner) -> Vec<(Access, PathBuf)> {
     let read = |path: &&str| (Access::Read, PathBuf::from(path));
     let write = |path: &str| (Access::Write, PathBuf::from(path));
-    let mut found = inner.paths.clone();
+    let mut found: Vec<_> = inner.paths.iter().map(|bind| (bind.access, bind.at.clone())).collect();
     if inner.level == Confinement::Bubblewrap {
         // What may not be read is not there; what may not be written is mounted read-only as well.
         found.push(read(&"/"));

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use spaces::Spaces;
 
-use crate::confinement::paths::Access;
+use crate::confinement::paths::Bind;
 use crate::{Account, Confinement};
 
 /// Whether runs of this level have a network of their own, with a companion on a unix socket; else a companion listens
@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Vec<(Limit, u64)>,
     pub(crate) account: Option<Account>,
     pub(crate) cwd: PathBuf,
-    pub(crate) paths: Vec<(Access, PathBuf)>,
+    pub(crate) paths: Vec<Bind>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::companion::{Door, Running};
 use crate::confinement::cgroup::{Given, Groups};
-use crate::confinement::paths::{self, Access};
+use crate::confinement::paths::{self, Appears, Bind};
 use crate::inner::{Inner, Limit, Spaces};
 use crate::{Account, Before, Confinement, KEY, MODEL_ADDRESS, Spec};
 
@@ -24,7 +24,8 @@ pub(super) struct Site {
     pub(super) root: bool,
     /// The program of the inner step.
     pub(super) program: PathBuf,
-    pub(super) paths: Vec<(Access, PathBuf)>,
+    pub(super) paths: Vec<Bind>,
+    pub(super) appears: Appears,
     /// Processes of the run join these.
     pub(super) entrances: Vec<File>,
     env: BTreeMap<String, String>,
@@ -59,6 +60,7 @@ impl Site {
             root,
             program: "/proc/self/exe".into(),
             paths: Vec::new(),
+            appears: Appears::default(),
             entrances: groups.entrances(),
             env: spec.env.clone(),
             limits: Vec::new(),
@@ -79,8 +81,11 @@ impl Site {
         }
         if confined {
             make_scratch(spec)?;
-            site.env = paths::environment(&site.spec, crate::private_network(spec.confinement));
-            site.paths = paths::of(&site.spec, run_directory);
+            if site.has_own_files() {
+                site.appears = Appears::of(spec);
+            }
+            site.env = paths::environment(&site.spec, crate::private_network(spec.confinement), &site.appears);
+            site.paths = paths::of(&site.spec, run_directory, &site.appears);
         }
         if let Some(account) = site.spec.plan.account.as_ref().filter(|_| confined) {
             let writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
@@ -109,10 +114,11 @@ impl Site {
             mark: self.mark.clone(),
             root: self.root,
             program: self.program.clone(),
-            paths: if confined { paths::of(&spec, run_directory) } else { Vec::new() },
+            paths: if confined { paths::of(&spec, run_directory, &self.appears) } else { Vec::new() },
+            appears: self.appears.clone(),
             entrances: entrances.map_err(|e| format!("cannot enter the control groups: {e}"))?,
             env: if confined {
-                paths::environment(&spec, crate::private_network(spec.confinement))
+                paths::environment(&spec, crate::private_network(spec.confinement), &self.appears)
             } else {
                 before.env.clone()
             },
@@ -137,7 +143,7 @@ impl Site {
         &self.env
     }
 
-    /// `words` with the companion's address and key in their places.
+    /// `words` with the companion's address and key in their places, and paths as they appear to the run.
     pub(super) fn with_companion(&self, words: &[String]) -> Vec<String> {
         words.iter().map(|word| self.filled(word)).collect()
     }
@@ -148,7 +154,8 @@ impl Site {
     }
 
     fn filled(&self, word: &str) -> String {
-        let (Some(address), Some(key)) = (self.address(), &self.key) else { return word.to_owned() };
+        let word = self.appears.text(word);
+        let (Some(address), Some(key)) = (self.address(), &self.key) else { return word };
         word.replace(MODEL_ADDRESS, &format!("http://{address}")).replace(KEY, key)
     }
 
@@ -210,7 +217,7 @@ impl Site {
     pub(super) fn inner(&self, argv: &[String], report: RawFd) -> Inner {
         let level = self.spec.confinement;
         let in_bubblewrap = self.in_bubblewrap();
-        let spaces = self.spec.plan.namespaces && level >= Confinement::Landlock;
+        let spaces = self.has_spaces();
         let mut env = self.env.clone();
         env.insert(crate::RUN_ID_VARIABLE.to_owned(), self.run_id.clone());
         env.insert(crate::RUN_MARK_VARIABLE.to_owned(), self.mark.clone());
@@ -229,11 +236,20 @@ impl Site {
             port: self.port,
             limits: self.limits.clone(),
             account: self.spec.plan.account.clone().filter(|_| level > Confinement::None),
-            cwd: self.spec.cwd.clone(),
+            cwd: self.appears.path(&self.spec.cwd),
             paths: self.paths.clone(),
             argv: self.with_companion(argv),
             env,
         }
+    }
+
+    fn has_spaces(&self) -> bool {
+        self.spec.plan.namespaces && self.spec.confinement >= Confinement::Landlock
+    }
+
+    /// Whether its commands have a mount namespace of their own.
+    fn has_own_files(&self) -> bool {
+        self.in_bubblewrap() || self.has_spaces()
     }
 
     /// Whether bubblewrap stands between the supervisor and the inner step.

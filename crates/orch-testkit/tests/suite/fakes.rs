@@ -145,6 +145,7 @@ impl RunnerBench for Runs {
             check: false,
             argv: vec![format!("{does:?}")],
             directory: "/".into(),
+            appears: None,
             environment: BTreeMap::new(),
             set_up: None,
             result_file: None,

@@ -11,6 +11,9 @@ use orch_run::{Account, Confinement, Made, Plan, Trial, Way};
 /// How long a refusal is believed: somebody may be mending what it names.
 const BELIEVED: Duration = Duration::from_secs(5);
 
+/// Where home and temporary files of a run appear beside its directory.
+const SCRATCH: &str = "/run/scratch";
+
 /// A level and how it is made, or why there is none.
 type Found = Result<(Confinement, Made), String>;
 
@@ -105,7 +108,11 @@ impl Confining {
         read_only.extend(self.read_only.iter().cloned());
         read_only.extend(order.set_up.as_ref().and_then(|set_up| Some(set_up.keeps.as_ref()?.copy.clone().into())));
         read_only.extend(borrowed(&order.directory));
+        let appears = order.appears.iter().flat_map(|at| {
+            [(order.directory.clone().into(), at.clone().into()), (scratch.clone(), PathBuf::from(SCRATCH))]
+        });
         Ok(Plan {
+            appears: appears.collect(),
             account,
             read_only,
             read_write: order.read_write.iter().map(Into::into).collect(),

@@ -76,6 +76,7 @@ impl RunnerBench for Bench {
             check: false,
             argv,
             directory: Utf8Path::from_path(self.folder.path()).unwrap().to_owned(),
+            appears: Some("/repo/shop".into()),
             environment: BTreeMap::from([
                 ("PATH".to_owned(), std::env::var("PATH").unwrap()),
                 ("RESULT".to_owned(), result.to_str().unwrap().to_owned()),
@@ -178,8 +179,9 @@ fn a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch() {
     let mut order = bench.order("r", Does::Completes);
     order.directory = Utf8Path::from_path(bench.folder.path()).unwrap().join("clone");
     std::fs::create_dir(&order.directory).unwrap();
-    order.argv = ["/bin/sh", "-c", "echo $HOME > here; ls .."].map(str::to_owned).to_vec();
+    order.argv = ["/bin/sh", "-c", "echo $HOME $(pwd) $GIVEN > here; ls .."].map(str::to_owned).to_vec();
     order.environment.insert("HOME".to_owned(), "/root".to_owned());
+    order.environment.insert("GIVEN".to_owned(), format!("--file={}/task.md", order.directory));
     (order.finish, order.result_file) = (Vec::new(), None);
     runner.ensure(&order).unwrap();
     let report = runner.wait("r").unwrap();
@@ -188,8 +190,13 @@ fn a_confined_run_tells_its_level_and_limits_and_leaves_no_scratch() {
     let state = runner.state("r").unwrap();
     assert_eq!(state.level.name(), level.name());
     assert!(state.limits.iter().any(|words| words.contains("500 processes")), "{state:?}");
-    let home = std::fs::read_to_string(order.directory.join("here")).unwrap();
-    assert!(home.trim().ends_with("scratch/r/home"), "{home}");
+    let here = std::fs::read_to_string(order.directory.join("here")).unwrap();
+    let (at, home) = match orch_run::private_network(level) {
+        true => ("/repo/shop".to_owned(), "/run/scratch/home".to_owned()),
+        // Without files of its own it knows the host's.
+        false => (order.directory.to_string(), bench.folder.path().join("scratch/r/home").display().to_string()),
+    };
+    assert_eq!(here.trim(), format!("{home} {at} --file={at}/task.md"));
     assert!(!bench.folder.path().join("scratch/r").exists());
 }
 

@@ -84,11 +84,14 @@ impl Doors {
     }
 }
 
-/// How programs are run on this host.
-pub fn program(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Program {
+/// How programs are run on this host, in a repository of that name. Where a run has files of its own it knows its
+/// directory by a short path without a dot, the same each time: tests and tools pass over what lies below a hidden folder,
+/// as the state folder usually does, and some write the path into what they build.
+pub fn program(host: &Host, repository: &str, env: &dyn Fn(&str) -> Option<String>) -> Program {
     let minutes = |m: u32| u64::from(m) * 60_000;
     Program {
         check_environment: environment(TOOL_VARIABLES.iter().copied(), env),
+        appears: Some(Utf8Path::new("/repo").join(repository)),
         run_deadline_ms: minutes(host.limits.run_deadline_minutes),
         run_stall_ms: minutes(host.limits.run_stall_minutes),
         stop_grace_ms: STOP_GRACE.as_millis() as u64,
@@ -136,7 +139,7 @@ impl Making {
         row: Option<&Repository>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> RepositoryContext {
-        let program = program(host, env);
+        let program = program(host, &entry.id, env);
         let tools = &program.check_environment;
         let mut agents: BTreeMap<Role, Arc<dyn Agent>> = BTreeMap::new();
         for role in Role::ALL {

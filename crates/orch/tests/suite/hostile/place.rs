@@ -190,6 +190,7 @@ impl Place {
             check: false,
             argv: argv.collect(),
             directory: Utf8PathBuf::try_from(code).unwrap(),
+            appears: None,
             environment: told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             set_up: None,
             result_file: Some(Utf8PathBuf::try_from(own.join("result.json")).unwrap()),
