@@ -117,7 +117,7 @@ impl Engine {
     }
 
     /// Changes what is kept of a base branch; nothing if it was never seen.
-    async fn tell_base(&self, repository: &RepositoryId, tell: impl Fn(&mut BaseBranch)) -> StoreResult<()> {
+    pub(crate) async fn tell_base(&self, repository: &RepositoryId, tell: impl Fn(&mut BaseBranch)) -> StoreResult<()> {
         for _ in 0..MOST_RELOADS {
             let Some(seen) = self.store.base_seen(repository).await? else { return Ok(()) };
             let mut base = seen.base.clone();

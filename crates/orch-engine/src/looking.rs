@@ -202,10 +202,13 @@ fn look(
         )),
         Ok(file) => match missing(context, &file, branch)
             .or_else(|| read.obstacle.clone())
-            .or_else(|| read.tests.trouble(branch, &read.tip).filter(|_| tested))
+            .or_else(|| read.tests.trouble(&row.id, branch, &read.tip).filter(|_| tested))
         {
             Some(text) => Standing::Trouble(text),
-            None => base.diverged.map_or(Standing::Well, Standing::Notice),
+            None => {
+                let notice = base.diverged.or_else(|| read.tests.notice(branch, &read.tip));
+                notice.map_or(Standing::Well, Standing::Notice)
+            }
         },
     };
     Some(Seen { standing, base: Some(read) })

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::check::CheckOutcome;
-use crate::ids::{CommitId, Timestamp};
+use crate::ids::{CommitId, RepositoryId, Timestamp};
 
 /// The first pause before a commit is tested again of which nothing could be told; each further one is twice as long.
 const PAUSE_MS: i64 = 60_000;
@@ -35,6 +36,9 @@ pub struct NotGreen {
     pub tries: u32,
     /// When it was tried last.
     pub at: Timestamp,
+    /// Who lets work begin on it all the same, so that a task can mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<Actor>,
 }
 
 impl BaseTests {
@@ -71,13 +75,28 @@ impl BaseTests {
             self.not_green = None;
             return;
         }
-        let tries = self.found(commit).map_or(0, |before| before.tries) + 1;
-        self.not_green = Some(NotGreen { commit: commit.clone(), outcome, last_words, tries, at });
+        let (tries, accepted_by) =
+            self.found(commit).map_or((0, None), |before| (before.tries, before.accepted_by.clone()));
+        let commit = commit.clone();
+        self.not_green = Some(NotGreen { commit, outcome, last_words, tries: tries + 1, at, accepted_by });
+    }
+
+    /// A person lets work begin on this tip although it is not green; false: nothing is known against it.
+    pub fn accept(&mut self, tip: &CommitId, by: &Actor) -> bool {
+        let found = self.not_green.as_mut().filter(|found| found.commit == *tip);
+        found.map(|found| found.accepted_by = Some(by.clone())).is_some()
+    }
+
+    /// What people are to know of a tip that work may begin on, in words.
+    pub fn notice(&self, branch: &str, tip: &CommitId) -> Option<String> {
+        let by = self.found(tip)?.accepted_by.as_ref()?;
+        let short: String = tip.as_str().chars().take(10).collect();
+        Some(format!("{branch} is not green at {short}, and {by} lets work begin on it: only what mends it can land"))
     }
 
     /// Why nobody is to work on this tip, in words for people; `None` if there is no reason. While a tip is tested that came
     /// upon a green one, work goes on: most of them are green.
-    pub fn trouble(&self, branch: &str, tip: &CommitId) -> Option<String> {
+    pub fn trouble(&self, repository: &RepositoryId, branch: &str, tip: &CommitId) -> Option<String> {
         if self.green.as_ref() == Some(tip) {
             return None;
         }
@@ -87,6 +106,9 @@ impl BaseTests {
                 format!("{branch} at {short} is being tested, once, before the first agent is paid for work on it")
             });
         };
+        if found.accepted_by.is_some() {
+            return None;
+        }
         let words = match found.last_words.as_str() {
             "" => String::new(),
             words => format!("; its last words: {words}"),
@@ -98,7 +120,7 @@ impl BaseTests {
             ),
             CheckOutcome::Failed { reason } => format!(
                 "{branch} itself is red at {short}: {reason}{words}; orch check shows it whole; mend {branch}, and what \
-                 waits goes on"
+                 waits goes on; to have an issue mend it: orch resume --red-base {repository}"
             ),
             CheckOutcome::Passed => return None,
         })
@@ -128,18 +150,24 @@ mod tests {
         let (first, second) = (CommitId::from("aaaaaaaaaaaa"), CommitId::from("bbb"));
         let mut tests = BaseTests::default();
         assert!(tests.is_news(&first) && tests.due(&first) == Some(Timestamp(0)));
-        assert!(tests.trouble("main", &first).unwrap().starts_with("main at aaaaaaaaaa is being tested"));
+        assert!(
+            tests.trouble(&"shop".into(), "main", &first).unwrap().starts_with("main at aaaaaaaaaa is being tested")
+        );
         tests.tested(&first, CheckOutcome::Passed, String::new(), NOW);
-        assert!(!tests.is_news(&first) && tests.due(&first).is_none() && tests.trouble("main", &first).is_none());
+        assert!(
+            !tests.is_news(&first)
+                && tests.due(&first).is_none()
+                && tests.trouble(&"shop".into(), "main", &first).is_none()
+        );
         assert_eq!(tests.due(&second), Some(Timestamp(0)));
-        assert_eq!(tests.trouble("main", &second), None, "it is tested beside the work");
+        assert_eq!(tests.trouble(&"shop".into(), "main", &second), None, "it is tested beside the work");
         tests.tested(&second, red(), "1 failed".to_owned(), NOW);
-        let words = tests.trouble("main", &second).unwrap();
+        let words = tests.trouble(&"shop".into(), "main", &second).unwrap();
         assert!(words.starts_with("main itself is red at bbb: exit code 1; its last words: 1 failed;"), "{words}");
         assert_eq!(tests.due(&second), None, "red stays red");
-        assert_eq!(tests.trouble("main", &first), None, "it was taken back");
+        assert_eq!(tests.trouble(&"shop".into(), "main", &first), None, "it was taken back");
         let third = CommitId::from("ccc");
-        assert!(tests.is_news(&third) && tests.trouble("main", &third).is_none());
+        assert!(tests.is_news(&third) && tests.trouble(&"shop".into(), "main", &third).is_none());
         tests.tested(&third, CheckOutcome::Passed, String::new(), NOW);
         assert_eq!(tests, BaseTests { green: Some(third), not_green: None });
     }
@@ -154,7 +182,9 @@ mod tests {
             pauses.push((tests.due(&tip).unwrap().0 - NOW.0) / 60_000);
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert!(tests.trouble("main", &tip).unwrap().contains("cannot be told: no network; orch check"));
+        assert!(
+            tests.trouble(&"shop".into(), "main", &tip).unwrap().contains("cannot be told: no network; orch check")
+        );
         tests.not_green.as_mut().unwrap().tries = u32::MAX;
         assert!(tests.due(&tip).is_some(), "no number of tries is too much");
     }

@@ -2,6 +2,7 @@
 
 use orch_ports::store::StoreError;
 use orch_rules::actor::Actor;
+use orch_rules::ids::RepositoryId;
 use orch_rules::outage::{Outage, Source, lift};
 use orch_rules::rights::Right;
 
@@ -33,6 +34,36 @@ impl Control {
             }
         }
         Err(ControlError::Refused { why: "it changes all the time; try again".to_owned() })
+    }
+
+    /// Lets work begin on a base branch whose present tip is not green, so that a task can mend it.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`] for an unknown repository, [`ControlError::Refused`] if nothing is known against it.
+    pub async fn accept_red_base(
+        &self,
+        repository: &RepositoryId,
+        by: impl Into<Actor>,
+    ) -> Result<Answer, ControlError> {
+        let by = by.into();
+        self.allow(&by, Right::Steer).await?;
+        let repository = self.pick(Some(repository)).await?.id;
+        let seen = self.engine.store.base_seen(&repository).await?;
+        let refused = |why: String| ControlError::Refused { why };
+        let Some(seen) = seen.map(|seen| seen.base) else {
+            return Err(refused(format!("the base branch of {repository} was not seen yet; try again")));
+        };
+        if seen.tests.clone().accept(&seen.tip, &by) {
+            self.engine.tell_base(&repository, |base| _ = base.tests.accept(&seen.tip, &by)).await?;
+            self.engine.look_at_repository(&repository).await?;
+            self.moved().await?;
+            let text = format!("work begins on {} at {} although it is not green", seen.branch, seen.tip);
+            return Ok(Answer { text, pending: false });
+        }
+        Err(refused(format!(
+            "{} of {repository} is not known to be red; what waits waits for something else",
+            seen.branch
+        )))
     }
 }
 

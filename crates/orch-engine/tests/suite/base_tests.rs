@@ -5,7 +5,7 @@ use std::time::Duration;
 use orch_rules::task::Task;
 use orch_testkit::fake::Step;
 
-use crate::world::{Act, LINES, Process, SHORT, World, eventually};
+use crate::world::{Act, LINES, Process, SHORT, World, eventually, repository};
 
 const SETTINGS: &str = "[check]\ncommand = \"test\"\n";
 
@@ -61,6 +61,31 @@ async fn a_red_main_is_told_as_that_and_costs_nobody_anything() {
     assert_eq!((now.attempt, now.retries), (0, 0));
     world.forge.user_commits(&[("src/old.txt", Some("green\n"))], true);
     world.until_done(&task).await;
+}
+
+/// Whoever wants an issue to mend a red main says so; for that tip alone, and what is still red does not land.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_red_main_is_mended_by_a_task_when_a_person_says_so() {
+    let world = world().await;
+    world.forge.user_commits(&[("src/old.txt", Some("RED\n"))], true);
+    world.when(|act| {
+        let mends = act.is("developer") && act.brief.contains("Mend main");
+        mends.then(|| {
+            act.commit(&[("src/old.txt", Some("green\n"))]);
+            (String::new(), Step::completes())
+        })
+    });
+    let process = world.start("p1");
+    let task = process.issue("Mend main").await;
+    until_it_waits(&process, &task, "orch resume --red-base shop").await;
+    process.control.accept_red_base(&repository(), "Uma").await.unwrap();
+    world.until_done(&task).await;
+    let refused = process.control.accept_red_base(&repository(), "Uma").await.unwrap_err().to_string();
+    assert!(refused.contains("not known to be red"), "{refused}");
+    // Another commit is another question.
+    world.forge.user_commits(&[("src/new.txt", Some("RED\n"))], true);
+    let other = process.issue("Add up").await;
+    until_it_waits(&process, &other, "main itself is red at").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use axum::extract::State;
 use orch_engine::control::LaneCommand;
 use orch_ports::store::TaskFilter;
 use orch_rules::ids::RepositoryId;
+use orch_rules::outage::Source;
 
 use super::Api;
 use super::tasks::Answered;
@@ -59,10 +60,17 @@ pub async fn unfreeze(
 #[utoipa::path(post, path = "/api/v1/outages/lift", tag = "queue", request_body = LiftRequest, responses(
     (status = 200, body = AnswerView),
     (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The base branch is not known to be red", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Nothing is out under this name", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn lift(State(api): State<Api>, asker: Asker, Body(request): Body<LiftRequest>) -> Result<Answered, Problem> {
-    Ok(Answered(api.control.lift(&request.into(), asker.by.clone()).await?.into()))
+    let by = asker.by.clone();
+    let answer = match request {
+        LiftRequest::Credential(name) => api.control.lift(&Source::Credential { name }, by).await,
+        LiftRequest::Agent(name) => api.control.lift(&Source::Agent { name }, by).await,
+        LiftRequest::RedBase(name) => api.control.accept_red_base(&RepositoryId(name), by).await,
+    };
+    Ok(Answered(answer?.into()))
 }
 
 async fn only_repository(api: &Api) -> Result<RepositoryId, Problem> {

@@ -68,13 +68,6 @@ pub enum LiftRequest {
     Credential(String),
     /// Of the agent of this name.
     Agent(String),
-}
-
-impl From<LiftRequest> for Source {
-    fn from(request: LiftRequest) -> Self {
-        match request {
-            LiftRequest::Credential(name) => Self::Credential { name },
-            LiftRequest::Agent(name) => Self::Agent { name },
-        }
-    }
+    /// The red base branch of the repository of this name: work begins on its present tip, so that a task can mend it.
+    RedBase(String),
 }

@@ -12,12 +12,12 @@ use crate::screen::Screen;
 /// End a pause, or lift an outage.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --all\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>",
-    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --all\n  orch resume --credential anthropic"
+    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --all\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>\n       orch resume [OPTIONS] --red-base <REPO>",
+    after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --all\n  orch resume --credential anthropic\n  orch resume --red-base shop"
 )]
 pub struct ResumeArgs {
     /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required_unless_present_any = ["repo", "all", "credential", "agent"], conflicts_with_all = ["repo", "all", "credential", "agent"])]
+    #[arg(required_unless_present_any = ["repo", "all", "credential", "agent", "red_base"], conflicts_with_all = ["repo", "all", "credential", "agent", "red_base"])]
     pub id: Option<String>,
     /// The whole repository instead of one task
     #[arg(long, value_name = "REPO")]
@@ -28,8 +28,11 @@ pub struct ResumeArgs {
     /// An agent that could not be started
     #[arg(long, value_name = "NAME", conflicts_with_all = ["repo", "credential"])]
     pub agent: Option<String>,
+    /// The base branch of this repository is red: let work begin on it, so that an issue can mend it
+    #[arg(long, value_name = "REPO", conflicts_with_all = ["repo", "credential", "agent"])]
+    pub red_base: Option<String>,
     /// Everything: every repository of the service
-    #[arg(long, conflicts_with_all = ["repo", "credential", "agent"])]
+    #[arg(long, conflicts_with_all = ["repo", "credential", "agent", "red_base"])]
     pub all: bool,
 }
 
@@ -38,8 +41,10 @@ pub struct ResumeArgs {
 /// # Errors
 /// If the service does not answer, knows no such task or repository, or refuses.
 pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let lifted = args.credential.clone().map(LiftRequest::Credential);
-    if let Some(request) = lifted.or_else(|| args.agent.clone().map(LiftRequest::Agent)) {
+    let lifted = (args.credential.clone().map(LiftRequest::Credential))
+        .or_else(|| args.agent.clone().map(LiftRequest::Agent))
+        .or_else(|| args.red_base.clone().map(LiftRequest::RedBase));
+    if let Some(request) = lifted {
         return send::lift(&request, caller, screen);
     }
     match &args.id {
