@@ -39,7 +39,7 @@ pub struct Limits {
     pub max_checks: u32,
     /// Decisions handled at once, and as many short effects beside them; agents are limited by their slots.
     pub max_handled: u32,
-    /// New issues taken in at once: they share a look and their commits.
+    /// New issues that are claimed together: they share a look and their commits.
     pub max_intake: u32,
     /// How often every unfinished task and lane is looked at (the net under lost wakes).
     pub sweep_every: Duration,
@@ -68,7 +68,7 @@ impl Default for Limits {
         Self {
             max_checks: 1,
             max_handled: 16,
-            max_intake: 64,
+            max_intake: 128,
             sweep_every: Duration::from_secs(60),
             answer_within: Duration::from_secs(10),
             fresh_within: Duration::from_secs(5),

@@ -1,22 +1,115 @@
 //! A new issue becomes a task: decided from the row that was stored of it and from what was seen of the base branch.
 
-use orch_ports::store::{Finish, Finished, InboxAnswer, InboxId, StoreError, StoreResult, Work};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orch_ports::store::{Finish, Finished, InboxAnswer, InboxId, Job, StoreError, StoreResult, Work};
 use orch_rules::actor::Actor;
-use orch_rules::base_branch::BaseBranch;
+use orch_rules::base_branch::{BaseBranch, Lines};
 use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
-use orch_rules::ids::TaskId;
+use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::issue::Issue;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Pipeline;
-use orch_rules::rights::{self, Right};
+use orch_rules::rights::{self, Acting, Right};
+use tokio::task::JoinSet;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Step};
 
 /// What an issue asks for, resolved; or why it is answered without a task.
 type Resolved<T> = Result<T, InboxAnswer>;
 
+/// What issues of one repository that are decided together need to know.
+struct Known<'b> {
+    lines: Lines<'b>,
+    /// Who is who among those who filed them, by their accounts.
+    authors: BTreeMap<String, Acting>,
+}
+
+impl<'b> Known<'b> {
+    fn of(base: &'b BaseBranch) -> Self {
+        Self { lines: base.lines(), authors: BTreeMap::new() }
+    }
+}
+
 impl Engine {
+    /// Brings claimed rows of issues to their ends. What cannot be done with the others is done by itself.
+    pub(crate) async fn handle_issues(self: Arc<Self>, works: Vec<Work>) {
+        let mut by_repository: BTreeMap<RepositoryId, Vec<Work>> = BTreeMap::new();
+        let mut alone = Vec::new();
+        for work in works {
+            match &work.job {
+                Job::Intake { issue, .. } => by_repository.entry(issue.repository.clone()).or_default().push(work),
+                _ => alone.push(work),
+            }
+        }
+        for (repository, works) in by_repository {
+            match self.take_in_together(&repository, &works).await {
+                Ok(left) => alone.extend(left),
+                Err(error) => {
+                    tracing::warn!(%error, %repository, "its new issues are taken in one by one");
+                    alone.extend(works);
+                }
+            }
+        }
+        let mut handlers = JoinSet::new();
+        for work in alone {
+            let engine = Arc::clone(&self);
+            handlers.spawn(async move { engine.handle(work, Step::Handle).await });
+        }
+        while let Some(ended) = handlers.join_next().await {
+            if let Err(panic) = ended.map_err(tokio::task::JoinError::try_into_panic)
+                && let Ok(panic) = panic
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    /// Gives back those that have to be looked at by themselves.
+    async fn take_in_together(&self, repository: &RepositoryId, works: &[Work]) -> StoreResult<Vec<Work>> {
+        let row = self.store.repositories().await?.into_iter().find(|row| row.id == *repository);
+        let (Some(row), Some(base)) = (row, self.fresh_base(repository).await?) else { return Ok(works.to_vec()) };
+        let (mut known, now) = (Known::of(&base), self.store.now().await?);
+        let (mut left, mut ready, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+        for work in works {
+            let Job::Intake { inbox, by, issue } = &work.job else { continue };
+            let (mut order, pipeline) = match self.resolve(by, issue, &mut known).await {
+                Ok(Ok(resolved)) => resolved,
+                Ok(Err(_)) | Err(_) => {
+                    left.push(work.clone());
+                    continue;
+                }
+            };
+            self.keep(&pipeline).await?;
+            let number = self.number(&row, &base).await?;
+            order.number = number.number;
+            let (task, changes) = intake::intake(&order, &row, &self.served().policy, now);
+            let answer = InboxAnswer::Opened { task: task.id };
+            let how = Finished::Done { answer: Some(answer.clone()) };
+            sets.push((changes, Some(Finish { work: work.id, fence: work.fence, how })));
+            ready.push((work, *inbox, number, answer));
+        }
+        let mut queued = false;
+        for ((work, inbox, number, answer), end) in ready.into_iter().zip(self.store.apply_all(sets).await) {
+            match end {
+                Ok(applied) => {
+                    number.keep();
+                    queued |= applied.queued;
+                    self.answers.give(inbox, answer);
+                }
+                // A key that is held already, for instance.
+                Err(_) => left.push(work.clone()),
+            }
+        }
+        self.changes.happened();
+        if queued {
+            self.nudge();
+        }
+        Ok(left)
+    }
+
     /// Brings the row of an issue to its end. It is not refused for anything that passes: then it waits.
     pub(crate) async fn take_in(&self, work: &Work, inbox: InboxId, by: &Actor, issue: &Issue) -> StoreResult<()> {
         let Some(repository) = self.store.repositories().await?.into_iter().find(|row| row.id == issue.repository)
@@ -28,7 +121,7 @@ impl Engine {
             let why = self.not_seen(&repository.id).await?;
             return self.put_off(work, inbox, &repository.id, why).await;
         };
-        match self.resolve(by, issue, &base).await? {
+        match self.resolve(by, issue, &mut Known::of(&base)).await? {
             Ok((order, pipeline)) => {
                 self.keep(&pipeline).await?;
                 let answer = self.open(work, order, &repository, &base).await?;
@@ -46,13 +139,22 @@ impl Engine {
         Ok(())
     }
 
-    async fn resolve(&self, by: &Actor, issue: &Issue, base: &BaseBranch) -> StoreResult<Resolved<(Intake, Pipeline)>> {
+    async fn resolve(
+        &self,
+        by: &Actor,
+        issue: &Issue,
+        known: &mut Known<'_>,
+    ) -> StoreResult<Resolved<(Intake, Pipeline)>> {
         let refused = |why| Ok(Err(InboxAnswer::Refused { why }));
-        let chosen = match base.line(issue.variant.as_deref(), &issue.title, &issue.labels) {
+        let chosen = match known.lines.line(issue.variant.as_deref(), &issue.title, &issue.labels) {
             Ok(chosen) => chosen,
             Err(why) => return refused(why),
         };
-        let author = self.acting(by, &chosen.authors).await?;
+        let author = match known.authors.get(&by.wire()) {
+            Some(author) => author.clone(),
+            None => self.acting(by, &chosen.authors).await?,
+        };
+        known.authors.entry(by.wire()).or_insert_with(|| author.clone());
         if let Err(why) = rights::may(&author, if issue.start { Right::Start } else { Right::Say }) {
             return refused(why);
         }

@@ -35,14 +35,17 @@ impl Class {
     fn most(self, limits: &Limits) -> u32 {
         match self {
             Self::Decision | Self::Forge => limits.max_handled,
-            Self::Intake => limits.max_intake,
+            Self::Intake => INTAKES,
             Self::Check => limits.max_checks,
             Self::Run => u32::MAX,
         }
     }
 }
 
-/// How many rows of each class are being handled.
+/// So many handlers make tasks of issues at once, each of many: one writes while the other looks.
+const INTAKES: u32 = 2;
+
+/// How many handlers of each class there are.
 #[derive(Debug, Default)]
 pub struct Busy([u32; 5]);
 
@@ -70,10 +73,12 @@ impl Busy {
     /// What may be claimed now: the kinds with room, and how many rows at most. Checks are claimed apart, because a
     /// claim has one limit and they have by far the least room.
     pub fn claims(&self, limits: &Limits) -> Vec<(Vec<&'static str>, u32)> {
-        let classes = [Class::Decision, Class::Intake, Class::Forge, Class::Run];
+        let classes = [Class::Decision, Class::Forge, Class::Run];
         let open: Vec<_> = classes.into_iter().filter(|class| self.room(*class, limits) > 0).collect();
         let room = open.iter().map(|class| self.room(*class, limits)).min().unwrap_or(0);
-        let mut claims = vec![(kinds(|class| open.contains(&class)), room.min(limits.max_handled.max(1)))];
+        let intake = self.room(Class::Intake, limits) > 0;
+        let claimed = |class| open.contains(&class) || intake && class == Class::Intake;
+        let mut claims = vec![(kinds(claimed), room.min(limits.max_handled.max(1)))];
         let checks = self.room(Class::Check, limits);
         if checks > 0 {
             claims.push((kinds(|class| class == Class::Check), checks));

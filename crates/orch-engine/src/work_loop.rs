@@ -22,9 +22,9 @@ const NO_ROOM: Duration = Duration::from_millis(500);
 /// What is being written when the service stops gets so long; all of it is safe to be repeated.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// One row in the hands of a handler.
+/// What one handler has in hands: one row, or many issues.
 struct Handling {
-    work: Work,
+    works: Vec<Work>,
     class: Class,
     /// How many handlers broke down on it before this one.
     broken: u32,
@@ -178,8 +178,13 @@ impl WorkLoop {
                     Ok(works) => {
                         claimed += works.len();
                         more |= works.len() >= limit as usize;
-                        for work in works {
+                        let (issues, others): (Vec<_>, Vec<_>) =
+                            works.into_iter().partition(|work| matches!(work.job, Job::Intake { .. }));
+                        for work in others {
                             self.start(work, Step::Handle, 0);
+                        }
+                        if !issues.is_empty() {
+                            self.start_intake(issues).await;
                         }
                     }
                     Err(error) => {
@@ -209,12 +214,26 @@ impl WorkLoop {
         }
     }
 
+    /// Issues are decided together with all others that are due.
+    async fn start_intake(&mut self, mut issues: Vec<Work>) {
+        let (engine, me) = (Arc::clone(&self.engine), self.engine.me());
+        let limit = engine.limits.max_intake;
+        let claim = Claim { owner: me.host.0, incarnation: me.number, limit, kinds: vec!["intake"] };
+        match engine.store.claim(claim).await {
+            Ok(more) => issues.extend(more),
+            Err(error) => tracing::warn!(%error, "cannot claim more issues; they are claimed with the next ones"),
+        }
+        let handle = self.handlers.spawn(engine.handle_issues(issues.clone()));
+        self.busy.begin(Class::Intake);
+        self.rows.insert(handle.id(), Handling { works: issues, class: Class::Intake, broken: 0 });
+    }
+
     fn start(&mut self, work: Work, step: Step, broken: u32) {
         let class = Class::of(work.job.kind());
         let (engine, handled) = (Arc::clone(&self.engine), work.clone());
         let handle = self.handlers.spawn(async move { engine.handle(handled, step).await });
         self.busy.begin(class);
-        self.rows.insert(handle.id(), Handling { work, class, broken });
+        self.rows.insert(handle.id(), Handling { works: vec![work], class, broken });
     }
 
     /// A handler ended. One that panicked left its row claimed: it is queued again, or given up.
@@ -223,15 +242,17 @@ impl WorkLoop {
             Ok((id, ())) => (id, None),
             Err(error) => (error.id(), error.try_into_panic().ok()),
         };
-        let Some(Handling { work, class, broken }) = self.rows.remove(&id) else { return };
+        let Some(Handling { works, class, broken }) = self.rows.remove(&id) else { return };
         self.busy.end(class);
         let Some(panic) = panic else { return };
         let words = format!("its handler broke down: {}", words(panic.as_ref()));
-        tracing::error!(work = work.id, kind = work.job.kind(), "{words}");
-        match broken {
-            0 => self.start(work, Step::Rescue(words), 1),
-            1 => self.start(work, Step::Park(words), 2),
-            _ => tracing::error!(work = work.id, "not even that could be written; the next start takes it over"),
+        for work in works {
+            tracing::error!(work = work.id, kind = work.job.kind(), "{words}");
+            match broken {
+                0 => self.start(work, Step::Rescue(words.clone()), 1),
+                1 => self.start(work, Step::Park(words.clone()), 2),
+                _ => tracing::error!(work = work.id, "not even that could be written; the next start takes it over"),
+            }
         }
     }
 }

@@ -421,6 +421,15 @@ pub trait Store: Deliveries + Send + Sync {
     async fn next_due(&self, kinds: &[&'static str], owner: &str) -> StoreResult<Option<Timestamp>>;
     /// All guards hold and everything is written, or nothing is; then (and only then) the work row is finished.
     async fn apply(&self, changes: ChangeSet, finish: Option<Finish>) -> StoreResult<Applied>;
+    /// As [`Store::apply`] of each of them, whatever becomes of the others; they share commits where they can. Answers in
+    /// their order.
+    async fn apply_all(&self, all: Vec<(ChangeSet, Option<Finish>)>) -> Vec<StoreResult<Applied>> {
+        let mut applied = Vec::with_capacity(all.len());
+        for (changes, finish) in all {
+            applied.push(self.apply(changes, finish).await);
+        }
+        applied
+    }
     /// Everything a task's decision sees, and the store's clock.
     async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)>;
     /// Everything a lane's decision sees, and the store's clock.

@@ -65,28 +65,59 @@ impl BaseBranch {
         settings_of(&self.settings)
     }
 
+    /// Its lines, to be asked for many issues.
+    pub fn lines(&self) -> Lines<'_> {
+        Lines { base: self, file: self.settings(), read: BTreeMap::new() }
+    }
+
+    /// The line that one issue takes, see [`Lines::line`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn line(&self, asked: Option<&str>, title: &str, labels: &[String]) -> Result<LineChosen, String> {
+        self.lines().line(asked, title, labels)
+    }
+}
+
+/// The lines of a base branch: each of its files is read once.
+#[derive(Debug)]
+pub struct Lines<'b> {
+    base: &'b BaseBranch,
+    file: Result<RepositoryFile, String>,
+    /// By path, and whether a variant names it.
+    read: BTreeMap<(String, bool), Result<Pipeline, String>>,
+}
+
+impl Lines<'_> {
     /// The line that an issue takes: the variant that is asked for or matches, or the repository's own, or the built-in
     /// one.
     ///
     /// # Errors
     /// In words for people, if the settings or the pipeline cannot be used, or no variant has that name.
-    pub fn line(&self, asked: Option<&str>, title: &str, labels: &[String]) -> Result<LineChosen, String> {
-        let file = self.settings()?;
-        let variant = choose(&file.variants, asked, title, labels)?.cloned();
-        let path = variant.as_ref().map_or(&file.pipeline, |variant| &variant.pipeline);
-        let pipeline = match (self.pipelines.get(path).unwrap_or(&FileSeen::Absent), &variant) {
-            (FileSeen::Text(text), _) => pipeline::parse(text, path)
-                .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?,
-            (FileSeen::Unreadable(words), _) => return Err(words.clone()),
-            // A variant is wanted as it is written, or not at all.
-            (FileSeen::Absent, Some(Variant { name, .. })) => {
-                return Err(format!(
-                    "the variant {name} names {path}, which is not on the base branch; commit it there"
-                ));
-            }
-            (FileSeen::Absent, None) => default_pipeline(),
-        };
-        Ok(LineChosen { pipeline, variant: variant.map(|variant| variant.name), authors: file.intake_authors })
+    pub fn line(&mut self, asked: Option<&str>, title: &str, labels: &[String]) -> Result<LineChosen, String> {
+        let file = self.file.as_ref().map_err(Clone::clone)?;
+        let variant = choose(&file.variants, asked, title, labels)?;
+        let path = variant.map_or(&file.pipeline, |variant| &variant.pipeline);
+        let pipeline = self
+            .read
+            .entry((path.clone(), variant.is_some()))
+            .or_insert_with(|| read(self.base.pipelines.get(path).unwrap_or(&FileSeen::Absent), path, variant))
+            .clone()?;
+        let variant = variant.map(|variant| variant.name.clone());
+        Ok(LineChosen { pipeline, variant, authors: file.intake_authors.clone() })
+    }
+}
+
+fn read(seen: &FileSeen, path: &str, variant: Option<&Variant>) -> Result<Pipeline, String> {
+    match (seen, variant) {
+        (FileSeen::Text(text), _) => pipeline::parse(text, path)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        (FileSeen::Unreadable(words), _) => Err(words.clone()),
+        // A variant is wanted as it is written, or not at all.
+        (FileSeen::Absent, Some(Variant { name, .. })) => {
+            Err(format!("the variant {name} names {path}, which is not on the base branch; commit it there"))
+        }
+        (FileSeen::Absent, None) => Ok(default_pipeline()),
     }
 }
 

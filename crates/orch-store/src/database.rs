@@ -130,13 +130,25 @@ impl<E: Engine> Store for Database<E> {
         if steps.is_empty() {
             return Ok(Applied::default());
         }
-        let queues: Vec<_> = steps.iter().map(|step| (step.queues, step.rows)).collect();
-        let answers = self.engine.write(steps).await?;
-        let queued = queues
-            .into_iter()
-            .zip(&answers)
-            .any(|((queues, rows), answer)| queues && if rows { answer.says_yes() } else { answer.touched > 0 });
-        Ok(Applied { queued })
+        let queues = queues(&steps);
+        Ok(applied(queues, &self.engine.write(steps).await?))
+    }
+
+    async fn apply_all(&self, all: Vec<(ChangeSet, Option<Finish>)>) -> Vec<StoreResult<Applied>> {
+        let (mut planned, mut steps) = (Vec::new(), Vec::new());
+        for (changes, finish) in &all {
+            planned.push(plan::plan(changes, finish.as_ref()).map(|of_it| {
+                let queues = queues(&of_it);
+                steps.push(of_it);
+                queues
+            }));
+        }
+        let mut written = self.engine.write_all(steps).await.into_iter();
+        let mut ended = |queues| match written.next() {
+            Some(answers) => answers.map(|answers| applied(queues, &answers)),
+            None => Err(StoreError::Failed { detail: "the engine answered another number of questions".into() }),
+        };
+        planned.into_iter().map(|queues| queues.and_then(&mut ended)).collect()
     }
 
     async fn task_facts(&self, task: &TaskId, policy: &Policy) -> StoreResult<(TaskFacts, Timestamp)> {
@@ -292,6 +304,19 @@ impl<E: Engine> Store for Database<E> {
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.engine.backup(path).await
     }
+}
+
+/// Of each step whether it queues work, and whether its rows tell so.
+fn queues(steps: &[Step]) -> Vec<(bool, bool)> {
+    steps.iter().map(|step| (step.queues, step.rows)).collect()
+}
+
+fn applied(queues: Vec<(bool, bool)>, answers: &[Answer]) -> Applied {
+    let queued = queues
+        .into_iter()
+        .zip(answers)
+        .any(|((queues, rows), answer)| queues && if rows { answer.says_yes() } else { answer.touched > 0 });
+    Applied { queued }
 }
 
 /// What is looked at by this host itself, among the connections of observations.

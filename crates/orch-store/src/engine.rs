@@ -12,6 +12,14 @@ pub trait Engine: Send + Sync + 'static {
     /// All steps in one durable transaction, or none. Answers stand in the order of the steps; a skipped step has an
     /// empty answer. Returns only after the commit is on disk.
     async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
+    /// As [`Engine::write`] of each of them, whatever becomes of the others. Answers in their order.
+    async fn write_all(&self, all: Vec<Vec<Step>>) -> Vec<StoreResult<Vec<Answer>>> {
+        let mut written = Vec::with_capacity(all.len());
+        for steps in all {
+            written.push(self.write(steps).await);
+        }
+        written
+    }
     /// All steps on one consistent snapshot.
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
     /// What tells this database from every other; `None` if it has no such mark.

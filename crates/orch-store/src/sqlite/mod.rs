@@ -104,6 +104,13 @@ impl Engine for Sqlite {
         self.writer.write(steps).await
     }
 
+    async fn write_all(&self, all: Vec<Vec<Step>>) -> Vec<StoreResult<Vec<Answer>>> {
+        match self.in_place() {
+            Ok(()) => self.writer.write_all(all).await,
+            Err(error) => all.iter().map(|_| Err(writer::copy(&error))).collect(),
+        }
+    }
+
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
         self.readers.read(steps).await
     }

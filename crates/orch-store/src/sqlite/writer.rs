@@ -61,6 +61,22 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
+    /// All of them stand behind each other, so that they share a commit; returns after the last one is on disk.
+    pub(super) async fn write_all(&self, all: Vec<Vec<Step>>) -> Vec<StoreResult<Vec<Answer>>> {
+        let asked = all.into_iter().map(|steps| {
+            let (reply, answer) = oneshot::channel();
+            self.asked.send(Asked::Write { steps, reply }).map(|()| answer).map_err(|_| closed())
+        });
+        let mut written = Vec::new();
+        for answer in asked.collect::<Vec<_>>() {
+            written.push(match answer {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Err(closed())),
+                Err(error) => Err(error),
+            });
+        }
+        written
+    }
+
     /// Returns after the file is closed.
     pub(super) async fn close(&self) -> StoreResult<()> {
         let (reply, answer) = oneshot::channel();
@@ -194,7 +210,7 @@ fn say(connection: &Connection, sql: &str) -> StoreResult<()> {
 }
 
 /// The same error for another caller of the group.
-fn copy(error: &StoreError) -> StoreError {
+pub(super) fn copy(error: &StoreError) -> StoreError {
     match error {
         StoreError::Full { detail } => StoreError::Full { detail: detail.clone() },
         StoreError::Unusable { detail } => StoreError::Unusable { detail: detail.clone() },
