@@ -140,16 +140,28 @@ fn to_validate(draft: &Draft) -> Option<(Stage, Candidate)> {
     (entry.validates && staged).then(|| (stage, candidate.clone()))
 }
 
-/// Production is asked for by a person, for exactly this candidate (A13). The lane is not held meanwhile.
+/// What a confirmation is about: this change, on its way to where this stage leads. The candidate of a main that moved
+/// meanwhile is the same change: it is tested and staged anew, and nobody is asked again.
+fn confirmed(draft: &Draft, stage: &Stage, candidate: &Candidate) -> String {
+    match &draft.facts.task.keys {
+        Some(keys) => format!("{} to {}", keys.patch, stage.id),
+        // Of a head that nobody looked at, only the commit is known.
+        None => candidate.commit.to_string(),
+    }
+}
+
+/// Production is asked for by a person, for exactly this change (A13). The lane is not held meanwhile.
 pub fn confirm_asked(draft: &mut Draft) -> Option<Step> {
     let (stage, candidate) = to_validate(draft)?;
-    let about = candidate.commit.to_string();
-    let asked = draft.episode(EpisodeKind::ConfirmDeploy).is_some_and(|e| e.about == about);
+    let about = confirmed(draft, &stage, &candidate);
+    let asked = draft
+        .episode(EpisodeKind::ConfirmDeploy)
+        .is_some_and(|e| e.about == about || e.about == candidate.commit.as_str());
     if !stage.confirm || asked {
         return None;
     }
     draft.withdraw_episodes();
-    draft.audit(ORCH, "confirm_asked", format!("candidate {about} waits for Confirm Deploy"));
+    draft.audit(ORCH, "confirm_asked", format!("candidate {} waits for Confirm Deploy", candidate.commit));
     draft.ask(EpisodeKind::ConfirmDeploy, about, Vec::new());
     let repository = draft.facts.task.repository.clone();
     draft.change(crate::change::Change::WakeLane { repository });
@@ -167,9 +179,11 @@ pub fn confirm_waits(draft: &mut Draft) -> Option<Step> {
 pub fn validated(draft: &mut Draft) -> Option<Step> {
     let (stage, candidate) = to_validate(draft)?;
     if stage.confirm {
+        let about = confirmed(draft, &stage, &candidate);
         let episode = draft.episode(EpisodeKind::ConfirmDeploy)?;
         let approved = episode.answer.as_ref().is_some_and(|a| a.answer == Answer::Approved);
-        if !approved || episode.about != candidate.commit.as_str() {
+        // An earlier release asked about the candidate.
+        if !approved || (episode.about != about && episode.about != candidate.commit.as_str()) {
             return None;
         }
     }

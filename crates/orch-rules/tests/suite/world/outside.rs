@@ -269,9 +269,10 @@ impl World {
         if stage.kind == StageKind::Stage && !self.attempts.get(&task.id).is_some_and(|all| all.iter().any(staged)) {
             missing.push(format!("{candidate} of {} landed without its staging run", task.work_item));
         }
+        let change = task.keys.as_ref().map(|keys| format!("{} to {}", keys.patch, stage.id));
         let confirmed = |e: &Episode| {
             e.kind == EpisodeKind::ConfirmDeploy
-                && e.about == candidate.as_str()
+                && Some(&e.about) == change.as_ref()
                 && e.answer.as_ref().is_some_and(|a| a.answer == Answer::Approved)
         };
         if stage.confirm && !self.episodes.get(&task.id).is_some_and(|all| all.iter().any(confirmed)) {
