@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_ports::runner::Runner;
 use orch_ports::store::StoreResult;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::check::CheckOutcome;
@@ -14,8 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::looking::MOST_RELOADS;
-use crate::perform::{PerformError, Test, Tested, blocking};
-use crate::repository_context::RepositoryContext;
+use crate::perform::{PerformError, Test, Tested};
 use crate::work_folders;
 
 /// After trouble that passes by itself.
@@ -91,11 +89,18 @@ impl Engine {
         let tried =
             seen.base.tests.not_green.as_ref().filter(|found| found.commit == tip).map_or(0, |found| found.tries);
         let _room = self.base_checks.acquire().await;
-        let (context, runner) = (self.context(repository)?, self.runner.clone());
+        let context = self.context(repository)?;
         let name = format!("base-{repository}-{}-{tried}", tip.as_str().chars().take(12).collect::<String>());
-        let base = seen.base;
         let folder = context.work_folder(&name);
-        let (outcome, last_words) = blocking(move || run(&context, &*runner, &base, &name)).await?;
+        let file = seen.base.settings().map_err(PerformError::Lasting)?;
+        let Some(command) = file.check_command.clone() else {
+            return Err(PerformError::Lasting("it names no test command".to_owned()));
+        };
+        let (commit, checkout) = (tip.clone(), folder.clone());
+        let test = Test { name, commit, folder: checkout, file, command, overlay: None, keeps: None };
+        let Tested { outcome, excerpt, .. } = self.test(&context, test).await?;
+        let lines = excerpt.lines().rev().map(str::trim);
+        let last_words = lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default().to_owned();
         work_folders::remove_if_possible(vec![folder]).await;
         match &outcome {
             CheckOutcome::Passed => tracing::info!(%repository, commit = %tip, "the base branch is green"),
@@ -128,22 +133,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Set-up and tests of the tip, in a clean checkout; the outcome and the last words. Blocks.
-fn run(
-    context: &RepositoryContext,
-    runner: &dyn Runner,
-    base: &BaseBranch,
-    name: &str,
-) -> Result<(CheckOutcome, String), PerformError> {
-    let file = base.settings().map_err(PerformError::Lasting)?;
-    let Some(command) = &file.check_command else {
-        return Err(PerformError::Lasting("it names no test command".to_owned()));
-    };
-    let folder = context.work_folder(name);
-    let test = Test { name, commit: &base.tip, folder: &folder, file: &file, command, overlay: None, keeps: None };
-    let Tested { outcome, excerpt, .. } = test.run(context, runner)?;
-    let words = excerpt.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
-    Ok((outcome, words))
 }

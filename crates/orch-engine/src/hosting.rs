@@ -187,7 +187,7 @@ impl Engine {
     /// An agent that ran on a host that was taken for dead: said in the task's history.
     pub(crate) async fn tell_presumed_dead(&self, task: &TaskId, attempt: u32, host: &str) -> Result<(), StoreError> {
         let text = format!(
-            "attempt {attempt} ran on host {host}, which was not heard of for too long: it is taken for dead, and whatever it \
+            "attempt {attempt} ran on host {host}, which was not heard of for too long: it is presumed dead, and whatever it \
              still does counts for nothing"
         );
         tracing::warn!(%task, "{text}");
@@ -228,6 +228,8 @@ impl Engine {
                     tracing::warn!(run = run.name, error = error.words(), "a run that was given up is looked at later");
                 }
             }
+            // Tasks that were worked on here may have ended elsewhere.
+            self.chores.notify_one();
         });
     }
 

@@ -4,6 +4,7 @@ mod agent_run;
 mod branch;
 mod bring_home;
 mod check_run;
+mod commit_test;
 mod kept;
 mod known;
 mod lane;
@@ -12,8 +13,8 @@ mod set_up;
 mod task_file;
 
 pub(crate) use agent_run::late_usage;
-pub(crate) use check_run::{MOST_RUNS, Test, Tested};
 pub use check_run::{check_order, check_outcome};
+pub(crate) use commit_test::{MOST_RUNS, Test, Tested};
 pub use set_up::{DONE as SET_UP_DONE, LINE as SET_UP_LINE};
 pub(crate) use task_file::fenced;
 

@@ -11,6 +11,7 @@ use orch_rules::ids::TaskId;
 
 use crate::engine::Engine;
 use crate::perform::blocking;
+use crate::work_folders;
 
 /// Between two rounds, however much is done.
 const BREATH: Duration = Duration::from_secs(1);
@@ -104,7 +105,26 @@ impl Engine {
                 break;
             }
         }
+        self.remove_folders().await?;
         Ok((rows, self.remove_runs().await?))
+    }
+
+    /// Work folders of tasks that have ended. The clean-up of a task removes those of the host that does it; another host
+    /// may have worked on it, too.
+    async fn remove_folders(&self) -> Result<(), StoreError> {
+        let contexts: Vec<_> = self.served().contexts.values().map(|context| context.work_folders.clone()).collect();
+        for root in contexts {
+            let listed = blocking(move || Ok(work_folders::list(&root)?)).await.unwrap_or_default();
+            let mut over = Vec::new();
+            for folder in listed {
+                let Some(task) = folder.file_name().and_then(task_of) else { continue };
+                if self.store.task(&task).await?.is_some_and(|row| row.position.is_terminal()) {
+                    over.push(folder);
+                }
+            }
+            work_folders::remove_if_possible(over).await;
+        }
+        Ok(())
     }
 
     /// Directories of runs whose task has ended, or is not known: the old ones, and the oldest of too many.

@@ -28,6 +28,15 @@ pub async fn remove(places: Vec<Utf8PathBuf>) -> Result<(), PerformError> {
     .await
 }
 
+/// What is in a folder; nothing if it is not there.
+pub fn list(root: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    match root.read_dir_utf8() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path().to_owned())).collect(),
+    }
+}
+
 /// Folders without write permission (package caches make such) are opened first; links are removed, never followed.
 fn remove_tree(place: &Utf8Path) -> io::Result<()> {
     let gone = |error: io::Error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) };

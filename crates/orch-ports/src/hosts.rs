@@ -53,6 +53,10 @@ pub struct HostRow {
     pub max_runs: u32,
     /// When its lease ends or ended, by the store's clock.
     pub lease_until: Timestamp,
+    /// Whether its lease is in force; one that needs none always has it.
+    pub alive: bool,
+    /// Runs on it that have not ended.
+    pub runs: u32,
 }
 
 /// What is run.

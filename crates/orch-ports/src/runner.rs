@@ -158,6 +158,10 @@ pub trait Runner: Send + Sync {
     fn exists(&self, name: &str) -> bool;
     /// Wait for the end, without polling.
     fn wait(&self, name: &str) -> PortResult<RunReport>;
+    /// Call `tell` once the run is over, and at once if it is: then [`Runner::wait`] has something to say, or an error, and
+    /// waits no more. Unlike that it does not block, and no thread waits meanwhile; `tell` must not block either. Where this
+    /// runner ends before the run, `tell` is dropped.
+    fn when_over(&self, name: &str, tell: Box<dyn FnOnce() + Send>) -> PortResult<()>;
     /// Forget a run that is over and never began because this host was short of something, so that it can be launched
     /// anew under its name. `false`: it was something else, and the run stays.
     fn forget_unstarted(&self, name: &str) -> PortResult<bool>;

@@ -91,8 +91,13 @@ pub enum RunEnd {
     Stalled,
     /// Stopped on request.
     Stopped,
-    /// The supervisor died without a result and its process tree is proved dead.
-    Lost,
+    /// The supervisor died without a result: its process tree is proved dead, or its host was taken for dead.
+    Lost {
+        /// The name of the host that was not heard of for too long: its run is presumed dead, and nothing is proved.
+        /// `None`: proved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        presumed_on: Option<String>,
+    },
     /// The supervisor died without a result and nobody can prove its tree dead: nothing may start.
     Quarantined,
     /// The agent could not be started.
@@ -115,6 +120,11 @@ pub enum RunEnd {
         /// Which, and what was used.
         reason: String,
     },
+}
+
+impl RunEnd {
+    /// Lost, and proved dead.
+    pub const LOST: Self = Self::Lost { presumed_on: None };
 }
 
 /// How the processes of a run were kept from the rest of the machine.
@@ -323,4 +333,19 @@ pub struct Usage {
     pub cost_micros: Option<u64>,
     /// Model name as the agent reported it.
     pub model: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_run_says_whether_its_death_is_proved_and_reads_as_lost_for_earlier_releases() {
+        let text = |end: &RunEnd| serde_json::to_string(end).unwrap();
+        assert_eq!(text(&RunEnd::LOST), r#"{"end":"lost"}"#);
+        let presumed = RunEnd::Lost { presumed_on: Some("mill".to_owned()) };
+        assert_eq!(text(&presumed), r#"{"end":"lost","presumed_on":"mill"}"#);
+        assert_eq!(serde_json::from_str::<RunEnd>(r#"{"end":"lost"}"#).unwrap(), RunEnd::LOST);
+        assert_eq!(serde_json::from_str::<RunEnd>(&text(&presumed)).unwrap(), presumed);
+    }
 }

@@ -31,6 +31,7 @@
 mod confinement;
 mod directory;
 mod durable;
+mod ends;
 mod error;
 mod growth;
 pub mod host;
@@ -44,12 +45,14 @@ mod started;
 mod stop;
 mod supervisor;
 mod terminal;
+
 mod wait;
 
 pub use confinement::{
     Account, Companion, Confinement, KEY, MODEL_ADDRESS, Made, Plan, StopStep, Trial, Tried, available, choose, find,
 };
 pub use directory::{OutputChunk, RunDirectory, RunState};
+pub use ends::{Ends, THREAD as ENDS_THREAD};
 pub use error::Error;
 pub use growth::await_output;
 pub use inner::{CONFINE, Inside, confine, private_network};
@@ -60,6 +63,7 @@ pub use stop::{Phase, Status, StopRequest, request_status, request_stop};
 pub use supervisor::trial::Way;
 pub use supervisor::{SUBCOMMAND, SupervisorEnd, supervise};
 pub use terminal::sanitize_for_terminal;
+
 pub use wait::{Ended, wait};
 
 /// The run directory version this code writes and starts.

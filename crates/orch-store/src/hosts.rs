@@ -10,6 +10,7 @@ use crate::Database;
 use crate::engine::Engine;
 use crate::plan::listed;
 use crate::row::{count, int, readable, text};
+use crate::schema;
 use crate::step::{Broken, Row, Step, Value};
 
 /// The schema number from which on a release leaves the work of another host's living process alone.
@@ -24,6 +25,32 @@ macro_rules! ended {
     };
 }
 
+/// Whether more than one host has a lease in force, runs, or work of its own.
+macro_rules! shared {
+    () => {
+        "1 < (SELECT COUNT(*) FROM hosts h WHERE h.lease_until > now_ms()
+             OR EXISTS (SELECT 1 FROM runs r WHERE r.host = h.id AND r.state <> 'over')
+             OR EXISTS (SELECT 1 FROM work w WHERE w.state IN ('queued', 'running')
+                 AND (w.owner = h.id AND w.state = 'running' OR w.host = h.id)))"
+    };
+}
+
+/// An earlier release takes whatever another process has claimed for a dead one's: it stays out while hosts share the store.
+fn keep_out() -> Step {
+    Step::run(
+        concat!("UPDATE meta SET min_reader = ?1 WHERE one = 1 AND min_reader < ?1 AND ", shared!()),
+        [KNOWS_HOSTS.into()],
+    )
+}
+
+/// And may come back when they no longer do, if the schema lets it.
+fn let_back() -> Step {
+    Step::run(
+        concat!("UPDATE meta SET min_reader = ?2 WHERE one = 1 AND min_reader = ?1 AND ?2 < ?1 AND NOT ", shared!()),
+        [KNOWS_HOSTS.into(), schema::FOR_READERS.into()],
+    )
+}
+
 fn host_row(row: &Row) -> StoreResult<HostRow> {
     let what = "a host";
     Ok(HostRow {
@@ -33,6 +60,8 @@ fn host_row(row: &Row) -> StoreResult<HostRow> {
         release: text(what, row, 3)?.to_owned(),
         max_runs: count(what, row, 4)?,
         lease_until: Timestamp(int(what, row, 5)?),
+        alive: int(what, row, 6)? == 1,
+        runs: count(what, row, 7)?,
     })
 }
 
@@ -98,15 +127,10 @@ fn joined(joining: &Joining) -> Vec<Step> {
                 [id.clone()],
             ),
         ]);
-    } else {
-        // An earlier release takes whatever another process has claimed for a dead one's.
-        steps.push(Step::run(
-            "UPDATE meta SET min_reader = ?2 WHERE one = 1 AND min_reader < ?2
-                 AND EXISTS (SELECT 1 FROM hosts WHERE id <> ?1)",
-            [id.clone(), KNOWS_HOSTS.into()],
-        ));
     }
     steps.extend([
+        keep_out(),
+        let_back(),
         // What nobody waits for any more, however that came.
         Step::run(
             "UPDATE runs SET state = 'over', ended_at = now_ms() WHERE host = ?1 AND state = 'launched'
@@ -201,6 +225,7 @@ impl<E: Engine> Hosts for Database<E> {
                 "UPDATE hosts SET lease_until = now_ms() + ?3 WHERE id = ?1 AND incarnation = ?2",
                 [id, me.number.into(), lease_ms.into()],
             ),
+            keep_out(),
         ]);
         Ok(match answers.await?.first() {
             Some(answer) if answer.rows.is_empty() => Renewal::Superseded,
@@ -221,14 +246,20 @@ impl<E: Engine> Hosts for Database<E> {
                              AND (w.host = ?1 OR w.owner = ?1 AND w.state = 'running'))",
                     params(),
                 ),
+                let_back(),
             ])
             .await
             .map(drop)
     }
 
     async fn hosts(&self) -> StoreResult<Vec<HostRow>> {
-        let step =
-            Step::rows("SELECT id, incarnation, name, release, max_runs, lease_until FROM hosts ORDER BY name, id", []);
+        let step = Step::rows(
+            "SELECT h.id, h.incarnation, h.name, h.release, h.max_runs, h.lease_until,
+                 CASE WHEN h.lease_until > now_ms() THEN 1 ELSE 0 END,
+                 (SELECT COUNT(*) FROM runs r WHERE r.host = h.id AND r.state <> 'over')
+             FROM hosts h ORDER BY h.name, h.id",
+            [],
+        );
         Ok(readable(&self.list(step).await?, host_row))
     }
 

@@ -1,12 +1,20 @@
 //! Runs that are on another host, for people.
 
-use orch_ports::hosts::RunRow;
+use orch_ports::hosts::{HostRow, RunRow};
 use orch_ports::store::{StoreError, WorkRow};
-use orch_rules::ids::TaskId;
+use orch_rules::ids::{HostId, TaskId};
 
-use super::Control;
+use super::{Control, ControlError};
 
 impl Control {
+    /// All hosts that share the store, and which of them is this one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn hosts(&self) -> Result<(HostId, Vec<HostRow>), ControlError> {
+        Ok((self.engine.hosting.id.clone(), self.engine.hosting.hosts.hosts().await?))
+    }
+
     /// Where a run of a task is, if that is another host.
     pub(super) async fn elsewhere(&self, task: &TaskId, run: &str) -> Result<Option<String>, StoreError> {
         let runs = self.engine.hosting.hosts.runs(Some(task)).await?;

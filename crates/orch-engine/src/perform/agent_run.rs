@@ -31,14 +31,23 @@ const KEPT: &str = "kept";
 
 impl Engine {
     pub(super) async fn run_agent(&self, work: &Work, task: &TaskId, number: u32) -> PerformResult {
+        // Each step in a box of its own, and nothing kept from one to the next: between them a run sleeps for hours.
+        if let Begun::Over(performed) = Box::pin(self.begin_agent(work, task, number)).await? {
+            return Ok(*performed);
+        }
+        self.until_over(&RepositoryContext::run_name(task, number)).await?;
+        Box::pin(self.collect_agent(task, number)).await
+    }
+
+    /// Launches the run, unless it was.
+    async fn begin_agent(&self, work: &Work, task: &TaskId, number: u32) -> Result<Begun, PerformError> {
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         if !facts.unknown.is_empty() && !facts.task.position.is_terminal() {
             // Its outcome could not be decided on: nothing is paid for it now.
             let parts = orch_rules::unknown::words(&facts.unknown);
             return Err(PerformError::Unknown(format!("this release does not know the task's {parts}")));
         }
-        let current = facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
-        let Some(attempt) = current else { return Ok(Performed::nothing()) };
+        let Some(attempt) = current(&facts, number) else { return Ok(Begun::over(Performed::nothing())) };
         let name = RepositoryContext::run_name(task, number);
         let run = RunToBe { name, kind: RunKind::Agent, task: task.clone() };
         if attempt.over.is_some() {
@@ -46,7 +55,8 @@ impl Engine {
             self.must_have_been_here(task, &run.name).await?;
         } else if let Placed::GivenUp { host } = self.place(work, run).await? {
             self.tell_presumed_dead(task, number, &host).await?;
-            return Ok(Performed::event(ended(&attempt, RunEnd::Lost, None, None, None)));
+            let end = RunEnd::Lost { presumed_on: Some(host) };
+            return Ok(Begun::over(Performed::event(ended(&attempt, end, None, None, None))));
         }
         let context = self.context(&facts.task.repository)?;
         if self.limits.base_check && facts.task.base.is_none() {
@@ -56,7 +66,29 @@ impl Engine {
         let (runner, changes) = (self.runner.clone(), self.changes.clone());
         let history = self.store.history(task).await?;
         let said = known::earlier(&history, &attempt) + &said::section(&history);
-        blocking(move || run_to_its_end(&context, &*runner, &facts, &attempt, &said, &changes)).await
+        blocking(move || begin(&context, &*runner, &facts, &attempt, &said, &changes)).await
+    }
+
+    /// What a run that is over was, and what it left.
+    async fn collect_agent(&self, task: &TaskId, number: u32) -> PerformResult {
+        let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
+        let Some(attempt) = current(&facts, number) else { return Ok(Performed::nothing()) };
+        let (context, runner) = (self.context(&facts.task.repository)?, self.runner.clone());
+        blocking(move || collect(&context, &*runner, &facts, &attempt)).await
+    }
+
+    /// Until a run is over. No thread waits for it, and nobody else's end is waited for.
+    pub(crate) async fn until_over(&self, run: &str) -> Result<(), PerformError> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (runner, run) = (self.runner.clone(), run.to_owned());
+        // Nobody may be left to be told.
+        let tell = move || {
+            let _gone = tell.send(());
+        };
+        blocking(move || Ok(runner.when_over(&run, Box::new(tell))?)).await?;
+        // Dropped untold, it is for whoever looks to say why.
+        let _ended = told.await;
+        Ok(())
     }
 
     pub(super) async fn stop_run(&self, task: &TaskId, attempt: u32) -> PerformResult {
@@ -83,34 +115,59 @@ impl Engine {
     }
 }
 
-fn run_to_its_end(
+/// What came of beginning a run.
+enum Begun {
+    /// It is launched, now or earlier: it may be over.
+    Launched,
+    /// There is nothing to wait for.
+    Over(Box<Performed>),
+}
+
+impl Begun {
+    fn over(performed: Performed) -> Self {
+        Self::Over(Box::new(performed))
+    }
+}
+
+/// The attempt of that number, unless it has ended.
+fn current(facts: &TaskFacts, number: u32) -> Option<Attempt> {
+    facts.attempt.clone().filter(|attempt| attempt.number == number && attempt.ended.is_none())
+}
+
+fn begin(
     context: &RepositoryContext,
     runner: &dyn Runner,
     facts: &TaskFacts,
     attempt: &Attempt,
     said: &str,
     changes: &Changes,
-) -> PerformResult {
+) -> Result<Begun, PerformError> {
+    let name = RepositoryContext::run_name(&attempt.task, attempt.number);
+    if runner.exists(&name) {
+        return Ok(Begun::Launched);
+    }
+    let folder = context.work_folder(&name);
+    let ended = |end, cut_from| Performed::event(ended(attempt, end, None, None, cut_from));
+    if let Some(over) = attempt.over.as_ref() {
+        // Nobody knows any more where it was: it is not launched again for that.
+        tracing::warn!(run = name, "there is nothing left to collect");
+        return Ok(Begun::over(ended(over.how.clone(), attempt.start.clone())));
+    }
+    if attempt.stop_requested {
+        return Ok(Begun::over(Performed { leftovers: vec![folder], ..ended(RunEnd::Stopped, None) }));
+    }
+    runner.room().map_err(PerformError::NoRoom)?;
+    runner.ensure(&prepare(context, facts, attempt, &folder, &name, said)?).map_err(PerformError::Launch)?;
+    // Whoever waits for its output has a log to watch from now on.
+    changes.happened();
+    Ok(Begun::Launched)
+}
+
+/// Of a run that is over.
+fn collect(context: &RepositoryContext, runner: &dyn Runner, facts: &TaskFacts, attempt: &Attempt) -> PerformResult {
     let name = RepositoryContext::run_name(&attempt.task, attempt.number);
     let folder = context.work_folder(&name);
     let ended = |end, evidence, usage, cut_from| ended(attempt, end, evidence, usage, cut_from);
-    if let Some(over) = attempt.over.as_ref().filter(|_| !runner.exists(&name)) {
-        // Nobody knows any more where it was: it is not launched again for that.
-        tracing::warn!(run = name, "there is nothing left to collect");
-        return Ok(Performed::event(ended(over.how.clone(), None, None, attempt.start.clone())));
-    }
-    if !runner.exists(&name) {
-        if attempt.stop_requested {
-            return Ok(Performed {
-                leftovers: vec![folder],
-                ..Performed::event(ended(RunEnd::Stopped, None, None, None))
-            });
-        }
-        runner.room().map_err(PerformError::NoRoom)?;
-        runner.ensure(&prepare(context, facts, attempt, &folder, &name, said)?).map_err(PerformError::Launch)?;
-        // Whoever waits for its output has a log to watch from now on.
-        changes.happened();
-    }
     let report = runner.wait(&name)?;
     never_began(runner, &name, &report)?;
     let report = RunReport { end: with_set_up(runner, &name, &report)?, ..report };

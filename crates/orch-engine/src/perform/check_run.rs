@@ -14,15 +14,10 @@ use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
-use super::agent_run::never_began;
+use super::commit_test::{Test, Tested};
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::engine::Engine;
 use crate::repository_context::{Program, REPOSITORY_FILE, RepositoryContext};
-
-/// So many runs a test has at most: its host may end under one of them, and red is tried once more.
-pub(crate) const MOST_RUNS: u32 = 5;
-/// Output handed on to the developer.
-const EXCERPT_BYTES: usize = 6 * 1024;
 
 impl Engine {
     pub(super) async fn run_check(
@@ -41,36 +36,15 @@ impl Engine {
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         let context = self.context(&facts.task.repository)?;
         let granted = granted(&facts);
-        let runner = self.runner.clone();
-        let (name, commit) = (check.to_string(), commit.clone());
-        let (tested, leftovers) = blocking(move || {
-            let (folder, kept) = (context.work_folder(&name), context.work_folder(&kept_of(&name)));
-            let base = context.forge.base()?.tip;
-            let settings = context.settings_at(&base)?;
-            let (file, command) = match settings.as_ref() {
-                Err(problem) => {
-                    let problem = format!("the repository's settings are unusable: {problem}");
-                    return Ok((Tested::unknown(&problem), vec![]));
-                }
-                Ok(file) => match &file.check_command {
-                    None => return Ok((Tested::unknown(&no_command()), vec![])),
-                    Some(command) => (file, command),
-                },
-            };
-            let mut judging = file.check_from_base.clone();
-            if !granted {
-                judging.extend(context.named_by_check(&base, file)?);
+        let (asked, name, commit) = (context.clone(), check.to_string(), commit.clone());
+        let found = blocking(move || test_of(&asked, name, commit, granted)).await?;
+        let (tested, leftovers) = match found {
+            Err(reason) => (Tested::unknown(&reason), Vec::new()),
+            Ok(test) => {
+                let leftovers = vec![test.folder.clone(), context.work_folder(&kept_of(&test.name))];
+                (self.test(&context, test).await?, leftovers)
             }
-            let overlay = (!judging.is_empty()).then(|| Overlay { from: base.clone(), patterns: judging });
-            let keeps = overlay.as_ref().map(|overlay| Keeps {
-                patterns: overlay.patterns.clone(),
-                repository: false,
-                copy: kept.clone(),
-            });
-            let test = Test { name: &name, commit: &commit, folder: &folder, file, command, overlay, keeps };
-            Ok((test.run(&context, &*runner)?, vec![folder, kept]))
-        })
-        .await?;
+        };
         let event = self.check_event(task, check, tested, lane).await?;
         Ok(Performed { leftovers, ..Performed::event(event) })
     }
@@ -97,80 +71,29 @@ impl Engine {
     }
 }
 
-/// The test command on one commit, to be run.
-pub(crate) struct Test<'t> {
-    /// Its runs are this name with a number.
-    pub name: &'t str,
-    /// What is checked out.
-    pub commit: &'t CommitId,
-    /// Where, clean for each try.
-    pub folder: &'t Utf8PathBuf,
-    /// The settings of the base branch.
-    pub file: &'t RepositoryFile,
-    /// Their test command.
-    pub command: &'t str,
-    /// What comes from another commit.
-    pub overlay: Option<Overlay>,
-    /// What the set-up must leave as it is.
-    pub keeps: Option<Keeps>,
-}
-
-/// What came of it.
-pub(crate) struct Tested {
-    pub outcome: CheckOutcome,
-    /// The end of what the last try printed; empty if it passed.
-    pub excerpt: String,
-    /// Why the first of two tries was red.
-    pub first_red: Option<String>,
-}
-
-impl Tested {
-    pub(crate) fn unknown(reason: &str) -> Self {
-        Self { outcome: unknown(reason), excerpt: String::new(), first_red: None }
+/// What is to be run; in words why nothing can be.
+fn test_of(
+    context: &RepositoryContext,
+    name: String,
+    commit: CommitId,
+    granted: bool,
+) -> Result<Result<Test, String>, PerformError> {
+    let base = context.forge.base()?.tip;
+    let settings = context.settings_at(&base)?;
+    let file = match settings.as_ref() {
+        Err(problem) => return Ok(Err(format!("the repository's settings are unusable: {problem}"))),
+        Ok(file) => file.clone(),
+    };
+    let Some(command) = file.check_command.clone() else { return Ok(Err(no_command())) };
+    let mut judging = file.check_from_base.clone();
+    if !granted {
+        judging.extend(context.named_by_check(&base, &file)?);
     }
-}
-
-impl Test<'_> {
-    /// Runs it, once more if it is red: flaky tests are not the change's. Not after a timeout: a test that hangs would
-    /// hold the slot as long again. A run whose host ended under it is made again, and so is what a restart of this process
-    /// finds begun. Blocks.
-    pub(crate) fn run(&self, context: &RepositoryContext, runner: &dyn Runner) -> Result<Tested, PerformError> {
-        let mut tested = Tested::unknown("its run was lost again and again; look at the host");
-        for round in 1..=MOST_RUNS {
-            let run = format!("{}-{round}", self.name);
-            if !runner.exists(&run) {
-                runner.room().map_err(PerformError::NoRoom)?;
-                context.workshop.checkout(self.commit, self.folder, self.overlay.as_ref())?;
-                let order = self.order(context, &run);
-                runner.ensure(&order).map_err(PerformError::Launch)?;
-            }
-            let report = runner.wait(&run)?;
-            never_began(runner, &run, &report)?;
-            if matches!(report.end, RunEnd::Lost | RunEnd::Stopped) {
-                continue;
-            }
-            let outcome = check_outcome(runner, &run, &report, u64::from(self.file.check_timeout_seconds))?;
-            let excerpt = match outcome {
-                CheckOutcome::Passed => String::new(),
-                _ => runner.output_tail(&run, EXCERPT_BYTES)?,
-            };
-            let before = match tested.outcome {
-                CheckOutcome::Failed { reason } => Some(reason),
-                _ => None,
-            };
-            let again = before.is_none() && matches!(report.end, RunEnd::Failed { .. });
-            let again = again && matches!(outcome, CheckOutcome::Failed { .. });
-            tested = Tested { outcome, excerpt, first_red: before };
-            if !again {
-                break;
-            }
-        }
-        Ok(tested)
-    }
-
-    fn order(&self, context: &RepositoryContext, run: &str) -> RunOrder {
-        check_order(&context.program, run, self.file, self.command, self.folder, self.keeps.clone())
-    }
+    let overlay = (!judging.is_empty()).then_some(Overlay { from: base, patterns: judging });
+    let copy = context.work_folder(&kept_of(&name));
+    let keeps = overlay.as_ref().map(|overlay| Keeps { patterns: overlay.patterns.clone(), repository: false, copy });
+    let folder = context.work_folder(&name);
+    Ok(Ok(Test { name, commit, folder, file, command, overlay, keeps }))
 }
 
 fn unknown(reason: &str) -> CheckOutcome {

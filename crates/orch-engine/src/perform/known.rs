@@ -89,7 +89,7 @@ pub fn earlier(history: &History, now: &Attempt) -> String {
             RunEnd::TimedOut => "ran into its deadline".to_owned(),
             RunEnd::Stalled => "went silent and was ended".to_owned(),
             RunEnd::Stopped => "was stopped by a person".to_owned(),
-            RunEnd::Lost | RunEnd::Quarantined => "was lost with its host".to_owned(),
+            RunEnd::Lost { .. } | RunEnd::Quarantined => "was lost with its host".to_owned(),
         };
         let _ =
             writeln!(lines, "attempt {} ({} at {}): {how}{did}", attempt.number, attempt.role.name(), attempt.stage);

@@ -153,7 +153,7 @@ async fn a_run_does_not_keep_the_service_from_stopping() {
     world.when(|act| act.is("developer").then(|| (String::new(), Step::Hangs)));
     let process = world.start("p1");
     process.issue("Add up").await;
-    tokio::task::block_in_place(|| process.runner.faults.until_called("wait", 1));
+    tokio::task::block_in_place(|| process.runner.faults.until_called("when_over", 1));
     process.stop.send(true).unwrap();
     process.loops.await.unwrap().unwrap();
     assert_eq!(world.runner.launched().len(), 1);

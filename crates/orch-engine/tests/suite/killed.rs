@@ -45,7 +45,8 @@ killed! {
     around_the_clone: "forge" "prepare";
     around_the_place_of_a_run: "store" "place_run";
     around_the_launch: "runner" "ensure";
-    around_the_wait: "runner" "wait";
+    around_the_wait: "runner" "when_over";
+    around_the_end_of_a_run: "runner" "wait";
     around_the_collecting: "forge" "collect";
     around_the_booking_of_a_run: "store" "apply usage";
     around_the_publishing: "forge" "publish";
@@ -73,11 +74,11 @@ async fn a_run_is_adopted_by_one_process_after_the_other() {
     let task = process.issue("Add up").await;
     let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
     for n in 2..12 {
-        tokio::task::block_in_place(|| process.runner.faults.until_called("wait", 1));
+        tokio::task::block_in_place(|| process.runner.faults.until_called("when_over", 1));
         process.kill().await;
         process = world.start(&format!("p{n}"));
     }
-    tokio::task::block_in_place(|| process.runner.faults.until_called("wait", 1));
+    tokio::task::block_in_place(|| process.runner.faults.until_called("when_over", 1));
     assert!(world.runner.end(&run, Step::completes()));
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;

@@ -83,7 +83,7 @@ async fn a_lost_run_is_launched_again_in_the_same_visit() {
     world.settled(&[&task]).await;
     let attempts = world.history(&task).await.attempts;
     assert_eq!((done.retries, attempts[0].visit), (0, attempts[1].visit));
-    assert_eq!(attempts[0].ended.as_ref().unwrap().how, RunEnd::Lost);
+    assert_eq!(attempts[0].ended.as_ref().unwrap().how, RunEnd::LOST);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,3 +143,55 @@ async fn a_person_is_answered_while_thirty_agents_work_and_the_forge_hangs() {
     world.until("a stop gets through", &stopped.id, cancelled).await;
     gates.iter().for_each(|gate| gate.open());
 }
+
+/// Threads of this process by this name.
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    tasks.filter(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|its| its.trim() == name)).count()
+}
+
+#[test]
+fn runs_that_go_on_keep_no_thread() {
+    const FEW: &str = "few-threads";
+    let mut few = tokio::runtime::Builder::new_multi_thread();
+    let few = few.worker_threads(2).max_blocking_threads(2).thread_name(FEW).enable_all().build().unwrap();
+    few.block_on(async {
+        let mut world = World::new().await;
+        world.policy.max_runs = 20;
+        world.limits.max_checks = 5;
+        hang(&world, "developer");
+        hang(&world, "check");
+        let process = world.start("p1");
+        let mut tasks = Vec::new();
+        for n in 0..20 {
+            tasks.push(process.issue(&format!("Task {n}")).await);
+        }
+        eventually("twenty agents work", async || (world.runner.hanging().len() == 20).then_some(())).await;
+        for run in world.runner.hanging().into_iter().take(5) {
+            assert!(world.runner.end(&run, Step::completes()));
+        }
+        eventually("five tests beside the agents", async || {
+            let hanging = world.runner.hanging();
+            (hanging.iter().filter(|run| is_check(run)).count() == 5 && hanging.len() == 20).then_some(())
+        })
+        .await;
+        assert!(threads(FEW) <= 4, "{} threads for twenty runs", threads(FEW));
+        // A later process meets them all, and needs no more.
+        process.loops.abort();
+        process.runner.kill();
+        let later = world.start("p2");
+        eventually("it waits for all of them", async || (world.open_rows("run_agent").await == 15).then_some(())).await;
+        for run in world.runner.hanging() {
+            assert!(world.runner.end(&run, Step::completes()));
+        }
+        world.when(|act| (act.is("check") || act.is("developer")).then(|| act.usual()));
+        for run in world.runner.hanging() {
+            world.runner.end(&run, Step::completes());
+        }
+        for task in &tasks {
+            world.until_done(task).await;
+        }
+        assert!(threads(FEW) <= 4, "{} threads in the end", threads(FEW));
+        drop(later);
+    });
+}

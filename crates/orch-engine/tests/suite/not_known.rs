@@ -83,7 +83,7 @@ async fn the_end_of_a_run_is_kept_for_the_release_that_knows() {
     let first = world.start("p1");
     let task = first.issue("Add up").await;
     let run = tokio::task::block_in_place(|| world.runner.until_hanging(|_| true));
-    tokio::task::block_in_place(|| first.runner.faults.until_called("wait", 1));
+    tokio::task::block_in_place(|| first.runner.faults.until_called("when_over", 1));
     world.until("it says that the agent works", &task.id, |task| !task.waits.is_empty()).await;
     world.strange.plant(&task, PLANTS[0]);
     assert!(world.runner.end(&run, Step::completes()));

@@ -143,7 +143,9 @@ async fn an_agent_of_a_lost_host_is_given_up_and_paid_for_when_it_is_heard_of(mu
     assert!(audit(&world, &task, "presumed_dead").await.unwrap().contains("host one"));
     hosts[1].runner.end(&next, Step::completes());
     let done = world.until_done(&task).await;
-    assert_eq!(world.history(&task).await.attempts[0].ended.as_ref().unwrap().how, RunEnd::Lost);
+    let history = world.history(&task).await;
+    let how = &history.attempts[0].ended.as_ref().unwrap().how;
+    assert!(matches!(how, RunEnd::Lost { presumed_on: Some(_) }), "{how:?}");
     // Meanwhile its agent went on. It is told to stop, and what it cost is booked.
     assert!(hosts[0].runner.hanging().contains(&run));
     let again = world.start_on(&hosts[0]);
@@ -153,6 +155,10 @@ async fn an_agent_of_a_lost_host_is_given_up_and_paid_for_when_it_is_heard_of(mu
     assert_eq!(booked, 1);
     assert!(world.store.runs(None).await.unwrap().is_empty());
     assert_eq!(world.store_task(&task).await.attempt, done.attempt, "nothing else comes of it");
+    for host in &hosts {
+        let left = || std::fs::read_dir(&host.places).map_or(0, Iterator::count);
+        eventually("nothing of the task is left on a host", async || (left() == 0).then_some(())).await;
+    }
     launched(&hosts);
     drop((again, second));
 }
@@ -319,7 +325,7 @@ async fn killed_again_and_again_no_attempt_runs_twice(mut world: World) {
         processes[victim] = Some(world.start_on(&hosts[victim]));
         end_runs_until_done(&world, &task, &hosts).await;
         let attempts = world.history(&task).await.attempts;
-        given_up += attempts.iter().filter(|a| a.ended.as_ref().unwrap().how == RunEnd::Lost).count();
+        given_up += attempts.iter().filter(|a| matches!(a.ended.as_ref().unwrap().how, RunEnd::Lost { .. })).count();
     }
     let mut agents: Vec<_> = hosts.iter().flat_map(|host| host.runner.launched()).collect();
     // A check may be run again elsewhere; it changes nothing.

@@ -15,4 +15,5 @@ mod how;
 mod launch_cost;
 mod launching;
 mod lost;
+mod told;
 mod tree;

@@ -47,7 +47,7 @@ fn run_end(end: &RunEnd) -> &'static str {
         RunEnd::TimedOut => "timed_out",
         RunEnd::Stalled => "stalled",
         RunEnd::Stopped => "stopped",
-        RunEnd::Lost => "lost",
+        RunEnd::Lost { .. } => "lost",
         RunEnd::Quarantined => "quarantined",
         RunEnd::SpawnFailed { .. } => "spawn_failed",
         RunEnd::Unavailable { .. } => "unavailable",

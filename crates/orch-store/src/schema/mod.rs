@@ -36,6 +36,9 @@ pub const MIGRATIONS: &[Migration] = &[
 /// The schema number this build reads and writes.
 pub const READS: i64 = MIGRATIONS[MIGRATIONS.len() - 1].number;
 
+/// The oldest schema number that a release must know to read a database of this build.
+pub const FOR_READERS: i64 = MIGRATIONS[MIGRATIONS.len() - 1].min_reader;
+
 /// The table that says how far a database is. Made before anything else.
 pub const META: &str = "CREATE TABLE IF NOT EXISTS meta (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),

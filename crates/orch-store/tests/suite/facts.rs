@@ -64,12 +64,12 @@ async fn a_task_comes_back_as_it_was_written(world: World) {
 async fn the_newest_attempt_and_the_lost_ones_of_this_visit(world: World) {
     shop(&*world.store, &["a", "b"]).await;
     let mut rows = [
-        ended("a", 1, RunEnd::Lost),
-        ended("a", 2, RunEnd::Lost),
+        ended("a", 1, RunEnd::LOST),
+        ended("a", 2, RunEnd::LOST),
         ended("a", 3, RunEnd::Completed),
-        ended("a", 4, RunEnd::Lost),
+        ended("a", 4, RunEnd::LOST),
         attempt("a", 10),
-        ended("b", 11, RunEnd::Lost),
+        ended("b", 11, RunEnd::LOST),
     ];
     rows[3].visit = 2;
     rows[0].visit = 2;
@@ -78,7 +78,7 @@ async fn the_newest_attempt_and_the_lost_ones_of_this_visit(world: World) {
     put(&world, Task { visit: 2, attempt: 10, ..task("a", 1) }).await;
     let seen = facts(&world, "a").await;
     assert_eq!((seen.attempt.as_ref(), seen.lost_in_visit), (Some(&rows[4]), 2));
-    let end = ended("a", 10, RunEnd::Lost);
+    let end = ended("a", 10, RunEnd::LOST);
     write(&*world.store, vec![Change::PutAttempt { attempt: end.clone() }]).await.unwrap();
     assert_eq!(facts(&world, "a").await.attempt, Some(end));
 }

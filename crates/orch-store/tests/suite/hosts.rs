@@ -22,6 +22,9 @@ on_both!(
     a_check_of_a_lost_host_starts_elsewhere_at_once,
     a_host_takes_as_many_agents_as_it_may,
     a_second_host_keeps_earlier_releases_out,
+    a_host_that_was_left_for_another_folder_keeps_nobody_out,
+    a_host_that_comes_back_beside_another_keeps_earlier_releases_out_again,
+    runs_of_a_second_host_keep_earlier_releases_out_while_they_go_on,
     work_in_flight_of_an_earlier_release_gets_this_host,
     a_host_that_has_the_store_to_itself_has_all_that_stands_in_it,
 );
@@ -235,6 +238,42 @@ async fn a_second_host_keeps_earlier_releases_out(world: World) {
     assert_eq!(reader().await, 6);
     world.hosts().leave(&two).await.unwrap();
     assert_eq!(world.hosts().hosts().await.unwrap().len(), 1);
+    assert_eq!(reader().await, 1, "it left nothing behind: an earlier release may come back");
+}
+
+async fn a_host_that_was_left_for_another_folder_keeps_nobody_out(world: World) {
+    let reader = async || world.number("SELECT min_reader FROM meta").await;
+    // Killed, and its lease over: only what it has on its hands counts.
+    join(&world, "one").await;
+    lost(&world, "one", 1).await;
+    let two = join(&world, "two").await;
+    assert_eq!(reader().await, 1, "a host that is gone with nothing on its hands");
+    world.hosts().renew(&two, LEASE_MS).await.unwrap();
+    assert_eq!(reader().await, 1);
+}
+
+async fn a_host_that_comes_back_beside_another_keeps_earlier_releases_out_again(world: World) {
+    let reader = async || world.number("SELECT min_reader FROM meta").await;
+    let one = join(&world, "one").await;
+    lost(&world, "one", 1).await;
+    join(&world, "two").await;
+    assert_eq!(reader().await, 1);
+    world.hosts().renew(&one, LEASE_MS).await.unwrap();
+    assert_eq!(reader().await, 6, "two at work");
+}
+
+async fn runs_of_a_second_host_keep_earlier_releases_out_while_they_go_on(world: World) {
+    let reader = async || world.number("SELECT min_reader FROM meta").await;
+    let (one, two, work) = one_at_work(&world).await;
+    assert_eq!(reader().await, 6);
+    again(&world, &work).await;
+    world.hosts().leave(&one).await.unwrap();
+    assert_eq!(reader().await, 6, "its agent works, and the other host is there");
+    // What it had on its hands is over.
+    world.raw("UPDATE runs SET state = 'over'").await;
+    world.raw("UPDATE work SET state = 'done', host = NULL").await;
+    world.hosts().leave(&two).await.unwrap();
+    assert_eq!(reader().await, 1);
 }
 
 async fn work_in_flight_of_an_earlier_release_gets_this_host(world: World) {

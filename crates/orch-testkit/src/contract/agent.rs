@@ -185,7 +185,7 @@ fn exit_0_is_not_enough<B: AgentBench>(bench: &B) {
 
 /// The agent's words cannot turn a stop, a loss or a quarantine into anything else.
 fn how_the_house_ended_it_stands<B: AgentBench>(bench: &B) {
-    for end in [RunEnd::Stopped, RunEnd::Lost, RunEnd::Quarantined] {
+    for end in [RunEnd::Stopped, RunEnd::LOST, RunEnd::Quarantined] {
         for told in [bench.told(), Told { result: None, output: bench.exit_0_in_vain().unwrap_or_default() }] {
             assert_eq!(report(bench, &end, &told).end, None, "{end:?}");
         }

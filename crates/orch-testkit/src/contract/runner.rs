@@ -68,6 +68,7 @@ pub fn suite<B: RunnerBench>() -> &'static [Case<B>] {
             a_result_file_is_handed_on,
             finish_commands_run_whatever_the_end,
             waiting_ends_with_the_run,
+            an_end_is_told_to_who_does_not_wait,
             a_later_process_meets_the_same_run,
             stopping_twice_is_stopping,
             stopping_what_is_over_changes_nothing,
@@ -167,6 +168,34 @@ fn waiting_ends_with_the_run<B: RunnerBench>(bench: &B) {
     assert_eq!(end.recv_timeout(PATIENCE).unwrap(), RunEnd::Completed);
 }
 
+fn an_end_is_told_to_who_does_not_wait<B: RunnerBench>(bench: &B) {
+    assert!(bench.runner().when_over("none", Box::new(|| {})).is_err(), "it was never launched");
+    let runner = bench.runner();
+    let hear = |name: &str| {
+        let (tell, told) = mpsc::channel();
+        runner.when_over(name, Box::new(move || tell.send(()).unwrap_or_default())).unwrap();
+        told
+    };
+    for name in ["r", "lost", "stopped", "goes on"] {
+        launch(bench, &name.replace(' ', "-"), Does::Hangs);
+    }
+    let (first, second) = (hear("r"), hear("r"));
+    let (lost, stopped, goes_on) = (hear("lost"), hear("stopped"), hear("goes-on"));
+    assert!(first.try_recv().is_err());
+    bench.let_go("r");
+    first.recv_timeout(PATIENCE).expect("its end is told");
+    second.recv_timeout(PATIENCE).expect("to everybody");
+    assert_eq!(runner.wait("r").unwrap().end, RunEnd::Completed);
+    hear("r").recv_timeout(PATIENCE).expect("however late");
+    bench.lose("lost");
+    lost.recv_timeout(PATIENCE).expect("a lost one's too");
+    runner.stop("stopped").unwrap();
+    stopped.recv_timeout(PATIENCE).expect("and a stopped one's");
+    assert!(goes_on.try_recv().is_err());
+    bench.let_go("goes-on");
+    goes_on.recv_timeout(PATIENCE).expect("in the end");
+}
+
 fn a_later_process_meets_the_same_run<B: RunnerBench>(bench: &B) {
     launch(bench, "r", Does::Hangs);
     let later = bench.runner();
@@ -196,10 +225,10 @@ fn stopping_what_is_over_changes_nothing<B: RunnerBench>(bench: &B) {
 fn a_lost_run_is_told_and_never_started_again<B: RunnerBench>(bench: &B) {
     launch(bench, "r", Does::Hangs);
     bench.lose("r");
-    assert_eq!(wait(bench, "r").end, RunEnd::Lost, "its processes can be proved dead");
+    assert_eq!(wait(bench, "r").end, RunEnd::LOST, "its processes can be proved dead");
     assert!(bench.runner().exists("r"));
     bench.runner().ensure(&bench.order("r", Does::Hangs)).unwrap();
-    assert_eq!((wait(bench, "r").end, bench.starts("r")), (RunEnd::Lost, 1));
+    assert_eq!((wait(bench, "r").end, bench.starts("r")), (RunEnd::LOST, 1));
 }
 
 fn output_is_read_from_any_place<B: RunnerBench>(bench: &B) {

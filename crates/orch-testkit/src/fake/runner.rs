@@ -56,7 +56,7 @@ impl Step {
     }
     /// Its supervisor died; its processes are dead.
     pub fn lost() -> Self {
-        Self::over(RunEnd::Lost, None)
+        Self::over(RunEnd::LOST, None)
     }
     /// Its supervisor died; nobody knows about its processes.
     pub fn quarantined() -> Self {
@@ -76,8 +76,16 @@ struct Run {
     stops: u32,
 }
 
+/// Who waits for the end of a run, and in which process.
+struct Awaiting {
+    run: String,
+    process: Arc<Faults>,
+    tell: Box<dyn FnOnce() + Send>,
+}
+
 struct Runs {
     by_name: Mutex<BTreeMap<String, Run>>,
+    awaiting: Mutex<Vec<Awaiting>>,
     changed: Condvar,
     script: Box<Script>,
     finish: Box<Finish>,
@@ -87,7 +95,7 @@ struct Runs {
 #[derive(Clone)]
 pub struct FakeRunner {
     runs: Arc<Runs>,
-    /// Calls: `ensure`, `wait`, `stop`, `output`.
+    /// Calls: `ensure`, `when_over`, `wait`, `stop`, `output`.
     pub faults: Arc<Faults>,
 }
 
@@ -99,6 +107,7 @@ impl FakeRunner {
     ) -> Self {
         let runs = Runs {
             by_name: Mutex::default(),
+            awaiting: Mutex::default(),
             changed: Condvar::new(),
             script: Box::new(script),
             finish: Box::new(finish),
@@ -114,8 +123,18 @@ impl FakeRunner {
     /// The process of this view ends: whatever it does or waits for ends, the runs go on.
     pub fn kill(&self) {
         self.faults.kill();
+        self.tell(|awaiting| Arc::ptr_eq(&awaiting.process, &self.faults));
         let _lock = self.lock();
         self.runs.changed.notify_all();
+    }
+
+    fn tell(&self, whom: impl Fn(&Awaiting) -> bool) {
+        let mut all = self.runs.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (told, rest) = std::mem::take(&mut *all).into_iter().partition(whom);
+        *all = rest;
+        drop(all);
+        let told: Vec<Awaiting> = told;
+        told.into_iter().for_each(|awaiting| (awaiting.tell)());
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Run>> {
@@ -171,6 +190,7 @@ impl FakeRunner {
             run.report = Some(report);
         }
         self.runs.changed.notify_all();
+        self.tell(|awaiting| awaiting.run == name);
         true
     }
 
@@ -184,7 +204,7 @@ impl FakeRunner {
 
     fn run_finish(&self, commands: &[Vec<String>], report: &RunReport) {
         // Nobody is left to run them.
-        if !matches!(report.end, RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. }) {
+        if !matches!(report.end, RunEnd::Lost { .. } | RunEnd::Quarantined | RunEnd::SpawnFailed { .. }) {
             commands.iter().for_each(|command| (self.runs.finish)(command));
         }
     }
@@ -244,6 +264,19 @@ impl Runner for FakeRunner {
         };
         self.faults.leave("wait");
         report.ok_or_else(|| trouble(name, "the process ended"))
+    }
+
+    fn when_over(&self, name: &str, tell: Box<dyn FnOnce() + Send>) -> PortResult<()> {
+        self.faults.enter("when_over").map_err(told)?;
+        self.known(name, |_| ())?;
+        let awaiting = Awaiting { run: name.to_owned(), process: Arc::clone(&self.faults), tell };
+        self.runs.awaiting.lock().unwrap_or_else(PoisonError::into_inner).push(awaiting);
+        // It may have ended before that.
+        if self.faults.is_killed() || self.known(name, |run| run.report.is_some())? {
+            self.tell(|awaiting| awaiting.run == name && Arc::ptr_eq(&awaiting.process, &self.faults));
+        }
+        self.faults.leave("when_over");
+        Ok(())
     }
 
     fn forget_unstarted(&self, name: &str) -> PortResult<bool> {

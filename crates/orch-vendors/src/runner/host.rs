@@ -9,7 +9,7 @@ use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use orch_rules::port_error::ErrorKind;
 use orch_run::{
-    AgentResult, Confinement, End, Ended, Kind, Made, RunDirectory, RunState, Spec, StandardInput, StopStep,
+    AgentResult, Confinement, End, Ended, Ends, Kind, Made, RunDirectory, RunState, Spec, StandardInput, StopStep,
 };
 
 use super::confining::Confining;
@@ -31,6 +31,8 @@ pub struct HostRunner {
     pub confining: Confining,
     /// Bytes of free disk below which nothing starts; 0 switches the floor off.
     pub free_disk_floor_bytes: u64,
+    /// Who tells the ends of runs.
+    pub ends: Ends,
 }
 
 /// A finish command commits; that takes moments.
@@ -161,7 +163,7 @@ impl Runner for HostRunner {
         let ended = orch_run::wait(&directory).map_err(self.told(name))?;
         let report = match ended {
             Ended::Lost { tree_dead } => {
-                let end = if tree_dead { RunEnd::Lost } else { RunEnd::Quarantined };
+                let end = if tree_dead { RunEnd::LOST } else { RunEnd::Quarantined };
                 if tree_dead {
                     // Its supervisor would have; what is left is for nobody.
                     let _ = std::fs::remove_dir_all(self.scratch(name));
@@ -188,6 +190,10 @@ impl Runner for HostRunner {
         };
         let confined = directory.spec().map_err(self.told(name))?.confinement;
         Ok(RunReport { level: Some(level(confined)), metered: metered(directory.path()), ..report })
+    }
+
+    fn when_over(&self, name: &str, tell: Box<dyn FnOnce() + Send>) -> PortResult<()> {
+        self.ends.tell(&self.open(name)?, tell).map_err(self.told(name))
     }
 
     fn forget_unstarted(&self, name: &str) -> PortResult<bool> {

@@ -46,6 +46,7 @@ impl RunnerBench for Bench {
             proxies: None,
             confining: Confining::none(),
             free_disk_floor_bytes: 0,
+            ends: orch_run::Ends::default(),
         }
     }
     fn order(&self, name: &str, does: Does) -> RunOrder {
@@ -156,6 +157,7 @@ fn below_the_floor_of_free_disk_there_is_no_room() {
         proxies: None,
         confining: Confining::none(),
         free_disk_floor_bytes: floor,
+        ends: orch_run::Ends::default(),
     };
     assert_eq!(runner(0).room(), Ok(()));
     assert_eq!(runner(1).room(), Ok(()));

@@ -30,7 +30,15 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
     let filter = TaskFilter { repository: None, ended: false, limit: MOST_TASKS };
     let tasks = api.control.board(&filter).await?;
     let reconciler = api.control.reconciler();
-    Ok(Json(QueueReport::from(QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, reconciler: &reconciler })))
+    let (here, hosts) = api.control.hosts().await?;
+    let hosts = (&here, hosts.as_slice());
+    Ok(Json(QueueReport::from(QueueSources {
+        queue: &queue,
+        lanes: &lanes,
+        tasks: &tasks,
+        hosts,
+        reconciler: &reconciler,
+    })))
 }
 
 /// Lift the freeze of a repository: tasks enter and land again (K).

@@ -28,8 +28,8 @@ pub use outage::{LiftRequest, OutageView};
 pub use outbox::{MessageView, OutboxReport, TargetView};
 pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
-    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
-    Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+    AgentSlots, BudgetView, DependencyGate, HostView, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport,
+    QueueSources, Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView, WeakenedView};

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use orch_engine::Reconciler;
+use orch_ports::hosts::HostRow;
 use orch_ports::store::{BudgetRow, QueueView};
 use orch_rules::budget::dollars;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::facts::RepositoryFacts;
+use orch_rules::ids::HostId;
 use orch_rules::lane::LaneState;
 use orch_rules::outage::Outage;
 use orch_rules::task::{Task, Wait};
@@ -44,6 +46,9 @@ pub struct QueueReport {
     /// Budgets that pay a run now or keep a task waiting.
     #[serde(default)]
     pub budgets: Vec<BudgetView>,
+    /// The hosts that share the database.
+    #[serde(default)]
+    pub hosts: Vec<HostView>,
     /// The sweep for lost events.
     pub reconcile: Reconcile,
     /// The lines to start.
@@ -93,6 +98,43 @@ pub struct AgentSlots {
     pub used: i64,
     /// How many there are; absent as long as no repository is known.
     pub max: Option<u32>,
+}
+
+/// A host: a state folder with its runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HostView {
+    /// Identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The release that works on it.
+    pub release: String,
+    /// Whether it is the one that answers.
+    pub here: bool,
+    /// Whether its lease is in force.
+    pub alive: bool,
+    /// Since when not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<String>,
+    /// Runs on it that have not ended.
+    pub runs: u32,
+    /// Agents at once.
+    pub max_runs: u32,
+}
+
+impl HostView {
+    fn of(host: &HostRow, here: &HostId) -> Self {
+        Self {
+            id: host.id.to_string(),
+            name: host.name.clone(),
+            release: host.release.clone(),
+            here: host.id == *here,
+            alive: host.alive,
+            silent_since: (!host.alive).then(|| rfc3339(host.lease_until)),
+            runs: host.runs,
+            max_runs: host.max_runs,
+        }
+    }
 }
 
 /// A budget, in US dollars.
@@ -252,13 +294,15 @@ pub struct QueueSources<'a> {
     pub lanes: &'a [RepositoryFacts],
     /// Tasks that have not ended.
     pub tasks: &'a [Task],
+    /// This host, and all there are.
+    pub hosts: (&'a HostId, &'a [HostRow]),
     /// The sweep.
     pub reconciler: &'a Reconciler,
 }
 
 impl From<QueueSources<'_>> for QueueReport {
     fn from(from: QueueSources<'_>) -> Self {
-        let QueueSources { queue, lanes, tasks, reconciler } = from;
+        let QueueSources { queue, lanes, tasks, hosts: (here, hosts), reconciler } = from;
         let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for (kind, state, count) in &queue.counts {
             *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
@@ -286,6 +330,7 @@ impl From<QueueSources<'_>> for QueueReport {
             unknown_rows: queue.unknown_rows.iter().map(UnknownView::from).collect(),
             outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
             budgets: queue.budgets.iter().map(|row| BudgetView::of(row, tasks)).collect(),
+            hosts: hosts.iter().map(|host| HostView::of(host, here)).collect(),
             reconcile: Reconcile {
                 enabled: true,
                 every_seconds: reconciler.every.as_secs(),

@@ -132,7 +132,10 @@ fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
         RunEnd::TimedOut => ("timed_out", None),
         RunEnd::Stalled => ("stalled", None),
         RunEnd::Stopped => ("stopped", None),
-        RunEnd::Lost => ("lost", None),
+        RunEnd::Lost { presumed_on: None } => ("lost", None),
+        RunEnd::Lost { presumed_on: Some(host) } => {
+            ("lost", Some(format!("presumed dead: host {host} was not heard of for too long")))
+        }
         RunEnd::Quarantined => ("quarantined", None),
         RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
         RunEnd::Unavailable { reason, .. } => ("unavailable", Some(reason.clone())),

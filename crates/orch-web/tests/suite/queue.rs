@@ -2,6 +2,7 @@
 
 use orch_engine::Reconciler;
 use orch_engine::control::Control;
+use orch_ports::hosts::HostRow;
 use orch_ports::store::{BudgetRow, QueueView, WorkRow};
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
@@ -107,7 +108,19 @@ fn the_queue_has_every_key_with_real_figures() {
     let last = Some(Timestamp(1_763_000_000_000));
     let reconciler = Reconciler { every: std::time::Duration::from_secs(60), last, unblocked_total: 3 };
     let (queue, lanes, tasks) = (queue(), [lane()], tasks());
-    let sources = QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, reconciler: &reconciler };
+    let host = |id: &str, alive: bool| HostRow {
+        id: id.into(),
+        incarnation: 1,
+        name: format!("machine {id}"),
+        release: "1.2.3".to_owned(),
+        max_runs: 2,
+        lease_until: Timestamp(1_763_000_000_000),
+        alive,
+        runs: 1,
+    };
+    let (here, hosts) = ("one".into(), [host("one", true), host("two", false)]);
+    let hosts = (&here, hosts.as_slice());
+    let sources = QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, hosts, reconciler: &reconciler };
     let json = serde_json::to_value(QueueReport::from(sources)).unwrap();
     insta::assert_json_snapshot!(json);
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
+use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
 
 use super::text::{clean, fit, pad, short, since, until, wrap};
 use crate::client::Caller;
@@ -54,6 +54,10 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         );
         lines.push(row("", &format!("{} {}  {place}", screen.styled(Style::Good, "▸"), clean(&agent.id)), screen));
     }
+    // One alone is where everything is.
+    for (index, host) in report.hosts.iter().filter(|_| report.hosts.len() > 1).enumerate() {
+        lines.push(row(if index == 0 { "hosts" } else { "" }, &one_host(host, screen, now), screen));
+    }
     let mut quiet = Vec::new();
     for line in &report.serial_gate.repositories {
         let landing = report.merge_gate.repositories.iter().find(|other| other.repository == line.repository);
@@ -97,6 +101,16 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         }
     }
     lines
+}
+
+fn one_host(host: &HostView, screen: &Screen, now: Timestamp) -> String {
+    let here = if host.here { " (this one)" } else { "" };
+    let mut text =
+        format!("{}{here}  release {}, {}", clean(&host.name), clean(&host.release), counted(host.runs.into(), "run"));
+    if let Some(silent) = &host.silent_since {
+        text += &screen.styled(Style::Attention, &format!(", not heard of for {}", since(silent, now)));
+    }
+    text
 }
 
 /// The sweep for lost events, which sets going what nobody woke.

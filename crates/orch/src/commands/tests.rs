@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use orch_web::view::{
-    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, JobCounts,
-    LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView, RunningAgent,
-    SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView, TaskView,
-    TimelineView, UnknownView, UsageView, WaitView, WaitingOnTasks, WorkView,
+    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, HostView,
+    JobCounts, LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView,
+    RunningAgent, SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView,
+    TaskView, TimelineView, UnknownView, UsageView, WaitView, WaitingOnTasks, WorkView,
 };
 
 use super::{board, queue, show, text};
@@ -395,6 +395,18 @@ fn report() -> QueueReport {
             waiting: vec!["SHOP-005".to_owned(), "SHOP-006".to_owned()],
             lift: "orch resume --credential anthropic".to_owned(),
         }],
+        hosts: [("mill", true), ("barn", false)]
+            .map(|(name, here)| HostView {
+                id: name.to_owned(),
+                name: name.to_owned(),
+                release: "0.1.0".to_owned(),
+                here,
+                alive: here,
+                silent_since: (!here).then(|| "2026-11-20T23:20:00Z".to_owned()),
+                runs: 1,
+                max_runs: 2,
+            })
+            .into(),
         reconcile: Reconcile {
             enabled: true,
             every_seconds: 60,

@@ -79,6 +79,6 @@ fn works(source: &Source, end: &RunEnd) -> bool {
             true
         }
         RunEnd::Unavailable { .. } => matches!(source, Source::Agent { .. }),
-        RunEnd::Stopped | RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. } => false,
+        RunEnd::Stopped | RunEnd::Lost { .. } | RunEnd::Quarantined | RunEnd::SpawnFailed { .. } => false,
     }
 }

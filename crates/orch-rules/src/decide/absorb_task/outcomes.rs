@@ -49,7 +49,7 @@ pub fn run_ended(
     let (end, evidence) = (&ended.how, ended.evidence.as_ref());
     attempt.ended = Some(ended.clone());
     draft.facts.attempt = Some(attempt.clone());
-    if matches!(end, RunEnd::Lost) && attempt.visit == draft.facts.task.visit {
+    if matches!(end, RunEnd::Lost { .. }) && attempt.visit == draft.facts.task.visit {
         draft.facts.lost_in_visit += 1;
     }
     super::outages::run_ended(draft, &attempt, end);
@@ -171,7 +171,10 @@ fn describe(ended: &Ended) -> String {
         RunEnd::TimedOut => "deadline passed".to_owned(),
         RunEnd::Stalled => "went silent".to_owned(),
         RunEnd::Stopped => "stopped".to_owned(),
-        RunEnd::Lost => "lost; its processes are proved dead".to_owned(),
+        RunEnd::Lost { presumed_on: None } => "lost; its processes are proved dead".to_owned(),
+        RunEnd::Lost { presumed_on: Some(host) } => {
+            format!("lost with host {host}; presumed dead, nothing is proved")
+        }
         RunEnd::Quarantined => "lost; its processes cannot be proved dead".to_owned(),
     }
 }

@@ -29,7 +29,7 @@ pub fn quarantined(draft: &mut Draft) -> Option<Step> {
 
 /// The run is gone and its processes with it. That is no fault of the work: launch again, a bounded number of times.
 pub fn lost(draft: &mut Draft) -> Option<Step> {
-    let attempt = ended_how(draft, |end| matches!(end, RunEnd::Lost))?;
+    let attempt = ended_how(draft, |end| matches!(end, RunEnd::Lost { .. }))?;
     if draft.facts.lost_in_visit <= draft.facts.policy.lost_cap {
         return None;
     }

@@ -113,7 +113,7 @@ impl Script {
             "timed-out" => (RunEnd::TimedOut, true),
             "stalled" => (RunEnd::Stalled, true),
             "stopped" => (RunEnd::Stopped, true),
-            "lost" => (RunEnd::Lost, false),
+            "lost" => (RunEnd::LOST, false),
             "quarantined" => (RunEnd::Quarantined, false),
             "unavailable" => {
                 let credential = option(words, "credential").unwrap_or("main").to_owned();

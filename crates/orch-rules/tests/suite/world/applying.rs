@@ -330,7 +330,7 @@ fn watch_attempt(name: &str, attempt: &Attempt, newest: Option<&Attempt>, found:
             return;
         };
         // In one visit an agent runs again only if its run was no fault of the work, or on another commit.
-        let blameless = matches!(ended.how, RunEnd::Lost | RunEnd::Stopped | RunEnd::Unavailable { .. });
+        let blameless = matches!(ended.how, RunEnd::Lost { .. } | RunEnd::Stopped | RunEnd::Unavailable { .. });
         if attempt.visit == newest.visit && !blameless && attempt.start == newest.start {
             found.push(format!("{name}: attempt {} repeats {} for nothing", attempt.number, newest.number));
         }

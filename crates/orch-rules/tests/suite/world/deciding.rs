@@ -61,7 +61,7 @@ impl World {
         };
         let all = self.attempts.get(id).map(Vec::as_slice).unwrap_or_default();
         let lost = |a: &&orch_rules::attempt::Attempt| {
-            a.visit == task.visit && a.ended.as_ref().is_some_and(|e| matches!(e.how, RunEnd::Lost))
+            a.visit == task.visit && a.ended.as_ref().is_some_and(|e| matches!(e.how, RunEnd::Lost { .. }))
         };
         let entry = self.lane.get(&(task.repository.clone(), Line::Entry, id.clone()));
         Some(TaskFacts {

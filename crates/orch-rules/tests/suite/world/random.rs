@@ -377,7 +377,7 @@ impl Simulation {
                 } else {
                     RunEnd::Completed
                 };
-                let git = !matches!(end, RunEnd::Lost | RunEnd::Quarantined | RunEnd::SpawnFailed { .. });
+                let git = !matches!(end, RunEnd::Lost { .. } | RunEnd::Quarantined | RunEnd::SpawnFailed { .. });
                 let cost = self.whim.percent(80).then_some(3);
                 Some(self.world.run_ended(&attempt, end, git.then_some(&delivered), cost))
             }
@@ -424,7 +424,7 @@ impl Simulation {
             0 => RunEnd::Failed { reason: "exit code 3".to_owned() },
             1 => RunEnd::TimedOut,
             2 => RunEnd::Stalled,
-            3..6 => RunEnd::Lost,
+            3..6 => RunEnd::LOST,
             6 => RunEnd::Quarantined,
             7 | 15 if self.whim.percent(40) => {
                 let credential = ["main", "other"][self.whim.below(2)].to_owned();

@@ -154,6 +154,7 @@ impl Place {
             }),
             confining: Confining::of(Some(level), level),
             free_disk_floor_bytes: 0,
+            ends: orch_run::Ends::default(),
         };
         let place =
             Self { bystander: bystander(level), folder, level, runner, service, _named: named, _abstract: unnamed };
