@@ -1,6 +1,6 @@
 //! Child processes whose output is shown while it comes and read line by line.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -86,6 +86,27 @@ pub fn stream(command: &mut Command, mut observe: impl FnMut(&str)) -> Result<Ex
 pub fn read(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{shown} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// As [`read`], with an input.
+///
+/// # Errors
+/// As [`read`].
+pub fn fed(command: &mut Command, input: &str) -> Result<String> {
+    let shown = shown(command);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {shown}"))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        pipe.write_all(input.as_bytes()).with_context(|| format!("{shown} does not read"))?;
+    }
+    let output = child.wait_with_output()?;
     anyhow::ensure!(
         output.status.success(),
         "{shown} ended with {}: {}",

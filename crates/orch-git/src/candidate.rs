@@ -1,7 +1,7 @@
 //! The candidate: the one commit that is tested, staged, landed and deployed.
 
 use crate::error::{Error, Result};
-use crate::evidence::tree_of;
+use crate::evidence::{near, tree_of};
 use crate::forge::{Forge, commit_id};
 use crate::words::{CommitId, Identity, TreeId};
 
@@ -65,13 +65,42 @@ impl Forge {
     /// [`Error::NotFound`] for an unknown commit.
     pub fn candidate(&self, request: CandidateRequest<'_>) -> Result<Merged> {
         let CandidateRequest { main, head, .. } = request;
+        let (main_tree, in_front) = self.trees(main, head)?;
+        let tree = match in_front {
+            // Nothing landed since: there is nothing to merge.
+            Some(tree) => tree,
+            None => match self.merge(main, head)? {
+                Ok(tree) => tree,
+                Err(paths) => return Ok(Merged::Conflict { paths }),
+            },
+        };
+        if tree.as_str() == main_tree {
+            return Ok(Merged::Empty);
+        }
+        let mut parents = vec![main];
+        parents.extend(request.keep_commits.then_some(head));
+        let by = (request.author, request.committer);
+        let commit = self.commit_tree(&tree, &parents, request.message, by)?;
+        Ok(Merged::Clean(Candidate { commit, tree, main: main.clone() }))
+    }
+
+    /// The tree of main; and that of the head, if it stands on main in one line.
+    fn trees(&self, main: &CommitId, head: &CommitId) -> Result<(String, Option<TreeId>)> {
         let mut objects = self.objects()?;
         let main_tree = tree_of(&mut objects, main).map_err(|error| match error {
             Error::NotFound { repository, .. } => Error::NotFound { repository, what: main.to_string() },
             other => other,
         })?;
-        drop(objects);
+        let in_front = match near(&mut objects, main, head) {
+            Ok(true) => Some(TreeId::new(tree_of(&mut objects, head)?)?),
+            Ok(false) | Err(Error::NotFound { .. }) => None,
+            Err(other) => return Err(other),
+        };
+        Ok((main_tree, in_front))
+    }
 
+    /// The tree of both together, or the paths of the conflict.
+    fn merge(&self, main: &CommitId, head: &CommitId) -> Result<Result<TreeId, Vec<String>>> {
         let call = self.call().args([
             "merge-tree",
             "--write-tree",
@@ -95,7 +124,7 @@ impl Forge {
                 if paths.is_empty() {
                     return Err(ended.failed(shown));
                 }
-                return Ok(Merged::Conflict { paths });
+                return Ok(Err(paths));
             }
             _ if String::from_utf8_lossy(&ended.stderr).contains("refusing to merge unrelated histories") => {
                 return Err(Error::Unrelated { main: main.clone(), head: head.clone() });
@@ -107,29 +136,38 @@ impl Forge {
                 return Err(ended.failed(shown));
             }
         };
-        let tree = TreeId::new(tree.trim().to_owned())
-            .map_err(|_| Error::Unexpected { command: shown, answer: format!("{tree:?} is not a tree id") })?;
-        if tree.as_str() == main_tree {
-            return Ok(Merged::Empty);
-        }
-        Ok(Merged::Clean(Candidate { commit: self.commit(&tree, request)?, tree, main: main.clone() }))
+        TreeId::new(tree.trim().to_owned())
+            .map(Ok)
+            .map_err(|_| Error::Unexpected { command: shown, answer: format!("{tree:?} is not a tree id") })
     }
 
-    fn commit(&self, tree: &TreeId, request: CandidateRequest<'_>) -> Result<CommitId> {
-        let mut call = self.call().args(["commit-tree", tree.as_str(), "-p", request.main.as_str()]);
-        if request.keep_commits {
-            call = call.args(["-p", request.head.as_str()]);
+    /// Makes a commit of a tree, and looks whether it is one.
+    pub(crate) fn commit_tree(
+        &self,
+        tree: &TreeId,
+        parents: &[&CommitId],
+        message: &str,
+        (author, committer): (&Signature, &Signature),
+    ) -> Result<CommitId> {
+        let mut call = self.call().args(["commit-tree", tree.as_str()]);
+        for parent in parents {
+            call = call.args(["-p", parent.as_str()]);
         }
-        for (role, by) in [("AUTHOR", request.author), ("COMMITTER", request.committer)] {
+        for (role, by) in [("AUTHOR", author), ("COMMITTER", committer)] {
             call = call
                 .env(format!("GIT_{role}_NAME"), by.identity.name())
                 .env(format!("GIT_{role}_EMAIL"), by.identity.email())
                 .env(format!("GIT_{role}_DATE"), format!("@{} +0000", by.seconds));
         }
-        let mut message = request.message.trim_end().to_owned();
+        let mut message = message.trim_end().to_owned();
         message.push('\n');
         let call = call.args(["-F", "-"]).input(message);
         let shown = call.shown();
-        commit_id(&shown, &call.text()?)
+        let made = commit_id(&shown, &call.text()?)?;
+        let found = tree_of(&mut self.objects()?, &made)?;
+        if found == tree.as_str() {
+            return Ok(made);
+        }
+        Err(Error::Unexpected { command: shown, answer: format!("{made} has the tree {found}") })
     }
 }

@@ -12,7 +12,7 @@ use crate::objects::ObjectReader;
 use crate::parcel::{self, Parcel, shown, told};
 use crate::process::{Ended, Limits};
 use crate::tree::{self, Difference, Entry, Mode};
-use crate::words::{CommitId, RepoPath, TaskKey};
+use crate::words::{CommitId, RepoPath, TaskKey, TreeId};
 
 /// What is to be brought home.
 #[derive(Clone, Copy)]
@@ -193,7 +193,7 @@ impl Forge {
         };
         let uncommitted = tree::differences(&mut objects, &head_tree, &tree)?;
         let lying: HashSet<&[u8]> = uncommitted.iter().map(|found| found.path.as_slice()).collect();
-        let sizes = self.sizes(&found)?;
+        let sizes = self.sizes(&mut objects, &found)?;
         let mut scale = Scale {
             request,
             from_main,
@@ -229,9 +229,21 @@ impl Forge {
             );
         }
         let whole = kept.len() == found.len();
+        // What lies there is taken as it lies there: its tree is there already.
+        let as_it_is = whole && found.iter().filter_map(|found| found.is.as_ref()).all(Entry::is_usual);
+        let whole_on = |parents: &[&CommitId]| -> Result<CommitId> {
+            let by = (request.by, request.by);
+            let made = self.commit_tree(&TreeId::new(tree.clone())?, parents, request.message, by)?;
+            self.keep(request, &made)?;
+            Ok(made)
+        };
         let made = if descends && whole && uncommitted.is_empty() {
             self.keep(request, &head)?;
             head.clone()
+        } else if as_it_is && descends {
+            whole_on(&[&head])?
+        } else if as_it_is && !found.is_empty() {
+            whole_on(&std::iter::once(start).chain(theirs.as_ref()).collect::<Vec<_>>())?
         } else if descends && whole {
             self.put_on(request, &head, None, &uncommitted.iter().collect::<Vec<_>>())?
         } else if kept.is_empty() && theirs.is_none() {
@@ -274,19 +286,6 @@ impl Forge {
         };
         let Some(now) = base(head)? else { return Ok(None) };
         Ok((base(start)?.as_ref() != Some(&now) && !self.contains(start, &now)?).then_some(now))
-    }
-
-    /// Bytes of each new object, by its id.
-    fn sizes(&self, found: &[Difference]) -> Result<HashMap<String, u64>> {
-        let new = found.iter().filter_map(|found| found.is.as_ref()).filter(|entry| entry.mode != Mode::Submodule);
-        let ids: HashSet<&str> = new.map(|entry| entry.id.as_str()).collect();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let lines = ids.iter().flat_map(|id| [*id, "\n"]).collect::<String>();
-        let answer = self.call().args(["cat-file", "--batch-check=%(objectname) %(objectsize)"]).input(lines).text()?;
-        let sizes = answer.lines().filter_map(|line| line.split_once(' '));
-        Ok(sizes.filter_map(|(id, size)| Some((id.to_owned(), size.parse().ok()?))).collect())
     }
 
     /// A commit of `changes` on `parent`.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::objects::ObjectReader;
+use crate::patch_id;
 use crate::tree::{self, Change, Mode};
 use crate::weakened::Weakened;
 use crate::words::{CodeId, CommitId, PatchId, RepoPath, TreeId};
@@ -103,9 +104,11 @@ pub enum Refusal {
 
 /// Commits are counted in the running conversation up to here, beyond it by a process of its own.
 const WALK: usize = 500;
+/// So few of them cost less than a process.
+const NEAR: usize = 50;
 
 impl Forge {
-    /// Reads what an attempt left behind: two git processes for an attempt whose commits are a line,
+    /// Reads what an attempt left behind: one git process for an attempt whose commits are a line,
     /// one more if it changed a test that was there before.
     ///
     /// # Errors
@@ -118,12 +121,23 @@ impl Forge {
         let documents = documents(&mut objects, &changed, request.documents, request.limits)?;
         let code_id = code_id(&mut objects, &head_tree, request.documents)?;
         let walked = walk(&mut objects, request.start, request.head)?;
+        // A head that stands on main in one line is compared with main itself.
+        let on_main = near(&mut objects, request.main, request.head)?;
+        let unchanged = on_main && {
+            let main_tree = tree_of(&mut objects, request.main)?;
+            self::code_id(&mut objects, &main_tree, request.documents)? == code_id
+        };
         drop(objects);
         let commits = match walked {
             Some(commits) => commits,
             None => self.count(request.start, request.head)?,
         };
-        let (patch_id, patch_paths, patch_links) = self.patch(request.main, request.head, request.documents)?;
+        let patch = || self.patch(request.main, request.head, request.documents);
+        let (patch_id, patch_paths, patch_links) = match on_main {
+            _ if unchanged => patch_id::nothing()?,
+            true => self.patches.of((request.main, &code_id, request.documents), patch)?,
+            false => patch()?,
+        };
         let is_test = |path: &str| (request.is_test)(path) && !request.documents.contains(path);
         let weakened = self.weakened((request.main, request.start, request.head), &changed, is_test)?;
         let tree = TreeId::new(head_tree)?;
@@ -158,6 +172,15 @@ pub(crate) fn tree_of(objects: &mut ObjectReader, commit: &CommitId) -> Result<S
 
 /// How many commits `head` has that `start` has not, as long as they are a short line ending at `start`.
 pub(crate) fn walk(objects: &mut ObjectReader, start: &CommitId, head: &CommitId) -> Result<Option<u32>> {
+    line(objects, start, head, WALK)
+}
+
+/// Whether `head` stands on `start` in a line of a few commits. `false` says nothing.
+pub(crate) fn near(objects: &mut ObjectReader, start: &CommitId, head: &CommitId) -> Result<bool> {
+    Ok(line(objects, start, head, NEAR)?.is_some())
+}
+
+fn line(objects: &mut ObjectReader, start: &CommitId, head: &CommitId, most: usize) -> Result<Option<u32>> {
     let mut at = head.to_string();
     let mut seen = 0;
     while at != start.as_str() {
@@ -172,7 +195,7 @@ pub(crate) fn walk(objects: &mut ObjectReader, start: &CommitId, head: &CommitId
         };
         at = String::from_utf8_lossy(parent).into_owned();
         seen += 1;
-        if seen as usize > WALK {
+        if seen as usize > most {
             return Ok(None);
         }
     }

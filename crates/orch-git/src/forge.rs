@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crate::error::{Error, Result, show};
+use crate::error::{Error, Result};
 use crate::git::Git;
 use crate::locks;
 use crate::objects::Idle;
+use crate::patch_id::Patches;
 use crate::process::{Call, Limits};
 use crate::source::{Place, branches, find_branch};
 use crate::words::{BranchName, CommitId};
@@ -41,6 +42,10 @@ pub struct Forge {
     pub(crate) fetching: Mutex<()>,
     /// Readers of objects that wait for their next question.
     pub(crate) idle: Arc<Idle>,
+    /// Movers of refs that wait for their next order: those that sync what they write, and those that do not.
+    pub(crate) movers: [Arc<Idle>; 2],
+    /// Changes that were named.
+    pub(crate) patches: Patches,
 }
 
 /// An opened local forge.
@@ -148,6 +153,8 @@ impl Forge {
             contained: Mutex::new(None),
             fetching: Mutex::new(()),
             idle: Arc::default(),
+            movers: Default::default(),
+            patches: Patches::default(),
         };
         if forge.resolve(&forge.base_ref())?.is_none() {
             return Err(Error::NoBranch {
@@ -163,7 +170,8 @@ impl Forge {
     #[must_use]
     pub fn at(git: &Git, origin: Origin, path: &Path) -> Self {
         let (git, path) = (git.clone(), path.to_path_buf());
-        Self { git, path, origin, contained: Mutex::new(None), fetching: Mutex::new(()), idle: Arc::default() }
+        let (idle, movers, patches) = (Arc::default(), Default::default(), Patches::default());
+        Self { git, path, origin, contained: Mutex::new(None), fetching: Mutex::new(()), idle, movers, patches }
     }
 
     /// Where the forge is.
@@ -219,77 +227,6 @@ impl Forge {
             }
             _ => Err(ended.failed(shown)),
         }
-    }
-
-    /// Moves a ref. `expected`: `None` = whatever it is, `Some(None)` = it must not exist.
-    pub(crate) fn move_ref(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>) -> Result<()> {
-        let mut call = self.call().args(["update-ref", "--no-deref", name, to.as_str()]).quick();
-        if let Some(old) = expected {
-            call = call.arg(old.map_or_else(|| "0".repeat(to.as_str().len()), ToString::to_string));
-        }
-        let shown = call.shown();
-        let ended = call.run()?;
-        if ended.code == Some(0) {
-            self.moved(name, to, shown)?;
-            // Git syncs the new ref's content before it renames it into place, but not the folder: without this, a
-            // power cut could take back a move that was already reported. Other folders need none: on the common
-            // file systems a sync orders everything renamed before it.
-            return sync_folder(self.path.join(name).parent().unwrap_or(&self.path));
-        }
-        self.unmoved(name, to, expected, ended.failed(shown))
-    }
-
-    /// Moves a ref from wherever it is, without waiting for the disk.
-    pub(crate) fn move_ref_unsynced(&self, name: &str, to: &CommitId) -> Result<()> {
-        let call = self.call().setting("core.fsync", "none").args(["update-ref", "--no-deref", name, to.as_str()]);
-        let shown = call.shown();
-        let ended = call.run()?;
-        if ended.code == Some(0) {
-            self.moved(name, to, shown)
-        } else {
-            self.unmoved(name, to, None, ended.failed(shown))
-        }
-    }
-
-    /// Whether a ref is where git says it was moved to: an exit code alone is worth no landing.
-    fn moved(&self, name: &str, to: &CommitId, command: String) -> Result<()> {
-        match self.resolve(name)? {
-            Some(found) if found == *to => Ok(()),
-            found => Err(Error::Unexpected { command, answer: format!("{name} is at {} afterwards", show(&found)) }),
-        }
-    }
-
-    fn unmoved(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>, failure: Error) -> Result<()> {
-        if let Error::Failed { stderr, .. } = &failure
-            && (stderr.contains("nonexistent object") || stderr.contains("not a valid SHA1"))
-        {
-            return Err(Error::NotFound { repository: self.path.clone(), what: to.to_string() });
-        }
-        self.stale(name, expected, failure)
-    }
-
-    /// Removes a ref; one that is not there is fine. `expected`: where it must be.
-    pub(crate) fn remove_ref(&self, name: &str, expected: Option<&CommitId>) -> Result<()> {
-        let call = self.call().args(["update-ref", "--no-deref", "-d", name]).args(expected.map(CommitId::as_str));
-        let shown = call.shown();
-        let ended = call.run()?;
-        // Whatever it says.
-        let Some(found) = self.resolve(name)? else { return Ok(()) };
-        if ended.code == Some(0) {
-            return Err(Error::Unexpected { command: shown, answer: format!("{name} is at {found} afterwards") });
-        }
-        self.stale(name, expected.map(Some), ended.failed(shown))
-    }
-
-    /// The reason a ref could not be changed: it is not where it should be, or `otherwise`.
-    fn stale(&self, name: &str, expected: Option<Option<&CommitId>>, otherwise: Error) -> Result<()> {
-        if let Some(expected) = expected {
-            let found = self.resolve(name)?;
-            if found.as_ref() != expected {
-                return Err(Error::StaleRef { name: name.to_owned(), expected: expected.cloned(), found });
-            }
-        }
-        Err(otherwise)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Moving branches: landing on the base branch, publishing and removing task branches.
 
 use crate::error::{Error, Result};
+use crate::evidence::near;
 use crate::forge::Forge;
 use crate::words::{BranchName, CommitId, TaskKey};
 
@@ -31,7 +32,7 @@ impl Forge {
     /// `expected_old`; [`Error::NotFound`] for an unknown candidate. Nothing is changed then.
     pub fn land(&self, expected_old: &CommitId, candidate: &CommitId) -> Result<Landing> {
         self.stands_on(candidate, expected_old)?;
-        match self.move_ref(&self.base_ref(), candidate, Some(Some(expected_old))) {
+        match self.move_ref_for_good(&self.base_ref(), candidate, Some(Some(expected_old))) {
             Ok(()) => Ok(Landing::Moved),
             Err(stale @ Error::StaleRef { .. }) => {
                 if self.is_landed(candidate)? {
@@ -81,15 +82,38 @@ impl Forge {
 
     /// Asked for a number, not by an exit code: a git that fails must not read as *no*.
     fn is_ancestor(&self, commit: &CommitId, of: &str) -> Result<bool> {
+        // Mostly it is among the last few, and the reader is there already.
+        if let Some(tip) = self.resolve(of)?
+            && let mut objects = self.objects()?
+            && matches!(near(&mut objects, commit, &tip), Ok(true))
+            // What does not exist contains nothing, not even itself.
+            && objects.info(commit.as_str())?.is_some()
+        {
+            return Ok(true);
+        }
         let call = self.call().args(["rev-list", "--count", "--max-count=1", commit.as_str(), &format!("^{of}"), "--"]);
         let shown = call.shown();
         let ended = call.run()?;
         match (ended.code, String::from_utf8_lossy(&ended.output).trim()) {
             (Some(0), "0") => Ok(true),
-            (Some(0), "1") => Ok(false),
+            (Some(0), "1") => self.is_merge_base(commit, of),
             (Some(0), answer) => Err(Error::Unexpected { command: shown, answer: answer.to_owned() }),
             // An unknown commit is nowhere: a candidate that was never made, or pruned.
             (Some(128), _) if self.resolve(&format!("{commit}^{{commit}}"))?.is_none() => Ok(false),
+            _ => Err(ended.failed(shown)),
+        }
+    }
+
+    /// A count trusts the dates of commits: after some that a slow clock made it finds what they stand on not contained.
+    /// The merge base trusts none.
+    fn is_merge_base(&self, commit: &CommitId, of: &str) -> Result<bool> {
+        let call = self.call().args(["merge-base", "--all", commit.as_str(), of]);
+        let shown = call.shown();
+        let ended = call.run()?;
+        match ended.code {
+            Some(0) => Ok(String::from_utf8_lossy(&ended.output).lines().any(|base| base == commit.as_str())),
+            // Without a common history there is none, and nothing to be said about it.
+            Some(1) if ended.is_silent() => Ok(false),
             _ => Err(ended.failed(shown)),
         }
     }
@@ -105,7 +129,7 @@ impl Forge {
         expected_old: Option<&CommitId>,
     ) -> Result<Published> {
         let name = self.task_ref(branch)?;
-        match self.move_ref(&name, commit, Some(expected_old)) {
+        match self.move_ref_for_good(&name, commit, Some(expected_old)) {
             Ok(()) => Ok(Published::Moved),
             Err(Error::StaleRef { found: Some(found), .. }) if found == *commit => Ok(Published::Already),
             Err(other) => Err(other),
@@ -126,7 +150,7 @@ impl Forge {
     /// # Errors
     /// [`Error::NotFound`] for an unknown commit.
     pub fn archive_documents(&self, task: &TaskKey, head: &CommitId) -> Result<()> {
-        self.move_ref(&format!("refs/orch/archive/{task}"), head, None)
+        self.move_ref_for_good(&format!("refs/orch/archive/{task}"), head, None)
     }
 
     /// The ref of a branch that is not the base branch. On a file system that takes `Main` for `main`, neither are

@@ -60,6 +60,7 @@ mod own_pull;
 mod parcel;
 mod patch_id;
 mod process;
+mod refs;
 mod remote;
 mod set_aside;
 mod source;

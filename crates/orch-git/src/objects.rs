@@ -1,4 +1,5 @@
-//! Reading objects: one `git cat-file --batch-command` for many questions.
+//! Conversations with a git that is kept: reading objects, one `git cat-file --batch-command` for many questions, and the
+//! orders of `refs`.
 //!
 //! The process is kept for the next question for a moment, because a task asks often and a start costs more than the
 //! answer. It sees what other gits write meanwhile: refs are read anew for every question, and packs when an object is
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::forge::Forge;
-use crate::process::{Running, readable, stop};
+use crate::process::{Call, Running, readable, stop};
 
 /// The largest tree or commit that is read.
 pub(crate) const STRUCTURE_LIMIT: usize = 64 << 20;
@@ -29,11 +30,11 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Talk> {
+    pub(crate) fn take(&self) -> Option<Talk> {
         self.kept().pop().map(|(_, talk)| talk)
     }
 
-    fn give(self: &Arc<Self>, talk: Talk) {
+    pub(crate) fn give(self: &Arc<Self>, talk: Talk) {
         let mut kept = self.kept();
         if kept.len() >= MOST_KEPT {
             return;
@@ -68,7 +69,7 @@ fn end_unused(idle: &Weak<Idle>) {
 
 /// One git process and the two ends of the conversation with it.
 #[derive(Debug)]
-struct Talk {
+pub(crate) struct Talk {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -113,15 +114,21 @@ impl Forge {
     }
 
     fn talk(&self) -> Result<Talk> {
-        let (mut child, command, limit) = self.call().args(["cat-file", "--batch-command"]).start()?;
-        let running = Arc::clone(&self.git.running);
+        Talk::with(self.call().args(["cat-file", "--batch-command"]), &self.git.running)
+    }
+}
+
+impl Talk {
+    pub(crate) fn with(call: Call, running: &Arc<Running>) -> Result<Self> {
+        let (mut child, command, limit) = call.start()?;
+        let running = Arc::clone(running);
         let Some(output) = child.stdout.take() else {
             stop(&mut child, &running);
             return Err(Error::Unexpected { command, answer: "it has no output".to_owned() });
         };
         let (input, words) = (child.stdin.take(), child.stderr.take());
         let output = BufReader::with_capacity(32 << 10, output);
-        Ok(Talk { child, input, output, words, command, limit, running, proven: false, broken: false, stopped: false })
+        Ok(Self { child, input, output, words, command, limit, running, proven: false, broken: false, stopped: false })
     }
 }
 
@@ -209,20 +216,52 @@ impl Drop for ObjectReader<'_> {
 }
 
 impl Talk {
+    /// A mover of refs takes an order.
+    pub(crate) fn begins(&mut self) -> Result<()> {
+        self.broken = true;
+        let end = Instant::now() + self.limit;
+        self.say("start\n")?;
+        self.hear("start: ok\n", end)
+    }
+
+    /// It carries it out, whole or not at all.
+    pub(crate) fn carries_out(&mut self, order: &str) -> Result<()> {
+        let end = Instant::now() + self.limit;
+        self.say(&format!("{order}prepare\ncommit\n"))?;
+        self.hear("prepare: ok\n", end)?;
+        self.hear("commit: ok\n", end)?;
+        self.broken = false;
+        Ok(())
+    }
+
+    fn say(&mut self, words: &str) -> Result<()> {
+        match self.input.as_mut().map_or(Ok(()), |input| input.write_all(words.as_bytes())) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(&error.to_string())),
+        }
+    }
+
+    /// One line of its answer.
+    fn line(&mut self, end: Instant) -> Result<String> {
+        let mut line = Vec::new();
+        self.wait(end)?;
+        match (&mut self.output).take(4096).read_until(b'\n', &mut line) {
+            Ok(_) => Ok(String::from_utf8_lossy(&line).into_owned()),
+            Err(error) => Err(self.failed(&error.to_string())),
+        }
+    }
+
+    fn hear(&mut self, expected: &str, end: Instant) -> Result<()> {
+        match self.line(end)? {
+            line if line == expected => Ok(()),
+            line => Err(self.failed(&line)),
+        }
+    }
+
     fn ask(&mut self, verb: &str, name: &str, end: Instant) -> Result<Option<Object>> {
         self.broken = true;
-        if let Some(input) = &mut self.input
-            && let Err(error) = input.write_all(format!("{verb} {name}\n").as_bytes())
-        {
-            return Err(self.failed(&error.to_string()));
-        }
-        let mut header = Vec::new();
-        self.wait(end)?;
-        let mut output = (&mut self.output).take(4096);
-        if let Err(error) = output.read_until(b'\n', &mut header) {
-            return Err(self.failed(&error.to_string()));
-        }
-        let header = String::from_utf8_lossy(&header).into_owned();
+        self.say(&format!("{verb} {name}\n"))?;
+        let header = self.line(end)?;
         let Some(header) = header.strip_suffix('\n') else {
             return Err(self.failed(&format!("it ended early: {header}")));
         };

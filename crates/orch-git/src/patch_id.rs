@@ -1,11 +1,14 @@
 //! A name for a change that survives a move of the base.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use sha2::Digest as _;
 
 use crate::error::{Error, Result};
 use crate::forge::Forge;
 use crate::tree::hex;
-use crate::words::{CommitId, PatchId, RepoPath};
+use crate::words::{CodeId, CommitId, PatchId, RepoPath};
 
 /// Everything about the diff is said here, so that no setting can change a name that is stored.
 pub(crate) const DIFF: &[&str] = &[
@@ -26,6 +29,52 @@ pub(crate) const DIFF: &[&str] = &[
     "--dst-prefix=b/",
 ];
 
+/// The name of a change, the paths it touches, in the order of the diff, and those of them that are or were links or
+/// submodules.
+pub(crate) type Patch = (PatchId, Vec<String>, Vec<String>);
+
+/// So many changes are kept.
+const MOST_KEPT: usize = 64;
+/// A change of more paths is not kept.
+const MOST_PATHS: usize = 1_000;
+
+/// What was found out of the newest changes. Of the same code on the same base the change is the same: a review and its
+/// test report bring documents alone.
+#[derive(Debug, Default)]
+pub(crate) struct Patches(Mutex<VecDeque<(Key, Patch)>>);
+
+/// Base, code and the folder that is left out.
+type Key = (CommitId, CodeId, RepoPath);
+
+impl Patches {
+    /// The change of that code on that base, without that folder.
+    pub(crate) fn of(
+        &self,
+        (base, code, without): (&CommitId, &CodeId, &RepoPath),
+        find: impl FnOnce() -> Result<Patch>,
+    ) -> Result<Patch> {
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |key: &Key| key.0 == *base && key.1 == *code && key.2 == *without;
+        if let Some((_, patch)) = kept().iter().find(|(key, _)| same(key)) {
+            return Ok(patch.clone());
+        }
+        let found = find()?;
+        // Code that differs from its base without a path that does is no answer to go on with.
+        if !found.1.is_empty() && found.1.len() <= MOST_PATHS {
+            let mut kept = kept();
+            kept.truncate(MOST_KEPT - 1);
+            kept.push_front(((base.clone(), code.clone(), without.clone()), found.clone()));
+        }
+        Ok(found)
+    }
+}
+
+/// The patch that changes nothing.
+pub(crate) fn nothing() -> Result<Patch> {
+    let (name, paths, links) = CanonicalPatch::new().finish();
+    Ok((PatchId::new(name)?, paths, links))
+}
+
 impl Forge {
     /// Names the change from the merge base of `main` and `head` to `head`, leaving out one folder. Two git
     /// processes cannot give what one gives here: `git patch-id` drops all white space, and the rest of a line after a
@@ -37,14 +86,7 @@ impl Forge {
         Ok(self.patch(main, head, without)?.0)
     }
 
-    /// The name of that change, the paths it touches, in the order of the diff, and those of them that are or were links
-    /// or submodules.
-    pub(crate) fn patch(
-        &self,
-        main: &CommitId,
-        head: &CommitId,
-        without: &RepoPath,
-    ) -> Result<(PatchId, Vec<String>, Vec<String>)> {
+    pub(crate) fn patch(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<Patch> {
         let call = self
             .call()
             .args(DIFF)

@@ -122,7 +122,7 @@ impl Forge {
     /// [`Error::NoBranch`] without a base branch.
     pub fn note_database(&self, id: &str) -> Result<()> {
         let tip = self.resolve(&self.base_ref())?.ok_or_else(|| self.no_base())?;
-        self.move_ref(&format!("{DATABASES}/{id}"), &tip, None)
+        self.move_ref_for_good(&format!("{DATABASES}/{id}"), &tip, None)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Trees: what changed between two, and what one would be called without a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha1::Digest as _;
 
 use crate::error::{Error, Result};
+use crate::forge::Forge;
 use crate::objects::ObjectReader;
 use crate::words::RepoPath;
 
@@ -67,6 +68,13 @@ pub(crate) struct Entry {
     pub id: String,
     pub raw_mode: Vec<u8>,
     raw_id: Vec<u8>,
+}
+
+impl Entry {
+    /// Its mode is spelt as git spells it now; older spellings are read alike, and make another tree.
+    pub(crate) fn is_usual(&self) -> bool {
+        matches!(self.raw_mode.as_slice(), b"100644" | b"100755" | b"120000" | b"160000" | b"40000")
+    }
 }
 
 /// A tree by name. Git sorts folders as if their name ended in `/`; [`id_of`] restores that.
@@ -231,6 +239,31 @@ pub(crate) fn differences(objects: &mut ObjectReader, old: &str, new: &str) -> R
         }
     }
     Ok(changes)
+}
+
+/// So few objects are asked for one by one: a process for all of them costs more.
+const ONE_BY_ONE: usize = 64;
+
+impl Forge {
+    /// Bytes of each new object, by its id.
+    pub(crate) fn sizes(&self, objects: &mut ObjectReader, found: &[Difference]) -> Result<HashMap<String, u64>> {
+        let new = found.iter().filter_map(|found| found.is.as_ref()).filter(|entry| entry.mode != Mode::Submodule);
+        let ids: HashSet<&str> = new.map(|entry| entry.id.as_str()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        if ids.len() <= ONE_BY_ONE {
+            let mut sizes = HashMap::new();
+            for id in ids {
+                sizes.extend(objects.info(id)?.map(|object| (id.to_owned(), object.size)));
+            }
+            return Ok(sizes);
+        }
+        let lines = ids.iter().flat_map(|id| [*id, "\n"]).collect::<String>();
+        let answer = self.call().args(["cat-file", "--batch-check=%(objectname) %(objectsize)"]).input(lines).text()?;
+        let sizes = answer.lines().filter_map(|line| line.split_once(' '));
+        Ok(sizes.filter_map(|(id, size)| Some((id.to_owned(), size.parse().ok()?))).collect())
+    }
 }
 
 /// A folder's id, or an entry that is no folder.

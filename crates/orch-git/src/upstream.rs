@@ -129,7 +129,7 @@ impl Forge {
             return Ok(Synced::Diverged { ours, theirs: theirs.clone() });
         }
         if behind > 0 {
-            match self.move_ref(&self.base_ref(), theirs, Some(Some(&ours))) {
+            match self.move_ref_for_good(&self.base_ref(), theirs, Some(Some(&ours))) {
                 // A git that did its work and failed afterwards.
                 Err(Error::StaleRef { found: Some(found), .. }) if found == *theirs => {}
                 moved => moved?,
@@ -154,7 +154,7 @@ impl Forge {
             return Err(Error::StaleRef { name: seen, expected: Some(theirs.clone()), found });
         }
         self.move_ref_unsynced(&format!("refs/orch/left/{ours}"), ours)?;
-        self.move_ref(&self.base_ref(), theirs, Some(Some(ours)))?;
+        self.move_ref_for_good(&self.base_ref(), theirs, Some(Some(ours)))?;
         self.move_ref_unsynced(&format!("refs/orch/taken/{base}"), theirs)?;
         self.contains_now(theirs);
         Ok(())

@@ -212,8 +212,12 @@ impl RunDirectory {
         })
     }
 
+    /// Who runs; `None` if that is not known any more: after a power cut the file may be empty.
     pub(crate) fn started(&self) -> Result<Option<Started>, Error> {
-        self.read_json(STARTED)
+        match durable::read(self, STARTED) {
+            Ok(Some(bytes)) if bytes.is_empty() => Ok(None),
+            _ => self.read_json(STARTED),
+        }
     }
 
     /// The lock file, open and not locked.

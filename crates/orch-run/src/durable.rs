@@ -11,12 +11,12 @@ use rustix::fs::{AtFlags, FallocateFlags, Mode, OFlags, fallocate, linkat, opena
 /// Tells temporary names of one process apart; the pid tells processes apart.
 static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
-fn write_temporary(folder: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> io::Result<String> {
+fn write_temporary(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], synced: bool) -> io::Result<String> {
     let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{name}.{}.{number}", std::process::id());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = file.write_all(bytes).and_then(|()| if synced { file.sync_all() } else { Ok(()) });
     if let Err(error) = written {
         let _ = unlinkat(folder, &temporary, AtFlags::empty());
         return Err(error);
@@ -27,25 +27,34 @@ fn write_temporary(folder: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> io::Resu
 /// Puts `bytes` in place of whatever `name` was.
 pub(crate) fn replace(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let folder = folder.as_fd();
-    let temporary = write_temporary(folder, name, bytes)?;
-    if let Err(error) = renameat(folder, &temporary, folder, name) {
-        let _ = unlinkat(folder, &temporary, AtFlags::empty());
-        return Err(error.into());
-    }
+    put(folder, name, bytes, true)?;
     rustix::fs::fsync(folder)?;
     Ok(())
 }
 
-/// Creates `name` with `bytes`; an existing file is left alone and answered with `AlreadyExists`.
+/// The same without waiting for the disk: after a power cut it is the old file, the new one or an empty one.
+pub(crate) fn replace_unsynced(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    put(folder.as_fd(), name, bytes, false)
+}
+
+fn put(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], synced: bool) -> io::Result<()> {
+    let temporary = write_temporary(folder, name, bytes, synced)?;
+    if let Err(error) = renameat(folder, &temporary, folder, name) {
+        let _ = unlinkat(folder, &temporary, AtFlags::empty());
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// Creates `name` with `bytes`; an existing file is left alone and answered with `AlreadyExists`. Its name is on the disk
+/// with the next file of the folder that is put there by [`replace`]; before, a power cut may take the whole file back.
 pub(crate) fn create(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let folder = folder.as_fd();
-    let temporary = write_temporary(folder, name, bytes)?;
+    let temporary = write_temporary(folder, name, bytes, true)?;
     // A hard link, because it is the one way to name a whole file that never replaces another.
     let linked = linkat(folder, &temporary, folder, name, AtFlags::empty());
     let _ = unlinkat(folder, &temporary, AtFlags::empty());
-    linked?;
-    rustix::fs::fsync(folder)?;
-    Ok(())
+    Ok(linked?)
 }
 
 /// Reads `name` whole; `None` if there is none.

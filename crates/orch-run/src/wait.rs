@@ -68,7 +68,9 @@ pub fn wait(directory: &RunDirectory) -> Result<Ended, Error> {
             // A torn started.json still says that the run started, but no longer who runs.
             let tree_dead = match directory.started() {
                 Ok(Some(started)) => kill_leftovers(&started).unwrap_or(false),
-                Ok(None) | Err(_) => false,
+                // Nothing survives the power cut that left it empty.
+                Ok(None) => true,
+                Err(_) => false,
             };
             Ok(Ended::Lost { tree_dead })
         }

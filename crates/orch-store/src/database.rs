@@ -73,7 +73,7 @@ impl<E: Engine> Store for Database<E> {
     }
 
     async fn claim(&self, claim: Claim) -> StoreResult<Vec<Work>> {
-        let answers = self.engine.write(plan::claim(&claim)).await?;
+        let answers = self.engine.write_unsynced(plan::claim(&claim)).await?;
         let mut taken = Vec::new();
         for row in answers.iter().skip(1).flat_map(|answer| &answer.rows) {
             let row = lists::claimed(row)?;

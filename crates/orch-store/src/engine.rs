@@ -20,6 +20,11 @@ pub trait Engine: Send + Sync + 'static {
         }
         written
     }
+    /// As [`Engine::write`], but on the disk only with the next one. For what a machine that stops takes back by itself: a
+    /// claim is void when who made it is gone.
+    async fn write_unsynced(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        self.write(steps).await
+    }
     /// All steps on one consistent snapshot.
     async fn read(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>>;
     /// What tells this database from every other; `None` if it has no such mark.

@@ -115,15 +115,17 @@ fn joined(joining: &Joining) -> Vec<Step> {
         ],
     )];
     if joining.lease_ms.is_none() {
+        // `>= ''` is true of every row, and has the indexes of unfinished ones used.
         steps.extend([
             Step::run("DELETE FROM hosts WHERE id <> ?1", [id.clone()]),
             Step::run(
-                "UPDATE runs SET host = ?1 WHERE state <> 'over' AND host <> ?1
+                "UPDATE runs SET host = ?1 WHERE state <> 'over' AND host >= '' AND host <> ?1
                      AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.name = runs.name AND r.host = ?1)",
                 [id.clone()],
             ),
             Step::run(
-                "UPDATE work SET host = ?1 WHERE state IN ('queued', 'running') AND host IS NOT NULL AND host <> ?1",
+                "UPDATE work SET host = ?1 WHERE state IN ('queued', 'running') AND ordering_key >= ''
+                     AND host IS NOT NULL AND host <> ?1",
                 [id.clone()],
             ),
         ]);
@@ -133,9 +135,9 @@ fn joined(joining: &Joining) -> Vec<Step> {
         let_back(),
         // What nobody waits for any more, however that came.
         Step::run(
-            "UPDATE runs SET state = 'over', ended_at = now_ms() WHERE host = ?1 AND state = 'launched'
-                 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.task = runs.task AND w.state IN ('queued', 'running')
-                     AND w.kind IN ('run_agent', 'run_check'))",
+            "UPDATE runs SET state = 'over', ended_at = now_ms() WHERE host = ?1 AND state <> 'over' AND state = 'launched'
+                 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.task = runs.task AND w.state <> 'done'
+                     AND w.state IN ('queued', 'running') AND w.kind IN ('run_agent', 'run_check'))",
             [id.clone()],
         ),
         Step::rows("SELECT incarnation FROM hosts WHERE id = ?1", [id]),

@@ -88,6 +88,18 @@ pub fn fill(root: &Path, tasks: u32, database: &Path) -> Result<()> {
     process::read(&mut example).map(drop)
 }
 
+/// Makes a database old that nobody else uses: what its last finished task left, for so many further tasks, with the base
+/// branch at a commit.
+///
+/// # Errors
+/// If the store's example does not build or fails.
+pub fn age(root: &Path, tasks: u32, database: &Path, main: &str) -> Result<()> {
+    let mut example = Command::new(root::cargo());
+    example.args(["run", "--quiet", "--release", "--package", "orch-store", "--example", "age", "--"]);
+    example.arg(tasks.to_string()).arg(database).arg(main).current_dir(root);
+    process::read(&mut example).map(drop)
+}
+
 fn parse(output: &str) -> Result<(Vec<Figure>, Vec<&str>)> {
     let (objects, words): (Vec<&str>, Vec<&str>) = output.lines().partition(|line| line.starts_with('{'));
     let figures = objects

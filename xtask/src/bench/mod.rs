@@ -4,6 +4,7 @@
 //! is measured from inside stands beside what it measures: `examples/bench.rs` of a crate
 //! (`examples.rs` here says what it prints).
 
+mod aged;
 mod examples;
 mod figure;
 mod idle;
@@ -86,6 +87,11 @@ const MEASUREMENTS: &[Measurement] = &[
         names: &["task_git_processes", "task_fsyncs"],
         what: "git processes and disk syncs of such a task, service, supervisors and agents together, under strace",
         run: task::counted,
+    },
+    Measurement {
+        names: &["aged_task", "aged_git_processes", "aged_fsyncs", "aged_state"],
+        what: "such a task, and the state folder for each task, beside ten thousand finished tasks, against beside two",
+        run: aged::against_young,
     },
 ];
 

@@ -146,7 +146,7 @@ fn a_history_that_goes_on_is_kept_and_the_rest_put_on_top() {
     );
     assert_eq!(
         case.world.in_forge(&["log", "-1", "--format=%B%an", found.head.as_str()]),
-        "what was left\n\nRefs: ET-001Robot"
+        "what was left\n\nRefs: ET-001\nRobot"
     );
 }
 

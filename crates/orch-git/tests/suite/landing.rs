@@ -93,6 +93,28 @@ fn task_branches_move_by_their_old_value() {
 }
 
 #[test]
+fn what_a_clock_that_was_wrong_dated_is_contained_all_the_same() {
+    let world = World::new();
+    let taken = world.main();
+    let mut story = String::new();
+    for number in 0..80 {
+        let from = if number == 0 { format!("from {taken}\n") } else { String::new() };
+        story += &format!("commit refs/heads/main\ncommitter a <a@l> {number} +0000\ndata 2\nx\n{from}\n");
+    }
+    let file = world.place("story");
+    std::fs::write(&file, story).unwrap();
+    let input = std::fs::File::open(&file).unwrap();
+    checked(plain(world.forge.path()).args(["fast-import", "--quiet"]).stdin(input).output().unwrap());
+    let tip = world.main();
+    assert_ne!(tip, taken);
+    assert!(world.forge.contains(&tip, &taken).unwrap());
+    assert!(world.forge.is_landed(&taken).unwrap());
+    assert!(!world.forge.contains(&taken, &tip).unwrap());
+    let nothing = id(&"f".repeat(40));
+    assert!(!world.forge.contains(&nothing, &nothing).unwrap());
+}
+
+#[test]
 fn the_base_branch_is_neither_published_nor_deleted() {
     let world = World::new();
     let main = world.main();

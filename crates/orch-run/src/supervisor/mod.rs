@@ -236,13 +236,16 @@ impl Supervisor {
         };
         let watch = Watch::new(run.run_id(), signals, control, log);
         let supervisor = Self { run, spec, started, watch, reserved };
-        supervisor.write_started().map_err(failed_at(&supervisor.run, "record the start of"))?;
+        let recorded = serde_json::to_vec_pretty(&supervisor.started)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| durable::replace(&supervisor.run, STARTED, &bytes));
+        recorded.map_err(failed_at(&supervisor.run, "record the start of"))?;
         Ok(supervisor)
     }
 
+    /// That it started is on the disk; who runs means nothing after a power cut, so nobody waits for the disk to know.
     fn write_started(&self) -> std::io::Result<()> {
-        let bytes = serde_json::to_vec_pretty(&self.started)?;
-        durable::replace(&self.run, STARTED, &bytes)
+        durable::replace_unsynced(&self.run, STARTED, &serde_json::to_vec_pretty(&self.started)?)
     }
 
     /// Agent, leftovers, finish commands.

@@ -96,4 +96,9 @@ fn a_torn_record_gives_no_proof() {
     assert_eq!(run.state().unwrap(), RunState::Lost);
     assert_eq!(ended(&run), Ended::Lost { tree_dead: false });
     assert_eq!(launch(&run, &supervisor()).unwrap(), Launched::Lost);
+    // A power cut leaves an empty one: that it started was on the disk before, and nothing survives that.
+    std::fs::write(run.path().join("started.json"), "").unwrap();
+    assert_eq!(run.state().unwrap(), RunState::Lost);
+    assert_eq!(ended(&run), Ended::Lost { tree_dead: true });
+    assert_eq!(launch(&run, &supervisor()).unwrap(), Launched::Lost);
 }

@@ -193,7 +193,8 @@ pub fn bring_near(longest_ms: i64) -> Vec<Step> {
     ]
 }
 
-/// Removes what nobody reads any more: finished work, and deliveries that were answered, by their own moments.
+/// Removes what nobody reads any more: finished work, and deliveries that were answered, by their own moments. Of the
+/// deliveries only the oldest are looked at: they come in the order of their moments.
 pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
     vec![
         Step::run(
@@ -204,7 +205,8 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
         ),
         Step::run(
             "DELETE FROM inbox WHERE id IN (
-                 SELECT id FROM inbox WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
+                 SELECT id FROM (SELECT id, answer, received_at FROM inbox ORDER BY id LIMIT ?2 * 4) AS oldest
+                 WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
             [inbox.0.into(), most.into()],
         ),
         // What nobody cared about for so long: the row that failed, then what it was to handle.

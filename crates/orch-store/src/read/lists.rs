@@ -165,6 +165,7 @@ pub(crate) fn history(answers: &[Answer]) -> StoreResult<History> {
     })
 }
 
+/// `+w.id`: sorted after it is found by an index of unfinished rows, not found by walking over all rows in order.
 pub(crate) fn queue_steps() -> Vec<Step> {
     vec![
         Step::rows(
@@ -175,7 +176,7 @@ pub(crate) fn queue_steps() -> Vec<Step> {
             concat!(
                 "SELECT ",
                 work_columns!(),
-                " FROM work w WHERE w.state <> 'done' AND w.state IN ('running', 'failed') ORDER BY w.id LIMIT 200"
+                " FROM work w WHERE w.state <> 'done' AND w.state IN ('running', 'failed') ORDER BY +w.id LIMIT 200"
             ),
             [],
         ),
@@ -184,7 +185,7 @@ pub(crate) fn queue_steps() -> Vec<Step> {
                 "SELECT ",
                 work_columns!(),
                 " FROM work w WHERE w.state = 'queued' AND (w.unread IS NOT NULL
-                     OR replace(?1, ',' || w.kind || ',', '') = ?1) ORDER BY w.id LIMIT 200"
+                     OR replace(?1, ',' || w.kind || ',', '') = ?1) ORDER BY +w.id LIMIT 200"
             ),
             [listed(Job::kinds()).into()],
         ),

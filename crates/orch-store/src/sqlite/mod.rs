@@ -6,6 +6,8 @@
 mod backup;
 mod check;
 mod connection;
+#[cfg(test)]
+mod growth;
 mod readers;
 mod run;
 mod writer;
@@ -101,7 +103,12 @@ impl Sqlite {
 impl Engine for Sqlite {
     async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
         self.in_place()?;
-        self.writer.write(steps).await
+        self.writer.write(steps, true).await
+    }
+
+    async fn write_unsynced(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+        self.in_place()?;
+        self.writer.write(steps, false).await
     }
 
     async fn write_all(&self, all: Vec<Vec<Step>>) -> Vec<StoreResult<Vec<Answer>>> {

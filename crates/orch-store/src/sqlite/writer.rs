@@ -31,7 +31,7 @@ const RESTART_PATIENCE: Duration = Duration::from_millis(100);
 type Reply = oneshot::Sender<StoreResult<Vec<Answer>>>;
 
 enum Asked {
-    Write { steps: Vec<Step>, reply: Reply },
+    Write { steps: Vec<Step>, synced: bool, reply: Reply },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -54,10 +54,10 @@ impl Writer {
         Ok(Self { asked })
     }
 
-    /// Returns after the commit is on disk.
-    pub(super) async fn write(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
+    /// Returns after the commit; if it is `synced`, after it is on disk with all that was committed before.
+    pub(super) async fn write(&self, steps: Vec<Step>, synced: bool) -> StoreResult<Vec<Answer>> {
         let (reply, answer) = oneshot::channel();
-        self.asked.send(Asked::Write { steps, reply }).map_err(|_| closed())?;
+        self.asked.send(Asked::Write { steps, synced, reply }).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -65,7 +65,7 @@ impl Writer {
     pub(super) async fn write_all(&self, all: Vec<Vec<Step>>) -> Vec<StoreResult<Vec<Answer>>> {
         let asked = all.into_iter().map(|steps| {
             let (reply, answer) = oneshot::channel();
-            self.asked.send(Asked::Write { steps, reply }).map(|()| answer).map_err(|_| closed())
+            self.asked.send(Asked::Write { steps, synced: true, reply }).map(|()| answer).map_err(|_| closed())
         });
         let mut written = Vec::new();
         for answer in asked.collect::<Vec<_>>() {
@@ -98,14 +98,19 @@ fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Ask
     let mut log = Log { pages, passive_at: PASSIVE_PAGES, restart_at: RESTART_PAGES, beside: Beside::new(path) };
     let mut closing = None;
     let mut usual = 1;
+    let mut disk = Disk { synced: true };
     while closing.is_none() {
         let Ok(first) = inbox.recv() else { break };
         let mut group = Vec::new();
+        let mut to_disk = false;
         let mut next = Some(first);
         let until = Instant::now() + GATHER;
         while let Some(asked) = next.take() {
             match asked {
-                Asked::Write { steps, reply } => group.push((steps, reply)),
+                Asked::Write { steps, synced, reply } => {
+                    to_disk |= synced;
+                    group.push((steps, reply));
+                }
                 Asked::Close { reply } => closing = Some(reply),
             }
             if group.len() < GROUP && closing.is_none() {
@@ -118,7 +123,11 @@ fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Ask
         // Halved, not replaced: when callers become fewer, the waiting ends after a few groups.
         usual = group.len().max(usual / 2);
         let (steps, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        for (reply, answer) in replies.into_iter().zip(commit(&connection, &steps)) {
+        let answers = match disk.sync(&connection, to_disk) {
+            Ok(()) => commit(&connection, &steps),
+            Err(error) => steps.iter().map(|_| Err(copy(&error))).collect(),
+        };
+        for (reply, answer) in replies.into_iter().zip(answers) {
             // A caller that went away does not undo what it asked for.
             let _ = reply.send(answer);
         }
@@ -131,6 +140,23 @@ fn serve(mut connection: Connection, path: &Utf8Path, inbox: &mpsc::Receiver<Ask
     }
     if let Some(reply) = closing {
         let _ = reply.send(());
+    }
+}
+
+/// Whether a commit waits for the disk. One that does takes those with it that did not: they are before it in the log.
+struct Disk {
+    synced: bool,
+}
+
+impl Disk {
+    fn sync(&mut self, connection: &Connection, synced: bool) -> StoreResult<()> {
+        if synced != self.synced {
+            // It counts when the statement is prepared, so it is never one of the kept ones.
+            let level = if synced { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            connection.execute_batch(level).map_err(|e| failed(&e))?;
+            self.synced = synced;
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,122 @@
+//! Moving refs. A git that moves them is kept for the next order, because a task gives many and a start costs more than a
+//! move. Whatever it says, the ref is looked at afterwards.
+
+use crate::error::{Error, Result, show};
+use crate::forge::{Forge, sync_folder};
+use crate::objects::Talk;
+use crate::words::CommitId;
+
+/// An old value as git reads it: of no ref, the null id.
+fn spelt(old: Option<&CommitId>, to: &CommitId) -> String {
+    old.map_or_else(|| "0".repeat(to.as_str().len()), ToString::to_string)
+}
+
+impl Forge {
+    /// Moves a ref. `expected`: `None` = whatever it is, `Some(None)` = it must not exist.
+    pub(crate) fn move_ref(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>) -> Result<()> {
+        if !self.ordered(name, to, expected, true) {
+            let mut call = self.call().args(["update-ref", "--no-deref", name, to.as_str()]).quick();
+            if let Some(old) = expected {
+                call = call.arg(spelt(old, to));
+            }
+            let shown = call.shown();
+            let ended = call.run()?;
+            if ended.code != Some(0) {
+                return self.unmoved(name, to, expected, ended.failed(shown));
+            }
+        }
+        self.moved(name, to)
+    }
+
+    /// As [`Forge::move_ref`], and a power cut does not take the move back. Git syncs the new ref's content before it
+    /// renames it into place, but not the folder. Other folders need no sync: on the common file systems one orders
+    /// everything renamed before it.
+    pub(crate) fn move_ref_for_good(
+        &self,
+        name: &str,
+        to: &CommitId,
+        expected: Option<Option<&CommitId>>,
+    ) -> Result<()> {
+        self.move_ref(name, to, expected)?;
+        sync_folder(self.path.join(name).parent().unwrap_or(&self.path))
+    }
+
+    /// Moves a ref from wherever it is, without waiting for the disk.
+    pub(crate) fn move_ref_unsynced(&self, name: &str, to: &CommitId) -> Result<()> {
+        if !self.ordered(name, to, None, false) {
+            let call = self.call().setting("core.fsync", "none").args(["update-ref", "--no-deref", name, to.as_str()]);
+            let shown = call.shown();
+            let ended = call.run()?;
+            if ended.code != Some(0) {
+                return self.unmoved(name, to, None, ended.failed(shown));
+            }
+        }
+        self.moved(name, to)
+    }
+
+    /// Has a ref moved by a git that is kept for the next order. `false`: it is not known to have moved, and whoever asks
+    /// has it done by a git of its own, which says why if it cannot be.
+    fn ordered(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>, synced: bool) -> bool {
+        let old = expected.map(|old| format!(" {}", spelt(old, to))).unwrap_or_default();
+        let order = format!("option no-deref\nupdate {name} {to}{old}\n");
+        let idle = &self.movers[usize::from(synced)];
+        // One that was kept may have been killed meanwhile; nothing is asked of it before it answers.
+        let kept = idle.take().and_then(|mut talk| talk.begins().is_ok().then_some(talk));
+        let begun = kept.map_or_else(|| self.mover(synced).and_then(|mut talk| talk.begins().map(|()| talk)), Ok);
+        let Ok(mut talk) = begun else { return false };
+        let done = talk.carries_out(&order).is_ok();
+        if done {
+            idle.give(talk);
+        }
+        done
+    }
+
+    fn mover(&self, synced: bool) -> Result<Talk> {
+        let call = self.call().args(["update-ref", "--stdin"]).quick();
+        Talk::with(if synced { call } else { call.setting("core.fsync", "none") }, &self.git.running)
+    }
+
+    /// Whether a ref is where git says it was moved to: an exit code alone is worth no landing.
+    fn moved(&self, name: &str, to: &CommitId) -> Result<()> {
+        match self.resolve(name)? {
+            Some(found) if found == *to => Ok(()),
+            found => Err(Error::Unexpected {
+                command: format!("git update-ref {name} {to}"),
+                answer: format!("{name} is at {} afterwards", show(&found)),
+            }),
+        }
+    }
+
+    fn unmoved(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>, failure: Error) -> Result<()> {
+        if let Error::Failed { stderr, .. } = &failure
+            && (stderr.contains("nonexistent object") || stderr.contains("not a valid SHA1"))
+        {
+            return Err(Error::NotFound { repository: self.path.clone(), what: to.to_string() });
+        }
+        self.stale(name, expected, failure)
+    }
+
+    /// Removes a ref; one that is not there is fine. `expected`: where it must be.
+    pub(crate) fn remove_ref(&self, name: &str, expected: Option<&CommitId>) -> Result<()> {
+        let call = self.call().args(["update-ref", "--no-deref", "-d", name]).args(expected.map(CommitId::as_str));
+        let shown = call.shown();
+        let ended = call.run()?;
+        // Whatever it says.
+        let Some(found) = self.resolve(name)? else { return Ok(()) };
+        if ended.code == Some(0) {
+            return Err(Error::Unexpected { command: shown, answer: format!("{name} is at {found} afterwards") });
+        }
+        self.stale(name, expected.map(Some), ended.failed(shown))
+    }
+
+    /// The reason a ref could not be changed: it is not where it should be, or `otherwise`.
+    fn stale(&self, name: &str, expected: Option<Option<&CommitId>>, otherwise: Error) -> Result<()> {
+        if let Some(expected) = expected {
+            let found = self.resolve(name)?;
+            if found.as_ref() != expected {
+                return Err(Error::StaleRef { name: name.to_owned(), expected: expected.cloned(), found });
+            }
+        }
+        Err(otherwise)
+    }
+}
