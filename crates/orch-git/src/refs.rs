@@ -11,10 +11,15 @@ fn spelt(old: Option<&CommitId>, to: &CommitId) -> String {
     old.map_or_else(|| "0".repeat(to.as_str().len()), ToString::to_string)
 }
 
+fn update(name: &str, to: &CommitId, expected: Option<Option<&CommitId>>) -> String {
+    let old = expected.map(|old| format!(" {}", spelt(old, to))).unwrap_or_default();
+    format!("option no-deref\nupdate {name} {to}{old}\n")
+}
+
 impl Forge {
     /// Moves a ref. `expected`: `None` = whatever it is, `Some(None)` = it must not exist.
     pub(crate) fn move_ref(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>) -> Result<()> {
-        if !self.ordered(name, to, expected, true) {
+        if !self.ordered(&update(name, to, expected), true) {
             let mut call = self.call().args(["update-ref", "--no-deref", name, to.as_str()]).quick();
             if let Some(old) = expected {
                 call = call.arg(spelt(old, to));
@@ -43,7 +48,7 @@ impl Forge {
 
     /// Moves a ref from wherever it is, without waiting for the disk.
     pub(crate) fn move_ref_unsynced(&self, name: &str, to: &CommitId) -> Result<()> {
-        if !self.ordered(name, to, None, false) {
+        if !self.ordered(&update(name, to, None), false) {
             let call = self.call().setting("core.fsync", "none").args(["update-ref", "--no-deref", name, to.as_str()]);
             let shown = call.shown();
             let ended = call.run()?;
@@ -54,17 +59,15 @@ impl Forge {
         self.moved(name, to)
     }
 
-    /// Has a ref moved by a git that is kept for the next order. `false`: it is not known to have moved, and whoever asks
-    /// has it done by a git of its own, which says why if it cannot be.
-    fn ordered(&self, name: &str, to: &CommitId, expected: Option<Option<&CommitId>>, synced: bool) -> bool {
-        let old = expected.map(|old| format!(" {}", spelt(old, to))).unwrap_or_default();
-        let order = format!("option no-deref\nupdate {name} {to}{old}\n");
+    /// Has an order carried out by a git that is kept for the next one. `false`: it is not known whether it was, and whoever
+    /// asks has it done by a git of its own, which says why if it cannot be.
+    pub(crate) fn ordered(&self, order: &str, synced: bool) -> bool {
         let idle = &self.movers[usize::from(synced)];
         // One that was kept may have been killed meanwhile; nothing is asked of it before it answers.
         let kept = idle.take().and_then(|mut talk| talk.begins().is_ok().then_some(talk));
         let begun = kept.map_or_else(|| self.mover(synced).and_then(|mut talk| talk.begins().map(|()| talk)), Ok);
         let Ok(mut talk) = begun else { return false };
-        let done = talk.carries_out(&order).is_ok();
+        let done = talk.carries_out(order).is_ok();
         if done {
             idle.give(talk);
         }
@@ -98,6 +101,12 @@ impl Forge {
 
     /// Removes a ref; one that is not there is fine. `expected`: where it must be.
     pub(crate) fn remove_ref(&self, name: &str, expected: Option<&CommitId>) -> Result<()> {
+        if let Some(expected) = expected
+            && self.ordered(&format!("option no-deref\ndelete {name} {expected}\n"), true)
+            && self.resolve(name)?.is_none()
+        {
+            return Ok(());
+        }
         let call = self.call().args(["update-ref", "--no-deref", "-d", name]).args(expected.map(CommitId::as_str));
         let shown = call.shown();
         let ended = call.run()?;

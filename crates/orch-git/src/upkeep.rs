@@ -129,7 +129,9 @@ impl Forge {
             return Ok(0);
         }
         let orders: String = names.lines().map(|name| format!("option no-deref\ndelete {name}\n")).collect();
-        self.call().args(["update-ref", "--stdin"]).input(orders).output()?;
+        if !self.ordered(&orders, true) {
+            self.call().args(["update-ref", "--stdin"]).input(orders).output()?;
+        }
         Ok(names.lines().count())
     }
 

@@ -17,6 +17,8 @@ use crate::step::{Broken, Step, Value};
 
 /// Bookkeeping goes before effects whatever a task's priority (an `i32`), and by that priority among itself.
 const BOOKKEEPING: i64 = 1 << 40;
+/// The lane's own effects go before those of tasks.
+const LANE: i64 = 1 << 36;
 
 /// Stores a delivery and queues its handling. The answer of the third step is `(inbox id, answer or NULL)`; the first
 /// step wrote nothing if the delivery was known.
@@ -316,8 +318,13 @@ fn failed(work: WorkId, fence: i64, error: &str) -> Step {
 }
 
 pub(super) fn perform(effect: &Effect, due: Timestamp, job: Value) -> Step {
-    // A stop must not wait behind the runs it is to end.
-    let ahead = if matches!(effect, Effect::StopRun { .. }) { BOOKKEEPING } else { 0 };
+    let ahead = match effect {
+        // A stop must not wait behind the runs it is to end.
+        Effect::StopRun { .. } => BOOKKEEPING,
+        // What lands next must not wait behind the checks of all that is still on its way.
+        Effect::RunCheck { lane: true, .. } => LANE,
+        _ => 0,
+    };
     Step::run(
         "INSERT INTO work (kind, ordering_key, task, priority, armed_at, due, state, body)
          VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER) + COALESCE((SELECT t.priority FROM tasks t WHERE t.id = ?3), 0),

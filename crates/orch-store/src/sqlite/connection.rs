@@ -35,7 +35,10 @@ pub(super) fn writing(path: &Utf8Path) -> StoreResult<Connection> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(|e| unusable(path, &e))?;
     prepare(&connection, 2048).map_err(|e| unusable(path, &e))?;
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+             PRAGMA journal_size_limit = 8388608;",
+        )
         .map_err(|e| unusable(path, &e))?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(|e| unusable(path, &e))?;

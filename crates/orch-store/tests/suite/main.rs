@@ -17,6 +17,7 @@ mod intake;
 mod issues;
 mod news;
 mod not_known;
+mod order;
 mod outbox;
 mod people;
 mod rows;
