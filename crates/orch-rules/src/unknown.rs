@@ -1,6 +1,8 @@
 //! What a newer release wrote and this one does not know. It is shown as it is spelled, no rule acts on it, and where its
 //! row is written it goes back as it was.
 
+mod nested;
+
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
@@ -44,6 +46,59 @@ pub struct Beyond {
     /// Fields that it has, with content that it does not know.
     #[serde(skip)]
     fields: BTreeMap<String, Field>,
+    /// Fields that its parts do not have.
+    #[serde(skip)]
+    nested: Vec<nested::Nested>,
+}
+
+/// A row that is written again as a whole, and keeps what it does not know.
+pub trait Keeps: Serialize + DeserializeOwned {
+    /// What it holds beyond what this release knows.
+    fn beyond(&self) -> &Beyond;
+    /// The same, to be changed.
+    fn beyond_mut(&mut self) -> &mut Beyond;
+}
+
+macro_rules! keeps {
+    ($($row:ty),+ $(,)?) => {
+        $(impl Keeps for $row {
+            fn beyond(&self) -> &Beyond {
+                &self.beyond
+            }
+            fn beyond_mut(&mut self) -> &mut Beyond {
+                &mut self.beyond
+            }
+        })+
+    };
+}
+keeps!(
+    crate::task::Task,
+    crate::attempt::Attempt,
+    crate::check::Check,
+    crate::episode::Episode,
+    crate::lane::LaneEntry,
+    crate::outage::Outage,
+);
+
+/// Reads a row of which this release knows every part, whatever fields they have besides.
+///
+/// # Errors
+/// There is a part that it does not know: [`read`] leaves it out.
+pub fn whole<T: Keeps>(stored: &str) -> serde_json::Result<T> {
+    let mut row: T = serde_json::from_str(stored)?;
+    row.beyond_mut().nested = nested::found(stored, &row);
+    Ok(row)
+}
+
+/// The row as it is written; `None`: as it stands.
+pub fn written<T: Keeps>(row: &T) -> Option<Map<String, Value>> {
+    let beyond = row.beyond();
+    if beyond.fields.is_empty() && beyond.nested.is_empty() {
+        return None;
+    }
+    let Ok(Value::Object(mut written)) = serde_json::to_value(row) else { return None };
+    beyond.restore(&mut written);
+    Some(written)
 }
 
 /// A field with content that this release does not know.
@@ -72,13 +127,15 @@ impl Beyond {
     /// Adds what was found when the row was read.
     pub fn join(&mut self, found: Self) {
         self.fields.extend(found.fields);
+        self.nested.extend(found.nested);
     }
     /// The decision writes this field itself: what stood there does not come back.
     pub fn forget(&mut self, field: &str) {
         self.fields.remove(field);
     }
-    /// Puts back what stood in the fields that still say what stood in for it.
+    /// Puts back what stood in the fields that still say what stood in for it, and in parts that still are the same.
     pub fn restore(&self, row: &mut Map<String, Value>) {
+        nested::restore(&self.nested, row);
         for (name, field) in &self.fields {
             if row.get(name) == Some(&field.stand_in) {
                 row.insert(name.clone(), field.stored.clone());
@@ -125,7 +182,10 @@ pub fn read<T: Serialize + DeserializeOwned + Clone>(stored: &str, blank: &T) ->
         beyond.fields.insert(name.clone(), field);
     }
     match T::deserialize(&row) {
-        Ok(read) => (read, beyond),
+        Ok(read) => {
+            beyond.nested = nested::found_in(row, &read);
+            (read, beyond)
+        }
         Err(_) => (blank.clone(), whole(stored)),
     }
 }

@@ -1,7 +1,7 @@
 //! Rows read back. A spelling this build does not know makes its row unreadable, never a crash.
 
 use orch_ports::store::{StoreError, StoreResult};
-use orch_rules::unknown::Unknown;
+use orch_rules::unknown::{self, Keeps, Unknown};
 use serde::de::DeserializeOwned;
 
 use crate::step::{Answer, Row, Value};
@@ -54,6 +54,12 @@ pub(crate) fn json<T: DeserializeOwned>(what: &str, row: &Row, column: usize) ->
     serde_json::from_str(text).map_err(|e| StoreError::Unreadable { what: what.to_owned(), detail: e.to_string() })
 }
 
+/// A column that holds a row which is written again as a whole.
+pub(crate) fn kept<T: Keeps>(what: &str, row: &Row, column: usize) -> StoreResult<T> {
+    let text = text(what, row, column)?;
+    unknown::whole(text).map_err(|e| StoreError::Unreadable { what: what.to_owned(), detail: e.to_string() })
+}
+
 /// For people: what this release does not know of a row, and the row, cut to what fits a line.
 pub(crate) fn unknown_words(error: &StoreError, stored: &str) -> String {
     const MOST: usize = 300;
@@ -72,8 +78,13 @@ pub(crate) fn unknown_words(error: &StoreError, stored: &str) -> String {
 
 /// The bodies of all rows that this release knows; of the others, what they are and how they are stored. Half a history
 /// must not decide: who decides has to look at `unknown`.
-pub(crate) fn known<T: DeserializeOwned>(what: &str, answer: &Answer, unknown: &mut Vec<Unknown>) -> Vec<T> {
-    let read = |row: &Row| match json(what, row, 0) {
+pub(crate) fn known<T>(
+    what: &str,
+    answer: &Answer,
+    body: impl Fn(&str, &Row, usize) -> StoreResult<T>,
+    unknown: &mut Vec<Unknown>,
+) -> Vec<T> {
+    let read = |row: &Row| match body(what, row, 0) {
         Ok(body) => Some(body),
         Err(_) => {
             unknown.push(Unknown::new(what, text(what, row, 0).unwrap_or("no text")));
@@ -109,7 +120,7 @@ mod tests {
         let answer = Answer { touched: 2, rows: vec![bad, good] };
         assert_eq!(readable(&answer, |row| json::<u32>("x", row, 0)), vec![1]);
         let mut unknown = Vec::new();
-        assert_eq!(known::<u32>("x", &answer, &mut unknown), vec![1]);
+        assert_eq!(known("x", &answer, json::<u32>, &mut unknown), vec![1]);
         assert_eq!(unknown, [Unknown::new("x", "{")]);
     }
 }

@@ -9,6 +9,7 @@ use orch_rules::ids::WorkItemId;
 use orch_rules::lane::{LaneEntry, Line, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::task::{Task, Wait};
+use orch_rules::unknown::{self, Keeps};
 
 use super::body;
 use crate::step::{Broken, Step, Value};
@@ -56,16 +57,10 @@ fn run_end(end: &RunEnd) -> &'static str {
 }
 
 /// The row as it is written: what this release does not know of it goes back as it came.
-fn task_body(task: &Task) -> StoreResult<Value> {
-    if !task.beyond.is_unknown() {
-        return body(task);
-    }
-    match serde_json::to_value(task) {
-        Ok(serde_json::Value::Object(mut row)) => {
-            task.beyond.restore(&mut row);
-            body(&row)
-        }
-        _ => body(task),
+fn whole<T: Keeps>(row: &T) -> StoreResult<Value> {
+    match unknown::written(row) {
+        Some(written) => body(&written),
+        None => body(row),
     }
 }
 
@@ -93,7 +88,7 @@ fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
         task.priority.into(),
         slot.into(),
         task.started_at.map(|at| at.0).into(),
-        task_body(task)?,
+        whole(task)?,
     ])
 }
 
@@ -146,7 +141,7 @@ pub(super) fn put_repository(repository: &Repository) -> StoreResult<Step> {
 }
 
 pub(super) fn put_outage(key: &str, outage: &Outage) -> StoreResult<Step> {
-    Ok(Step::run("UPDATE outages SET body = ?2 WHERE name = ?1", [key.into(), body(outage)?])
+    Ok(Step::run("UPDATE outages SET body = ?2 WHERE name = ?1", [key.into(), whole(outage)?])
         .or(Broken::Missing(key.to_owned())))
 }
 
@@ -159,7 +154,7 @@ pub(super) fn put_attempt(attempt: &Attempt) -> StoreResult<Step> {
             attempt.number.into(),
             attempt.visit.into(),
             attempt.ended.as_ref().map(|ended| run_end(&ended.how)).into(),
-            body(attempt)?,
+            whole(attempt)?,
         ],
     ))
 }
@@ -175,7 +170,7 @@ pub(super) fn put_check(check: &Check) -> StoreResult<Step> {
             bound_to(&check.key).into(),
             check.outcome.is_none().into(),
             check.requested_at.0.into(),
-            body(check)?,
+            whole(check)?,
         ],
     ))
 }
@@ -191,7 +186,7 @@ pub(super) fn put_episode(episode: &Episode) -> StoreResult<Step> {
             episode.visit.into(),
             episode.is_open().into(),
             episode.opened_at.0.into(),
-            body(episode)?,
+            whole(episode)?,
         ],
     ))
 }
@@ -212,7 +207,7 @@ pub(super) fn put_lane_entry(entry: &LaneEntry) -> StoreResult<Step> {
             entry.position.into(),
             entry.state.is_settled().into(),
             entry.state.candidate().map(|candidate| format!("candidate:{}", candidate.commit)).into(),
-            body(entry)?,
+            whole(entry)?,
         ],
     ))
 }

@@ -11,7 +11,7 @@ use orch_rules::pipeline::Pipeline;
 use orch_rules::unknown::Unknown;
 
 use super::{OUTAGES, outage, repository, repository_columns, task, task_columns};
-use crate::row::{count, int, json, known, readable, text};
+use crate::row::{count, int, json, kept, known, readable, text};
 use crate::step::{Answer, Step};
 
 /// Everything a task's decision sees; read by [`task_facts`].
@@ -107,7 +107,7 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
         let dependency = Dependency { task: text(what, row, 0)?.into(), work_item: text(what, row, 1)?.into() };
         if int(what, row, 2)? == 0 { &mut open } else { &mut cancelled }.push(dependency);
     }
-    let lane: Vec<LaneEntry> = known("a place in a line", lane, &mut unknown);
+    let lane: Vec<LaneEntry> = known("a place in a line", lane, kept, &mut unknown);
     for entry in &lane {
         if let LaneState::Unknown(state) = &entry.state {
             unknown.push(Unknown::new("a place in a line", &state.to_string()));
@@ -116,10 +116,10 @@ pub(crate) fn task_facts(id: &TaskId, policy: &Policy, answers: &[Answer]) -> St
     let facts = TaskFacts {
         pipeline: Arc::new(pipeline),
         repository,
-        attempt: known("an attempt", attempt, &mut unknown).pop(),
+        attempt: known("an attempt", attempt, kept, &mut unknown).pop(),
         lost_in_visit: lost.rows.first().map_or(Ok(0), |row| count("attempts", row, 0))?,
-        checks: known("a check", checks, &mut unknown),
-        episodes: known("a question", episodes, &mut unknown),
+        checks: known("a check", checks, kept, &mut unknown),
+        episodes: known("a question", episodes, kept, &mut unknown),
         dependencies: Dependencies::Known { open, cycle: cycle(id, edges)?, cancelled },
         lane,
         ahead: work_items(ahead)?,
@@ -212,14 +212,14 @@ pub(crate) fn lane_facts(
         // One place that cannot be read must not stop everybody in its line.
         entry: readable(entry, |row| {
             Ok(EntryFacts {
-                entry: json(what, row, 0)?,
+                entry: kept(what, row, 0)?,
                 resting: int(what, row, 1)? != 0,
                 ready: int(what, row, 2)? != 0,
             })
         }),
         landing: readable(landing, |row| {
             Ok(LandingFacts {
-                entry: json(what, row, 0)?,
+                entry: kept(what, row, 0)?,
                 resting: int(what, row, 1)? != 0,
                 awaits_human: int(what, row, 2)? != 0,
             })

@@ -8,7 +8,7 @@ use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
 use super::{OUTAGES, outage, task_columns};
 use crate::plan::listed;
-use crate::row::{count, int, json, known, optional_text, readable, text};
+use crate::row::{count, int, json, kept, known, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
 
 /// How many rows a list has if nobody says.
@@ -149,12 +149,12 @@ pub(crate) fn history(answers: &[Answer]) -> StoreResult<History> {
     };
     let mut unknown = Vec::new();
     Ok(History {
-        attempts: known("an attempt", attempts, &mut unknown),
-        checks: known("a check", checks, &mut unknown),
-        episodes: known("a question", episodes, &mut unknown),
-        usage: known("a run's cost", usage, &mut unknown),
-        audit: known("a line of its history", audit, &mut unknown),
-        lane: known("a place in a line", lane, &mut unknown),
+        attempts: known("an attempt", attempts, kept, &mut unknown),
+        checks: known("a check", checks, kept, &mut unknown),
+        episodes: known("a question", episodes, kept, &mut unknown),
+        usage: known("a run's cost", usage, json, &mut unknown),
+        audit: known("a line of its history", audit, json, &mut unknown),
+        lane: known("a place in a line", lane, kept, &mut unknown),
         work: readable(work, work_row),
         dependencies: readable(dependencies, |row| {
             let what = "a dependency";

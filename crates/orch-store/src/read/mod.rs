@@ -12,7 +12,7 @@ use orch_rules::outage::{Outage, Source};
 use orch_rules::task::{Position, Task};
 use orch_rules::unknown::{self, Beyond, Unknown};
 
-use crate::row::{count, int, json, optional_text, text};
+use crate::row::{count, int, kept, optional_text, text};
 use crate::step::Row;
 
 /// The columns [`task`] reads, of a table called `t`.
@@ -29,7 +29,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
     let what = "a task";
     let body = text(what, row, 0)?;
     let version = int(what, row, 1)?;
-    if let Ok(task) = serde_json::from_str::<Task>(body) {
+    if let Ok(task) = unknown::whole::<Task>(body) {
         return Ok(Task { version, ..task });
     }
     let created_at = Timestamp(int(what, row, 11)?);
@@ -103,7 +103,7 @@ pub(crate) const OUTAGES: &str = "SELECT body, version, name FROM outages WHERE 
 pub(crate) fn outage(row: &Row, unknown: &mut Vec<Unknown>) -> Option<Outage> {
     let what = "an outage";
     let (name, version) = (text(what, row, 2).ok()?, int(what, row, 1).ok()?);
-    if let Ok(outage) = json::<Outage>(what, row, 0) {
+    if let Ok(outage) = kept::<Outage>(what, row, 0) {
         return Some(Outage { version, ..outage });
     }
     unknown.push(Unknown::new(format!("the outage {name}"), text(what, row, 0).unwrap_or("no text")));

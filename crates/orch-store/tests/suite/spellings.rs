@@ -12,6 +12,8 @@ use orch_rules::lane::{LaneState, Line};
 use orch_rules::outage::{Outage, Source};
 use orch_rules::rights::Acting;
 use orch_rules::task::{Position, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::harness::{World, on_both};
@@ -22,6 +24,7 @@ on_both!(
     a_place_in_a_line_that_is_not_known_holds_up_nobody_else,
     rows_of_the_host_that_are_not_known_hold_up_nobody,
     fields_of_a_newer_release_come_through,
+    what_a_newer_release_put_into_parts_of_rows_comes_through,
     who_did_it_is_one_string_and_an_object_in_its_place_is_read,
 );
 
@@ -369,4 +372,116 @@ async fn fields_of_a_newer_release_come_through(world: World) {
         let kept = format!("SELECT COUNT(*) FROM {table} WHERE body LIKE '%deployments%'");
         assert_eq!(world.number(&kept).await, 1, "{table}");
     }
+}
+
+/// Puts something of a later release into every object of a row: into its parts, elements of lists, states.
+fn planted_everywhere(value: &mut Value, count: &mut i64) {
+    match value {
+        Value::Object(part) => {
+            part.values_mut().for_each(|inner| planted_everywhere(inner, count));
+            *count += 1;
+            part.insert("of_later".to_owned(), json!({ "number": *count, "list": [*count] }));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| planted_everywhere(item, count)),
+        _ => {}
+    }
+}
+
+/// A row with these parts, as this release has it.
+fn with_parts<T: Serialize + DeserializeOwned>(row: &T, parts: &[(&str, Value)]) -> (T, Value) {
+    let mut body = serde_json::to_value(row).unwrap();
+    for (name, part) in parts {
+        body[name] = part.clone();
+    }
+    (serde_json::from_value(body.clone()).unwrap(), body)
+}
+
+async fn what_a_newer_release_put_into_parts_of_rows_comes_through(world: World) {
+    shop(&*world.store, &["a"]).await;
+    let candidate = json!({"commit": "c1", "parent": "c0", "empty": false});
+    let (row, task_body) = with_parts(
+        &Task { attempt: 1, visit: 1, ..task("a", 1) },
+        &[
+            ("stop", json!({"by": "ann", "at": 7})),
+            ("hands", json!({"by": "ann", "since": 7, "returning": false})),
+            ("keys", json!({"code": "k", "patch": "p"})),
+            ("hold", json!({"kind": "escalated", "reason": "three times"})),
+            (
+                "claims",
+                json!([{"kind": "tests", "from": "testing", "text": "red"}, {"kind": "gate", "from": "x", "text": "y"}]),
+            ),
+            (
+                "waits",
+                json!([{"kind": "outage", "of": {"source": "agent", "name": "x"}, "reason": "r", "until": null,
+                "named": false, "probed_by": null}, {"kind": "branch"}]),
+            ),
+        ],
+    );
+    let ended = json!({"how": {"end": "failed", "reason": "no"}, "at": 8, "evidence": null, "trouble": null});
+    let (tries, tries_body) = with_parts(&attempt("a", 1), &[("ended", ended)]);
+    let (test, test_body) = with_parts(
+        &check("a-c", "a", CheckKey::Code("k".into())),
+        &[("outcome", json!({"outcome": "failed", "reason": "exit code 1"}))],
+    );
+    let (asked, asked_body) = with_parts(
+        &episode("a-e", "a", 1),
+        &[("answer", json!({"answer": "rejected", "reason": "no", "by": "ann", "at": 9}))],
+    );
+    let (place, place_body) = with_parts(
+        &entry("a", Line::Landing, 1, LaneState::Queued),
+        &[("state", json!({"state": "testing", "candidate": candidate, "check": "a-c"}))],
+    );
+    let source = Source::Credential { name: "main".into() };
+    let (out, out_body) = with_parts(
+        &Outage::none(source.clone()),
+        &[("probe", json!({"task": "a", "work_item": "SHOP-001", "attempt": 1}))],
+    );
+    let put = |tries, test, asked, place| {
+        vec![
+            Change::PutAttempt { attempt: tries },
+            Change::PutCheck { check: test },
+            Change::PutEpisode { episode: asked },
+            Change::PutLaneEntry { entry: place },
+        ]
+    };
+    write(&*world.store, put(tries, test, asked, place)).await.unwrap();
+    world.raw("INSERT INTO outages (name, version, body) VALUES ('credential:main', 1, '{}')").await;
+    let mut counts = Vec::new();
+    for (table, of, mut body) in [
+        ("tasks", "id = 'a'", task_body),
+        ("attempts", "task = 'a'", tries_body),
+        ("checks", "task = 'a'", test_body),
+        ("episodes", "task = 'a'", asked_body),
+        ("lane_entries", "task = 'a'", place_body),
+        ("outages", "name = 'credential:main'", out_body),
+    ] {
+        let mut count = 0;
+        planted_everywhere(&mut body, &mut count);
+        assert!(count > 1, "{table} has parts");
+        counts.push((table, of, count));
+        set_body(&world, table, of, &body).await;
+    }
+    let seen = facts(&world, "a").await;
+    assert!(seen.unknown.is_empty(), "{:?}", seen.unknown);
+    assert_eq!((&seen.task.stop, &seen.task.hands, &seen.task.waits), (&row.stop, &row.hands, &row.waits));
+    let outage = seen.outages.iter().find(|outage| outage.source == source).unwrap().clone();
+    assert_eq!(outage.probe, out.probe);
+    // What a decision writes is what it read, with what it decided.
+    let mut task = seen.task.clone();
+    task.hands.as_mut().unwrap().returning = true;
+    task.waits.remove(1);
+    let mut kept = world.store.history(&"a".into()).await.unwrap();
+    let (test, asked) = (kept.checks.remove(0), kept.episodes.remove(0));
+    let mut changes = put(seen.attempt.clone().unwrap(), test, asked, seen.lane[0].clone());
+    let guards = vec![version("a", task.version), Guard::OutageVersion { key: source.key(), version: outage.version }];
+    changes.extend([Change::PutTask { task }, Change::PutOutage { outage }]);
+    world.store.apply(set(guards, changes), None).await.unwrap();
+    for (table, of, count) in counts {
+        let left = format!("SELECT (LENGTH(body) - LENGTH(REPLACE(body, 'of_later', ''))) / 8 FROM {table} WHERE {of}");
+        // One of the waits is over, and with it what was said of it.
+        let expected = if table == "tasks" { count - 1 } else { count };
+        assert_eq!(world.number(&left).await, expected, "{table}");
+    }
+    let again = facts(&world, "a").await;
+    assert!(again.task.hands.is_some_and(|hands| hands.returning));
 }
