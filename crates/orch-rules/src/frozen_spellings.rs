@@ -45,6 +45,10 @@ fn frozen() {
         crate::check::CheckKey, Some("of");
         crate::check::CheckOutcome, Some("outcome");
         crate::convergence::FindingState, None::<&str>;
+        crate::deploy::DeploymentState, None::<&str>;
+        crate::deploy::Deploys, Some("why");
+        crate::deploy::HookEnd, Some("end");
+        crate::deploy::looks::Seen, None::<&str>;
         crate::effect::Effect, Some("effect");
         crate::episode::EpisodeKind, None::<&str>;
         crate::episode::Answer, Some("answer");

@@ -56,6 +56,10 @@ names! {
     CheckId,
     /// A host: a state folder with its runs and the processes that work on them, one after the other. Random.
     HostId,
+    /// A deployment, see [`crate::deploy::Deployment`].
+    DeploymentId,
+    /// What a deploy hook deploys to, as named in the host's settings.
+    DeployTarget,
 }
 
 /// Milliseconds since the Unix epoch, UTC, as the store read it together with the facts.

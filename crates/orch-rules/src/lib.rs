@@ -16,6 +16,7 @@ pub mod claim;
 pub mod connection;
 pub mod convergence;
 pub mod decide;
+pub mod deploy;
 pub mod effect;
 pub mod episode;
 pub mod event;

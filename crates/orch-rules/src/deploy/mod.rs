@@ -1,0 +1,211 @@
+//! Deployments: what is put where, by whom, and what came of it.
+//!
+//! A *target* is what a deploy hook deploys to; repositories may share one. Its *line* ([`line`]) takes what landed, in the
+//! order of landing, one at a time. What a hook says with its exit code only chooses which looks follow; the looks at what
+//! answers ([`looks`]) decide, and nobody's words do.
+
+pub mod line;
+pub mod looks;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CommitId, DeployTarget, DeploymentId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::unknown::Beyond;
+
+/// One try to bring a commit to a target: a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Identity.
+    pub id: DeploymentId,
+    /// Where to.
+    pub target: DeployTarget,
+    /// Whose.
+    pub repository: RepositoryId,
+    /// The task whose change it brings; `None` for one that a person asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Of that task, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_item: Option<WorkItemId>,
+    /// What is deployed: a commit of the base branch.
+    pub candidate: CommitId,
+    /// What its target says when it runs.
+    pub revision: String,
+    /// The identity of the image, or of the files, that was built of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Its place in the line of its target: the order of landing.
+    pub place: i64,
+    /// Why it is deployed.
+    pub why: Deploys,
+    /// How far it is.
+    pub state: DeploymentState,
+    /// What ran of this repository when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Running>,
+    /// The hook that was begun last, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
+    /// Nothing was touched, and it is the machine's trouble: no revert follows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub infra: bool,
+    /// A rollback was begun: it is tried once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rollback_tried: bool,
+    /// When its hook began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    /// When it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// When it was found healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<Timestamp>,
+    /// What its row holds beyond what this release knows.
+    #[serde(flatten)]
+    pub beyond: Beyond,
+}
+
+impl Deployment {
+    /// Its change is on the base branch and must not be deployed with what comes after it.
+    pub fn is_bad(&self) -> bool {
+        match self.state {
+            DeploymentState::Failed => !self.infra,
+            DeploymentState::RolledBack | DeploymentState::Broken | DeploymentState::Cancelled => true,
+            _ => false,
+        }
+    }
+}
+
+/// Why something is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Deploys {
+    /// A change landed.
+    Change,
+    /// The revert of a deployed change landed.
+    Revert {
+        /// The deployment that was taken back.
+        of: DeploymentId,
+    },
+    /// A person asked for it: whatever is held, it passes.
+    Again,
+}
+
+/// How far a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentState {
+    /// In line.
+    Queued,
+    /// Its hook runs.
+    Deploying,
+    /// Its hook has ended; what runs is looked at.
+    Checking,
+    /// A hook brings the previous one back, or has ended and what runs is looked at.
+    RollingBack,
+    /// What its hook did is not known: nobody deploys there until that is told.
+    Unknown,
+    /// It runs, as we saw ourselves. An end.
+    Healthy,
+    /// It does not run, and the previous one was never away. An end.
+    Failed,
+    /// It did not do; the previous one runs again. An end.
+    RolledBack,
+    /// Nothing that was tried runs: a person is needed.
+    Broken,
+    /// What runs contains it, or the one that came after it did. An end.
+    Superseded,
+    /// Its task was stopped before it began. An end.
+    Cancelled,
+}
+
+impl DeploymentState {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Queued,
+        Self::Deploying,
+        Self::Checking,
+        Self::RollingBack,
+        Self::Unknown,
+        Self::Healthy,
+        Self::Failed,
+        Self::RolledBack,
+        Self::Broken,
+        Self::Superseded,
+        Self::Cancelled,
+    ];
+
+    /// As spelled in rows and for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Deploying => "deploying",
+            Self::Checking => "checking",
+            Self::RollingBack => "rolling_back",
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled_back",
+            Self::Broken => "broken",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Its target is its own now: nothing else begins there.
+    pub fn is_under_way(self) -> bool {
+        matches!(self, Self::Deploying | Self::Checking | Self::RollingBack | Self::Unknown)
+    }
+
+    /// Nothing follows by itself, and nobody is needed.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Healthy | Self::Failed | Self::RolledBack | Self::Superseded | Self::Cancelled)
+    }
+}
+
+/// What runs of a repository on a target, as we last saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The deployment that brought it.
+    pub deployment: DeploymentId,
+    /// The commit.
+    pub candidate: CommitId,
+    /// What it answers.
+    pub revision: String,
+    /// Its image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// A hook that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Its number: of two on a target the later has the greater one, whatever they are for.
+    pub number: i64,
+    /// How it ended; `None` while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<HookEnd>,
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "end")]
+pub enum HookEnd {
+    /// With this exit code.
+    Exited {
+        /// The code.
+        code: i32,
+    },
+    /// By a signal.
+    Signalled,
+    /// It never began, and touched nothing: its program is missing, the host is short of something.
+    NotBegun {
+        /// For people.
+        reason: String,
+    },
+    /// It was stopped at its deadline.
+    Deadline,
+    /// Its supervisor or its host is gone.
+    Lost,
+}
