@@ -4,8 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::fixture::{checked, run, search_path};
 
@@ -36,7 +35,8 @@ struct State {
     fault: Mutex<Option<Fault>>,
     /// Authorization heads, as they came.
     seen: Mutex<Vec<String>>,
-    requests: AtomicUsize,
+    requests: Mutex<usize>,
+    asked: Condvar,
 }
 
 /// The server; it ends with the test process.
@@ -58,7 +58,8 @@ impl GitServer {
             root: root.to_path_buf(),
             fault: Mutex::new(None),
             seen: Mutex::new(Vec::new()),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::new(0),
+            asked: Condvar::new(),
         });
         let serving = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -90,7 +91,13 @@ impl GitServer {
 
     /// How many requests came, whatever became of them.
     pub fn requests(&self) -> usize {
-        self.state.requests.load(Ordering::SeqCst)
+        *self.state.requests.lock().expect("no panic")
+    }
+
+    /// Waits until so many have come.
+    pub fn until_requests(&self, count: usize) {
+        let requests = self.state.requests.lock().expect("no panic");
+        drop(self.state.asked.wait_while(requests, |requests| *requests < count));
     }
 
     /// Makes a hook of the repository.
@@ -109,7 +116,8 @@ impl GitServer {
 }
 
 fn answer(state: &State, connection: TcpStream) -> std::io::Result<()> {
-    state.requests.fetch_add(1, Ordering::SeqCst);
+    *state.requests.lock().expect("no panic") += 1;
+    state.asked.notify_all();
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;

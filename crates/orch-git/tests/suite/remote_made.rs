@@ -43,6 +43,7 @@ fn it_is_made_from_the_server_alone() {
     server.fault(None);
     let opened = make("main").expect("an answer").expect("there is a main");
     assert!(opened.created);
+    server.until_requests(1);
     let tip = id(&server.tip("main").expect("a main"));
     assert_eq!(opened.forge.tip(&branch("main")).expect("an answer"), Some(tip.clone()));
     assert_eq!(opened.forge.follow_base(&tip).expect("an answer"), Synced::Contained);

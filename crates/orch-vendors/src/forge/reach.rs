@@ -1,8 +1,9 @@
 //! How a server is reached. What lets us in is read before each call, so that it may change while the service runs.
 
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use orch_git::{BranchName, Forge, Git, Opened, Origin, Remote, RemoteError, RemoteTrouble, RemoteUrl};
 use orch_ports::{Port, PortError, PortResult};
@@ -19,9 +20,20 @@ const FIRST_PAUSE_MS: i64 = 2_000;
 /// The longest one.
 const LONGEST_PAUSE_MS: i64 = 60_000;
 
+/// Calls of one channel at once: a server that hangs keeps no more of this host's hands than these.
+const MOST_CALLS: usize = 4;
+/// A call waits so long for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// And is tried again after so many milliseconds.
+const NO_TURN_MS: i64 = 2_000;
+
 /// What shares one limit at a server: all repositories that one credential opens there.
 #[derive(Debug, Default)]
-pub struct Channel(Mutex<State>);
+pub struct Channel {
+    state: Mutex<State>,
+    /// A call has ended.
+    ended: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -32,6 +44,28 @@ struct State {
     why: String,
     /// It is not called before: the others would only wait for it as well.
     away: Option<Timestamp>,
+    /// Under way.
+    calls: usize,
+}
+
+/// The remote, and the turn to call it, which is over when this is dropped.
+pub struct Turn {
+    remote: Remote,
+    channel: Arc<Channel>,
+}
+
+impl Deref for Turn {
+    type Target = Remote;
+    fn deref(&self) -> &Remote {
+        &self.remote
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.channel.state().calls -= 1;
+        self.channel.ended.notify_one();
+    }
 }
 
 /// Why a server is not called now.
@@ -43,7 +77,7 @@ enum Closed {
 
 impl Channel {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn closed(&self, now: Timestamp) -> Option<Closed> {
@@ -66,6 +100,18 @@ impl Channel {
         if let Some(doublings) = state.failures.checked_sub(2) {
             state.away = Some(now.plus_ms((FIRST_PAUSE_MS << doublings.min(10)).min(LONGEST_PAUSE_MS)));
         }
+    }
+
+    /// Waits for a turn; `false`: none came.
+    fn begin(&self, within: Duration) -> bool {
+        let full = |state: &mut State| state.calls >= MOST_CALLS;
+        let waited = self.ended.wait_timeout_while(self.state(), within, full).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = waited;
+        let free = !full(&mut state);
+        if free {
+            state.calls += 1;
+        }
+        free
     }
 
     fn reached(&self) {
@@ -107,11 +153,12 @@ impl Reach {
         self.url.authority()
     }
 
-    /// The remote for one call.
+    /// The remote for one call, and its turn.
     ///
     /// # Errors
-    /// Rate limited while the server wants to be left alone; unauthorised if there is nothing to be let in with.
-    pub fn remote(&self) -> PortResult<Remote> {
+    /// Rate limited while the server wants to be left alone, or while enough calls are under way; unauthorised if there is
+    /// nothing to be let in with.
+    pub fn remote(&self) -> PortResult<Turn> {
         let now = now();
         match self.channel.closed(now) {
             Some(Closed::Limited(until)) => {
@@ -124,7 +171,14 @@ impl Reach {
             }
             None => {}
         }
-        (self.make)().map_err(|why| self.trouble(ErrorKind::Unauthorised, format!("{}: {why}", self.credential)))
+        let remote = (self.make)()
+            .map_err(|why| self.trouble(ErrorKind::Unauthorised, format!("{}: {why}", self.credential)))?;
+        if !self.channel.begin(TURN_WITHIN) {
+            let words =
+                format!("{} has not answered {MOST_CALLS} calls yet; no more are made meanwhile", self.server());
+            return Err(self.trouble(ErrorKind::RateLimited { until: now.plus_ms(NO_TURN_MS) }, words));
+        }
+        Ok(Turn { remote, channel: Arc::clone(&self.channel) })
     }
 
     /// Opens the repository of the state directory, which is made from the server if it is not there.

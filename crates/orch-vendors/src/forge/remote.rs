@@ -12,7 +12,7 @@ use orch_rules::ids::CommitId;
 use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
 
-use super::reach::Reach;
+use super::reach::{Reach, Turn};
 use super::short;
 use crate::workshop::{Bare, Opening, ours};
 
@@ -38,7 +38,7 @@ impl RemoteForge {
     fn pushed(
         &self,
         bare: &Bare,
-        remote: Remote,
+        remote: &Remote,
         branch: Option<&BranchName>,
         pushed: Result<Pushed, RemoteError>,
     ) -> PortResult<Pushed> {
@@ -47,14 +47,14 @@ impl RemoteForge {
             let told = self.reach.told(error, branch);
             if refused && remote.tip(&bare.repository, &bare.repository.origin().base).is_ok() {
                 let mut known = self.reads_only.lock().unwrap_or_else(PoisonError::into_inner);
-                *known = Some((remote, Instant::now(), told.clone()));
+                *known = Some((remote.clone(), Instant::now(), told.clone()));
             }
             told
         })
     }
 
     /// The remote for reading main: not while it is known that nothing could be pushed there.
-    fn for_work(&self) -> PortResult<Remote> {
+    fn for_work(&self) -> PortResult<Turn> {
         let remote = self.reach.remote()?;
         let mut known = self.reads_only.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
@@ -131,7 +131,8 @@ impl Forge for RemoteForge {
 
     fn base(&self) -> PortResult<Base> {
         let found = self.bare().and_then(|bare| {
-            let tip = self.follow(&self.for_work()?, &bare)?;
+            let remote = self.for_work()?;
+            let tip = self.follow(&remote, &bare)?;
             Ok(Base { tip: ours(&tip), branch: bare.repository.origin().base.to_string(), diverged: None })
         });
         self.opening.looked(found)
@@ -172,7 +173,7 @@ impl Forge for RemoteForge {
         bare.has(&head)?;
         let remote = self.reach.remote()?;
         let pushed = remote.push(&bare.repository, &branch, expect.as_ref(), &head);
-        self.not_moved(&branch, self.pushed(&bare, remote, Some(&branch), pushed)?)
+        self.not_moved(&branch, self.pushed(&bare, &remote, Some(&branch), pushed)?)
     }
 
     fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
@@ -181,7 +182,7 @@ impl Forge for RemoteForge {
         bare.repository.stands_on(&candidate, &parent).map_err(bare.told())?;
         let remote = self.reach.remote()?;
         let pushed = remote.push(&bare.repository, base, Some(&parent), &candidate);
-        match self.pushed(&bare, remote.clone(), None, pushed)? {
+        match self.pushed(&bare, &remote, None, pushed)? {
             Pushed::Moved | Pushed::Already => {
                 let tip = self.follow(&remote, &bare)?;
                 Ok(Landing::Landed { tip: ours(&tip) })
@@ -201,7 +202,7 @@ impl Forge for RemoteForge {
         let branch = self.task_branch(&bare, name)?;
         let remote = self.reach.remote()?;
         let pushed = remote.remove(&bare.repository, &branch, &bare.theirs(expect)?);
-        let pushed = self.pushed(&bare, remote, Some(&branch), pushed)?;
+        let pushed = self.pushed(&bare, &remote, Some(&branch), pushed)?;
         if matches!(pushed, Pushed::Stale { found: None }) { Ok(()) } else { self.not_moved(&branch, pushed) }
     }
 }

@@ -221,6 +221,23 @@ fn a_server_that_is_away_is_not_asked_by_everybody() {
 }
 
 #[test]
+fn a_server_that_hangs_holds_a_few_calls_and_no_more() {
+    let bench = Bench::patient(Duration::from_secs(10));
+    bench.forge.base().unwrap();
+    bench.server.fault(Some(Fault::Hang));
+    let before = bench.server.requests();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| bench.forge.branches().unwrap_err());
+        }
+        bench.server.until_requests(before + 4);
+        let error = bench.forge.branches().unwrap_err();
+        assert!(error.not_before().is_some() && error.words.contains("4 calls"), "{error:?}");
+    });
+    assert_eq!(bench.server.requests(), before + 4);
+}
+
+#[test]
 fn who_wants_fewer_requests_gets_none_until_then() {
     let bench = Bench::new();
     bench.forge.base().unwrap();

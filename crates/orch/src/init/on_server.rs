@@ -9,9 +9,9 @@ use crate::exit::{Exit, Failure};
 use crate::settings::remote::{RemoteEntry, Server, remote_misfits};
 use crate::settings::{self, Host, RepositoryEntry};
 
-/// Whether the argument names a server and no folder.
+/// Whether the argument names a server and no folder, be it in a form that cannot be used.
 pub fn is_address(path: &Utf8Path) -> bool {
-    !path.exists() && RemoteUrl::new(path.as_str()).is_ok()
+    !path.exists() && (path.as_str().contains("://") || RemoteUrl::new(path.as_str()).is_ok())
 }
 
 /// Clones the repository that `args.path` names into `into`, or a folder of its name; gives the arguments for that clone.
@@ -26,6 +26,8 @@ pub fn cloned(
 ) -> Result<InitArgs, Failure> {
     let (host, _) = settings::load(env)?;
     let address = args.path.as_str();
+    // It may hold a password, which nothing repeats.
+    RemoteUrl::new(address).map_err(|why| Failure::new(Exit::Settings, why).fix("give the address anew"))?;
     let name = address.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default().trim_end_matches(".git");
     let folder = into.map_or_else(|| Utf8PathBuf::from(name), Utf8Path::to_path_buf);
     let folder = std::path::absolute(&folder).ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
@@ -41,7 +43,7 @@ pub fn cloned(
     fits(&entry, &host)?;
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
     let server = host.server(&entry).ok_or_else(|| Failure::new(Exit::Settings, "the address cannot be used"))?;
-    let remote = server.remote(&git).map_err(|why| Failure::new(Exit::Settings, why).fix(server.credential()))?;
+    let remote = server.remote(&git).map_err(|why| Failure::new(Exit::Settings, why).at(server.credential()))?;
     remote.clone_for_people(folder.as_std_path()).map_err(|error| {
         let fix = server_fix(&error, &server);
         Failure::new(Exit::Repository, format!("it cannot be cloned: {error}")).at(address).fix(fix)

@@ -290,7 +290,10 @@ fn access(entry: Option<&CredentialEntry>) -> Result<Access, String> {
         return Ok(Access::Key { key: key.into(), known_hosts: known_hosts.into() });
     }
     let Some(file) = &entry.token_file else { return Ok(Access::Anonymous) };
-    let token = secret::read("the token", file).map_err(|failure| failure.text())?;
+    let token = secret::read("the token", file).map_err(|failure| {
+        let fix = failure.fix.map_or_else(String::new, |fix| format!("; {fix}"));
+        format!("{} ({file}){fix}", failure.what)
+    })?;
     let user = entry.user.clone().unwrap_or_else(|| ANY_USER.to_owned());
     Ok(Access::Token { user, token: Secret::new(token.reveal()) })
 }

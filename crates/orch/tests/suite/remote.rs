@@ -169,6 +169,37 @@ fn an_issue_crosses_to_the_servers_main() {
 }
 
 #[test]
+fn what_cannot_be_reached_is_told_and_nothing_is_written() {
+    let world = world();
+    world.run(&world.home(), &["config", "set", "limits.max_runs", "2"]).unwrap().success();
+    let told = world.run(&world.home(), &["config", "path", "--json"]).unwrap().success().stdout;
+    let file = serde_json::from_str::<Value>(&told).unwrap()["host_file"].as_str().unwrap().to_owned();
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let token = world.path("token");
+    let settings = format!("{settings}\n[credentials.forge]\ntoken_file = \"{}\"\n", token.display());
+    std::fs::write(&file, &settings).unwrap();
+    let add = |url: &str, credential: &str| {
+        let output = world.run(&world.home(), &["repo", "add", url, "--credential", credential, "--yes"]).unwrap();
+        assert_ne!(output.code, Some(0), "{url}");
+        assert!(!output.stderr.contains("s3cret") && !output.stderr.contains("error: error"), "{}", output.stderr);
+        output.stderr
+    };
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}/shop.git");
+    assert!(add(&url, "nobody").contains("there is no [credentials.nobody]"));
+    assert!(add("https://bot:s3cret@git.example.org/shop.git", "forge").contains("before the `@`"));
+    assert!(add("ftp://git.example.org/shop.git", "forge").contains("use https or ssh"));
+    let missing = add(&url, "forge");
+    assert!(missing.contains("the token cannot be read") && missing.contains("write it there"), "{missing}");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    assert!(add(&url, "forge").contains("chmod 600"));
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(add(&url, "forge").contains("the server cannot be reached"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), settings);
+    assert!(!world.home().join("shop").exists());
+}
+
+#[test]
 fn an_issue_crosses_by_ssh() {
     let world = world();
     let server = match SshServer::new(&world.path("ssh served"), &served(&world)) {
