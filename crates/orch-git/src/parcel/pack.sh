@@ -2,6 +2,9 @@
 # clone, with the run's rights. A repository of its own is put around the files, so that of the clone's repository
 # nothing is read but plain files: no setting, hook, filter, replacement or lock of it means anything here.
 #
+# No single git's word makes a fact: each one has to leave a trace that it ran to its end, and everything is looked at
+# twice, by gits that share nothing. Only what both looks say alike is packed.
+#
 # Arguments: parcel (a path; the parcel's files have it as their beginning), start, base or nothing, folder of the
 # documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files.
 set -u
@@ -12,35 +15,46 @@ unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_N
     GIT_CONFIG_PARAMETERS GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_PREFIX GIT_DEFAULT_HASH
 export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_LITERAL_PATHSPECS=1
 export GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1 GIT_TERMINAL_PROMPT=0
-export GIT_DIR=$parcel.git GIT_WORK_TREE=$clone GIT_INDEX_FILE=$parcel.git/index
-work=$parcel.git/tmp
+export GIT_DIR GIT_WORK_TREE=$clone GIT_INDEX_FILE GIT_TRACE2
+lists='unfinished unmerged nested hidden elsewhere refused checked touched filters'
 
+# A git that came to its end wrote that down, with its code. What answers in its place does not.
+git() {
+    : > "$GIT_TRACE2" || return 125
+    command git "$@"
+    code=$?
+    while read -r line; do
+        case $line in *' exit elapsed:'*" code:$code") return "$code" ;; esac
+    done < "$GIT_TRACE2"
+    printf 'git %s came to no end of its own (exit code %s)\n' "$1" "$code" > "$work/untold"
+    return 125
+}
 trouble() {
     # What git said last is the reason; the log has it too.
-    words=$(tail -c 1500 "$work/said" 2>/dev/null)
-    printf '%s: %s\n' "$1" "$words" >&2
-    case $words in
-    # Git reads this file of the work itself, and no retry mends it.
-    *.gitmodules* | *"'submodule."*)
-        printf 'orch-parcel 1\0head\0%s\0tree\0%s\0history\0whole\0refused\0%s\0\0end\0' "$start" "$start" "$words" \
-            > "$parcel.facts" && exit 0 ;;
-    esac
-    { printf 'orch-parcel 1\0trouble\0%s: %s\0end\0' "$1" "$words" > "$parcel.facts"; } 2>/dev/null
+    words="$1: $(cat "$work/untold" 2>/dev/null) $(tail -c 1500 "$work/said" 2>/dev/null)"
+    printf '%s\n' "$words" >&2
+    { printf 'orch-parcel 1\0trouble\0%s\0end\0' "$words" > "$parcel.facts"; } 2>/dev/null
     exit 1
 }
-rm -rf -- "$parcel.git" "$parcel.facts" "$parcel.pack" "$parcel.pristine" || exit 1
-mkdir -p -- "$GIT_DIR/objects/info" "$GIT_DIR/objects/pack" "$GIT_DIR/refs" "$GIT_DIR/info" "$work" || exit 1
-: > "$work/said" || trouble 'a file could not be written'
-printf '%s' "$settings" > "$GIT_DIR/config" && printf '%s\n' "$start" > "$GIT_DIR/HEAD" ||
-    trouble 'a file could not be written'
-[ -f .git/info/exclude ] && cp .git/info/exclude "$GIT_DIR/info/exclude"
-printf '%s\n' "$forge" > "$GIT_DIR/objects/info/alternates"
-[ -f "$parcel.begin/tree" ] && printf '%s\n' "$parcel.begin/objects" >> "$GIT_DIR/objects/info/alternates"
-lists='unfinished unmerged nested hidden elsewhere refused checked touched filters'
-for list in $lists; do : > "$work/$list"; done
-git cat-file -e "$start^{tree}" 2> "$work/said" || trouble 'the objects of the forge cannot be read'
+# A repository around the files, with nothing in it.
+repository() {
+    GIT_DIR=$parcel.git/$1 work=$parcel.git/$1/tmp
+    GIT_INDEX_FILE=$GIT_DIR/index GIT_TRACE2=$work/trace
+    rm -rf -- "$GIT_DIR"
+    mkdir -p -- "$GIT_DIR/objects/info" "$GIT_DIR/objects/pack" "$GIT_DIR/refs" "$GIT_DIR/info" "$work" &&
+        : > "$work/said" && printf '%s' "$settings" > "$GIT_DIR/config" && printf '%s\n' "$start" > "$GIT_DIR/HEAD" &&
+        printf '%s\n' "$forge" > "$GIT_DIR/objects/info/alternates" || trouble 'a file could not be written'
+    [ ! -f .git/info/exclude ] || cp .git/info/exclude "$GIT_DIR/info/exclude" || trouble 'a file could not be copied'
+    [ ! -f "$parcel.begin/tree" ] || printf '%s\n' "$parcel.begin/objects" >> "$GIT_DIR/objects/info/alternates"
+    [ -z "$borrows" ] || printf '%s\n' "$borrows" >> "$GIT_DIR/objects/info/alternates"
+    for list in $lists; do : > "$work/$list"; done
+}
+work=$parcel.git borrows=
+rm -rf -- "$parcel.git" "$parcel.facts" "$parcel.pack" "$parcel.pristine.1" "$parcel.pristine.2" || exit 1
+mkdir -p -- "$work" || exit 1
+for list in unfinished inner kept; do : > "$parcel.git/$list"; done
 
-# Of the clone's own repository: where its head is, what stands in the middle, what lies elsewhere.
+# Of the clone's own repository: where its head is, what stands in the middle. Plain files, and no git.
 value() {
     found=
     if [ -f ".git/$1" ]; then
@@ -51,41 +65,57 @@ value() {
     depth=$((depth + 1))
     case $found in 'ref: '*) [ "$depth" -lt 6 ] && value "${found#ref: }" ;; esac
 }
-head=$start
+lies_at=$start
 if [ -d .git ] && [ ! -L .git ] && [ -d .git/objects ] && [ ! -L .git/objects ] &&
     [ -z "$(find .git/objects .git/refs ! -type d ! -type f 2>/dev/null | head -n 1)" ]; then
     # It borrows from the forge and from nobody else, whatever an agent put there.
     rm -rf .git/objects/info
     mkdir -p .git/objects/info && printf '%s\n' "$forge" > .git/objects/info/alternates
-    printf '%s\n' "$clone/.git/objects" >> "$GIT_DIR/objects/info/alternates"
-    depth=0; value HEAD; head=$found
-    [ -e .git/MERGE_HEAD ] && printf 'merge\0' >> "$work/unfinished"
-    [ -e .git/CHERRY_PICK_HEAD ] && printf 'cherry-pick\0' >> "$work/unfinished"
-    [ -e .git/REVERT_HEAD ] && printf 'revert\0' >> "$work/unfinished"
-    [ -s "$work/unfinished" ] || { [ -e .git/sequencer ] && printf 'cherry-pick\0' >> "$work/unfinished"; }
+    borrows=$clone/.git/objects
+    depth=0; value HEAD; lies_at=$found
+    [ -e .git/MERGE_HEAD ] && printf 'merge\0' >> "$parcel.git/unfinished"
+    [ -e .git/CHERRY_PICK_HEAD ] && printf 'cherry-pick\0' >> "$parcel.git/unfinished"
+    [ -e .git/REVERT_HEAD ] && printf 'revert\0' >> "$parcel.git/unfinished"
+    [ -s "$parcel.git/unfinished" ] || { [ -e .git/sequencer ] && printf 'cherry-pick\0' >> "$parcel.git/unfinished"; }
     for apply in rebase-merge rebase-apply; do
         [ -e ".git/$apply" ] || continue
-        printf 'rebase\0' >> "$work/unfinished"
+        printf 'rebase\0' >> "$parcel.git/unfinished"
         # In the middle of it HEAD lacks the commits that are still to come.
-        [ -f ".git/$apply/orig-head" ] && IFS= read -r head < ".git/$apply/orig-head"
+        [ -f ".git/$apply/orig-head" ] && IFS= read -r lies_at < ".git/$apply/orig-head"
     done
     if [ -e .git/BISECT_LOG ]; then
-        printf 'bisect\0' >> "$work/unfinished"
-        [ -f .git/BISECT_START ] && IFS= read -r at < .git/BISECT_START && depth=0 && value "refs/heads/$at" && head=$found
+        printf 'bisect\0' >> "$parcel.git/unfinished"
+        [ -f .git/BISECT_START ] && IFS= read -r at < .git/BISECT_START && depth=0 && value "refs/heads/$at" &&
+            lies_at=$found
     fi
 fi
-history=whole
-if ! git cat-file -e "$head^{commit}" 2>/dev/null; then head=$start history=none; fi
 
-if [ "$history" = whole ] && [ -d .git/refs ]; then
-    { find .git/refs -type f 2>/dev/null | sed 's|^\.git/||'
-      [ -f .git/packed-refs ] && sed -n 's/^[0-9a-f]* //p' .git/packed-refs; } | sort -u | head -n 200 > "$work/refs"
-    while IFS= read -r name; do
-        case $name in "refs/heads/$branch" | refs/heads/orch-base | refs/replace/* | refs/bisect/* | refs/rewritten/*) continue ;; esac
-        depth=0; value "$name"
-        count=$(git rev-list --count "$found" --not "$head" "$start" ${base:+"$base"} 2>/dev/null) || continue
-        [ "$count" = 0 ] || printf '%s (%s)\0' "$name" "$count" >> "$work/elsewhere"
-    done < "$work/refs"
+# A repository inside is taken in as the files that it is, but for a submodule that is one by name. It is put aside once;
+# its name is kept for whoever packs again.
+find . -path ./.git -prune -o -name .git -prune -print0 2>/dev/null > "$parcel.git/inner"
+submodules() (
+    repository "$1"
+    { [ ! -f .gitmodules ] || git config --file .gitmodules --get-regexp '\.path$' 2> "$work/said" | sed 's/^[^ ]* //'
+      git -c core.quotePath=false ls-tree -r "$start" 2> "$work/said" | sed -n 's/^160000 commit [0-9a-f]*	//p'
+    } > "$parcel.git/submodules.$1"
+    [ ! -e "$work/untold" ] || trouble 'what is a submodule cannot be read'
+)
+aside() {
+    xargs -0 sh -c '
+        for inner do
+            folder=${inner%/.git}; folder=${folder#./}
+            grep -Fxq -e "$folder" "$parcel.git/submodules.1" && continue
+            printf "%s\0" "$folder" >> "$parcel.nested"
+            taken=$(mktemp -d "$parcel.inner/XXXXXX") && mv -- "$inner" "$taken/" ||
+                printf "%s: an inner repository that cannot be opened\0" "$folder" >> "$parcel.git/kept"
+        done' inner < "$parcel.git/inner" 2> "$work/said"
+}
+if [ ! -s "$parcel.git/unfinished" ] && [ -s "$parcel.git/inner" ]; then
+    submodules 1 && submodules 2 || exit 1
+    cmp -s "$parcel.git/submodules.1" "$parcel.git/submodules.2" || trouble 'git names other submodules the second time'
+    mkdir -p "$parcel.inner" || trouble 'a folder could not be made'
+    export parcel
+    aside
 fi
 
 # Objects of the clone are gone: what lies there is read anew, byte by byte.
@@ -94,24 +124,43 @@ anew() {
     git read-tree "$start" 2> "$work/said" && git add --all --ignore-errors -- . 2> "$work/said" &&
         tree=$(git write-tree 2> "$work/said")
 }
-
-# The index, for what it knows of unchanged files and of files that were added against an ignore.
-[ -f .git/index ] && cp .git/index "$GIT_INDEX_FILE" 2> "$work/said"
-for shared in .git/sharedindex.*; do [ -f "$shared" ] && cp "$shared" "$GIT_DIR/"; done
-if ! git ls-files > /dev/null 2>&1; then
-    rm -f "$GIT_INDEX_FILE"
-    git read-tree "$head" 2> "$work/said" || trouble 'the tree of the head cannot be read'
-fi
-git -c core.quotePath=false ls-files --unmerged | sed 's/^[^	]*	//' | sort -u | tr '\n' '\0' > "$work/unmerged"
-tree=
-if [ -s "$work/unfinished" ] || [ -s "$work/unmerged" ]; then
-    # What git has in the middle is nobody's word yet: nothing is added to what was committed.
-    tree=$(git rev-parse "$head^{tree}" 2> "$work/said") || trouble 'the tree of the head cannot be read'
-    rm -f "$GIT_INDEX_FILE"
-    git read-tree "$head" 2> "$work/said" || trouble 'the tree of the head cannot be read'
-else
+add() {
+    git add --all --ignore-errors -- . 2> "$work/said" || return 1
+    grep -q 'Permission denied' "$work/said" && return 1
+    [ ! -d "$documents" ] || git add --all --force --ignore-errors -- "$documents" 2> "$work/said"
+}
+# Files as they lie there, whatever attributes say.
+raw() {
+    printf '* -text -eol -filter -ident -working-tree-encoding\n' > "$GIT_DIR/info/attributes"
+}
+# Where else commits lie that the head has not.
+elsewhere() {
+    [ "$history" = whole ] && [ -d .git/refs ] || return 0
+    { find .git/refs -type f 2>/dev/null | sed 's|^\.git/||'
+      [ -f .git/packed-refs ] && sed -n 's/^[0-9a-f]* //p' .git/packed-refs; } | sort -u | head -n 200 > "$work/refs"
+    while IFS= read -r name; do
+        case $name in "refs/heads/$branch" | refs/heads/orch-base | refs/replace/* | refs/bisect/* | refs/rewritten/*) continue ;; esac
+        depth=0; value "$name"
+        case $found in "$head" | "$start" | "$base") continue ;; esac
+        count=$(git rev-list --count "$found" --not "$head" "$start" ${base:+"$base"} 2>/dev/null) || continue
+        [ "$count" = 0 ] || printf '%s (%s)\0' "$name" "$count" >> "$work/elsewhere"
+    done < "$work/refs"
+}
+# The index of the clone, for what it knows of unchanged files and of files that were added against an ignore.
+index() {
+    [ ! -f .git/index ] || cp .git/index "$GIT_INDEX_FILE" 2> "$work/said" || trouble 'the index cannot be copied'
+    for shared in .git/sharedindex.*; do [ -f "$shared" ] && cp "$shared" "$GIT_DIR/"; done
+    if ! git -c core.quotePath=false ls-files --stage -v > "$work/listed" 2> "$work/said"; then
+        rm -f "$GIT_INDEX_FILE"
+        git read-tree "$head" 2> "$work/said" || trouble 'the tree of the head cannot be read'
+        git -c core.quotePath=false ls-files --stage -v > "$work/listed" 2> "$work/said" || trouble 'no index can be made'
+    fi
+    sed -n '/^[^	]* [123]	/s/^[^	]*	//p' "$work/listed" | sort -u | tr '\n' '\0' > "$work/unmerged"
+}
+# What git takes of all that lies there, as a tree.
+taken() {
     if [ ! -f .git/info/sparse-checkout ] && [ -z "$overlaid" ]; then
-        git -c core.quotePath=true ls-files -v | sed -n 's/^[a-zS] //p' > "$work/marked"
+        sed -n 's/^[a-zS] [^	]*	//p' "$work/listed" > "$work/marked"
         if [ -s "$work/marked" ]; then
             git update-index --no-assume-unchanged --stdin < "$work/marked" 2> "$work/said" &&
                 git update-index --no-skip-worktree --stdin < "$work/marked" 2> "$work/said" ||
@@ -119,27 +168,10 @@ else
             tr '\n' '\0' < "$work/marked" > "$work/hidden"
         fi
     fi
-    # A repository inside is taken in as the files that it is, but for a submodule that is one by name.
-    find . -path ./.git -prune -o -name .git -prune -print0 2>/dev/null > "$work/inner"
-    if [ -s "$work/inner" ]; then
-        named=$(git config --file .gitmodules --get-regexp '\.path$' 2>/dev/null | sed 's/^[^ ]* //')
-        mkdir -p "$parcel.inner" || trouble 'a folder could not be made'
-        export start parcel work named
-        xargs -0 sh -c '
-            for inner do
-                folder=${inner%/.git}; folder=${folder#./}
-                printf "%s\n" "$named" | grep -Fxq -e "$folder" && continue
-                git ls-tree "$start" -- "$folder" | grep -q "^160000" && continue
-                taken=$(mktemp -d "$parcel.inner/XXXXXX") && mv -- "$inner" "$taken/" || { printf "%s: an inner repository that cannot be opened\0" "$folder" >> "$work/refused"; continue; }
-                git ls-files --stage -- "$folder" | grep -q "^160000" && git update-index --force-remove -- "$folder"
-                printf "%s\0" "$folder" >> "$work/nested"
-            done' inner < "$work/inner" 2> "$work/said"
+    if [ -s "$parcel.nested" ]; then
+        cp "$parcel.nested" "$work/nested"
+        git update-index -z --force-remove --stdin < "$work/nested" 2> "$work/said" || trouble 'a repository inside cannot be taken'
     fi
-    add() {
-        git add --all --ignore-errors -- . 2> "$work/said" || return 1
-        grep -q 'Permission denied' "$work/said" && return 1
-        [ ! -d "$documents" ] || git add --all --force --ignore-errors -- "$documents" 2> "$work/said"
-    }
     if ! add; then
         # What its owner shut is opened; only what is somebody else's stays shut.
         find . -path ./.git -prune -o ! -type l ! -perm -u=rw -exec chmod u+rwX {} + 2>/dev/null
@@ -151,64 +183,121 @@ else
         fi
     fi
     tree=$(git write-tree 2> "$work/said") || anew || trouble 'the tree cannot be written'
-fi
-
-# What nobody touched: files that git would only write differently, or that the set-up left so.
-raw() {
-    printf '* -text -eol -filter -ident -working-tree-encoding\n' > "$GIT_DIR/info/attributes"
 }
-git diff-index --cached --name-only -z "$start" > "$work/changed" 2> "$work/said" ||
-    trouble 'the change cannot be read'
-if [ -s "$work/changed" ] && git ls-files -z | tr '\0' '\n' | grep -Eq '(^|/)\.gitattributes$'; then
-    git check-attr -z --stdin filter < "$work/changed" > "$work/filters" 2> "$work/said" || trouble 'attributes cannot be read'
-fi
-if [ -f "$parcel.begin/tree" ] && [ ! -s "$work/unfinished" ] && [ ! -s "$work/unmerged" ]; then
-    IFS= read -r before < "$parcel.begin/tree"
-    if cp "$parcel.begin/index" "$GIT_DIR/raw" 2>/dev/null && raw &&
-        GIT_INDEX_FILE=$GIT_DIR/raw git add --all --ignore-errors -- . 2>/dev/null &&
-        after=$(GIT_INDEX_FILE=$GIT_DIR/raw git write-tree 2>/dev/null) &&
-        git diff-tree -r -z --no-renames --name-only "$before" "$after" > "$work/touched" 2>/dev/null; then
-        cp "$work/changed" "$work/checked"
-    fi
-    rm -f "$GIT_DIR/info/attributes"
-elif [ -s "$work/filters" ]; then
-    git diff-index --cached --name-only -z --diff-filter=M "$start" > "$work/checked"
-    if [ -s "$work/checked" ] && mkdir "$parcel.pristine" && GIT_INDEX_FILE=$GIT_DIR/pristine git read-tree "$start" &&
-        (cd "$parcel.pristine" && GIT_WORK_TREE=$parcel.pristine GIT_INDEX_FILE=$GIT_DIR/pristine \
-            git checkout-index --force -z --stdin < "$work/checked") 2>/dev/null; then
-        raw
-        of() {
-            rm -f "$GIT_DIR/raw"
-            cd "$1" && GIT_WORK_TREE=$1 GIT_INDEX_FILE=$GIT_DIR/raw git update-index -z --add --stdin < "$work/checked" &&
-                GIT_INDEX_FILE=$GIT_DIR/raw git write-tree
-        }
-        before=$( (of "$parcel.pristine") 2>/dev/null) && after=$( (of "$clone") 2>/dev/null) &&
-            git diff-tree -r -z --no-renames --name-only "$before" "$after" > "$work/touched" 2>/dev/null ||
-            : > "$work/checked"
+# What nobody touched: files that git would only write differently, or that the set-up left so.
+touched() {
+    if [ -f "$parcel.begin/tree" ] && [ ! -s "$work/unfinished" ] && [ ! -s "$work/unmerged" ]; then
+        IFS= read -r before < "$parcel.begin/tree"
+        if cp "$parcel.begin/index" "$GIT_DIR/raw" 2>/dev/null && raw &&
+            (GIT_INDEX_FILE=$GIT_DIR/raw; git add --all --ignore-errors -- .) 2>/dev/null &&
+            after=$( (GIT_INDEX_FILE=$GIT_DIR/raw; git write-tree) 2>/dev/null) &&
+            git diff-tree -r -z --no-renames --name-only "$before" "$after" > "$work/touched" 2>/dev/null; then
+            cp "$work/changed" "$work/checked"
+        fi
         rm -f "$GIT_DIR/info/attributes"
-    else
-        : > "$work/checked"
+    elif [ -s "$work/filters" ]; then
+        pristine=$parcel.pristine.$look
+        git diff-index --cached --name-only -z --diff-filter=M "$start" > "$work/checked"
+        if [ -s "$work/checked" ] && mkdir "$pristine" &&
+            (cd "$pristine" && GIT_WORK_TREE=$pristine GIT_INDEX_FILE=$GIT_DIR/pristine && git read-tree "$start" &&
+                git checkout-index --force -z --stdin < "$work/checked") 2>/dev/null; then
+            raw
+            of() {
+                rm -f "$GIT_DIR/raw"
+                cd "$1" && GIT_WORK_TREE=$1 GIT_INDEX_FILE=$GIT_DIR/raw &&
+                    git update-index -z --add --stdin < "$work/checked" && git write-tree
+            }
+            before=$( (of "$pristine") 2>/dev/null) && after=$( (of "$clone") 2>/dev/null) &&
+                git diff-tree -r -z --no-renames --name-only "$before" "$after" > "$work/touched" 2>/dev/null ||
+                : > "$work/checked"
+            rm -f "$GIT_DIR/info/attributes"
+        else
+            : > "$work/checked"
+        fi
+        rm -rf "$pristine"
     fi
-fi
+}
+# One look at all of it, in a repository of its own: its facts, or trouble.
+look() (
+    look=$1
+    repository "$1"
+    trouble() {
+        words=$(tail -c 1500 "$work/said" 2>/dev/null)
+        case $words in
+        # Git reads this file of the work itself, and no retry mends it.
+        *.gitmodules* | *"'submodule."*)
+            printf 'refused\0%s\0\0' "$words" > "$GIT_DIR/lists" &&
+                printf '%s %s whole %s\n' "$start" "$start" "$start" > "$GIT_DIR/short" && exit 0 ;;
+        esac
+        { cat "$work/untold" 2>/dev/null; printf '%s: %s\n' "$1" "$words"; } > "$parcel.git/said"
+        exit 1
+    }
+    git cat-file -e "$start^{tree}" 2> "$work/said" || trouble 'the objects of the forge cannot be read'
+    cp "$parcel.git/unfinished" "$work/unfinished" && cp "$parcel.git/kept" "$work/refused" || trouble 'a file could not be copied'
+    head=$lies_at history=whole
+    git cat-file -e "$head^{commit}" 2>/dev/null || head=$start history=none
+    elsewhere
+    index
+    if [ -n "$all_anew" ]; then
+        anew || trouble 'the tree cannot be written'
+    elif [ -s "$work/unfinished" ] || [ -s "$work/unmerged" ]; then
+        # What git has in the middle is nobody's word yet: nothing is added to what was committed.
+        tree=$(git rev-parse "$head^{tree}" 2> "$work/said") || trouble 'the tree of the head cannot be read'
+        rm -f "$GIT_INDEX_FILE"
+        git read-tree "$head" 2> "$work/said" || trouble 'the tree of the head cannot be read'
+    else
+        taken
+    fi
+    git diff-index --cached --name-only -z "$start" > "$work/changed" 2> "$work/said" ||
+        trouble 'the change cannot be read'
+    if [ -s "$work/changed" ] && { grep -Eq '[	/]\.gitattributes$' "$work/listed" || tr '\0' '\n' < "$work/changed" | grep -Eq '(^|/)\.gitattributes$'; }; then
+        git check-attr -z --stdin filter < "$work/changed" > "$work/filters" 2> "$work/said" || trouble 'attributes cannot be read'
+    fi
+    touched
+    start_tree=$(git rev-parse "$start^{tree}" 2> "$work/said") || trouble 'the start cannot be read'
+    [ ! -e "$work/untold" ] || trouble 'it is not known what lies in the clone'
+    for list in $lists; do printf '%s\0' "$list"; cat "$work/$list"; printf '\0'; done > "$GIT_DIR/lists" &&
+        printf '%s %s %s %s\n' "$head" "$tree" "$history" "$start_tree" > "$GIT_DIR/short" ||
+        trouble 'the facts cannot be written'
+)
+# Two looks, until they say the same.
+looks() {
+    for round in 1 2 3; do
+        rm -f "$parcel.git/said"
+        look 1 & first=$!
+        look 2 & second=$!
+        wait "$first"; first=$?
+        wait "$second" && [ "$first" = 0 ] && cmp -s "$parcel.git/1/short" "$parcel.git/2/short" &&
+            cmp -s "$parcel.git/1/lists" "$parcel.git/2/lists" || continue
+        read -r head tree history start_tree < "$parcel.git/1/short" && return 0
+    done
+    trouble "$(cat "$parcel.git/said" 2>/dev/null || echo "two looks at what lies in the clone differ ($round times)")"
+}
+all_anew=
+looks
+GIT_DIR=$parcel.git/1 work=$parcel.git/1/tmp
+GIT_INDEX_FILE=$GIT_DIR/index GIT_TRACE2=$work/trace
 
 # The pack: everything that the forge does not have.
-start_tree=$(git rev-parse "$start^{tree}") || trouble 'the start cannot be read'
+packed() {
+    { printf '%s\n' "$@" "^$start" "^$start_tree" ${base:+"^$base"}; } |
+        git pack-objects -q --revs --stdout > "$parcel.pack" 2> "$work/said"
+}
 if [ "$head" != "$start" ] || [ "$tree" != "$start_tree" ]; then
-    wanted() { printf '%s\n' "$@" "^$start" "^$start_tree" ${base:+"^$base"}; }
-    if ! wanted "$head" "$tree" | git pack-objects -q --revs --stdout > "$parcel.pack" 2> "$work/said"; then
+    if ! packed "$head" "$tree" && ! packed "$head" "$tree"; then
         # A history with a hole in it is none; the tree alone may be whole.
-        grep -Eq 'No space left|Disk quota' "$work/said" && trouble 'the pack cannot be written'
-        head=$start history=none
-        if ! wanted "$tree" | git pack-objects -q --revs --stdout > "$parcel.pack" 2> "$work/said"; then
-            anew && wanted "$tree" | git pack-objects -q --revs --stdout > "$parcel.pack" 2> "$work/said" ||
-                trouble 'the pack cannot be written'
+        { [ -e "$work/untold" ] || grep -Eq 'No space left|Disk quota' "$work/said"; } && trouble 'the pack cannot be written'
+        if ! packed "$tree" && ! packed "$tree"; then
+            all_anew=anew
+            looks
+            packed "$tree" || trouble 'the pack cannot be written'
         fi
+        head=$start history=none
     fi
 fi
 {
     printf 'orch-parcel 1\0head\0%s\0tree\0%s\0history\0%s\0' "$head" "$tree" "$history"
-    for list in $lists; do printf '%s\0' "$list"; cat "$work/$list"; printf '\0'; done
+    cat "$parcel.git/1/lists"
     printf 'end\0'
 } > "$parcel.unfinished" && mv "$parcel.unfinished" "$parcel.facts" || trouble 'the facts cannot be written'
-rm -rf "$parcel.pristine"
 exit 0

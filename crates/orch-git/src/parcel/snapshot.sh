@@ -1,17 +1,41 @@
 # Notes what lies in a clone after its set-up and before its agent, byte for byte, so that what the set-up touched is not
-# taken for the agent's. A note that could not be made is none. Arguments: as of pack.sh.
+# taken for the agent's. As in pack.sh two looks have to agree, and a git has to leave a trace of its end. A machine that
+# says no for a moment is waited for; a note that cannot be made then is none. Arguments: as of pack.sh.
 parcel=$1 forge=$6 settings=$7
-(
-    set -u
-    unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS
-    export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_LITERAL_PATHSPECS=1
-    export GIT_DIR=$parcel.begin GIT_WORK_TREE=$PWD GIT_INDEX_FILE=$parcel.begin/index
+set -u
+unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS
+export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_LITERAL_PATHSPECS=1
+export GIT_DIR GIT_WORK_TREE=$PWD GIT_INDEX_FILE GIT_TRACE2
+git() {
+    : > "$GIT_TRACE2" || return 125
+    command git "$@"
+    code=$?
+    while read -r line; do
+        case $line in *' exit elapsed:'*" code:$code") return "$code" ;; esac
+    done < "$GIT_TRACE2"
+    return 125
+}
+look() (
+    GIT_DIR=$parcel.begin.$1 GIT_INDEX_FILE=$parcel.begin.$1/index GIT_TRACE2=$parcel.begin.$1/trace
+    rm -rf -- "$GIT_DIR"
     mkdir -p "$GIT_DIR/objects/info" "$GIT_DIR/objects/pack" "$GIT_DIR/refs" "$GIT_DIR/info" || exit
     printf '%s' "$settings" > "$GIT_DIR/config" && printf 'ref: refs/heads/none\n' > "$GIT_DIR/HEAD" || exit
     printf '%s\n%s\n' "$forge" "$PWD/.git/objects" > "$GIT_DIR/objects/info/alternates" || exit
     printf '* -text -eol -filter -ident -working-tree-encoding\n' > "$GIT_DIR/info/attributes" || exit
-    [ -f .git/info/exclude ] && cp .git/info/exclude "$GIT_DIR/info/exclude"
-    cp .git/index "$GIT_INDEX_FILE" && git add --all --ignore-errors -- . && git write-tree > "$parcel.begin/tree.new" &&
-        mv "$parcel.begin/tree.new" "$parcel.begin/tree"
+    [ ! -f .git/info/exclude ] || cp .git/info/exclude "$GIT_DIR/info/exclude" || exit
+    cp .git/index "$GIT_INDEX_FILE" && git add --all --ignore-errors -- . && git write-tree > "$GIT_DIR/tree"
+)
+(
+    rm -rf -- "$parcel.begin"
+    for round in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        look 1 & first=$!
+        look 2 & second=$!
+        wait "$first"; first=$?
+        wait "$second" && [ "$first" = 0 ] && cmp -s "$parcel.begin.1/tree" "$parcel.begin.2/tree" &&
+            mv "$parcel.begin.1" "$parcel.begin" && break
+        # The first may as well be a file that git never takes.
+        [ "$round" -lt 3 ] || sleep 0.3
+    done
+    rm -rf -- "$parcel.begin.1" "$parcel.begin.2"
 ) > /dev/null 2>&1 < /dev/null
 :

@@ -1,4 +1,9 @@
-//! A parcel that is not whole: the machine may have packed it so. Only after it was packed again and again it is the work's.
+//! A parcel that is not whole, or that a git made which did not do its work: the machine may have packed it so. Only after
+//! it was packed again and again it is the work's.
+
+use std::fmt::Display;
+use std::fs;
+use std::process::{Command, Output};
 
 use orch_git::*;
 
@@ -39,4 +44,159 @@ fn a_parcel_that_is_not_whole_is_packed_again_before_anybody_is_blamed() {
         let found = case.world.forge.read_file(&taken.head, &path("new.txt"), 99).unwrap();
         assert!(matches!(found, FileAt::File { .. }), "{name}: {found:?}");
     }
+}
+
+/// A git that says that it did its work, and did not; `$REAL` is the real one, `$O` a folder of the test's.
+const LIES: &[(&str, &str)] = &[
+    ("does nothing", "exit 0"),
+    ("reads all and does nothing", "cat > /dev/null; exit 0"),
+    ("says something else", "echo 'warning: the moon is full'; exit 0"),
+    ("answers half", "\"$REAL\" \"$@\" > $O/out.$$; head -c $(($(wc -c < $O/out.$$) / 2)) $O/out.$$; exit 0"),
+    ("answers nothing", "\"$REAL\" \"$@\" > /dev/null; exit 0"),
+    ("works on an old index", "cp $O/index $O/index.$$; GIT_INDEX_FILE=$O/index.$$ exec \"$REAL\" \"$@\""),
+    ("works on another folder", "mkdir -p $O/none; GIT_WORK_TREE=$O/none exec \"$REAL\" \"$@\""),
+    ("fails", "exit 128"),
+    ("fails when it is done", "\"$REAL\" \"$@\"; exit 1"),
+    ("is killed", "kill -9 $$"),
+];
+
+/// A case whose runs meet a git that lies once.
+struct Liar {
+    case: Case,
+    shim: tempfile::TempDir,
+}
+
+impl Liar {
+    fn new(set_up: &str) -> Self {
+        let (case, shim) = (Case::new(set_up), tempfile::tempdir().unwrap());
+        let (real, folder) = (git().program().display().to_string(), shim.path().display().to_string());
+        // Each call writes its process down, so that they count, whoever calls at the same time.
+        program(
+            &shim.path().join("git"),
+            &format!(
+                "#!/bin/sh\nREAL='{real}' O='{folder}' n=0\necho $$ >> $O/calls\n\
+                 while read -r at; do n=$((n+1)); [ $at != $$ ] || break; done < $O/calls\nread -r nth < $O/nth\ncase \" $* \" in *\" $nth \"*) n=$nth ;; esac\n\
+                 if [ $n = $nth ]; then . $O/lie; fi\nexec \"$REAL\" \"$@\"\n"
+            ),
+        );
+        fs::copy(case.clone.join(".git/index"), shim.path().join("index")).unwrap();
+        Self { case, shim }
+    }
+
+    /// Runs a command of a run; the `nth` git lies, or every git with this word. Gives how many there were.
+    fn run(&self, words: &[String], lie: &str, nth: impl Display) -> (Output, usize) {
+        let calls = self.shim.path().join("calls");
+        let _gone = fs::remove_file(&calls);
+        fs::write(self.shim.path().join("nth"), format!("{nth}\n")).unwrap();
+        fs::write(self.shim.path().join("lie"), lie).unwrap();
+        let mut search = self.shim.path().as_os_str().to_os_string();
+        search.push(":");
+        search.push(search_path());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(&self.case.clone).env_clear().env("PATH", search);
+        let output = command.output().unwrap();
+        (output, fs::read_to_string(&calls).unwrap_or_default().lines().count())
+    }
+
+    fn words(&self, make: impl Fn(&Forge, ParcelRequest<'_>) -> Vec<String>) -> Vec<String> {
+        let request = ParcelRequest {
+            parcel: &self.case.world.parcel(&self.case.clone),
+            start: &self.case.start,
+            base: None,
+            documents: &path("docs/work-items/ET-001"),
+            branch: &branch("feature/ET-001-x"),
+            overlaid: false,
+        };
+        make(&self.case.world.forge, request)
+    }
+
+    /// What comes home of the parcel, in the forge's words.
+    fn comes(&self) -> Result<Delivered> {
+        let owns = |_: &str, _: bool| true;
+        self.case.world.take_packed(&self.case.clone, (&task("ET-001"), 1), &self.case.start, &owns, false)
+    }
+
+    /// Every lie at every git of a packing, two at each in turn: what comes home is right, or the packing has failed
+    /// as a step of ours, and is right when it is done again.
+    fn tried(&self, name: &str) {
+        let words = self.words(Forge::parcel_command);
+        checked(self.run(&words, "", 0).0);
+        let right = self.comes().unwrap();
+        let mut turn = LIES.iter().cycle().skip(name.len() % LIES.len());
+        'gits: for nth in 1.. {
+            for (lie, script) in turn.by_ref().take(2) {
+                let (packed, calls) = self.run(&words, script, nth);
+                let met = calls >= nth;
+                match self.comes() {
+                    Ok(came) => assert_eq!(came, right, "{name}: a git that {lie}, number {nth}"),
+                    Err(error) => {
+                        assert!(matches!(error, Error::Unpacked { .. }), "{name}: {lie} at git {nth}: {error:?}");
+                        assert!(met, "{name}: {lie} at git {nth}: {error:?} {packed:?}");
+                        checked(self.run(&words, "", 0).0);
+                        assert_eq!(self.comes().unwrap(), right, "{name}: again after a git that {lie}, number {nth}");
+                    }
+                }
+                if !met {
+                    break 'gits;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_single_git_of_a_packing_makes_a_fact() {
+    let lies = Liar::new("");
+    lies.case
+        .agent("echo work > new.txt; git add new.txt; git commit -qm work; echo more >> README.md; rm src/lib.txt");
+    lies.tried("a commit and the rest");
+    let lies = Liar::new("echo '*.bin filter=lfs' > .gitattributes; echo x > a.bin");
+    lies.case.agent(
+        "git init -q app; echo code > app/main.py; git -C app add .; git -C app commit -qm x; git add app 2>/dev/null; \
+         git update-index --skip-worktree README.md; echo w >> README.md; echo y > a.bin; \
+         git checkout -q -b mine; git commit -q --allow-empty -m elsewhere; git checkout -q -",
+    );
+    lies.tried("all that can lie there");
+    let lies = Liar::new("");
+    lies.case.agent("echo one > one; git add one; git commit -qm one; git commit -q --amend -m other; git checkout -q -b x; echo c > README.md; git commit -qam c; git checkout -q -; echo d > README.md; git commit -qam d; git merge x >/dev/null || true");
+    lies.tried("an unfinished merge");
+}
+
+#[test]
+fn no_single_git_of_the_note_before_an_agent_makes_its_work() {
+    let lies = Liar::new("echo v1 > lock.txt");
+    lies.case.agent("echo v2 >> lock.txt; mkdir node; echo x > node/x");
+    let (note, pack) = (lies.words(Forge::snapshot_command), lies.words(Forge::parcel_command));
+    let work = || fs::write(lies.case.clone.join("new.md"), "work\n").unwrap();
+    let mut turn = LIES.iter().cycle();
+    for nth in 1..=5 {
+        for (lie, script) in turn.by_ref().take(4) {
+            let _gone = fs::remove_file(lies.case.clone.join("new.md"));
+            checked(lies.run(&note, script, nth).0);
+            work();
+            checked(lies.run(&pack, "", 0).0);
+            let changed = lies.case.changed(&lies.comes().unwrap().head);
+            assert_eq!(changed.into_keys().collect::<Vec<_>>(), ["new.md"], "a git that {lie}, number {nth}");
+        }
+    }
+}
+
+#[test]
+fn a_git_that_never_does_a_thing_and_says_it_did_is_not_believed() {
+    let lies = Liar::new("echo '*.bin filter=lfs' > .gitattributes; echo x > a.bin");
+    lies.case
+        .agent("git update-index --skip-worktree README.md; echo w >> README.md; echo work > new.txt; echo y > a.bin");
+    let words = lies.words(Forge::parcel_command);
+    let commands =
+        ["cat-file", "ls-files", "update-index", "add", "write-tree", "diff-index", "check-attr", "rev-parse"];
+    for command in commands.into_iter().chain(["pack-objects"]) {
+        for lie in ["exit 0", "cat > /dev/null", "echo 'warning: the moon is full'; exit 0"] {
+            let (packed, _) = lies.run(&words, &format!("{lie}; exit 0"), command);
+            assert!(!packed.status.success(), "{command}: {lie}: {packed:?}");
+            let said = lies.comes().unwrap_err().to_string();
+            assert!(said.contains("came to no end of its own"), "{command}: {lie}: {said}");
+        }
+    }
+    checked(lies.run(&words, "", 0).0);
+    assert!(lies.case.changed(&lies.comes().unwrap().head).contains_key("new.txt"));
 }
