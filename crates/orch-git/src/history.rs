@@ -1,5 +1,6 @@
 //! Questions about branches, commits and files.
 
+use crate::clone::pin_ref;
 use crate::error::Result;
 use crate::evidence::tree_of;
 use crate::forge::{Forge, commit_id};
@@ -39,6 +40,14 @@ impl Forge {
     /// As every call of git.
     pub fn attempt_head(&self, task: &TaskKey, attempt: u64) -> Result<Option<CommitId>> {
         self.resolve(&format!("refs/orch/attempts/{task}/{attempt}"))
+    }
+
+    /// The commit that an attempt's clone started from; `None` if it is not kept any more.
+    ///
+    /// # Errors
+    /// As every call of git.
+    pub fn attempt_start(&self, task: &TaskKey, attempt: u64) -> Result<Option<CommitId>> {
+        self.resolve(&pin_ref(task, attempt))
     }
 
     /// The commits of the base branch's first-parent line after `since`, oldest first: what has landed.

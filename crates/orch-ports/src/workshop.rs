@@ -217,6 +217,11 @@ pub trait Workshop: Send + Sync {
     /// What was left out or refused is told in the evidence. Nothing of the clone is looked at. What the run's last command
     /// did not pack is `Missing`: the work is there, and the command can be run again.
     fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected>;
+    /// What of an attempt was collected before, and where it started: what is left when its clone is gone, as after an older
+    /// database was put back. `None`: nothing is known of it here.
+    fn brought_home(&self, _place: &Workplace) -> PortResult<Option<(CommitId, Collected)>> {
+        Ok(None)
+    }
     /// A clean checkout of an exact commit; an existing directory is replaced. Files that an overlay names are there as
     /// its commit has them; those it does not have there are left out.
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()>;

@@ -177,7 +177,11 @@ fn collect(context: &RepositoryContext, runner: &dyn Runner, facts: &TaskFacts, 
     let end = words.end.unwrap_or_else(|| report.end.clone());
     let report = RunReport { end: by_facts(end, &report.end, report.metered.as_ref(), credential), ..report };
     match bring_home::bring_home(context, runner, facts, attempt, &folder, &report) {
-        Ok((start, evidence)) => {
+        Ok(None) => {
+            tracing::warn!(run = name, "its place is gone, and nothing of it was brought home before: it is lost");
+            Ok(Performed::event(ended(RunEnd::LOST, None, usage, None)))
+        }
+        Ok(Some((start, evidence))) => {
             // What a quarantined run left is still written to, and for people to look at.
             let leftovers = if report.end == RunEnd::Quarantined { Vec::new() } else { vec![folder] };
             Ok(Performed { leftovers, ..Performed::event(ended(report.end, evidence, usage, start)) })

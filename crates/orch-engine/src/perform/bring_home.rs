@@ -52,6 +52,9 @@ pub(super) fn workplace(
 
 /// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
 /// nothing to bring home.
+///
+/// `None`: its place is gone, and nothing of it was brought home before. That is what a database that went back finds of
+/// what ran after it.
 pub(super) fn bring_home(
     context: &RepositoryContext,
     runner: &dyn Runner,
@@ -59,11 +62,17 @@ pub(super) fn bring_home(
     attempt: &Attempt,
     folder: &Utf8Path,
     report: &RunReport,
-) -> Result<(Option<CommitId>, Option<Evidence>), PerformError> {
+) -> Result<Option<(Option<CommitId>, Option<Evidence>)>, PerformError> {
     if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
-        return Ok((attempt.start.clone(), None));
+        return Ok(Some((attempt.start.clone(), None)));
     }
-    let start = started_at(folder)?;
+    let Some(start) = started_at(folder)? else {
+        let known = attempt.start.as_ref().or(facts.task.base.as_ref()).cloned();
+        let base = known.map_or_else(|| Ok(context.forge.base()?.tip), Ok::<_, PerformError>)?;
+        let place = workplace(context, facts, attempt, folder, &base)?;
+        let Some((start, collected)) = context.workshop.brought_home(&place)? else { return Ok(None) };
+        return Ok(Some((Some(start), Some(looked_at(context, collected, report)?))));
+    };
     let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
     place.packed_again = packed(runner, attempt) >= MOST_PACKED;
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
@@ -87,12 +96,16 @@ pub(super) fn bring_home(
     } else {
         collected
     };
+    Ok(Some((Some(start), Some(looked_at(context, collected, report)?))))
+}
+
+/// The evidence, with what the base branch's settings say of it. The patterns are the base branch's, so no change lifts its
+/// own protection. An unusable file protects nothing that could be named: unknown, which never passes.
+fn looked_at(context: &RepositoryContext, collected: Collected, report: &RunReport) -> Result<Evidence, PerformError> {
     let Collected { mut evidence, patch_paths, patch_links } = collected;
     evidence.level = report.level;
-    // The patterns are the base branch's, so no change lifts its own protection. An unusable file protects nothing
-    // that could be named: unknown, which never passes.
     context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
-    Ok((Some(start), Some(evidence)))
+    Ok(evidence)
 }
 
 fn found_nothing(collected: &Collected) -> bool {
@@ -155,13 +168,12 @@ fn pack_again(
     }
 }
 
-fn started_at(folder: &Utf8Path) -> Result<CommitId, PerformError> {
+/// `None`: the place is gone.
+fn started_at(folder: &Utf8Path) -> Result<Option<CommitId>, PerformError> {
     let file = folder.join(START_FILE);
     match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(CommitId::from(text.trim())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(PerformError::Lasting(format!("the place of this attempt is gone: there is no {file}")))
-        }
+        Ok(text) => Ok(Some(CommitId::from(text.trim()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(PerformError::Passing(format!("{file}: {error}"))),
     }
 }

@@ -113,3 +113,20 @@ async fn a_process_that_was_thought_dead_changes_nothing() {
     }
     assert_eq!(world.forge.landed().len(), 4, "each lands once");
 }
+
+/// A database that went back finds a run whose place is gone: what came home before counts, and what never did is made anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_is_gone_holds_nobody() {
+    for (side, attempts) in [(Side::After, 2), (Side::Before, 3)] {
+        let world = World::new().await;
+        let first = world.start("p1");
+        let gate = first.forge.faults.gate("collect", side);
+        let task = first.issue("Add up").await;
+        tokio::task::block_in_place(|| gate.reached());
+        first.kill().await;
+        std::fs::remove_dir_all(world.places().join(format!("{}-1", task.id))).unwrap();
+        let _second = world.start("p2");
+        let done = world.until_done(&task).await;
+        assert_eq!((done.attempt, done.retries), (attempts, 0), "{side:?}");
+    }
+}

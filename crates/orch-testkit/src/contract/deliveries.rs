@@ -56,3 +56,16 @@ pub(super) fn a_clone_that_is_gone_is_told<B: Bench>(bench: &B) {
     let never = bench.workshop().collect(&place, &start, &scope("development"));
     assert_eq!(never.unwrap_err().kind, ErrorKind::Missing);
 }
+
+pub(super) fn what_came_home_outlives_its_clone<B: Bench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
+    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+    bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
+    let collected = collect(bench, &place, &start);
+    std::fs::remove_dir_all(&place.directory).unwrap();
+    assert_eq!(bench.workshop().brought_home(&place).unwrap(), Some((start, collected)));
+    bench.workshop().forget(&place.task).unwrap();
+    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+}

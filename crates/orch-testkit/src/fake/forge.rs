@@ -46,7 +46,7 @@ struct Code {
     users: Option<CommitId>,
     /// Why that repository cannot be found.
     away: Option<String>,
-    attempts: BTreeMap<(TaskId, u32), CommitId>,
+    attempts: BTreeMap<(TaskId, u32), (CommitId, CommitId)>,
     archive: BTreeMap<TaskId, CommitId>,
     clones: BTreeMap<Utf8PathBuf, Clone>,
     landed: Vec<CommitId>,

@@ -203,6 +203,15 @@ impl Workshop for GitWorkshop {
         Ok(collected)
     }
 
+    fn brought_home(&self, place: &Workplace) -> PortResult<Option<(CommitId, Collected)>> {
+        let bare = self.bare()?;
+        let (task, attempt) = (bare.key(&place.task)?, u64::from(place.attempt));
+        let head = bare.repository.attempt_head(&task, attempt).map_err(bare.told())?;
+        let start = bare.repository.attempt_start(&task, attempt).map_err(bare.told())?;
+        let (Some(head), Some(start)) = (head, start) else { return Ok(None) };
+        Ok(Some((ours(&start), bare.collected(&place.work_item, &ours(&start), &head)?)))
+    }
+
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {
         let bare = self.bare()?;
         let (commit, folder) = (bare.theirs(commit)?, directory.as_std_path());
