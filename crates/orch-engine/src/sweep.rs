@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orch_ports::store::{QueueView, StoreError};
 use orch_rules::actor::Actor;
@@ -41,7 +41,24 @@ pub(crate) struct SweepCount {
     last: AtomicI64,
     /// The last task that was looked at.
     after: Mutex<Option<TaskId>>,
+    /// The store's clock at the last sweep, and ours that never jumps.
+    clocks: Mutex<Option<(Timestamp, Instant)>>,
 }
+
+impl SweepCount {
+    /// Whether the store's clock was set back since the last sweep: what was put off meanwhile has a moment of a clock that
+    /// was ahead.
+    fn was_set_back(&self, now: Timestamp, here: Instant) -> bool {
+        let before = self.clocks.lock().unwrap_or_else(PoisonError::into_inner).replace((now, here));
+        before.is_some_and(|(then, there)| {
+            let passed = i64::try_from(here.duration_since(there).as_millis()).unwrap_or(i64::MAX);
+            now.plus_ms(SET_BACK_MS) < then.plus_ms(passed)
+        })
+    }
+}
+
+/// Clocks that are kept right are corrected by less.
+const SET_BACK_MS: i64 = 5_000;
 
 impl Engine {
     pub(crate) fn reconciler(&self) -> Reconciler {
@@ -75,7 +92,9 @@ impl Engine {
     /// Look at unfinished tasks and at every lane. Writes only where a decision was missed. Of many tasks each sweep
     /// looks at some, and the next one goes on behind them: the net is under everybody, and costs the same for all.
     async fn sweep(&self) -> Result<Timestamp, StoreError> {
-        if self.store.bring_near(LONGEST_WAIT_MS).await? > 0 {
+        let set_back = self.swept.was_set_back(self.store.now().await?, Instant::now());
+        let longest = if set_back { 0 } else { LONGEST_WAIT_MS };
+        if self.store.bring_near(longest).await? > 0 {
             tracing::warn!("work waited for a moment that a clock ahead had written; it is due now");
             self.nudge();
         }
@@ -223,4 +242,25 @@ fn acts(changes: &ChangeSet) -> bool {
 fn slot_free(queue: &QueueView, max_runs: u32) -> bool {
     let used = queue.slots.iter().find(|(key, _)| key == SLOT_RUNS).map_or(0, |(_, used)| *used);
     used < i64::from(max_runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_is_told_from_one_that_is_corrected() {
+        let (count, begin) = (SweepCount::default(), Instant::now());
+        let mut seconds = 0;
+        let mut look = |clock: i64| {
+            seconds += 60;
+            count.was_set_back(Timestamp(clock * 1000), begin + Duration::from_secs(seconds))
+        };
+        assert!(!look(1_000), "the first look has nothing to compare with");
+        assert!(!look(1_059), "a second is a correction");
+        assert!(!look(4_800), "set forward");
+        assert!(look(1_179), "and right again");
+        assert!(!look(1_239));
+        assert!(look(1_230), "by more than a correction, though it went on");
+    }
 }

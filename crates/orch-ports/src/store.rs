@@ -470,6 +470,9 @@ pub trait Store: Deliveries + Send + Sync {
     /// Rows that wait for a moment further away than `longest_ms` are due now: no pause is longer, so it was a clock that
     /// was ahead. Gives how many; writes nothing if there are none.
     async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64>;
+    /// Whether work was written down at a moment that is still to come: by a clock that was ahead, so that no moment of it
+    /// means anything. Reads every row of it: once, at a start.
+    async fn clock_was_ahead(&self) -> StoreResult<bool>;
     /// Removes at most `most` rows of each kind that nobody reads any more: work that was finished before `work`, deliveries
     /// that were answered before `inbox`, dead letters after 90 days, what webhooks told by its own rule. Gives how many.
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64>;

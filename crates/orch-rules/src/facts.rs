@@ -132,7 +132,7 @@ pub struct Policy {
     pub stop: bool,
     /// What runs may cost.
     pub budgets: Budgets,
-    /// Runs of one visit that may be lost before a human is asked.
+    /// Runs of one visit that may be lost before a human is asked. From the third on the next one waits a while.
     pub lost_cap: u32,
     /// Who acts in which role, by repository.
     pub workers: BTreeMap<RepositoryId, BTreeMap<Role, Worker>>,
@@ -175,7 +175,7 @@ impl Default for Policy {
             serial: true,
             stop: true,
             budgets: Budgets::default(),
-            lost_cap: 2,
+            lost_cap: 5,
             workers: BTreeMap::new(),
             episode_expires_ms: 0,
             presume_dead_after_ms: PRESUME_DEAD_AFTER_MS,

@@ -119,6 +119,10 @@ pub struct RunResult {
     /// means the supervisor saw its last descendant die.
     #[serde(default)]
     pub survivors: Vec<i32>,
+    /// Bytes that were free where the run worked and where it is recorded, whichever had less, when its tree was dead: a
+    /// failure on a full disk is not the program's. `None` if that could not be told.
+    #[serde(default)]
+    pub free_bytes: Option<u64>,
 }
 
 #[cfg(test)]

@@ -103,6 +103,11 @@ impl<E: Engine> Store for Database<E> {
         Ok(self.engine.write(plan::bring_near(longest_ms)).await?.iter().map(|answer| answer.touched).sum())
     }
 
+    async fn clock_was_ahead(&self) -> StoreResult<bool> {
+        let rows = self.one(plan::written_ahead()).await?;
+        Ok(rows.map_or(Ok(0), |row| int("the queue", &row, 0))? > 0)
+    }
+
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
         let asked: u64 =
             self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum();

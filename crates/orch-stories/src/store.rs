@@ -267,6 +267,9 @@ impl Store for FaultyStore {
     async fn bring_near(&self, longest_ms: i64) -> StoreResult<u64> {
         self.inner.bring_near(longest_ms).await
     }
+    async fn clock_was_ahead(&self) -> StoreResult<bool> {
+        self.inner.clock_was_ahead().await
+    }
     async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
         self.inner.tidy(work, inbox, most).await
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask chaos --seconds N`: kills and faults of the machine over two repositories with a stream of issues, until
 //! the time is up; then peace, and a look from outside at everything that was accepted.
 
+mod clock;
 mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use self::clock::{Clock, JUMPS};
 use super::audit::processes;
 use crate::sandbox::http::{self, Request};
 use crate::sandbox::{Running, Sandbox};
@@ -46,7 +48,9 @@ enum Blow {
     Git(&'static str),
     Descriptors,
     FullDisk,
+    OlderDatabase,
     Restored,
+    Clock,
 }
 
 const BLOWS: &[Blow] = &[
@@ -66,6 +70,8 @@ const BLOWS: &[Blow] = &[
     Blow::Descriptors,
     Blow::Paused,
     Blow::FullDisk,
+    Blow::OlderDatabase,
+    Blow::Clock,
     Blow::Restored,
 ];
 
@@ -73,6 +79,7 @@ impl Blow {
     fn name(self) -> String {
         match self {
             Self::Git(how) => format!("git {how}"),
+            Self::OlderDatabase => "older database".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }
@@ -85,6 +92,15 @@ impl Dice {
     fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below.max(1)
+    }
+
+    /// Each of them once, so that so many rounds meet everything.
+    fn shuffled<T: Copy>(&mut self, all: &[T]) -> Vec<T> {
+        let mut deck = all.to_vec();
+        for at in (1..deck.len()).rev() {
+            deck.swap(at, usize::try_from(self.roll(at as u64 + 1)).unwrap_or(0));
+        }
+        deck
     }
 }
 
@@ -120,6 +136,10 @@ struct Storm<'s> {
     outcome: Outcome,
     /// The state folder is a small file system of its own.
     small_disk: bool,
+    /// Made so far.
+    backups: u32,
+    /// Its wall clock, where it can be had.
+    clock: Option<Clock>,
     /// Descriptors the next service gets; 0: as many as we have.
     descriptors: u32,
 }
@@ -136,16 +156,21 @@ pub fn run(binary: &Path, time: Duration, most_rounds: u32, seed: u64) -> Result
         sandbox: &sandbox,
         running: None,
         small_disk: disk.0.is_some(),
+        backups: 0,
         dice: Dice(seed),
         orders: BTreeMap::new(),
         outcome: Outcome::default(),
         descriptors: 0,
+        clock: Clock::made(sandbox.folder(), binary)?,
     };
     let begun = Instant::now();
-    let mut round = 0;
+    let (mut round, mut deck) = (0, Vec::new());
     while begun.elapsed() < time && round < most_rounds && !interrupt::happened() {
-        let at = usize::try_from(storm.dice.roll(1000)).unwrap_or(0) + round as usize * 7;
-        storm.round(round, BLOWS[at % BLOWS.len()])?;
+        if deck.is_empty() {
+            deck = storm.dice.shuffled(BLOWS);
+        }
+        let blow = deck.pop().unwrap_or(Blow::Service);
+        storm.round(round, blow)?;
         round += 1;
     }
     storm.peace()?;
@@ -243,7 +268,9 @@ impl Storm<'_> {
                 (self.running, self.descriptors) = (None, 0);
             }
             Blow::FullDisk => return self.fill_disk(long),
-            Blow::Restored => self.restore()?,
+            Blow::OlderDatabase => return self.put_back(false),
+            Blow::Restored => return self.put_back(true),
+            Blow::Clock => return self.move_clock(long),
         }
         Ok(true)
     }
@@ -279,6 +306,18 @@ impl Storm<'_> {
         }
     }
 
+    /// The clock is away for a while, with a git that fails, so that something is put off by it; then it is right again.
+    fn move_clock(&mut self, long: Duration) -> Result<bool> {
+        let at = usize::try_from(self.dice.roll(1000)).unwrap_or(0) % JUMPS.len();
+        let Some(clock) = &self.clock else { return Ok(false) };
+        clock.jump(JUMPS[at])?;
+        fs::write(self.sandbox.path("fault"), "fails")?;
+        thread::sleep(long + Duration::from_secs(1));
+        fs::remove_file(self.sandbox.path("fault"))?;
+        clock.jump(0)?;
+        Ok(true)
+    }
+
     /// The state folder is a small disk of its own where that can be had; it fills, and has room again.
     fn fill_disk(&mut self, long: Duration) -> Result<bool> {
         let ballast = self.sandbox.path("state/ballast");
@@ -294,28 +333,30 @@ impl Storm<'_> {
         Ok(true)
     }
 
-    /// A backup, some more work, and the backup put back: what landed meanwhile must be met again.
-    fn restore(&mut self) -> Result<()> {
-        let backup = self.sandbox.path(&format!("backup-{}", self.dice.roll(u64::MAX >> 33)));
-        if backup.exists() {
-            return Ok(());
-        }
+    /// A backup, some more work, and the backup put back: what landed meanwhile must be met again. `whole`: with its
+    /// forges, as `orch restore` does; else the database alone, and the forges keep what landed.
+    fn put_back(&mut self, whole: bool) -> Result<bool> {
+        self.backups += 1;
+        let backup = self.sandbox.path(&format!("backup-{}", self.backups));
         process::read(self.sandbox.orch().arg("backup").arg(&backup))?;
         thread::sleep(Duration::from_millis(500 + self.dice.roll(1500)));
         self.running = None;
         self.kill(&["host", "supervise", "agent.sh", "git"]);
-        // Only the database: the forge keeps what landed.
-        let database = self.sandbox.path("state/orch.db");
-        for suffix in ["-wal", "-shm"] {
-            let _ = fs::remove_file(format!("{}{suffix}", database.display()));
+        if whole {
+            process::read(self.sandbox.orch().arg("restore").arg(&backup))?;
+        } else {
+            let database = self.sandbox.path("state/orch.db");
+            for suffix in ["-wal", "-shm"] {
+                let _ = fs::remove_file(format!("{}{suffix}", database.display()));
+            }
+            fs::copy(backup.join("orch.db"), database)?;
         }
-        fs::copy(backup.join("orch.db"), database)?;
         // What ran after the backup runs again: that is what an older database means.
         let log = self.sandbox.path("ran.log");
         if log.exists() {
-            fs::rename(&log, self.sandbox.path(&format!("ran-before-{}.log", self.orders.len())))?;
+            fs::rename(&log, self.sandbox.path(&format!("ran-before-{}.log", self.backups)))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn ensure_up(&mut self) -> Result<()> {
@@ -326,17 +367,17 @@ impl Storm<'_> {
         let path = format!("{}:{}", self.sandbox.path("bin").display(), std::env::var("PATH").unwrap_or_default());
         let begun = Instant::now();
         loop {
-            let started = self.sandbox.up_with(
-                &[
-                    ("PATH", &path),
-                    ("ORCH_CONFINEMENT_LEVEL", "L0"),
-                    ("ORCH_CONFINEMENT_MIN", "L0"),
-                    ("ORCH_BASE_CHECK_ENABLED", "false"),
-                    ("ORCH_MAX_CONCURRENCY", "4"),
-                    ("ORCH_FREE_DISK_FLOOR_MB", "0"),
-                ],
-                self.descriptors,
-            );
+            let clock = self.clock.as_ref().map(Clock::variables);
+            let mut variables = vec![
+                ("PATH", path.as_str()),
+                ("ORCH_CONFINEMENT_LEVEL", "L0"),
+                ("ORCH_CONFINEMENT_MIN", "L0"),
+                ("ORCH_BASE_CHECK_ENABLED", "false"),
+                ("ORCH_MAX_CONCURRENCY", "4"),
+                ("ORCH_FREE_DISK_FLOOR_MB", "8"),
+            ];
+            variables.extend(clock.iter().flatten().map(|(name, value)| (*name, value.as_str())));
+            let started = self.sandbox.up_with(&variables, self.descriptors);
             match started {
                 Ok(running) => {
                     self.running = Some(running);

@@ -26,6 +26,9 @@ const MOST_PACKED: u32 = 4;
 /// Packing takes moments.
 const PACKING_MS: u64 = 300_000;
 
+/// Where an attempt started, and what git says it did.
+pub(super) type Home = (Option<CommitId>, Option<Evidence>);
+
 /// The place an attempt works in.
 pub(super) fn workplace(
     context: &RepositoryContext,
@@ -62,7 +65,7 @@ pub(super) fn bring_home(
     attempt: &Attempt,
     folder: &Utf8Path,
     report: &RunReport,
-) -> Result<Option<(Option<CommitId>, Option<Evidence>)>, PerformError> {
+) -> Result<Option<Home>, PerformError> {
     if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
         return Ok(Some((attempt.start.clone(), None)));
     }

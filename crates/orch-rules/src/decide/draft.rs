@@ -67,7 +67,12 @@ impl Draft {
     }
 
     pub fn perform(&mut self, effect: Effect) {
-        let due = self.now;
+        self.perform_in(effect, 0);
+    }
+
+    /// The same so many milliseconds from now.
+    pub fn perform_in(&mut self, effect: Effect, pause_ms: i64) {
+        let due = self.now.plus_ms(pause_ms);
         self.changes.push(Change::Perform { effect, due });
     }
 

@@ -282,6 +282,7 @@ impl Supervisor {
             Err(error) => End::SpawnFailed { error },
         };
         let ended_ms = now_ms();
+        let free_bytes = [self.run.path(), &spec.cwd].iter().filter_map(|folder| free_bytes(folder)).min();
         if !matches!(end, End::SpawnFailed { .. }) {
             if let Some(path) = &spec.result_file {
                 agent_result = agent_result::read(path);
@@ -317,6 +318,7 @@ impl Supervisor {
             confinement: spec.confinement,
             limits: limits_told,
             survivors,
+            free_bytes,
         }
     }
 
@@ -424,6 +426,10 @@ fn failed_at<'a>(run: &'a RunDirectory, action: &'static str) -> impl FnOnce(std
 }
 
 /// Milliseconds since 1970, for the record only: nothing is decided by it.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    rustix::fs::statvfs(folder).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

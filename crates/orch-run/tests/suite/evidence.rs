@@ -153,10 +153,11 @@ fn the_wire_form_of_a_result_stays() {
         confinement: Confinement::None,
         limits: vec!["One.".into()],
         survivors: Vec::new(),
+        free_bytes: Some(5),
     };
     assert_eq!(
         serde_json::to_string(&result).unwrap(),
-        r#"{"version":1,"run_id":"r","end":{"exited":{"code":0}},"started_ms":1,"ended_ms":2,"agent_result":"absent","output_bytes":3,"output_truncated":false,"finish":[{"argv0":"git","code":1}],"confinement":"L0","limits":["One."],"survivors":[]}"#
+        r#"{"version":1,"run_id":"r","end":{"exited":{"code":0}},"started_ms":1,"ended_ms":2,"agent_result":"absent","output_bytes":3,"output_truncated":false,"finish":[{"argv0":"git","code":1}],"confinement":"L0","limits":["One."],"survivors":[],"free_bytes":5}"#
     );
     let ends = [
         (End::Signalled { signal: 9 }, r#"{"signalled":{"signal":9}}"#),

@@ -187,6 +187,11 @@ pub fn far_away(longest_ms: i64) -> Step {
     Step::rows("SELECT COUNT(*) FROM work WHERE state = 'queued' AND due > now_ms() + ?1", [longest_ms.into()])
 }
 
+/// Whether rows were written at a moment that is still to come: the clock was ahead then.
+pub fn written_ahead() -> Step {
+    Step::rows("SELECT COUNT(*) FROM work WHERE armed_at > now_ms() + 2000 OR claimed_at > now_ms() + 2000", [])
+}
+
 /// Makes the rows of [`far_away`] due now.
 pub fn bring_near(longest_ms: i64) -> Vec<Step> {
     vec![

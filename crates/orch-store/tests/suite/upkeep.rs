@@ -10,7 +10,11 @@ use crate::harness::{World, on_both};
 use crate::rows::*;
 use crate::work::delivery;
 
-on_both!(a_moment_that_a_clock_ahead_wrote_is_now, what_nobody_reads_any_more_is_removed,);
+on_both!(
+    a_moment_that_a_clock_ahead_wrote_is_now,
+    a_clock_that_was_ahead_is_known_by_its_rows,
+    what_nobody_reads_any_more_is_removed,
+);
 
 async fn a_moment_that_a_clock_ahead_wrote_is_now(world: World) {
     let store = &*world.store;
@@ -20,12 +24,25 @@ async fn a_moment_that_a_clock_ahead_wrote_is_now(world: World) {
         let effect = Effect::PublishBranch { task: "a".into(), branch: branch.into(), was: None, head: "h".into() };
         write(store, vec![Change::Perform { effect, due: now.plus_ms(away) }]).await.unwrap();
     }
+    assert!(!store.clock_was_ahead().await.unwrap(), "a long pause is no clock");
     let tasks = ["a".into()];
     let waiting = |history: orch_ports::store::History| history.work.into_iter().map(|row| row.due).max();
     assert_eq!(store.bring_near(10 * 60_000).await.unwrap(), 1);
     assert_eq!(store.bring_near(10 * 60_000).await.unwrap(), 0);
     let latest = waiting(store.history(&tasks[0]).await.unwrap()).unwrap();
     assert_eq!(latest, now.plus_ms(60_000), "what waits for its pause goes on waiting");
+}
+
+async fn a_clock_that_was_ahead_is_known_by_its_rows(world: World) {
+    let now = world.store.now().await.unwrap().0;
+    for (armed, claimed, ahead) in [(now, "NULL".to_owned(), false), (now, (now + 60_000).to_string(), true)] {
+        let row = format!(
+            "INSERT INTO work (kind, ordering_key, priority, armed_at, claimed_at, due, state)
+             VALUES ('inbox', 'k', 0, {armed}, {claimed}, {armed}, 'done')"
+        );
+        world.raw(&row).await;
+        assert_eq!(world.store.clock_was_ahead().await.unwrap(), ahead);
+    }
 }
 
 async fn what_nobody_reads_any_more_is_removed(world: World) {

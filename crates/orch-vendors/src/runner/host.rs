@@ -33,10 +33,15 @@ pub struct HostRunner {
     pub free_disk_floor_bytes: u64,
     /// Who tells the ends of runs.
     pub ends: Ends,
+    /// Bytes of memory that is to be had, below which nothing starts; 0 switches the floor off.
+    pub free_memory_floor_bytes: u64,
 }
 
 /// A finish command commits; that takes moments.
 const FINISH_DEADLINE_MS: u64 = 120_000;
+
+/// Bytes below which a disk is full, wherever the floor is.
+const LEAST_DISK: u64 = 1_000_000;
 
 /// Ends the name of the directory of a run that never began, on its way out.
 const UNSTARTED: &str = ".unstarted";
@@ -63,6 +68,19 @@ impl HostRunner {
         self.confining.active(&self.supervisor, self.root.parent().unwrap_or(&self.root))
     }
 
+    fn room_in_memory(&self) -> Result<(), String> {
+        let floor = self.free_memory_floor_bytes;
+        match super::memory::available().filter(|free| *free < floor) {
+            None => Ok(()),
+            Some(free) => Err(format!(
+                "only {} MB of memory are to be had on this host, the floor is {} MB; end what uses it, or lower \
+                 limits.free_memory_floor_mb",
+                free / 1_000_000,
+                floor / 1_000_000
+            )),
+        }
+    }
+
     /// Home and temporary files of a confined run: beside the run directories, for those are closed to its account.
     fn scratch(&self, name: &str) -> PathBuf {
         self.root.with_file_name("scratch").join(name)
@@ -72,6 +90,7 @@ impl HostRunner {
 impl Runner for HostRunner {
     fn room(&self) -> Result<(), String> {
         self.level()?;
+        self.room_in_memory()?;
         if self.free_disk_floor_bytes == 0 {
             return Ok(());
         }
@@ -179,7 +198,13 @@ impl Runner for HostRunner {
                     let code = command.code.map(|code| format!("it ended with {code}"));
                     command.problem.clone().or(code).unwrap_or_default()
                 });
-                let end = if result.survivors.is_empty() { end(result.end) } else { RunEnd::Quarantined };
+                let full = result.free_bytes.is_some_and(|free| free < self.free_disk_floor_bytes.max(LEAST_DISK));
+                let end = match end(result.end) {
+                    _ if !result.survivors.is_empty() => RunEnd::Quarantined,
+                    // Nobody can work on a full disk: whatever failed then is to be done again when there is room.
+                    RunEnd::Failed { .. } if full => RunEnd::LOST,
+                    end => end,
+                };
                 let result = match result.agent_result {
                     AgentResult::Absent => None,
                     AgentResult::Invalid(reason) => Some(Err(reason)),

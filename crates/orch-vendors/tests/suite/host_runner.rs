@@ -7,6 +7,7 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use orch_ports::runner::{RunOrder, Runner};
+use orch_rules::attempt::RunEnd;
 use orch_testkit::contract::{self, runner::Does, runner::RunnerBench};
 use orch_vendors::runner::confining::Confining;
 use orch_vendors::runner::host::HostRunner;
@@ -47,6 +48,7 @@ impl RunnerBench for Bench {
             confining: Confining::none(),
             free_disk_floor_bytes: 0,
             ends: orch_run::Ends::default(),
+            free_memory_floor_bytes: 0,
         }
     }
     fn order(&self, name: &str, does: Does) -> RunOrder {
@@ -147,22 +149,39 @@ fn a_run_that_cannot_be_read_counts_as_launched() {
     assert!(bench.runner().wait("r").is_err());
 }
 
+/// Nobody can work on a full disk: what failed then is not the program's.
 #[test]
-fn below_the_floor_of_free_disk_there_is_no_room() {
+fn what_failed_on_a_full_disk_is_lost() {
+    let bench = Bench::new();
+    for (name, does) in [("fails", Does::Fails), ("completes", Does::Completes)] {
+        bench.runner().ensure(&bench.order(name, does)).unwrap();
+        bench.runner().wait(name).unwrap();
+    }
+    let full = HostRunner { free_disk_floor_bytes: u64::MAX, ..bench.runner() };
+    assert_eq!(full.wait("fails").unwrap().end, RunEnd::LOST);
+    assert_eq!(full.wait("completes").unwrap().end, RunEnd::Completed);
+    assert!(matches!(bench.runner().wait("fails").unwrap().end, RunEnd::Failed { .. }));
+}
+
+#[test]
+fn below_a_floor_of_disk_or_memory_there_is_no_room() {
     let folder = tempfile::tempdir().unwrap();
-    let runner = |floor| HostRunner {
+    let runner = |disk, memory| HostRunner {
         root: folder.path().to_owned(),
         supervisor: "/bin/false".into(),
         host: None,
         proxies: None,
         confining: Confining::none(),
-        free_disk_floor_bytes: floor,
         ends: orch_run::Ends::default(),
+        free_disk_floor_bytes: disk,
+        free_memory_floor_bytes: memory,
     };
-    assert_eq!(runner(0).room(), Ok(()));
-    assert_eq!(runner(1).room(), Ok(()));
-    let short = runner(u64::MAX).room().unwrap_err();
+    assert_eq!(runner(0, 0).room(), Ok(()));
+    assert_eq!(runner(1, 1).room(), Ok(()));
+    let short = runner(u64::MAX, 1).room().unwrap_err();
     assert!(short.contains("free_disk_floor_mb") && short.contains("MB"), "{short}");
+    let short = runner(1, u64::MAX).room().unwrap_err();
+    assert!(short.contains("free_memory_floor_mb") && short.contains("MB"), "{short}");
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub const ALL: &[Check] = &[
     Check { name: "credentials", look: super::repositories::credentials },
     Check { name: "notify", look: notifiers },
     Check { name: "disk", look: disk },
+    Check { name: "memory", look: memory },
     Check { name: "confinement", look: super::confinement::levels },
     Check { name: "service", look: service },
     Check { name: "host", look: host },
@@ -194,6 +195,19 @@ fn disk(look: &Look) -> Vec<Told> {
         return good(words);
     }
     vec![(Fail, words, Some("make room, or lower limits.free_disk_floor_mb".into()))]
+}
+
+fn memory(look: &Look) -> Vec<Told> {
+    let floor = look.host.limits.free_memory_floor_mb;
+    let Some(free) = orch_vendors::runner::memory::available() else {
+        return vec![(Warn, "what is to be had cannot be told".into(), None)];
+    };
+    let free = free / 1_000_000;
+    let words = format!("{free} MB to be had, nothing starts below {floor} MB");
+    if free >= floor {
+        return good(words);
+    }
+    vec![(Fail, words, Some("end what uses it, or lower limits.free_memory_floor_mb".into()))]
 }
 
 fn service(look: &Look) -> Vec<Told> {

@@ -133,6 +133,8 @@ pub struct Limits {
     pub episode_expire_hours: u32,
     /// Megabytes (10^6 bytes) of free disk below which nothing starts; 0 switches the floor off.
     pub free_disk_floor_mb: u64,
+    /// Megabytes (10^6 bytes) of memory that is to be had, below which nothing starts; 0 switches the floor off.
+    pub free_memory_floor_mb: u64,
 }
 
 impl Default for Limits {
@@ -145,6 +147,7 @@ impl Default for Limits {
             run_stall_minutes: 15,
             episode_expire_hours: 0,
             free_disk_floor_mb: 512,
+            free_memory_floor_mb: 128,
         }
     }
 }

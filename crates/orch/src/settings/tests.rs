@@ -85,6 +85,7 @@ fn everything_can_be_set() {
         run_deadline_minutes = 5
         run_stall_minutes = 4
         free_disk_floor_mb = 0
+        free_memory_floor_mb = 9
         [budgets]
         run_usd = 3
         task_usd = 20
@@ -132,6 +133,7 @@ fn everything_can_be_set() {
         (host.limits.run_deadline_minutes, host.limits.run_stall_minutes, host.limits.free_disk_floor_mb),
         (5, 4, 0)
     );
+    assert_eq!(host.limits.free_memory_floor_mb, 9);
     let budgets = &host.budgets;
     assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
     assert_eq!(host.switches, host::Switches { base_check: false, dependencies: false, serial: false, stop: false });

@@ -81,7 +81,8 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder });
     super::outage::go_first(draft, &attempt);
     draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
-    draft.perform(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number });
+    let pause = super::run::pause_after_lost(draft.facts.lost_in_visit);
+    draft.perform_in(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number }, pause);
     draft.facts.attempt = Some(attempt.clone());
     draft.change(Change::PutAttempt { attempt });
     Some(Step::Again)

@@ -41,6 +41,15 @@ pub fn lost(draft: &mut Draft) -> Option<Step> {
     Some(Step::Again)
 }
 
+/// Milliseconds until a run is launched after so many that were lost in this visit: whatever ends runs on this host, a
+/// kernel without memory or a person who restarts things, is over after a while. Five seconds, four times as long each time.
+pub(super) fn pause_after_lost(lost: u32) -> i64 {
+    match lost.checked_sub(3) {
+        None => 0,
+        Some(more) => 5_000 << (2 * more.min(4)),
+    }
+}
+
 /// The run failed: the same stage again, against the one cap (B6).
 pub fn failed(draft: &mut Draft) -> Option<Step> {
     let stage = draft.stage()?;

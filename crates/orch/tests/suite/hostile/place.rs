@@ -155,6 +155,7 @@ impl Place {
             confining: Confining::of(Some(level), level),
             free_disk_floor_bytes: 0,
             ends: orch_run::Ends::default(),
+            free_memory_floor_bytes: 0,
         };
         let place =
             Self { bystander: bystander(level), folder, level, runner, service, _named: named, _abstract: unnamed };
