@@ -1,12 +1,12 @@
 //! `orch up`: the service.
 
 mod gate;
+mod left;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use orch_engine::Engine;
 use orch_engine::control::Control;
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use self::left::Left;
 use crate::client::{Caller, Running};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
@@ -149,7 +150,7 @@ async fn serve(
     let token = settings::secret::token(&host.paths)?;
     // From here on commands find the service, and wait for it.
     let (open, opened) = gate::closed();
-    let service_file = ServiceFile::write(&host.paths.service_file(), bound)?;
+    let left = Left::write(&host.paths, bound, &token)?;
     let (stop_web, web_stopped) = watch::channel(false);
     let web = tokio::spawn(gate::serve(listener, opened, web_stopped));
     let wired = wire(host, lock, env, true).await?;
@@ -181,8 +182,8 @@ async fn serve(
     let (runner, shown) = (wired.runner.clone(), screen.clone());
     tokio::task::spawn_blocking(move || tell_confinement(&runner, &shown));
     let met = tokio::task::spawn_blocking(meet_host(crate::host::of(&host.paths)?, screen.clone()));
-    let done = until_stopped(&wired, database, (stop_web, web), &control, host, screen).await;
-    drop(service_file);
+    let done = until_stopped(&wired, (database, &left), (stop_web, web), &control, host, screen).await;
+    drop(left);
     wired.close().await;
     // A host that is just being started must hear that it is not needed any more.
     if let Ok(Some(run_host)) = met.await {
@@ -232,7 +233,7 @@ fn source_warnings(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> impl Fn
 
 async fn until_stopped(
     wired: &Wired,
-    database: Database,
+    (database, left): (Database, &Left),
     (stop_web, web): (watch::Sender<bool>, tokio::task::JoinHandle<()>),
     control: &Control,
     host: &Host,
@@ -244,7 +245,7 @@ async fn until_stopped(
     let (stop, stopped) = watch::channel(false);
     let mut engine = tokio::spawn(wired.engine.clone().run(stopped));
     let mut over = None;
-    let mut taken = std::pin::pin!(taken_away(database, wired));
+    let mut taken = std::pin::pin!(taken_away(database, left, wired));
     let (interrupted, taken) = tokio::select! {
         _ = terminate.recv() => (false, None),
         _ = interrupt.recv() => (true, None),
@@ -292,11 +293,17 @@ async fn until_stopped(
     }
 }
 
-/// Ends when another process works on the database: then this one has to end.
-async fn taken_away(database: Database, wired: &Wired) -> Failure {
-    match database {
-        Database::Held(hold) => hold.keep(&wired.held, &wired.engine).await,
-        Database::Ours | Database::Theirs(_) => std::future::pending().await,
+/// Ends when another process works on the database, or the state folder is gone: then this one has to end.
+async fn taken_away(database: Database, left: &Left, wired: &Wired) -> Failure {
+    let held = async {
+        match database {
+            Database::Held(hold) => hold.keep(&wired.held, &wired.engine).await,
+            Database::Ours | Database::Theirs(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        failure = held => failure,
+        failure = left.keep() => failure,
     }
 }
 
@@ -332,31 +339,6 @@ async fn stop_runs(host: &Host, screen: &Screen) -> Result<(), Failure> {
 
 fn names(host: &Host) -> String {
     host.repositories.iter().map(|r| r.id.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// What a running service leaves for those who look for it; gone with the service, however it ends.
-struct ServiceFile(Utf8PathBuf);
-
-impl ServiceFile {
-    fn write(file: &Utf8Path, bound: SocketAddr) -> Result<Self, Failure> {
-        let text =
-            serde_json::json!({"listen": bound.ip(), "port": bound.port(), "pid": std::process::id()}).to_string();
-        let beside = file.with_extension("json.new");
-        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|error| {
-            Failure::new(Exit::Failed, format!("the service cannot leave its address: {error}"))
-                .at(file.to_string())
-                .fix("make the state folder writable")
-        })?;
-        Ok(Self(file.to_path_buf()))
-    }
-}
-
-impl Drop for ServiceFile {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(%error, "{} was not removed", self.0);
-        }
-    }
 }
 
 /// Looks at each repository, and says what came of it: the service is up, whatever is wrong with one of them.

@@ -403,8 +403,8 @@ impl Storm<'_> {
         let answer = self.ask("/api/v1/tasks", Some(&body), Some(key));
         let accepted = match &answer {
             Ok((200 | 201, task)) => task["id"].as_str().map(str::to_owned),
-            // It could not now; it is asked again.
-            Ok((503 | 429, _)) | Err(_) => None,
+            // It could not now, or it is stored and not decided yet: it is asked again.
+            Ok((202 | 503 | 429, _)) | Err(_) => None,
             Ok((status, words)) => {
                 self.outcome.violations.push(format!("{key} was refused: {status} {words}"));
                 None

@@ -50,7 +50,7 @@ impl Running {
         let token = read(&file)?.ok_or_else(|| {
             Failure::new(Exit::Settings, "the service runs, but its token is missing")
                 .at(file.to_string())
-                .fix("restart it: orch up writes a new one")
+                .fix("wait a moment: the service puts it back; if it does not, restart it")
         })?;
         let address = SocketAddr::new(listen, port);
         Ok(Some(Self { address, pid, token: token.trim().to_owned() }))

@@ -86,7 +86,12 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
         for part in text::wrap(&text::clean(&wait.text), screen.width()) {
             screen.line(&screen.styled(Style::Attention, &part));
         }
-        return Ok(());
+        // A script must hear that nothing will come of it as it is.
+        return match wait.kind.as_str() {
+            "held" => Err(Failure::new(Exit::Refused, format!("{} is kept, and nothing starts", task.id))
+                .fix(format!("say it in other words: orch edit {0}, then: orch start {0}", task.id))),
+            _ => Ok(()),
+        };
     }
     let next = if args.backlog { format!("orch start {}", task.id) } else { format!("orch show {}", task.id) };
     let word = if args.backlog { "start it:" } else { "follow it:" };

@@ -101,31 +101,44 @@ const TOKEN: &str = "the access token of the service";
 /// [`Exit::Failed`] if the state folder cannot be written, [`Exit::Settings`] as in [`read`].
 pub fn token(paths: &Paths) -> Result<Secret, Failure> {
     let file = paths.token();
-    if file.exists() {
-        return read(TOKEN, &file).map_err(|failure| match std::fs::metadata(&file) {
-            Ok(known) if known.len() == 0 => failure.fix("remove the file: orch up makes a new one"),
-            _ => failure,
-        });
+    // An empty one is none: it would let nobody in.
+    let blank = std::fs::read_to_string(&file).is_ok_and(|text| text.trim().is_empty());
+    if file.exists() && !blank {
+        return read(TOKEN, &file);
     }
     paths::create_private(&paths.state)?;
-    let failed = |error: std::io::Error| {
+    let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    write_token(paths, &text).map_err(|error| {
         Failure::new(Exit::Failed, format!("the access token cannot be written: {error}"))
             .at(file.as_str())
             .fix("make the state folder writable, or name another one in ORCH_STATE_DIR")
-    };
-    let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    })?;
+    read(TOKEN, &file)
+}
+
+/// Writes the token of a running service again if its file is not there or says something else; gives whether it did.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn put_back_token(paths: &Paths, token: &Secret) -> std::io::Result<bool> {
+    if std::fs::read_to_string(paths.token()).is_ok_and(|text| text.trim() == token.reveal()) {
+        return Ok(false);
+    }
+    write_token(paths, &format!("{}\n", token.reveal())).map(|()| true)
+}
+
+fn write_token(paths: &Paths, text: &str) -> std::io::Result<()> {
     // Written beside and renamed, so that it is whole or absent; always beside under the same name, so that a crash
     // leaves no secret behind that the next start does not take away.
     let fresh = paths.state.join("token.unfinished");
     match std::fs::remove_file(&fresh) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut open = std::fs::OpenOptions::new();
     open.write(true).create_new(true).mode(0o600);
-    open.open(&fresh).and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all())).map_err(failed)?;
-    std::fs::rename(&fresh, &file).map_err(failed)?;
-    read(TOKEN, &file)
+    open.open(&fresh).and_then(|mut f| f.write_all(text.as_bytes()).and_then(|()| f.sync_all()))?;
+    std::fs::rename(&fresh, paths.token())
 }
 
 #[cfg(test)]
@@ -151,13 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_token_is_not_taken_for_one() {
+    fn a_token_that_is_gone_blank_or_another_is_put_back_while_the_service_runs_and_made_anew_else() {
         let (_dir, paths) = folder();
-        token(&paths).unwrap();
-        std::fs::write(paths.token(), "").unwrap();
-        let failure = token(&paths).unwrap_err();
-        assert_eq!((failure.what.as_str(), failure.exit), ("the access token of the service is empty", Exit::Settings));
-        assert!(failure.fix.unwrap().contains("remove the file"));
+        let first = token(&paths).unwrap();
+        assert!(!put_back_token(&paths, &first).unwrap());
+        for text in [None, Some(""), Some(" \n\n"), Some("another\n")] {
+            match text {
+                None => std::fs::remove_file(paths.token()).unwrap(),
+                Some(text) => std::fs::write(paths.token(), text).unwrap(),
+            }
+            assert!(put_back_token(&paths, &first).unwrap(), "{text:?}");
+            assert_eq!(token(&paths).unwrap(), first, "{text:?}");
+        }
+        std::fs::write(paths.token(), " \n").unwrap();
+        let second = token(&paths).unwrap();
+        assert!(second.reveal().len() == 64 && second != first);
     }
 
     /// X2.

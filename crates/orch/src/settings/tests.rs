@@ -129,11 +129,8 @@ fn everything_can_be_set() {
     .unwrap();
     assert_eq!((host.service.port, host.service.listen.to_string().as_str()), (9000, "::1"));
     assert_eq!((host.limits.max_runs, host.limits.max_checks, host.limits.title_max), (7, 3, 80));
-    assert_eq!(
-        (host.limits.run_deadline_minutes, host.limits.run_stall_minutes, host.limits.free_disk_floor_mb),
-        (5, 4, 0)
-    );
-    assert_eq!(host.limits.free_memory_floor_mb, 9);
+    assert_eq!((host.limits.run_deadline_minutes, host.limits.run_stall_minutes), (5, 4));
+    assert_eq!((host.limits.free_disk_floor_mb, host.limits.free_memory_floor_mb), (0, 9));
     let budgets = &host.budgets;
     assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
     assert_eq!(host.switches, host::Switches { base_check: false, dependencies: false, serial: false, stop: false });

@@ -167,3 +167,37 @@ fn approve_if_asked(service: &Up, id: &str) {
         assert!(matches!(status, 200 | 202 | 409), "{status} {body}");
     }
 }
+
+/// Without its token and its address nobody gets in, and without its folder it works for nobody.
+#[test]
+fn what_is_taken_away_from_a_service_is_put_back_or_ends_it() {
+    let carried = Carried::small(&script("[[play]]\ntitle = \"*\"\n"));
+    let service = carried.up();
+    let state = carried.world.state();
+    let token = service.0.token().unwrap();
+    for (file, text) in [
+        ("token", None),
+        ("token", Some("")),
+        ("token", Some("x\n")),
+        ("service.json", None),
+        ("service.json", Some("{")),
+    ] {
+        match text {
+            None => std::fs::remove_file(state.join(file)).unwrap(),
+            Some(text) => std::fs::write(state.join(file), text).unwrap(),
+        }
+        eventually("it is put back", || {
+            let answered = service.0.get("/api/v1/tasks").map_err(|error| error.to_string())?;
+            let board = carried.world.run(&carried.repository, &["board"]).unwrap();
+            let back = service.0.token().as_ref() == Some(&token) && answered.0 == 200 && board.stderr.is_empty();
+            back.then_some(()).ok_or(format!("{file} {text:?}: {answered:?} {}", board.stderr))
+        });
+    }
+    assert!(service.0.output().contains("was put back"), "{}", service.0.output());
+    std::fs::rename(&state, state.with_file_name("elsewhere")).unwrap();
+    eventually("it says so", || {
+        let output = service.0.output();
+        output.contains("was taken away").then_some(()).ok_or(output)
+    });
+    assert!(!service.0.stop().unwrap().success());
+}
