@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn answer(text: &str) -> InboxAnswer {
-        InboxAnswer::Accepted { text: text.to_owned() }
+        InboxAnswer::Accepted { text: text.into() }
     }
 
     #[test]

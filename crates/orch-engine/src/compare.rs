@@ -154,7 +154,7 @@ impl Engine {
             at: self.store.now().await?,
             by: Actor::ORCH,
             rule: rule.to_owned(),
-            text,
+            text: text.into(),
         };
         self.store.apply(ChangeSet { guards: Vec::new(), changes: vec![Change::Audit { line }] }, None).await?;
         Ok(())

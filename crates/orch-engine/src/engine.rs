@@ -316,7 +316,7 @@ impl Engine {
                 self.finish(work, Finished::Failed { error: words.clone() }).await?;
                 if let Job::Inbox { inbox, .. } | Job::Intake { inbox, .. } = &work.job {
                     let why = format!("it could not be handled and is kept as work {}: {words}", work.id);
-                    self.answers.give(*inbox, InboxAnswer::Refused { why });
+                    self.answers.give(*inbox, InboxAnswer::Refused { why: why.into() });
                 }
                 Ok(())
             }

@@ -36,14 +36,14 @@ impl Engine {
                     tracing::debug!(trace = ?decision.trace, "decided");
                     (decision.changes, InboxAnswer::Accepted { text: decision.answer })
                 }
-                Err(refusal) => (ChangeSet::default(), InboxAnswer::Refused { why: refusal.to_string() }),
+                Err(refusal) => (ChangeSet::default(), InboxAnswer::Refused { why: refusal.into() }),
             };
             let finish = work.map(|(work, answers)| Finish {
                 work: work.id,
                 fence: work.fence,
                 how: match (&work.job, &answer) {
                     // The rules refuse an outcome only where they do not know what it meets.
-                    (Job::Perform { .. }, InboxAnswer::Refused { why }) => Finished::Kept { why: why.clone() },
+                    (Job::Perform { .. }, InboxAnswer::Refused { why }) => Finished::Kept { why: why.to_string() },
                     _ => Finished::Done { answer: answers.then(|| answer.clone()) },
                 },
             });

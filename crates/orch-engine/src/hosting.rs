@@ -12,6 +12,8 @@ use orch_rules::change::{AuditLine, Change, ChangeSet};
 use orch_rules::effect::Effect;
 use orch_rules::ids::{HostId, TaskId};
 use orch_rules::lease::{Pace, Renewal};
+use orch_rules::reason::{self, Reason};
+use orch_text::Language;
 
 use crate::engine::Engine;
 use crate::perform::{MOST_RUNS, PerformError, blocking, late_usage};
@@ -186,11 +188,8 @@ impl Engine {
 
     /// An agent that ran on a host that was taken for dead: said in the task's history.
     pub(crate) async fn tell_presumed_dead(&self, task: &TaskId, attempt: u32, host: &str) -> Result<(), StoreError> {
-        let text = format!(
-            "attempt {attempt} ran on host {host}, which was not heard of for too long: it is presumed dead, and whatever it \
-             still does counts for nothing"
-        );
-        tracing::warn!(%task, "{text}");
+        let text = reason::presumed_dead(attempt, host);
+        tracing::warn!(%task, "{}", orch_text::answer(&text, Language::English));
         self.tell_task(task, "presumed_dead", text, Vec::new()).await
     }
 
@@ -198,7 +197,7 @@ impl Engine {
         &self,
         task: &TaskId,
         rule: &str,
-        text: String,
+        text: Reason,
         mut changes: Vec<Change>,
     ) -> Result<(), StoreError> {
         let Some(row) = self.store.task(task).await? else { return Ok(()) };
@@ -255,10 +254,7 @@ impl Engine {
             changes.push(Change::AddUsage { task, attempt: attempt.number, stage, usage, at });
         }
         let host = &self.hosting.name;
-        let text = format!(
-            "host {host} is back: attempt {}, which was taken for dead, has ended there; what it cost is booked",
-            attempt.number
-        );
+        let text = reason::heard_of_again(host, attempt.number);
         self.tell_task(&attempt.task, "heard_of_again", text, changes).await?;
         work_folders::remove_if_possible(vec![folder]).await;
         Ok(())

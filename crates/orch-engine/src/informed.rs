@@ -69,7 +69,7 @@ impl Engine {
 
     /// The row is answered so; nothing else happens.
     pub(crate) async fn refuse(&self, work: &Work, why: String) -> StoreResult<InboxAnswer> {
-        let answer = InboxAnswer::Refused { why };
+        let answer = InboxAnswer::Refused { why: why.into() };
         self.finish(work, Finished::Done { answer: Some(answer.clone()) }).await?;
         Ok(answer)
     }

@@ -12,6 +12,7 @@ use orch_rules::ids::{RepositoryId, TaskId};
 use orch_rules::issue::Issue;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Pipeline;
+use orch_rules::reason::Reason;
 use orch_rules::rights::{self, Acting, Right};
 use tokio::task::JoinSet;
 
@@ -145,10 +146,10 @@ impl Engine {
         issue: &Issue,
         known: &mut Known<'_>,
     ) -> StoreResult<Resolved<(Intake, Pipeline)>> {
-        let refused = |why| Ok(Err(InboxAnswer::Refused { why }));
+        let refused = |why: Reason| Ok(Err(InboxAnswer::Refused { why }));
         let chosen = match known.lines.line(issue.variant.as_deref(), &issue.title, &issue.labels) {
             Ok(chosen) => chosen,
-            Err(why) => return refused(why),
+            Err(why) => return refused(why.into()),
         };
         let author = match known.authors.get(&by.wire()) {
             Some(author) => author.clone(),
@@ -197,7 +198,7 @@ impl Engine {
                 several => {
                     let names: Vec<&str> = several.iter().map(|task| task.repository.as_str()).collect();
                     let why = format!("{id} is a task of several repositories: {}", names.join(", "));
-                    return Ok(Err(InboxAnswer::Refused { why }));
+                    return Ok(Err(InboxAnswer::Refused { why: why.into() }));
                 }
             }
         }

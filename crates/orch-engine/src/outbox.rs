@@ -16,6 +16,7 @@ use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
 use orch_rules::outbox::{Next, after_failure};
 use orch_rules::port_error::ErrorKind;
+use orch_text::{Language, NoticeText};
 
 use crate::engine::Engine;
 
@@ -122,8 +123,10 @@ impl Engine {
         let (ended, health) = match fate(&message.notice, &facts) {
             Fate::Drop(why) => (Ended::Dropped { why: why.to_owned() }, None),
             Fate::Wait(_) => (Ended::Wait { due: now.plus_ms(LEFT_ALONE_MS) }, None),
-            Fate::Send(text) => {
-                let answer = notify(notifier, &message.key, text).await;
+            Fate::Send => {
+                let words = NoticeText::of(&message.notice, Language::English);
+                let body = message.notice.body(&words.text, &words.commands);
+                let answer = notify(notifier, &message.key, body).await;
                 let (ended, health) = judge(&message, answer, health, &notifier.fingerprint(), now);
                 (ended, Some(health))
             }

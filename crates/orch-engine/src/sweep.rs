@@ -13,6 +13,7 @@ use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
 use orch_rules::event::{LaneEvent, TaskEvent};
 use orch_rules::facts::Moment;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::reason;
 use orch_rules::rights::Acting;
 use orch_rules::task::Wait;
 use tokio::task::JoinSet;
@@ -216,7 +217,7 @@ impl Engine {
                 at,
                 by: Actor::ORCH,
                 rule: "sweep".to_owned(),
-                text: format!("nobody had been woken for this; the sweep found it ({rules})"),
+                text: reason::found_by_the_sweep(&rules),
             };
             changes.changes.push(Change::Audit { line });
         }

@@ -15,6 +15,7 @@ use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneEntry, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
+use orch_rules::reason::Reason;
 use orch_rules::task::Task;
 use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
@@ -123,13 +124,13 @@ pub struct Accepted {
 pub enum InboxAnswer {
     /// Absorbed.
     Accepted {
-        /// For people.
-        text: String,
+        /// What it did.
+        text: Reason,
     },
     /// It changes nothing, and why.
     Refused {
-        /// For people.
-        why: String,
+        /// Why.
+        why: Reason,
     },
     /// The issue is this task, from now on or since it was filed first.
     Opened {

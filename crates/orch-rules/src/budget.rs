@@ -55,6 +55,14 @@ impl Scope {
             _ => None,
         }
     }
+    /// Spelling in texts and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::RepositoryDay => "repository_day",
+            Self::Day => "day",
+        }
+    }
     /// For people: `the budget of …`.
     pub fn words(self) -> &'static str {
         match self {

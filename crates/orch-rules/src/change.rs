@@ -11,6 +11,7 @@ use crate::ids::{AttemptNumber, HostId, RepositoryId, StageId, TaskId, Timestamp
 use crate::lane::{LaneEntry, Line, Repository};
 use crate::outage::Outage;
 use crate::outbox::message::NewMessage;
+use crate::reason::Reason;
 use crate::task::Task;
 
 /// Key of the slot row that counts running agents of this host.
@@ -285,8 +286,8 @@ pub struct AuditLine {
     pub by: Actor,
     /// The rule or the event, as spelled in the code.
     pub rule: String,
-    /// For people, one sentence.
-    pub text: String,
+    /// What happened.
+    pub text: Reason,
 }
 
 /// What one decision wants written: guards first, then changes, in order.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{AttemptNumber, StageId};
+use crate::reason::{self, Reason};
 use crate::verdict::findings::Finding;
 use crate::verdict::must_fix::cut;
 
@@ -157,13 +158,13 @@ impl Convergence {
     }
 
     /// Why more of the same would not help, once it would not; `stage` is the one that failed.
-    pub fn stalled(&self, stage: &StageId) -> Option<String> {
+    pub fn stalled(&self, stage: &StageId) -> Option<Reason> {
         if self.idle_reviews >= IDLE {
             let open: Vec<String> = self.open_blocking().map(|tracked| tracked.finding.sentence()).collect();
-            return Some(format!("{IDLE} reworks resolved none of the blocking findings: {}", open.join("; ")));
+            return Some(reason::findings_unresolved(IDLE, open.join("; ")));
         }
         let failure = self.failures.iter().find(|failure| &failure.stage == stage)?;
-        (failure.repeats >= IDLE).then(|| format!("{IDLE} reworks did not change how {stage} fails"))
+        (failure.repeats >= IDLE).then(|| reason::same_failure(IDLE, stage))
     }
 
     /// What a reviewer's attempt changed, in one sentence; `None` if it changed nothing.
@@ -281,7 +282,7 @@ mod tests {
         assert_eq!(ledger.stalled(&stage), None, "one rework may miss");
         review(&mut ledger, 8, "- P1-1 overflows\n- P1-2 leaks\n- P1-3 is new");
         let why = ledger.stalled(&stage).unwrap();
-        assert!(why.contains("P1-1 overflows; P1-2 leaks; P1-3 is new"), "{why}");
+        assert!(why.to_string().contains("P1-1 overflows; P1-2 leaks; P1-3 is new"), "{why}");
         ledger.start_over();
         assert_eq!(ledger.stalled(&stage), None);
         review(&mut ledger, 10, "- P1-1 overflows\n- P1-2 leaks");

@@ -7,6 +7,7 @@ use crate::check::CheckOutcome;
 use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, StageId, TaskId, WorkItemId};
 use crate::lane::{Candidate, LandingRefused};
 use crate::people::{BranchSeen, HumanAnswer, ReviewWord};
+use crate::reason::{self, Reason};
 
 /// Something that happened, with the aggregate it concerns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -283,6 +284,12 @@ pub enum CandidateResult {
 pub struct Refusal {
     /// Of which task (or repository).
     pub work_item: WorkItemId,
-    /// What is wrong and what to do.
-    pub why: String,
+    /// What is wrong.
+    pub why: Reason,
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        reason::refused(refusal.work_item, refusal.why)
+    }
 }

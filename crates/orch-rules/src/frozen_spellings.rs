@@ -79,6 +79,17 @@ fn frozen() {
     insta::assert_snapshot!("spellings", text);
 }
 
+/// Codes of reasons are stored, and so are the names and forms of their arguments.
+#[test]
+fn frozen_codes() {
+    let form = |(name, kind): &(&str, crate::reason::ArgKind)| format!("{name}: {kind:?}").to_lowercase();
+    let line = |code: &crate::reason::Code| {
+        format!("{}({})", code.name, code.args.iter().map(form).collect::<Vec<_>>().join(", "))
+    };
+    let lines: Vec<String> = crate::reason::codes().map(line).collect();
+    insta::assert_snapshot!("codes", lines.join("\n"));
+}
+
 /// The kinds that are claimed are the kinds there are.
 #[test]
 fn every_effect_is_claimed() {

@@ -39,6 +39,7 @@ pub mod people;
 pub mod pipeline;
 pub mod port_error;
 pub mod problem;
+pub mod reason;
 pub mod repository_file;
 pub mod rights;
 pub mod scope;

@@ -9,6 +9,7 @@ use crate::facts::{RepositoryFacts, TaskFacts};
 use crate::ids::{EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::Repository;
 use crate::outage::Outage;
+use crate::reason::{self, Reason};
 use crate::task::{Position, Task};
 
 /// What a notice is about. A spelling of a newer release is kept as it is.
@@ -89,17 +90,14 @@ pub struct Notice {
     /// The stage it stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
-    /// What happened, one sentence.
-    pub text: String,
+    /// What happened.
+    pub text: Reason,
     /// The question, for [`NoticeKind::Asked`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode: Option<EpisodeId>,
     /// What the agent wants to know, or the paths that need a grant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<String>,
-    /// Commands that answer it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<String>,
     /// Of the freeze.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
@@ -113,6 +111,20 @@ impl Notice {
         format!("{}:{}", self.kind.as_str(), self.occasion)
     }
 
+    /// What is sent: one JSON object, with these words and the commands that answer it.
+    pub fn body(&self, text: &str, commands: &[String]) -> String {
+        let mut body = serde_json::to_value(self).unwrap_or_default();
+        if let Some(object) = body.as_object_mut() {
+            object.remove("occasion");
+            object.insert("id".to_owned(), self.key().into());
+            object.insert("text".to_owned(), text.into());
+            if !commands.is_empty() {
+                object.insert("commands".to_owned(), commands.into());
+            }
+        }
+        body.to_string()
+    }
+
     /// What it is about: notices of one thing keep their order.
     pub fn object(&self) -> String {
         match &self.task {
@@ -122,17 +134,7 @@ impl Notice {
         }
     }
 
-    /// What is sent: one JSON object.
-    pub fn body(&self) -> String {
-        let mut body = serde_json::to_value(self).unwrap_or_default();
-        if let Some(object) = body.as_object_mut() {
-            object.remove("occasion");
-            object.insert("id".to_owned(), self.key().into());
-        }
-        body.to_string()
-    }
-
-    fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: String) -> Self {
+    fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: Reason) -> Self {
         Self {
             kind,
             at,
@@ -144,13 +146,12 @@ impl Notice {
             text,
             episode: None,
             questions: Vec::new(),
-            commands: Vec::new(),
             epoch: None,
             occasion,
         }
     }
 
-    fn of_task(kind: NoticeKind, task: &Task, at: Timestamp, occasion: String, text: String) -> Self {
+    fn of_task(kind: NoticeKind, task: &Task, at: Timestamp, occasion: String, text: Reason) -> Self {
         Self {
             task: Some(task.id.clone()),
             work_item: Some(task.work_item.clone()),
@@ -225,32 +226,17 @@ impl Before {
 }
 
 fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {
-    let id = &task.work_item;
-    let (what, commands) = match episode.kind {
-        EpisodeKind::Approval => (
-            "waits for an approval".to_owned(),
-            vec![format!("orch approve {id}"), format!("orch reject {id} --reason \"…\"")],
-        ),
-        EpisodeKind::Questions => {
-            (format!("has questions: {}", episode.questions.join(" · ")), vec![format!("orch answer {id} \"…\"")])
-        }
-        EpisodeKind::ConfirmDeploy => {
-            ("may be deployed once that is confirmed".to_owned(), vec![format!("orch confirm {id}")])
-        }
-        EpisodeKind::ProtectedPaths => (
-            format!("changes protected paths and needs your permission: {}", episode.questions.join(", ")),
-            vec![format!("orch approve {id}"), format!("orch reject {id} --reason \"…\"")],
-        ),
-        EpisodeKind::Budget => (
-            "has used up its budget".to_owned(),
-            vec![format!("orch budget {id} --raise USD"), format!("orch stop {id}")],
-        ),
+    let (id, title) = (&task.work_item, &task.title);
+    let text = match episode.kind {
+        EpisodeKind::Approval => reason::asks_approval(id, title),
+        EpisodeKind::Questions => reason::asks_questions(id, title, episode.questions.join(" · ")),
+        EpisodeKind::ConfirmDeploy => reason::asks_confirmation(id, title),
+        EpisodeKind::ProtectedPaths => reason::asks_protected(id, title, episode.questions.join(", ")),
+        EpisodeKind::Budget => reason::asks_budget(id, title),
     };
-    let text = format!("{id} \"{}\" {what}", task.title);
     Notice {
         episode: Some(episode.id.clone()),
         questions: episode.questions.clone(),
-        commands,
         ..Notice::of_task(NoticeKind::Asked, task, now, episode.id.to_string(), text)
     }
 }
@@ -258,38 +244,25 @@ fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {
 /// A new hold, or an end.
 fn moved(before: &Task, after: &Task, now: Timestamp) -> Option<Notice> {
     if after.position.is_terminal() && !before.position.is_terminal() {
-        let (kind, what) = match after.position {
-            Position::Done => (NoticeKind::Done, "is done"),
-            _ => (NoticeKind::Stopped, "was stopped"),
+        let (kind, text) = match after.position {
+            Position::Done => (NoticeKind::Done, reason::task_done(&after.work_item, &after.title)),
+            _ => (NoticeKind::Stopped, reason::task_stopped(&after.work_item, &after.title)),
         };
-        let text = format!("{} \"{}\" {what}", after.work_item, after.title);
         return Some(Notice::of_task(kind, after, now, after.id.to_string(), text));
     }
     let hold = after.hold.as_ref().filter(|_| after.hold != before.hold)?;
     let occasion = format!("{}:{}", after.id, before.version);
-    let commands = vec![format!("orch show {}", after.work_item), format!("orch retry {}", after.work_item)];
-    Some(Notice { commands, ..Notice::of_task(NoticeKind::Held, after, now, occasion, hold.sentence()) })
+    Some(Notice::of_task(NoticeKind::Held, after, now, occasion, hold.reason()))
 }
 
 fn froze(before: &Repository, after: &Repository, now: Timestamp) -> Option<Notice> {
     let occasion = format!("{}:{}", after.id, after.freeze_epoch);
-    let notice = match (&before.frozen, &after.frozen) {
-        (None, Some(freeze)) => Notice {
-            commands: vec![format!("orch unfreeze --repo {}", after.id)],
-            ..Notice::about(
-                NoticeKind::Frozen,
-                &after.id,
-                now,
-                occasion,
-                format!("{} is frozen: {}", after.id, freeze.reason),
-            )
-        },
-        (Some(_), None) => {
-            Notice::about(NoticeKind::Unfrozen, &after.id, now, occasion, format!("{} takes tasks again", after.id))
-        }
+    let (kind, text) = match (&before.frozen, &after.frozen) {
+        (None, Some(freeze)) => (NoticeKind::Frozen, reason::repository_frozen(&after.id, &freeze.reason)),
+        (Some(_), None) => (NoticeKind::Unfrozen, reason::repository_unfrozen(&after.id)),
         _ => return None,
     };
-    Some(Notice { epoch: Some(after.freeze_epoch), ..notice })
+    Some(Notice { epoch: Some(after.freeze_epoch), ..Notice::about(kind, &after.id, now, occasion, text) })
 }
 
 /// An outage is the host's, not a task's: told once, whoever meets it first.
@@ -300,10 +273,9 @@ fn out(known: &[Outage], after: &Outage, task: &Task, now: Timestamp) -> Option<
     }
     let key = after.source.key();
     let occasion = format!("{key}:{}", before.map_or(0, |outage| outage.version));
-    let text = format!("{}: {}", after.source.words(), after.reason);
+    let text = reason::outage(after.source.kind(), after.source.name(), &after.reason);
     Some(Notice {
         repository: RepositoryId(String::new()),
-        commands: vec![after.source.lift()],
         ..Notice::about(NoticeKind::Outage, &task.repository, now, occasion, text)
     })
 }

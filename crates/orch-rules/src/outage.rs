@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::ids::{AttemptNumber, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::reason;
 use crate::unknown::Beyond;
 
 /// First pause in milliseconds where nobody said when to come back; it doubles from failure to failure.
@@ -44,26 +45,26 @@ pub enum Source {
 impl Source {
     /// Key of its row, and of the tasks that wait for it: `credential:NAME`, `agent:NAME`, `repository:NAME`.
     pub fn key(&self) -> String {
+        format!("{}:{}", self.kind(), self.name())
+    }
+    /// Of a kind and a name; `None` for a kind that there is not.
+    pub fn of(kind: &str, name: String) -> Option<Self> {
+        let sources =
+            [Self::Credential { name: name.clone() }, Self::Agent { name: name.clone() }, Self::Repository { name }];
+        sources.into_iter().find(|source| source.kind() == kind)
+    }
+    /// Which kind: `credential`, `agent`, `repository`.
+    pub fn kind(&self) -> &'static str {
         match self {
-            Self::Credential { name } => format!("credential:{name}"),
-            Self::Agent { name } => format!("agent:{name}"),
-            Self::Repository { name } => format!("repository:{name}"),
+            Self::Credential { .. } => "credential",
+            Self::Agent { .. } => "agent",
+            Self::Repository { .. } => "repository",
         }
     }
-    /// For people, as the beginning of a sentence.
-    pub fn words(&self) -> String {
+    /// Which of its kind.
+    pub fn name(&self) -> &str {
         match self {
-            Self::Credential { name } => format!("the credential {name} is not served"),
-            Self::Agent { name } => format!("the agent {name} cannot be started"),
-            Self::Repository { name } => format!("the repository {name} cannot be worked in"),
-        }
-    }
-    /// The command that lifts its outage by hand; of a repository, the one that tells how it stands.
-    pub fn lift(&self) -> String {
-        match self {
-            Self::Credential { name } => format!("orch resume --credential {name}"),
-            Self::Agent { name } => format!("orch resume --agent {name}"),
-            Self::Repository { .. } => "orch doctor".to_owned(),
+            Self::Credential { name } | Self::Agent { name } | Self::Repository { name } => name,
         }
     }
 }
@@ -218,7 +219,7 @@ pub fn lift(outage: &Outage, by: &Actor, repositories: &[RepositoryId], now: Tim
         at: now,
         by: by.clone(),
         rule: "outage_lifted".to_owned(),
-        text: format!("lifted by hand: {}", outage.source.words()),
+        text: reason::outage_lifted(outage.source.kind(), outage.source.name()),
     };
     let mut changes = vec![Change::PutOutage { outage: well }];
     changes.extend(repositories.iter().map(|repository| Change::Audit { line: line(repository) }));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, ActorSource};
 use crate::event::{LaneEvent, TaskEvent};
+use crate::reason::{self, Reason};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,16 +95,12 @@ impl Acting {
     }
 
     /// For a refusal: who was meant by the list, and how this account becomes one of them.
-    pub fn not_one_of(&self, people: &[String], list: &str) -> String {
+    pub fn not_one_of(&self, people: &[String], list: &str) -> Reason {
         let (names, who) = (people.join(", "), &self.actor);
-        let named = format!("{list} in .orch/orch.toml names {names}");
         match (&self.person, who.source()) {
-            (Some(person), _) => format!("{named}, and {who} is {}", person.id),
-            (None, ActorSource::Name) => format!("{named} and not {who}"),
-            (None, _) => format!(
-                "{named}, and nobody knows that {who} is one of them; an admin says so: orch people link PERSON {}",
-                who.wire()
-            ),
+            (Some(person), _) => reason::list_names_other_people(list, names, who, &person.id),
+            (None, ActorSource::Name) => reason::list_names_others(list, names, who),
+            (None, _) => reason::nobody_knows_as_one(list, names, who, who.wire()),
         }
     }
 }
@@ -189,20 +186,16 @@ impl Right {
 /// | nobody's: a chat's, a forge's, one of a connection that is not known | | | | | |
 ///
 /// # Errors
-/// Why not, and what to do.
-pub fn may(acting: &Acting, right: Right) -> Result<(), String> {
+/// Why not.
+pub fn may(acting: &Acting, right: Right) -> Result<(), Reason> {
     let who = &acting.actor;
-    let nobody = || format!("nobody knows who {who} is; an admin says so: orch people link PERSON {}", who.wire());
+    let nobody = || reason::nobody_knows(who, who.wire());
     if acting.own {
-        return Err(format!("{who} is an account of this service; nothing that it says is a command"));
+        return Err(reason::own_account(who));
     }
     match (who.source(), &acting.person) {
-        (ActorSource::Orch | ActorSource::Role | ActorSource::Git, _) => {
-            Err(format!("{who} is nobody whose word is a command"))
-        }
-        (_, Some(Person { role: PersonRole::Viewer, id, .. })) => {
-            Err(format!("{id} may look and not command; an admin changes that: orch people role {id} member"))
-        }
+        (ActorSource::Orch | ActorSource::Role | ActorSource::Git, _) => Err(reason::not_a_commander(who)),
+        (_, Some(Person { role: PersonRole::Viewer, id, .. })) => Err(reason::viewer(id)),
         (_, Some(_)) => Ok(()),
         (ActorSource::Local | ActorSource::Token | ActorSource::Session | ActorSource::Name, None) => Ok(()),
         (ActorSource::Connection(_), None) => match (acting.connection, right) {

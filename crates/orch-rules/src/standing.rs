@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::ids::{RepositoryId, Timestamp};
 use crate::outage::{Outage, Source};
+use crate::reason;
 
 /// What a look at a repository found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,10 @@ pub fn repository_stands(
         return None;
     }
     let (rule, text) = match standing {
-        Standing::Well if before.is_closed() => ("repository_mended", "it can be worked in again".to_owned()),
-        Standing::Well => ("repository_mended", format!("no longer so: {}", before.reason)),
-        Standing::Notice(text) => ("repository_notice", text.clone()),
-        Standing::Trouble(text) => ("repository_trouble", format!("it cannot be worked in: {text}")),
+        Standing::Well if before.is_closed() => ("repository_mended", reason::repository_mended()),
+        Standing::Well => ("repository_mended", reason::no_longer_so(&before.reason)),
+        Standing::Notice(text) => ("repository_notice", reason::quoted(text)),
+        Standing::Trouble(text) => ("repository_trouble", reason::repository_trouble(text)),
     };
     let line =
         AuditLine { task: None, repository: repository.clone(), at: now, by: Actor::ORCH, rule: rule.to_owned(), text };

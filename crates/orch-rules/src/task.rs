@@ -9,6 +9,7 @@ use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
 use crate::people::Hands;
+use crate::reason::{self, Reason};
 use crate::unknown::Beyond;
 
 /// Where a task stands.
@@ -57,18 +58,18 @@ impl Position {
 pub enum Hold {
     /// The entry check failed; every reason is listed (A7).
     EntryRefused {
-        /// What has to be changed, one sentence each.
-        reasons: Vec<String>,
+        /// What has to be changed.
+        reasons: Vec<Reason>,
     },
     /// The retry number reached its cap (B6).
     Escalated {
-        /// What went wrong last.
-        reason: String,
+        /// What went wrong last, and why no more is tried.
+        reason: Reason,
     },
     /// A stage whose red keeps the task in place ended red, or a gate could not tell (unknown never passes).
     Stuck {
-        /// What decided, and what to do.
-        reason: String,
+        /// What decided.
+        reason: Reason,
     },
     /// The task is part of a dependency cycle (J).
     Cycle {
@@ -78,17 +79,16 @@ pub enum Hold {
 }
 
 impl Hold {
-    /// One sentence for people.
-    pub fn sentence(&self) -> String {
+    /// The hold as a reason.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::EntryRefused { reasons } => format!("entry check failed: {}", reasons.join("; ")),
-            Self::Escalated { reason } => format!("escalated: {reason}"),
-            Self::Stuck { reason } => format!("stuck: {reason}"),
+            Self::EntryRefused { reasons } => reason::entry_check_failed(reasons.clone()),
+            Self::Escalated { reason } => reason::escalated(reason.clone()),
+            Self::Stuck { reason } => reason::stuck(reason.clone()),
             Self::Cycle { through } => {
                 let names: Vec<_> = through.iter().map(WorkItemId::as_str).collect();
-                let [from, .., to] = names.as_slice() else { return "dependency cycle".to_owned() };
-                let line = names.join(" → ");
-                format!("dependency cycle: {line}; take an edge away: orch depend {to} --on {from} --remove")
+                let (first, last) = (names.first().copied(), names.last().copied());
+                reason::dependency_cycle(names.join(" → "), first.unwrap_or_default(), last.unwrap_or_default())
             }
         }
     }
@@ -304,8 +304,8 @@ pub enum Wait {
     },
     /// Rests until a human acts.
     Held {
-        /// Why, in one sentence with the way out.
-        reason: String,
+        /// Why.
+        reason: Reason,
     },
     /// A stop waits for the agent to end.
     Stopping,

@@ -2,6 +2,7 @@
 
 use crate::facts::Policy;
 use crate::ids::{TaskId, WorkItemId};
+use crate::reason::{self, Reason};
 
 /// Prefix of a repository that has no better one (A2).
 pub const DEFAULT_PREFIX: &str = "ET";
@@ -174,35 +175,31 @@ pub fn clean_title(title: &str) -> String {
 
 /// The entry check (A7): every reason why this task may not start, each naming the active limit; empty if it may.
 /// Lengths are counted in characters, after [`clean_title`] and without blanks at the ends.
-pub fn entry_check(title: &str, description: &str, policy: &Policy) -> Vec<String> {
+pub fn entry_check(title: &str, description: &str, policy: &Policy) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let clean = clean_title(title);
     let length = count(&clean);
     let (min, max) = (policy.title_min, policy.title_max);
     if length == 0 && min > 0 {
-        reasons.push(format!("the title is empty; write at least {}", characters(min)));
+        reasons.push(reason::title_empty(min));
     } else if length < min {
-        reasons.push(format!("the title has {}; write at least {min}", characters(length)));
+        reasons.push(reason::title_short(length, min));
     }
     if length > max {
-        reasons.push(format!("the title has {}; shorten it to at most {max}", characters(length)));
+        reasons.push(reason::title_long(length, max));
     }
     let length = count(description.trim());
     let min = policy.description_min;
     if length == 0 && min > 0 {
-        reasons.push(format!("the description is empty; write at least {}", characters(min)));
+        reasons.push(reason::description_empty(min));
     } else if length < min {
-        reasons.push(format!("the description has {}; write at least {min}", characters(length)));
+        reasons.push(reason::description_short(length, min));
     }
     reasons
 }
 
 fn count(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
-}
-
-fn characters(number: u32) -> String {
-    if number == 1 { "1 character".to_owned() } else { format!("{number} characters") }
 }
 
 /// A prefix for work item ids made from a repository's name: a short word as it is, several words by their first
@@ -323,23 +320,14 @@ mod tests {
     #[test]
     fn entry_check_lists_every_reason_with_its_limit() {
         let policy = Policy { title_min: 3, title_max: 5, description_min: 10, ..Policy::default() };
-        let none: Vec<String> = Vec::new();
+        let none: Vec<Reason> = Vec::new();
         assert_eq!(entry_check("12345", "0123456789", &policy), none);
         assert_eq!(
             entry_check("\u{202e}123456\n", " 012345678 ", &policy),
-            [
-                "the title has 6 characters; shorten it to at most 5",
-                "the description has 9 characters; write at least 10"
-            ]
+            [reason::title_long(6, 5), reason::description_short(9, 10)]
         );
-        assert_eq!(
-            entry_check("", "", &policy),
-            [
-                "the title is empty; write at least 3 characters",
-                "the description is empty; write at least 10 characters"
-            ]
-        );
-        assert_eq!(entry_check("ж", "0123456789", &policy), ["the title has 1 character; write at least 3"]);
+        assert_eq!(entry_check("", "", &policy), [reason::title_empty(3), reason::description_empty(10)]);
+        assert_eq!(entry_check("ж", "0123456789", &policy), [reason::title_short(1, 3)]);
         assert_eq!(entry_check(&"x".repeat(200), "", &Policy::default()), none);
         assert_eq!(entry_check(&"x".repeat(201), "", &Policy::default()).len(), 1);
     }

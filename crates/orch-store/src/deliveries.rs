@@ -51,7 +51,7 @@ macro_rules! told {
 
 fn asked(row: &Row) -> StoreResult<DeliverySeen> {
     let what = "a delivery";
-    let strange = |stored: &str| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}") };
+    let strange = |stored: &str| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}").into() };
     let answer =
         optional_text(what, row, 6)?.map(|stored| serde_json::from_str(stored).unwrap_or_else(|_| strange(stored)));
     let waits = optional_text(what, row, 8)?.is_some();

@@ -186,7 +186,7 @@ impl<E: Engine> Outbox for Database<E> {
         let first = |at: usize| answers.get(at).and_then(|answer| answer.rows.first());
         // A row that this release cannot read says nothing against the message.
         let hold = match first(1).map(|row| json::<Task>("a task", row, 0)) {
-            Some(Ok(task)) => task.hold.map(|hold| hold.sentence()),
+            Some(Ok(task)) => task.hold.map(|hold| hold.reason()),
             Some(Err(_)) => Some(notice.text.clone()),
             None => None,
         };

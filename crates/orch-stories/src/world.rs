@@ -365,7 +365,7 @@ impl World {
     /// Waits until it is held, and says why.
     pub async fn until_held(&self, task: &Task) -> String {
         let task = self.until("the task is held", &task.id, |task| task.hold.is_some()).await;
-        task.hold.unwrap().sentence()
+        orch_text::reason(&task.hold.clone().unwrap().reason(), &task, orch_text::Language::English).to_string()
     }
 
     /// Everything came to rest, and nothing happened twice or was left behind.

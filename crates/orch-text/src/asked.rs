@@ -2,7 +2,6 @@
 
 use fluent_bundle::FluentArgs;
 use orch_rules::episode::EpisodeKind;
-use orch_rules::ids::WorkItemId;
 
 use crate::catalogue::sentence;
 use crate::language::Language;
@@ -10,7 +9,7 @@ use crate::sentence::Sentence;
 
 /// What a person is asked for about a task; its help is the way to answer.
 #[must_use]
-pub fn asked(kind: EpisodeKind, id: &WorkItemId, language: Language) -> Sentence {
+pub fn asked(kind: EpisodeKind, id: &str, language: Language) -> Sentence {
     let message = match kind {
         EpisodeKind::Approval => "ask-approval",
         EpisodeKind::Questions => "ask-questions",
@@ -19,6 +18,6 @@ pub fn asked(kind: EpisodeKind, id: &WorkItemId, language: Language) -> Sentence
         EpisodeKind::ConfirmDeploy => "ask-confirm-deploy",
     };
     let mut args = FluentArgs::new();
-    args.set("id", id.as_str());
+    args.set("id", id);
     sentence(language, message, &args)
 }

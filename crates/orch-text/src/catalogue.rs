@@ -11,17 +11,36 @@ use crate::sentence::Sentence;
 
 type Bundle = FluentBundle<FluentResource>;
 
-static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English, include_str!("../texts/en.ftl")));
-static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::Russian, include_str!("../texts/ru.ftl")));
+static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| {
+    bundle(
+        Language::English,
+        [
+            include_str!("../texts/en.ftl"),
+            include_str!("../texts/en-reasons.ftl"),
+            include_str!("../texts/en-history.ftl"),
+        ],
+    )
+});
+static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| {
+    bundle(
+        Language::Russian,
+        [
+            include_str!("../texts/ru.ftl"),
+            include_str!("../texts/ru-reasons.ftl"),
+            include_str!("../texts/ru-history.ftl"),
+        ],
+    )
+});
 
-fn bundle(language: Language, source: &str) -> Bundle {
-    // What cannot be read is left out of the resource; a test reads the files by the same parser and wants no such.
-    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(read, _)| read);
+fn bundle(language: Language, sources: [&str; 3]) -> Bundle {
     let locale = LanguageIdentifier::from_bytes(language.tag().as_bytes()).unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![locale]);
     // Marks of direction around every variable would stand in terminals as noise, and both languages run one way.
     bundle.set_use_isolating(false);
-    bundle.add_resource_overriding(resource);
+    for source in sources {
+        // What cannot be read is left out of the resource; a test reads the files by the same parser and wants no such.
+        bundle.add_resource_overriding(FluentResource::try_new(source.to_owned()).unwrap_or_else(|(read, _)| read));
+    }
     bundle
 }
 
@@ -32,10 +51,14 @@ fn of(language: Language) -> &'static Bundle {
     }
 }
 
-/// The message of this id with its help. A text that is missing in a language is taken from English; one that is
-/// missing there is its id.
+/// The message of this id with its help; one that is missing is its id.
 pub(crate) fn sentence(language: Language, id: &str, args: &FluentArgs<'_>) -> Sentence {
-    let found = [language, Language::English].into_iter().find_map(|language| {
+    find(language, id, args).unwrap_or_else(|| Sentence { text: id.to_owned(), help: None })
+}
+
+/// The message of this id with its help. A text that is missing in a language is taken from English.
+pub(crate) fn find(language: Language, id: &str, args: &FluentArgs<'_>) -> Option<Sentence> {
+    [language, Language::English].into_iter().find_map(|language| {
         let bundle = of(language);
         let message = bundle.get_message(id)?;
         // A variable that is missing stands as `{$name}` in the text: seen, and no reason to show nothing.
@@ -44,8 +67,7 @@ pub(crate) fn sentence(language: Language, id: &str, args: &FluentArgs<'_>) -> S
         let text = write(message.value()?);
         let help = message.get_attribute("help").map(|help| write(help.value()));
         Some(Sentence { text, help })
-    });
-    found.unwrap_or_else(|| Sentence { text: id.to_owned(), help: None })
+    })
 }
 
 /// The message of this id.

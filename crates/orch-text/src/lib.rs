@@ -9,12 +9,18 @@
 mod asked;
 mod catalogue;
 mod language;
+mod notice;
+mod outage;
+mod reason;
 mod sentence;
 mod time;
 mod wait;
 
 pub use asked::asked;
 pub use language::Language;
+pub use notice::NoticeText;
+pub use outage::lift;
+pub use reason::{answer, reason};
 pub use sentence::Sentence;
 pub use time::rfc3339;
 pub use wait::{Subject, unknown, wait};

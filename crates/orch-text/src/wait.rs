@@ -3,31 +3,33 @@
 use fluent_bundle::{FluentArgs, FluentValue};
 use orch_rules::budget::Scope;
 use orch_rules::change::SLOT_RUNS;
-use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::ids::WorkItemId;
 use orch_rules::outage::Source;
 use orch_rules::task::{PauseScope, Task, Wait};
 use orch_rules::unknown::{Unknown, words};
 
 use crate::asked::asked;
-use crate::catalogue::{list, sentence, text};
+use crate::catalogue::{list, sentence};
 use crate::language::Language;
+use crate::outage::{lift, what_is_out};
+use crate::reason::reason;
 use crate::sentence::Sentence;
 use crate::time::rfc3339;
 
 /// The task that a sentence is about, as far as sentences name it: a row of a list is enough.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'t> {
     /// Its id for people.
-    pub work_item: &'t WorkItemId,
+    pub work_item: &'t str,
     /// Whose it is.
-    pub repository: &'t RepositoryId,
+    pub repository: &'t str,
     /// The branch it is made on.
     pub branch: &'t str,
 }
 
 impl<'t> From<&'t Task> for Subject<'t> {
     fn from(task: &'t Task) -> Self {
-        Self { work_item: &task.work_item, repository: &task.repository, branch: &task.branch }
+        Self { work_item: task.work_item.as_str(), repository: task.repository.as_str(), branch: &task.branch }
     }
 }
 
@@ -35,7 +37,7 @@ impl<'t> From<&'t Task> for Subject<'t> {
 #[must_use]
 pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -> Sentence {
     let task = task.into();
-    let (id, repository) = (task.work_item.as_str(), task.repository.as_str());
+    let (id, repository) = (task.work_item, task.repository);
     let say = |message: &str, more: &[(&'static str, FluentValue<'_>)]| {
         let mut args = FluentArgs::new();
         args.set("id", id);
@@ -49,7 +51,7 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Backlog => say("wait-backlog", &[]),
         Wait::Unlisted { author } => say("wait-unlisted", &[("author", author.to_string().into())]),
         Wait::Entry { place, behind } => placed(&say, "wait-entry", *place, behind.as_ref(), None),
-        Wait::Frozen { reason } => say("wait-frozen", &[("reason", reason.as_str().into())]),
+        Wait::Frozen { reason: why } => say("wait-frozen", &[("reason", why.as_str().into())]),
         Wait::Dependency { on } => {
             let names: Vec<&str> = on.iter().map(WorkItemId::as_str).collect();
             say("wait-dependency", &[("on", list(language, &names).into()), ("count", on.len().into())])
@@ -62,12 +64,12 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Slot { key, max } if key == SLOT_RUNS => say("wait-slot-runs", &[("max", (*max).into())]),
         Wait::Slot { key, max } => say("wait-slot", &[("what", key.as_str().into()), ("max", (*max).into())]),
         Wait::Budget { key } => say("wait-budget", &[("scope", scope(key).into())]),
-        Wait::Outage { source: Source::Repository { name }, reason, .. } => {
-            say("wait-repository", &[("name", name.as_str().into()), ("reason", reason.as_str().into())])
+        Wait::Outage { source: Source::Repository { name }, reason: why, .. } => {
+            say("wait-repository", &[("name", name.as_str().into()), ("reason", why.as_str().into())])
         }
-        Wait::Outage { source, reason, until, named, probed_by } => {
-            let mut args = vec![("source", what_is_out(source, language).into()), ("reason", reason.as_str().into())];
-            args.push(("lift", source.lift().into()));
+        Wait::Outage { source, reason: why, until, named, probed_by } => {
+            let mut args = vec![("source", what_is_out(source, language).into()), ("reason", why.as_str().into())];
+            args.push(("lift", lift(source).into()));
             if let Some(other) = probed_by {
                 args.push(("other", other.as_str().into()));
                 return say("wait-outage-probed", &args);
@@ -89,7 +91,11 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Paused { scope: PauseScope::Repository } => say("wait-paused-repository", &[]),
         Wait::Branch => say("wait-branch", &[("branch", task.branch.into())]),
         Wait::Hands { by } => say("wait-hands", &[("by", by.to_string().into()), ("branch", task.branch.into())]),
-        Wait::Held { reason } => held(&say, reason),
+        Wait::Held { reason: why } => {
+            let why = reason(why, task, language);
+            let held = say("wait-held", &[("reason", why.text.into())]);
+            Sentence { help: why.help.or(held.help), ..held }
+        }
         Wait::Stopping => say("wait-stopping", &[]),
         Wait::StopAfterStep { step } => say("wait-stop-after-step", &[("step", step.as_str().into())]),
     }
@@ -99,7 +105,7 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
 #[must_use]
 pub fn unknown<'t>(unknown: &[Unknown], task: impl Into<Subject<'t>>, language: Language) -> Sentence {
     let mut args = FluentArgs::new();
-    args.set("id", task.into().work_item.as_str());
+    args.set("id", task.into().work_item);
     args.set("parts", words(unknown));
     sentence(language, "wait-unknown", &args)
 }
@@ -117,28 +123,6 @@ fn placed(say: &Say<'_>, message: &str, place: u32, behind: Option<&WorkItemId>,
             say(&format!("{message}-behind"), &args)
         }
     }
-}
-
-fn held(say: &Say<'_>, reason: &str) -> Sentence {
-    let args = [("reason", reason.into())];
-    // The same text is checked again and again: only another one helps.
-    if reason.starts_with("entry check failed") {
-        return say("wait-held-entry", &args);
-    }
-    let held = say("wait-held", &args);
-    // The rules end most reasons with the way out already.
-    if reason.contains("orch ") { Sentence { help: None, ..held } } else { held }
-}
-
-fn what_is_out(source: &Source, language: Language) -> String {
-    let (message, name) = match source {
-        Source::Credential { name } => ("outage-credential", name),
-        Source::Agent { name } => ("outage-agent", name),
-        Source::Repository { name } => ("outage-repository", name),
-    };
-    let mut args = FluentArgs::new();
-    args.set("name", name.as_str());
-    text(language, message, &args)
 }
 
 fn scope(key: &str) -> &'static str {

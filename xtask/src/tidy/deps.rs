@@ -19,7 +19,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("orch-engine", &["orch-ports", "orch-rules", "orch-text"]),
     ("orch-web", &["orch-engine", "orch-ports", "orch-rules", "orch-text"]),
     ("orch-testkit", &["orch-ports", "orch-rules"]),
-    (STORIES, &["orch-engine", "orch-ports", "orch-rules", "orch-store", "orch-testkit"]),
+    (STORIES, &["orch-engine", "orch-ports", "orch-rules", "orch-store", "orch-testkit", "orch-text"]),
     (
         BINARY,
         &[

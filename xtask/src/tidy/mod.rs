@@ -10,6 +10,7 @@ mod names;
 mod papers;
 mod purity;
 mod source;
+mod types;
 mod words;
 
 use std::fmt;
@@ -77,9 +78,11 @@ pub fn check(root: &Path) -> Result<bool> {
     let graph = graph::read(root)?;
     let mut found = deps::check(&graph);
     let surroundings = words::surroundings(root);
+    let mut declared = types::Declared::new();
     for file in &files {
-        found.extend(check_file(file, &surroundings));
+        found.extend(check_file(file, &surroundings, &mut declared));
     }
+    found.extend(types::check(&declared));
     found.extend(papers::check(&files, &graph.crates()));
     found.sort();
     for violation in &found {
@@ -92,11 +95,12 @@ pub fn check(root: &Path) -> Result<bool> {
     Ok(found.is_empty())
 }
 
-fn check_file(file: &File, surroundings: &[String]) -> Vec<Violation> {
+fn check_file(file: &File, surroundings: &[String], declared: &mut types::Declared) -> Vec<Violation> {
     let mut found = words::check(file, surroundings);
     if file.path.ends_with(".rs") {
         let source = source::Source::parse(&file.text);
         found.extend(names::check(file, &source));
+        types::note(file, &source, declared);
         found.extend(files::check(file, &source));
         found.extend(purity::check(file, &source));
     }

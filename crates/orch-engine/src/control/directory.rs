@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::orders::in_words;
 use orch_ports::people::{Directory, People};
 use orch_ports::store::StoreError;
 use orch_rules::actor::{Actor, ActorSource, NamesActors};
@@ -70,7 +71,7 @@ impl Control {
     /// Refuses who may not do that.
     pub(super) async fn allow(&self, by: &Actor, right: Right) -> Result<(), ControlError> {
         let acting = self.met(by, &[]).await?;
-        rights::may(&acting, right).map_err(|why| ControlError::Refused { why })
+        rights::may(&acting, right).map_err(|why| ControlError::Refused { why: in_words(&why) })
     }
 
     /// Tells what people call those who did something.

@@ -8,8 +8,10 @@ use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::RepositoryId;
 use orch_rules::issue::Issue;
 use orch_rules::people::Reply;
+use orch_rules::reason::Reason;
 use orch_rules::task::Task;
 use orch_rules::work_item::clean_title;
+use orch_text::Language;
 
 use super::people;
 use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskCommand, TaskName};
@@ -247,9 +249,14 @@ fn said(answer: InboxAnswer) -> Result<Answer, ControlError> {
         InboxAnswer::Opened { task } => Ok(Answer { text: format!("it is the task {task}"), pending: false }),
         InboxAnswer::NotFound { what } => Err(ControlError::NotFound { what }),
         InboxAnswer::Dropped { why } => Err(ControlError::Refused { why }),
-        InboxAnswer::Accepted { text } => Ok(Answer { text, pending: false }),
-        InboxAnswer::Refused { why } => Err(ControlError::Refused { why }),
+        InboxAnswer::Accepted { text } => Ok(Answer { text: in_words(&text), pending: false }),
+        InboxAnswer::Refused { why } => Err(ControlError::Refused { why: in_words(&why) }),
     }
+}
+
+/// With what helps.
+pub(super) fn in_words(reason: &Reason) -> String {
+    orch_text::answer(reason, Language::English).to_string()
 }
 
 /// What a person said, without blanks around it.

@@ -9,6 +9,7 @@ use orch_rules::change::AuditLine;
 use orch_rules::episode::{Answered, Episode};
 
 use super::task_file::fenced;
+use orch_text::Language;
 
 /// Newest comments that are told.
 const MOST_COMMENTS: usize = 20;
@@ -42,7 +43,7 @@ pub fn section(history: &History) -> String {
     }
     for line in &comments[comments.len().saturating_sub(MOST_COMMENTS)..] {
         let _ = writeln!(text, "\nBy {}:\n", name(&line.by));
-        fenced(&mut text, &line.text);
+        fenced(&mut text, &orch_text::answer(&line.text, Language::English).text);
     }
     text
 }
@@ -83,7 +84,7 @@ mod tests {
             at: Timestamp(3),
             by: "bob".into(),
             rule: rule.to_owned(),
-            text: text.to_owned(),
+            text: text.into(),
         };
         let mut history = History {
             unknown: Vec::new(),

@@ -59,7 +59,13 @@ async fn an_issue_takes_the_line_that_is_asked_for_or_matches() {
     assert_eq!(entry(&process, &unasked).await, entry(&process, &plain).await);
     assert_ne!(entry(&process, &plain).await, "write");
     let detail = process.control.show(&asked.work_item).await.unwrap();
-    assert!(detail.history.audit[0].text.contains("its line is the variant papers"), "{:?}", detail.history.audit[0]);
+    assert!(
+        orch_text::answer(&detail.history.audit[0].text, orch_text::Language::English)
+            .text
+            .contains("its line is the variant papers"),
+        "{:?}",
+        detail.history.audit[0]
+    );
     // It lands by the line it pinned.
     let done = world.until_done(&asked).await;
     assert_eq!(done.attempt, 1);

@@ -132,7 +132,10 @@ async fn a_launch_that_cannot_succeed_ends_in_a_hold_with_its_words() {
     process.forge.faults.fail_next("prepare", Fault::Lasting("the forge is broken in two".to_owned()));
     let task = process.issue("Add up").await;
     let held = world.until_held(&task).await;
-    assert!(held.contains("attempt 1 could not be started: the forge is broken in two; then: orch retry"), "{held}");
+    assert!(
+        held.contains("attempt 1 could not be started: the forge is broken in two; mend that, then: orch retry"),
+        "{held}"
+    );
     assert!(world.runner.launched().is_empty());
     eventually("nothing is left", async || {
         let queue = world.store.queue().await.unwrap();
@@ -177,7 +180,8 @@ async fn work_that_is_collected_in_vain_twice_is_made_anew() {
     let held = world.until_held(&task).await;
     assert!(held.contains("its work is kept and fetched again"), "{held}");
     process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "1".to_owned()).await.unwrap();
-    let in_vain = |task: &Task| task.hold.as_ref().is_some_and(|hold| hold.sentence().contains("once more in vain"));
+    let in_vain =
+        |task: &Task| task.hold.as_ref().is_some_and(|hold| hold.reason().to_string().contains("once more in vain"));
     world.until("it was in vain", &task.id, in_vain).await;
     process.control.command(&task.work_item, TaskCommand::Retry, "Uma", "2".to_owned()).await.unwrap();
     let done = world.until_done(&task).await;

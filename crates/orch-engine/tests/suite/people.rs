@@ -120,7 +120,7 @@ async fn a_push_while_an_agent_works_is_kept_below_its_work() {
     let files = world.forge.files(&done.landed.unwrap());
     assert!(files.contains_key("src/by-hand.txt") && files.contains_key("src/more.txt"), "{:?}", files.keys());
     let audit = world.history(&task).await.audit;
-    assert!(audit.iter().any(|line| line.rule == "push" && line.text.contains("on top")), "{audit:?}");
+    assert!(audit.iter().any(|line| line.rule == "push" && line.text.code() == "pushed_meanwhile"), "{audit:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ async fn one_lost(which: i32) {
     world.until_done(&task).await;
     world.settled(&[&task]).await;
     let audit = world.history(&task).await.audit;
-    let audit: Vec<_> = audit.into_iter().map(|line| (line.rule, line.text)).collect();
+    let audit: Vec<_> = audit.into_iter().map(|line| (line.rule, line.text.to_string())).collect();
     let told = audit.iter().filter(|(rule, _)| rule == "sweep").count();
     // Either the task or the lane is found stuck by a new issue's lost wakes.
     assert!(told == 1 || (which == 1 && told == 0), "{audit:?}");

@@ -96,7 +96,13 @@ fn launched(hosts: &[TestHost]) -> Vec<String> {
 }
 
 async fn audit(world: &World, task: &Task, rule: &str) -> Option<String> {
-    world.history(task).await.audit.into_iter().find(|line| line.rule == rule).map(|line| line.text)
+    world
+        .history(task)
+        .await
+        .audit
+        .into_iter()
+        .find(|line| line.rule == rule)
+        .map(|line| orch_text::answer(&line.text, orch_text::Language::English).text)
 }
 
 async fn what_lives_on_another_host_is_never_launched_beside_it(mut world: World) {

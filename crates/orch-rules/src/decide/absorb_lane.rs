@@ -7,6 +7,7 @@ use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::event::{CandidateResult, LaneEvent, Refusal};
 use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
 use crate::lane::{Ejection, Freeze, LandingRefused, LaneState};
+use crate::reason::{self, Reason};
 use crate::rights::{self, Acting, Right};
 
 use super::draft::ORCH;
@@ -14,7 +15,7 @@ use super::lane_draft::LaneDraft;
 use super::lane_rules;
 
 /// Fold an event into the draft; answers in one sentence for the person who asked.
-pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Result<String, Refusal> {
+pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Result<Reason, Refusal> {
     if let Some(right) = Right::of_lane(event) {
         let work_item = WorkItemId(draft.facts.repository.id.to_string());
         rights::may(acting, right).map_err(|why| Refusal { work_item, why })?;
@@ -26,16 +27,16 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
         LaneEvent::CandidateMade { task, fence, main, result, settings } => {
-            Ok(candidate_made(draft, task, *fence, main, (result, settings)))
+            Ok(candidate_made(draft, task, *fence, main, (result, settings)).into())
         }
         LaneEvent::CheckEnded { task, check, outcome, excerpt, first_red } => {
-            Ok(check_ended(draft, task, check, outcome, excerpt, first_red.as_deref()))
+            Ok(check_ended(draft, task, check, outcome, excerpt, first_red.as_deref()).into())
         }
         LaneEvent::LandEnded { task, fence, main, landed, refused } => {
-            Ok(land_ended(draft, task, *fence, main, *landed, refused.as_ref()))
+            Ok(land_ended(draft, task, *fence, main, *landed, refused.as_ref()).into())
         }
-        LaneEvent::EffectFailed { task, effect, error } => Ok(effect_failed(draft, task, effect, error)),
-        LaneEvent::Looked => Ok("looked".to_owned()),
+        LaneEvent::EffectFailed { task, effect, error } => Ok(effect_failed(draft, task, effect, error).into()),
+        LaneEvent::Looked => Ok("looked".into()),
     }
 }
 
@@ -49,46 +50,50 @@ pub fn refuse_unknown(draft: &LaneDraft, event: &LaneEvent) -> Result<(), Refusa
         return Ok(());
     };
     match draft.landing_of(task).map(|place| (&place.entry.work_item, &place.entry.state)) {
-        Some((work_item, LaneState::Unknown(state))) => Err(Refusal {
-            work_item: work_item.clone(),
-            why: format!("this release does not know how far its landing is: {state}"),
-        }),
+        Some((work_item, LaneState::Unknown(state))) => {
+            Err(Refusal { work_item: work_item.clone(), why: reason::landing_unknown(state) })
+        }
         _ => Ok(()),
     }
 }
 
-fn freeze(draft: &mut LaneDraft, by: &Actor, reason: &str) -> String {
+fn freeze(draft: &mut LaneDraft, by: &Actor, reason: &str) -> Reason {
     if let Some(freeze) = &draft.facts.repository.frozen {
-        return format!("it is frozen already: {}", freeze.reason);
+        return reason::frozen_already(&freeze.reason);
     }
-    draft.audit(None, by, "freeze", format!("frozen: {reason}"));
+    draft.audit(None, by, "freeze", reason::frozen(reason));
     let at = draft.now;
     let repository = &mut draft.facts.repository;
     repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.clone(), at });
     repository.freeze_epoch += 1;
     wake_everybody(draft);
-    "frozen: nothing enters and nothing lands".to_owned()
+    reason::now_frozen()
 }
 
-fn unfreeze(draft: &mut LaneDraft, by: &Actor) -> String {
+fn unfreeze(draft: &mut LaneDraft, by: &Actor) -> Reason {
     if draft.facts.repository.frozen.is_none() {
-        return "it is not frozen".to_owned();
+        return reason::not_frozen();
     }
-    draft.audit(None, by, "unfreeze", "the freeze is lifted");
+    draft.audit(None, by, "unfreeze", reason::freeze_lifted());
     draft.facts.repository.frozen = None;
     draft.facts.repository.freeze_epoch += 1;
     wake_everybody(draft);
-    "the freeze is lifted".to_owned()
+    reason::freeze_lifted()
 }
 
-fn set_paused(draft: &mut LaneDraft, by: &Actor, paused: bool) -> String {
+fn set_paused(draft: &mut LaneDraft, by: &Actor, paused: bool) -> Reason {
     if draft.facts.repository.paused == paused {
-        return if paused { "it is paused already" } else { "it is not paused" }.to_owned();
+        return if paused { reason::paused_already() } else { reason::not_paused() };
     }
-    draft.audit(None, by, if paused { "pause" } else { "resume" }, if paused { "paused" } else { "goes on" });
+    draft.audit(
+        None,
+        by,
+        if paused { "pause" } else { "resume" },
+        if paused { reason::paused() } else { reason::goes_on() },
+    );
     draft.facts.repository.paused = paused;
     wake_everybody(draft);
-    if paused { "paused: what runs goes on, nothing new starts" } else { "goes on" }.to_owned()
+    if paused { reason::now_paused() } else { reason::goes_on() }
 }
 
 /// Their reasons for waiting changed.
@@ -98,7 +103,7 @@ fn wake_everybody(draft: &mut LaneDraft) {
 }
 
 fn stale(draft: &mut LaneDraft, task: &TaskId, what: &str) -> String {
-    draft.audit(Some(task), ORCH, "stale_lane", format!("{what} came after its time: nothing changes"));
+    draft.audit(Some(task), ORCH, "stale_lane", reason::came_late(what));
     "stale".to_owned()
 }
 
@@ -117,16 +122,16 @@ fn candidate_made(
     match result {
         CandidateResult::Conflict { paths } => {
             let cause = Ejection::Conflict { paths: paths.clone(), onto: main.clone() };
-            let text = format!("conflicts with main at {main}: {}", paths.join(", "));
+            let text = reason::candidate_conflicts(main, paths.join(", "));
             draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
         }
         CandidateResult::Made { .. } if !settings.is_empty() => {
-            let text = format!("combined with main at {main}, settings cannot be used: {}", settings.join("; "));
+            let text = reason::candidate_settings(main, settings.join("; "));
             let cause = Ejection::Settings { faults: settings.to_vec(), onto: main.clone() };
             draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
         }
         CandidateResult::Made { candidate } if candidate.empty => {
-            let text = format!("main at {main} contains it already");
+            let text = reason::contained_already(main);
             draft.move_landing(task, LaneState::Landed { commit: main.clone() }, "candidate_made", text);
         }
         CandidateResult::Made { candidate } => lane_rules::test(draft, task, candidate.clone()),
@@ -163,19 +168,22 @@ fn check_ended(
     };
     draft.change(Change::PutCheck { check });
     let onto = candidate.parent.clone();
-    let tries = outcome.tries(first_red);
     let (state, text) = match outcome {
         CheckOutcome::Passed => {
-            let text = format!("candidate {} passes its tests{tries}", candidate.commit);
+            let text = match first_red {
+                None => reason::candidate_passes(&candidate.commit),
+                Some(first) => reason::candidate_flaky(&candidate.commit, first),
+            };
             (LaneState::Tested { candidate }, text)
         }
         CheckOutcome::Failed { reason } => {
             let cause = Ejection::Red { excerpt: excerpt.to_owned(), onto };
-            (LaneState::Ejected { cause }, format!("candidate {} fails its tests{tries}: {reason}", candidate.commit))
+            let of = if first_red.is_some() { reason::candidate_fails_twice } else { reason::candidate_fails };
+            (LaneState::Ejected { cause }, of(&candidate.commit, reason))
         }
         CheckOutcome::Unknown { reason } => {
             let cause = Ejection::Unknown { reason: reason.clone() };
-            (LaneState::Ejected { cause }, format!("candidate {} could not be tested: {reason}", candidate.commit))
+            (LaneState::Ejected { cause }, reason::candidate_not_tested(&candidate.commit, reason))
         }
     };
     draft.move_landing(task, state, "candidate_tested", text);
@@ -197,14 +205,14 @@ fn land_ended(
     let Some(candidate) = expected else { return stale(draft, task, "a landing") };
     draft.facts.repository.main = Some(main.clone());
     if landed {
-        let text = format!("main is {}", candidate.commit);
+        let text = reason::main_is(&candidate.commit);
         draft.move_landing(task, LaneState::Landed { commit: candidate.commit }, "land_ended", text);
     } else if let Some(LandingRefused { by, why }) = refused {
         let cause = Ejection::Refused { by: by.clone(), why: why.clone() };
-        let text = format!("{by} does not take {}: {why}", candidate.commit);
+        let text = reason::candidate_refused(by, &candidate.commit, why);
         draft.move_landing(task, LaneState::Ejected { cause }, "land_refused", text);
     } else {
-        draft.move_landing(task, LaneState::Queued, "land_ended", format!("main moved to {main} meanwhile"));
+        draft.move_landing(task, LaneState::Queued, "land_ended", reason::main_moved(main));
     }
     "recorded".to_owned()
 }
@@ -218,8 +226,7 @@ fn effect_failed(draft: &mut LaneDraft, task: &TaskId, effect: &str, error: &str
     if !in_hands {
         return stale(draft, task, effect);
     }
-    let reason = format!("{effect} failed: {error}");
-    let cause = Ejection::Unknown { reason: reason.clone() };
-    draft.move_landing(task, LaneState::Ejected { cause }, "lane_effect_failed", reason);
+    let cause = Ejection::Unknown { reason: format!("{effect} failed: {error}") };
+    draft.move_landing(task, LaneState::Ejected { cause }, "lane_effect_failed", reason::effect_failed(effect, error));
     "recorded".to_owned()
 }

@@ -12,12 +12,13 @@ mod outcomes;
 
 use crate::attempt::Ended;
 use crate::event::{Refusal, TaskEvent};
+use crate::reason::{self, Reason};
 use crate::rights::{self, Acting, Right};
 
 use super::draft::Draft;
 
 /// Fold an event into the draft; answers in one sentence for the person who asked.
-pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<String, Refusal> {
+pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<Reason, Refusal> {
     if let Some(right) = Right::of_task(event) {
         rights::may(acting, right).or_else(|why| commands::refuse(draft, why).map(drop))?;
     }
@@ -33,7 +34,7 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
         TaskEvent::BudgetRaised { by_micros } => money::raise(draft, by, *by_micros),
         TaskEvent::DependencyAdded { on, circle } => commands::add_dependency(draft, by, on, circle),
         TaskEvent::DependencyRemoved { on } => commands::remove_dependency(draft, by, on),
-        TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit)),
+        TaskEvent::PullRequestMerged { commit } => Ok(outcomes::pull_request_merged(draft, by, commit).into()),
         TaskEvent::HumanAnswered { answer } => answers::answered(draft, acting, answer),
         TaskEvent::Edited { title, description, priority } => {
             edits::edit(draft, by, title.as_deref(), description.as_deref(), *priority)
@@ -43,12 +44,12 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
         TaskEvent::Commented { text } => Ok(edits::comment(draft, by, text)),
         TaskEvent::HandsOff => branch::hands_off(draft, by),
         TaskEvent::GivenBack => branch::give_back(draft, by),
-        TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref())),
-        TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error)),
-        TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen)),
+        TaskEvent::PushSeen { tip } => Ok(branch::push_seen(draft, tip.as_ref()).into()),
+        TaskEvent::NotPublished { was, error } => Ok(branch::not_published(draft, was.as_ref(), error).into()),
+        TaskEvent::BranchSeen { head, seen } => Ok(branch::branch_seen(draft, head, seen).into()),
         TaskEvent::ForgeReviewed { commit, word, people } => Ok(answers::reviewed(draft, acting, commit, word, people)),
         TaskEvent::RunIsOver { attempt, end, usage, why } => {
-            Ok(outcomes::run_is_over(draft, *attempt, end, usage.as_ref(), why))
+            Ok(outcomes::run_is_over(draft, *attempt, end, usage.as_ref(), why).into())
         }
         TaskEvent::RunEnded { attempt, end, evidence, usage, cut_from, trouble } => {
             let ended = Ended {
@@ -58,16 +59,16 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<S
                 trouble: trouble.clone().filter(|_| evidence.is_none()),
                 in_vain: false,
             };
-            Ok(outcomes::run_ended(draft, *attempt, ended, usage.as_ref(), cut_from.as_ref()))
+            Ok(outcomes::run_ended(draft, *attempt, ended, usage.as_ref(), cut_from.as_ref()).into())
         }
         TaskEvent::CheckEnded { check, outcome, excerpt, first_red } => {
-            Ok(outcomes::check_ended(draft, check, outcome, excerpt, first_red.as_deref()))
+            Ok(outcomes::check_ended(draft, check, outcome, excerpt, first_red.as_deref()).into())
         }
         TaskEvent::EffectFailed { effect, error } => {
-            draft.audit(super::draft::ORCH, "effect_failed", format!("{effect} failed for good: {error}"));
+            draft.audit(super::draft::ORCH, "effect_failed", reason::effect_failed_for_good(effect, error));
             branch::effect_failed(draft, effect);
-            Ok("recorded".to_owned())
+            Ok("recorded".into())
         }
-        TaskEvent::Looked => Ok("looked".to_owned()),
+        TaskEvent::Looked => Ok("looked".into()),
     }
 }

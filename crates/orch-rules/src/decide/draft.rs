@@ -12,6 +12,7 @@ use crate::ids::{CheckId, CommitId, EpisodeId, StageId, Timestamp};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
 use crate::outage::{Outage, Source};
 use crate::pipeline::{Role, Stage, Target};
+use crate::reason::{self, Reason};
 use crate::task::{Hold, Position, Task, Wait};
 
 use super::Denied;
@@ -76,7 +77,7 @@ impl Draft {
         self.changes.push(Change::Perform { effect, due });
     }
 
-    pub fn audit(&mut self, by: &Actor, rule: &str, text: impl Into<String>) {
+    pub fn audit(&mut self, by: &Actor, rule: &str, text: Reason) {
         self.changes.push(Change::Audit {
             line: AuditLine {
                 task: Some(self.facts.task.id.clone()),
@@ -84,7 +85,7 @@ impl Draft {
                 at: self.now,
                 by: by.clone(),
                 rule: rule.to_owned(),
-                text: text.into(),
+                text,
             },
         });
     }
@@ -183,16 +184,16 @@ impl Draft {
         self.facts.task.claims.retain(|claim| claim.from != stage.id);
         match &stage.next {
             Target::Stage(next) => {
-                self.audit(ORCH, rule, format!("{} is green → {next}", stage.id));
+                self.audit(ORCH, rule, reason::stage_green(&stage.id, next));
                 self.enter(Position::Stage(next.clone()));
             }
-            Target::Done => self.finish(rule, "delivered"),
+            Target::Done => self.finish(rule),
         }
     }
 
     /// Done: the end of the line.
-    pub fn finish(&mut self, rule: &str, text: &str) {
-        self.audit(ORCH, rule, text);
+    pub fn finish(&mut self, rule: &str) {
+        self.audit(ORCH, rule, reason::delivered());
         self.end(Position::Done);
         self.clean_up(false);
     }
@@ -216,7 +217,7 @@ impl Draft {
         self.change(Change::WakeDependents { on: id });
         self.change(Change::WakeLane { repository });
         if self.facts.task.position == Position::Done && self.facts.task.stop.take().is_some() {
-            self.audit(ORCH, "stop_too_late", "the stop came too late");
+            self.audit(ORCH, "stop_too_late", reason::stop_too_late());
         }
     }
 
@@ -262,16 +263,18 @@ impl Draft {
         }
     }
 
-    /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the text.
+    /// Red leads back (B2, B5, B6): one retry number for every cause, told apart only by the reason. The agent is told in
+    /// words of its own, which are part of its prompt.
     pub fn send_back(
         &mut self,
         to: Position,
         cap: u32,
         rule: &str,
         claim: ClaimKind,
-        (reason, must_fix): (&str, &str),
+        reason: Reason,
+        (told, must_fix): (&str, &str),
     ) {
-        let text = if must_fix.trim().is_empty() { reason.to_owned() } else { format!("{reason}\n\n{must_fix}") };
+        let text = if must_fix.trim().is_empty() { told.to_owned() } else { format!("{told}\n\n{must_fix}") };
         self.claim(claim, text, &to);
         let task = &mut self.facts.task;
         let from = task.position.name().to_owned();
@@ -280,23 +283,25 @@ impl Draft {
         let stalled = stage.and_then(|stage| task.convergence.stalled(&stage)).filter(|_| task.retries < cap);
         let escalates = task.retries >= cap || stalled.is_some();
         if escalates {
-            let after = stalled.clone().unwrap_or_else(|| format!("after {} retries", task.retries));
-            task.hold = Some(Hold::Escalated { reason: format!("{reason} ({after})") });
+            let reason = match stalled.clone() {
+                Some(stalled) => reason::after_no_progress(reason.clone(), stalled),
+                None => reason::after_retries(reason.clone(), task.retries),
+            };
+            task.hold = Some(Hold::Escalated { reason });
         } else {
             task.retries += 1;
         }
-        let line = format!("{from} is red: {reason} → {}", to.name());
-        self.audit(ORCH, rule, line);
+        self.audit(ORCH, rule, reason::sent_back(from, to.name(), reason));
         self.leave(Line::Landing);
         self.enter(to);
         if escalates {
-            let why = stalled.unwrap_or_else(|| format!("the cap of {cap} retries is reached"));
-            self.audit(ORCH, "escalated", format!("{why}: a person has to look"));
+            let why = stalled.unwrap_or_else(|| reason::retries_used_up(cap));
+            self.audit(ORCH, "escalated", reason::person_has_to_look(why));
         }
     }
 
     pub fn hold(&mut self, hold: Hold, rule: &str) {
-        self.audit(ORCH, rule, hold.sentence());
+        self.audit(ORCH, rule, hold.reason());
         self.facts.task.hold = Some(hold);
     }
 

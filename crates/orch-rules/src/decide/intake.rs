@@ -4,6 +4,7 @@ use crate::change::{AuditLine, Change, ChangeSet, Guard};
 use crate::facts::Policy;
 use crate::ids::{PipelineDigest, TaskId, Timestamp, WorkItemId};
 use crate::lane::{LaneEntry, LaneState, Line, Repository};
+use crate::reason;
 use crate::rights::Acting;
 use crate::task::{Hold, Position, Task, Wait};
 use crate::work_item;
@@ -74,7 +75,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
     let enters = intake.start && !refused && !unlisted;
     let hold = refused.then_some(Hold::EntryRefused { reasons });
     let waits = match (&hold, enters) {
-        (Some(hold), _) => vec![Wait::Held { reason: hold.sentence() }],
+        (Some(hold), _) => vec![Wait::Held { reason: hold.reason() }],
         (None, true) => vec![Wait::Entry { place: 1, behind: None }],
         (None, false) if unlisted => vec![Wait::Unlisted { author: intake.author.actor.clone() }],
         (None, false) => vec![Wait::Backlog],
@@ -128,16 +129,13 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         changes.push(Change::AddDependency { task: owner.clone(), on: on.clone() });
     }
     let text = match (&task.hold, enters) {
-        (Some(hold), _) => hold.sentence(),
-        (None, true) => "created and started".to_owned(),
-        (None, false) if unlisted => {
-            let names = intake.authors.join(", ");
-            format!("created in the backlog: [intake] authors names {names} and not its author")
-        }
-        (None, false) => "created in the backlog".to_owned(),
+        (Some(hold), _) => hold.reason(),
+        (None, true) => reason::created_and_started(),
+        (None, false) if unlisted => reason::created_unlisted(intake.authors.join(", ")),
+        (None, false) => reason::created_in_backlog(),
     };
     let text = match &intake.variant {
-        Some(variant) => format!("{text}; its line is the variant {variant}"),
+        Some(variant) => reason::created_with_variant(text, variant),
         None => text,
     };
     changes.push(Change::Audit {

@@ -6,6 +6,7 @@ use crate::effect::Effect;
 use crate::facts::{LandingFacts, RepositoryFacts};
 use crate::ids::{TaskId, Timestamp};
 use crate::lane::{LaneEntry, LaneState, Repository};
+use crate::reason::Reason;
 
 use super::draft::ORCH;
 
@@ -51,7 +52,7 @@ impl LaneDraft {
         self.changes.push(Change::Perform { effect, due });
     }
 
-    pub fn audit(&mut self, task: Option<&TaskId>, by: &Actor, rule: &str, text: impl Into<String>) {
+    pub fn audit(&mut self, task: Option<&TaskId>, by: &Actor, rule: &str, text: Reason) {
         self.changes.push(Change::Audit {
             line: AuditLine {
                 task: task.cloned(),
@@ -59,7 +60,7 @@ impl LaneDraft {
                 at: self.now,
                 by: by.clone(),
                 rule: rule.to_owned(),
-                text: text.into(),
+                text,
             },
         });
     }
@@ -69,7 +70,7 @@ impl LaneDraft {
     }
 
     /// Move a place in the landing line to another state, tell its task, and say so in the audit trail.
-    pub fn move_landing(&mut self, task: &TaskId, state: LaneState, rule: &str, text: impl Into<String>) {
+    pub fn move_landing(&mut self, task: &TaskId, state: LaneState, rule: &str, text: Reason) {
         let Some(facts) = self.facts.landing.iter_mut().find(|l| &l.entry.task == task) else { return };
         facts.entry.state = state;
         let entry = facts.entry.clone();

@@ -6,6 +6,7 @@ use crate::effect::Effect;
 use crate::facts::{EntryFacts, LandingFacts};
 use crate::ids::{CheckId, TaskId};
 use crate::lane::{Candidate, LaneState};
+use crate::reason;
 
 use super::draft::ORCH;
 use super::lane_draft::LaneDraft;
@@ -45,7 +46,7 @@ fn admit(draft: &mut LaneDraft) -> bool {
     draft.guard_not_frozen();
     draft.change(Change::PutLaneEntry { entry });
     draft.change(Change::Wake { task: task.clone() });
-    draft.audit(Some(&task), ORCH, "admit", "may enter");
+    draft.audit(Some(&task), ORCH, "admit", reason::may_enter());
     true
 }
 
@@ -59,7 +60,7 @@ fn rebuild(draft: &mut LaneDraft) -> bool {
         _ => false,
     });
     let Some(task) = stale.map(|l| l.entry.task.clone()) else { return false };
-    draft.move_landing(&task, LaneState::Queued, "rebuild", "main moved: the candidate is made anew");
+    draft.move_landing(&task, LaneState::Queued, "rebuild", reason::candidate_anew());
     true
 }
 
@@ -70,7 +71,7 @@ fn validate(draft: &mut LaneDraft) -> bool {
         _ => None,
     });
     let Some((task, candidate)) = green else { return false };
-    let text = format!("candidate {} is green", candidate.commit);
+    let text = reason::candidate_green(&candidate.commit);
     draft.move_landing(&task, LaneState::Validated { candidate }, "validate", text);
     true
 }
@@ -90,7 +91,7 @@ fn land(draft: &mut LaneDraft) -> bool {
     let repository = draft.facts.repository.id.clone();
     let Candidate { commit, parent, .. } = candidate.clone();
     draft.perform(Effect::Land { repository, task: task.clone(), candidate: commit.clone(), parent, fence });
-    draft.move_landing(&task, LaneState::Landing { candidate, fence }, "land", format!("lands {commit}"));
+    draft.move_landing(&task, LaneState::Landing { candidate, fence }, "land", reason::lands(&commit));
     true
 }
 
@@ -107,7 +108,7 @@ fn build(draft: &mut LaneDraft) -> bool {
     let fence = draft.raise_fence();
     let repository = draft.facts.repository.id.clone();
     draft.perform(Effect::BuildCandidate { repository, task: task.clone(), head, fence });
-    draft.move_landing(&task, LaneState::Building { fence }, "build", "its turn: the candidate is made");
+    draft.move_landing(&task, LaneState::Building { fence }, "build", reason::candidate_begun());
     true
 }
 
@@ -154,6 +155,6 @@ pub fn test(draft: &mut LaneDraft, task: &TaskId, candidate: Candidate) {
         commit: candidate.commit.clone(),
         lane: true,
     });
-    let text = format!("candidate {} is tested", candidate.commit);
+    let text = reason::candidate_is_tested(&candidate.commit);
     draft.move_landing(task, LaneState::Testing { candidate, check: id }, "candidate_made", text);
 }

@@ -17,6 +17,7 @@ use crate::budget::Scope;
 use crate::change::{ChangeSet, Guard};
 use crate::event::{LaneEvent, Refusal, TaskEvent};
 use crate::facts::{Moment, RepositoryFacts, TaskFacts};
+use crate::reason::Reason;
 use crate::rights::Acting;
 use draft::Draft;
 use lane_draft::LaneDraft;
@@ -29,7 +30,7 @@ pub struct Decision {
     /// The rules that fired, in order; the last one rests.
     pub trace: Vec<&'static str>,
     /// For the person who asked: what their event did.
-    pub answer: String,
+    pub answer: Reason,
 }
 
 /// Guards that failed for this task a moment ago: decide as if they never held.

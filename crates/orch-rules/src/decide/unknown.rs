@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::event::{Refusal, TaskEvent};
 use crate::lane::{LaneState, Line};
 use crate::pipeline::StageKind;
+use crate::reason::{self, Reason};
 use crate::rights::{self, Acting, Right};
 use crate::task::{Position, Task};
 use crate::unknown::words;
@@ -21,48 +22,41 @@ const WRITTEN: [&str; 6] = ["position", "waits", "hold", "stop", "rework", "body
 /// A look changes nothing, a stop cancels, and everything else is refused: an outcome is kept for the release that knows.
 pub fn decide(draft: Draft, event: &TaskEvent, by: &Acting) -> Result<Decision, Refusal> {
     match event {
-        TaskEvent::Looked => Ok(decision(draft, "unknown", "looked")),
+        TaskEvent::Looked => Ok(decision(draft, "unknown", reason::nothing_said())),
         TaskEvent::StopRequested => match rights::may(by, Right::Stop) {
             Ok(()) => stop(draft, &by.actor),
             Err(why) => refuse(&draft, why),
         },
         _ => {
-            let id = draft.facts.task.work_item.clone();
             let parts = words(&draft.facts.unknown);
-            refuse(
-                &draft,
-                format!(
-                    "this release does not know its {parts}; a newer one wrote that. Install it again, or call the task off: \
-                     orch stop {id}"
-                ),
-            )
+            refuse(&draft, reason::left_alone(parts))
         }
     }
 }
 
-fn decision(draft: Draft, rule: &'static str, answer: &str) -> Decision {
-    Decision { changes: draft.into_changes(), trace: vec![rule], answer: answer.to_owned() }
+fn decision(draft: Draft, rule: &'static str, answer: Reason) -> Decision {
+    Decision { changes: draft.into_changes(), trace: vec![rule], answer }
 }
 
-fn refuse(draft: &Draft, why: impl Into<String>) -> Result<Decision, Refusal> {
-    Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.into() })
+fn refuse(draft: &Draft, why: Reason) -> Result<Decision, Refusal> {
+    Err(Refusal { work_item: draft.facts.task.work_item.clone(), why })
 }
 
 /// At once, since no rule would carry a stop out later. What cannot be undone is waited for by the person.
 fn stop(mut draft: Draft, by: &Actor) -> Result<Decision, Refusal> {
     if !draft.facts.policy.stop {
-        return refuse(&draft, "stopping is switched off on this host (switches.stop)");
+        return refuse(&draft, reason::stop_switched_off());
     }
     match draft.landing_entry().map(|entry| &entry.state) {
-        Some(LaneState::Landing { .. }) => return refuse(&draft, "it is landing; ask again when that has ended"),
-        Some(LaneState::Landed { .. }) => return refuse(&draft, "too late: it has landed"),
+        Some(LaneState::Landing { .. }) => return refuse(&draft, reason::it_lands()),
+        Some(LaneState::Landed { .. }) => return refuse(&draft, reason::too_late("landed")),
         _ => {}
     }
     let running = draft.facts.attempt.as_ref().filter(|attempt| attempt.ended.is_none());
     if running.is_some_and(|attempt| deploys(&draft, attempt)) {
-        return refuse(&draft, "its deploy runs; ask again when that has ended");
+        return refuse(&draft, reason::it_deploys());
     }
-    let text = format!("cancelled; this release does not know its {}", words(&draft.facts.unknown));
+    let text = reason::cancelled_unknown(words(&draft.facts.unknown));
     draft.audit(by, "stop", text);
     for field in WRITTEN {
         draft.facts.task.beyond.forget(field);
@@ -85,9 +79,9 @@ fn stop(mut draft: Draft, by: &Actor) -> Result<Decision, Refusal> {
         draft.clean_up(true);
     }
     draft.change(Change::ReleaseKeys { owner: id });
-    draft.audit(ORCH, "stop_cancels", "cancelled, as a person asked");
+    draft.audit(ORCH, "stop_cancels", reason::cancelled());
     draft.rest("stop_cancels", Vec::new());
-    Ok(decision(draft, "stop_cancels", "stopped"))
+    Ok(decision(draft, "stop_cancels", reason::now_stopped()))
 }
 
 fn deploys(draft: &Draft, attempt: &Attempt) -> bool {

@@ -17,10 +17,10 @@ fn spellings_are_read_back_and_unknown_ones_are_kept() {
 
 #[test]
 fn a_body_names_itself_and_tells_nothing_of_our_rows() {
-    let body: serde_json::Value = serde_json::from_str(&example(NoticeKind::Frozen).body()).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&example(NoticeKind::Frozen).body("in words", &[])).unwrap();
     assert_eq!(
         body,
-        serde_json::json!({"id": "frozen:x", "kind": "frozen", "at": 7, "repository": "shop", "text": "why", "epoch": 3})
+        serde_json::json!({"id": "frozen:x", "kind": "frozen", "at": 7, "repository": "shop", "text": "in words", "epoch": 3})
     );
 }
 
@@ -43,7 +43,7 @@ fn a_freeze_and_its_end_are_told_once_each() {
         let notices = Before::Lane { repository: before }.notices(&changes, Timestamp(9));
         notices.iter().map(|notice| format!("{}: {}", notice.key(), notice.text)).collect::<Vec<_>>().join(", ")
     };
-    assert_eq!(told(row(false, 3), row(true, 4)), "frozen:shop:4: shop is frozen: red");
+    assert_eq!(told(row(false, 3), row(true, 4)), "frozen:shop:4: repository_frozen (name: shop, why: red)");
     assert_eq!(told(row(true, 4), row(true, 4)), "");
-    assert_eq!(told(row(true, 4), row(false, 5)), "unfrozen:shop:5: shop takes tasks again");
+    assert_eq!(told(row(true, 4), row(false, 5)), "unfrozen:shop:5: repository_unfrozen (name: shop)");
 }

@@ -1,12 +1,13 @@
 //! What becomes of a message, decided from the facts before each try: the one place that cancels what time overtook.
 
 use crate::notice::{Notice, NoticeKind};
+use crate::reason::Reason;
 
 /// What to do with a message now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// Send this text.
-    Send(String),
+    /// Send it.
+    Send,
     /// Not yet.
     Wait(Blocker),
     /// Never: nobody needs it any more.
@@ -30,7 +31,7 @@ pub struct Facts {
     /// Its question is open.
     pub question_open: bool,
     /// Why its task rests now.
-    pub hold: Option<String>,
+    pub hold: Option<Reason>,
     /// Its repository is frozen, since this epoch.
     pub frozen_epoch: Option<i64>,
     /// What it says is out is out.
@@ -42,7 +43,9 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
     let overtaken = match &notice.kind {
         NoticeKind::Asked => (!facts.question_open).then_some("the question was answered or withdrawn"),
         NoticeKind::Held => {
-            (facts.hold.as_ref() != Some(&notice.text)).then_some("the task goes on, or rests for another reason")
+            // The sentence of an older release cannot be compared.
+            let holds = facts.hold.as_ref().is_some_and(|hold| *hold == notice.text || notice.text.words().is_some());
+            (!holds).then_some("the task goes on, or rests for another reason")
         }
         NoticeKind::Frozen => {
             (facts.frozen_epoch.is_none() || facts.frozen_epoch != notice.epoch).then_some("the freeze was lifted")
@@ -54,7 +57,7 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
     match overtaken {
         Some(why) => Fate::Drop(why),
         None if facts.earlier => Fate::Wait(Blocker::Earlier),
-        None => Fate::Send(notice.body()),
+        None => Fate::Send,
     }
 }
 
@@ -62,10 +65,11 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
 mod tests {
     use super::*;
     use crate::notice::tests::example;
+    use crate::reason;
 
     fn of(kind: NoticeKind, facts: &Facts) -> &'static str {
         match fate(&example(kind), facts) {
-            Fate::Send(_) => "send",
+            Fate::Send => "send",
             Fate::Wait(Blocker::Earlier) => "after the earlier one",
             Fate::Wait(Blocker::Release) => "left for a release that knows it",
             Fate::Drop(_) => "drop",
@@ -82,8 +86,14 @@ mod tests {
             assert_eq!(of(kind, &nothing), "send");
         }
         assert_eq!(of(NoticeKind::Asked, &Facts { question_open: true, ..nothing.clone() }), "send");
-        assert_eq!(of(NoticeKind::Held, &Facts { hold: Some("why".into()), ..nothing.clone() }), "send");
-        assert_eq!(of(NoticeKind::Held, &Facts { hold: Some("another".into()), ..nothing.clone() }), "drop");
+        assert_eq!(
+            of(NoticeKind::Held, &Facts { hold: Some(reason::stuck(reason::push_unseen())), ..nothing.clone() }),
+            "send"
+        );
+        let typed = Notice { text: reason::stuck(reason::push_unseen()), ..example(NoticeKind::Held) };
+        let held = |hold| fate(&typed, &Facts { hold: Some(hold), ..Facts::default() });
+        assert_eq!(held(reason::stuck(reason::push_unseen())), Fate::Send);
+        assert!(matches!(held(reason::stuck(reason::quarantined(3))), Fate::Drop(_)));
         assert_eq!(of(NoticeKind::Frozen, &Facts { frozen_epoch: Some(3), ..nothing.clone() }), "send");
         assert_eq!(of(NoticeKind::Frozen, &Facts { frozen_epoch: Some(5), ..nothing.clone() }), "drop");
         assert_eq!(of(NoticeKind::Outage, &Facts { outage: true, ..nothing }), "send");

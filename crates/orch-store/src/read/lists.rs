@@ -47,7 +47,7 @@ pub(crate) fn accepted(answers: &[Answer]) -> StoreResult<Accepted> {
         return Err(StoreError::Failed { detail: "an accepted delivery is not in the inbox".into() });
     };
     let answer = optional_text(what, row, 1)?.map(|stored| {
-        let strange = |_| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}") };
+        let strange = |_| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}").into() };
         serde_json::from_str(stored).unwrap_or_else(strange)
     });
     Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answer.filter(|_| duplicate) })

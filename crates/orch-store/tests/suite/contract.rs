@@ -144,7 +144,7 @@ async fn a_history_keeps_everything_in_order(world: World) {
     assert_eq!(kept.attempts, [attempt("a", 1), attempt("a", 2)]);
     assert_eq!(kept.usage.iter().map(|row| row.attempt).collect::<Vec<_>>(), [1, 2, 2]);
     assert_eq!(kept.usage[0].usage, usage);
-    assert_eq!(kept.audit.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!(kept.audit.iter().map(|row| row.text.to_string()).collect::<Vec<_>>(), ["first", "second"]);
     assert_eq!(kept.episodes, [episode("e1", "a", 1), episode("e2", "a", 2)]);
     assert_eq!((kept.checks.len(), kept.work.len()), (1, 1));
 }

@@ -120,7 +120,10 @@ async fn the_facts_of_a_message_are_those_of_now(world: World) {
     store.apply(set(vec![version("a", 0)], vec![Change::PutTask { task: held }]), None).await.unwrap();
     world.raw("UPDATE repositories SET frozen = '{}', freeze_epoch = 4").await;
     let facts = outbox.message_facts(&asked).await.unwrap();
-    assert_eq!((facts.hold.as_deref(), facts.frozen_epoch), (Some("stuck: red"), Some(4)));
+    assert_eq!(
+        (facts.hold, facts.frozen_epoch),
+        (Some(orch_rules::reason::stuck(orch_rules::reason::quoted("red"))), Some(4))
+    );
 }
 
 async fn dead_letters_are_replayed_or_dropped(world: World) {

@@ -4,22 +4,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 use fluent_syntax::parser;
+use orch_rules::outage::Source;
+use orch_rules::reason::codes;
 
-const FILES: [(&str, &str); 2] =
-    [("en", include_str!("../../texts/en.ftl")), ("ru", include_str!("../../texts/ru.ftl"))];
+const FILES: [(&str, [&str; 3]); 2] = [
+    (
+        "en",
+        [
+            include_str!("../../texts/en.ftl"),
+            include_str!("../../texts/en-reasons.ftl"),
+            include_str!("../../texts/en-history.ftl"),
+        ],
+    ),
+    (
+        "ru",
+        [
+            include_str!("../../texts/ru.ftl"),
+            include_str!("../../texts/ru-reasons.ftl"),
+            include_str!("../../texts/ru-history.ftl"),
+        ],
+    ),
+];
 
 /// Id of a message or `id.attribute`, and the variables in it.
 type Texts = BTreeMap<String, BTreeSet<String>>;
 
-fn texts(file: &str, source: &'static str) -> Texts {
-    let read = parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}: {errors:?}"));
+fn texts(file: &str, sources: [&'static str; 3]) -> Texts {
+    let parsed = sources.map(|source| parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}: {errors:?}")));
     let mut texts = Texts::new();
     let mut add = |id: String, pattern: &Pattern<&str>| {
         let mut used = BTreeSet::new();
         variables(pattern, &mut used);
         assert!(texts.insert(id.clone(), used).is_none(), "{file}: {id} is there twice");
     };
-    for entry in &read.body {
+    for entry in parsed.iter().flat_map(|read| &read.body) {
         match entry {
             Entry::Message(message) => {
                 let id = message.id.name.to_owned();
@@ -66,9 +84,18 @@ fn every_language_has_every_text_with_the_same_variables() {
 
 #[test]
 fn every_text_is_used() {
-    let sources = ["wait", "asked", "catalogue"]
+    let sources = ["wait", "asked", "catalogue", "reason"]
         .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
     for id in texts("en", FILES[0].1).keys().filter(|id| !id.contains('.')) {
+        // A reason's text is named after its code.
+        if let Some(code) = id.strip_prefix("reason-").map(|code| code.replace('-', "_")) {
+            assert!(codes().any(|known| known.name == code), "there is no code {code}");
+            continue;
+        }
+        if let Some(kind) = id.strip_prefix("outage-") {
+            assert!(Source::of(kind, String::new()).is_some(), "nothing that is out is a {kind}");
+            continue;
+        }
         // `placed` adds the end of such an id.
         let id = id.strip_suffix("-behind").unwrap_or(id);
         assert!(sources.iter().any(|source| source.contains(&format!("\"{id}\""))), "{id} is used by nobody");

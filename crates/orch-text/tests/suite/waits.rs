@@ -1,15 +1,16 @@
 //! Every reason for waiting and every question, in words.
 
 use orch_rules::episode::EpisodeKind;
-use orch_rules::ids::{RepositoryId, Timestamp, WorkItemId};
+use orch_rules::ids::{Timestamp, WorkItemId};
 use orch_rules::outage::Source;
+use orch_rules::reason::{self, Reason};
 use orch_rules::task::{PauseScope, Wait};
 use orch_text::{Language, Sentence, Subject};
 
+const SUBJECT: Subject<'_> = Subject { work_item: "SHOP-001", repository: "shop", branch: "feature/SHOP-001-totals" };
+
 fn said(wait: &Wait, language: Language) -> Sentence {
-    let (work_item, repository) = (WorkItemId::from("SHOP-001"), RepositoryId::from("shop"));
-    let subject = Subject { work_item: &work_item, repository: &repository, branch: "feature/SHOP-001-totals" };
-    orch_text::wait(wait, subject, language)
+    orch_text::wait(wait, SUBJECT, language)
 }
 
 fn outage(named: bool, until: Option<i64>, probed_by: Option<WorkItemId>) -> Wait {
@@ -46,8 +47,9 @@ fn all() -> Vec<Wait> {
         Wait::Lane { place: 2, behind: behind(), doing: "queued".to_owned() },
         Wait::Paused { scope: PauseScope::Task },
         Wait::Paused { scope: PauseScope::Repository },
-        Wait::Held { reason: "escalated: 3 of 3 attempts are red".to_owned() },
-        Wait::Held { reason: "entry check failed: the title has 1 character".to_owned() },
+        Wait::Held { reason: reason::stuck(reason::quarantined(3)) },
+        Wait::Held { reason: reason::entry_check_failed(vec![reason::title_short(1, 3)]) },
+        Wait::Held { reason: "as an older release wrote it".into() },
         Wait::Branch,
         Wait::Hands { by: "Bob".into() },
         Wait::Stopping,
@@ -71,7 +73,13 @@ fn every_wait_is_a_sentence_in_every_language() {
         for sentence in &sentences {
             // What Fluent writes where a variable or a message is missing.
             let whole = sentence.to_string();
-            assert!(!whole.contains("{$") && !whole.contains("wait-") && !whole.contains("ask-"), "{whole}");
+            assert!(
+                !whole.contains("{$")
+                    && !whole.contains("wait-")
+                    && !whole.contains("reason-")
+                    && !whole.contains("ask-"),
+                "{whole}"
+            );
         }
         let mut texts: Vec<&String> = sentences.iter().map(|sentence| &sentence.text).collect();
         texts.sort_unstable();
@@ -122,13 +130,21 @@ fn numbers_decide_the_form() {
 }
 
 #[test]
-fn a_way_out_that_a_reason_names_is_not_named_twice() {
-    let held = |reason: &str| said(&Wait::Held { reason: reason.to_owned() }, Language::English).to_string();
+fn a_hold_names_one_way_out() {
+    let held = |reason: Reason| said(&Wait::Held { reason }, Language::English).to_string();
     assert_eq!(
-        held("no test command: set one, then orch retry SHOP-001"),
-        "no test command: set one, then orch retry SHOP-001"
+        held(reason::stuck(reason::push_unseen())),
+        "stuck: somebody pushed to the branch, and it could not be looked at; look at it again: orch retry SHOP-001"
     );
-    assert_eq!(held("escalated: all is red"), "escalated: all is red; try again: orch retry SHOP-001");
+    assert_eq!(held("escalated: all is red".into()), "escalated: all is red; try again: orch retry SHOP-001");
+    let refused = held(reason::entry_check_failed(vec![reason::title_short(1, 3), reason::description_empty(10)]));
+    assert!(
+        refused.starts_with(
+            "entry check failed: the title has 1 character; write at least 3; the description is empty; write at least 10 \
+             characters; say it in other words: orch edit SHOP-001 "
+        ),
+        "{refused}"
+    );
 }
 
 #[test]

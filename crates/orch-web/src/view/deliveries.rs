@@ -2,7 +2,8 @@
 
 use orch_engine::control::DeliveryDetail;
 use orch_ports::store::InboxAnswer;
-use orch_text::rfc3339;
+use orch_rules::reason::Reason;
+use orch_text::{Language, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,13 +49,18 @@ pub struct DeliveryView {
     pub body: Option<serde_json::Value>,
 }
 
+fn answer_in_words(reason: &Reason) -> String {
+    orch_text::answer(reason, Language::English).to_string()
+}
+
 impl DeliveryView {
     /// For a list.
     pub fn brief(detail: &DeliveryDetail) -> Self {
         let seen = &detail.seen;
         let answered = seen.answer.as_ref().map(|answer| match answer {
-            InboxAnswer::Accepted { text } => text.clone(),
-            InboxAnswer::Refused { why } | InboxAnswer::Dropped { why } => why.clone(),
+            InboxAnswer::Accepted { text } => answer_in_words(text),
+            InboxAnswer::Refused { why } => answer_in_words(why),
+            InboxAnswer::Dropped { why } => why.clone(),
             InboxAnswer::NotFound { what } => what.clone(),
             InboxAnswer::Opened { .. } => "it is a task".to_owned(),
         });

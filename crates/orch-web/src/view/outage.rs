@@ -55,7 +55,7 @@ impl OutageView {
             named: outage.named,
             tried_by: outage.probe.as_ref().map(|probe| probe.work_item.to_string()),
             waiting: waiting.map(|task| task.work_item.to_string()).collect(),
-            lift: outage.source.lift(),
+            lift: orch_text::lift(&outage.source),
         })
     }
 }

@@ -3,7 +3,7 @@
 use orch_engine::control::OutboxView;
 use orch_ports::outbox::Message;
 use orch_rules::outbox::target::Health;
-use orch_text::rfc3339;
+use orch_text::{Language, NoticeText, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -67,19 +67,21 @@ pub struct MessageView {
 
 impl From<&Message> for MessageView {
     fn from(message: &Message) -> Self {
+        let words = NoticeText::of(&message.notice, Language::English);
+        let body = message.notice.body(&words.text, &words.commands);
         Self {
             id: message.id,
             target: message.target.clone(),
             key: message.key.clone(),
             kind: message.notice.kind.as_str().to_owned(),
             state: message.state.as_str().to_owned(),
-            text: message.notice.text.clone(),
+            text: words.text,
             made_at: rfc3339(message.made_at),
             due: rfc3339(message.due),
             ended_at: message.ended_at.map(rfc3339),
             tries: message.tries,
             error: message.error.clone(),
-            body: serde_json::from_str(&message.notice.body()).unwrap_or_default(),
+            body: serde_json::from_str(&body).unwrap_or_default(),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::lane::cause;
 use super::run::{AttemptView, CheckView};
 use super::usage::UsageView;
 use super::wait::WaitView;
-use orch_text::rfc3339;
+use orch_text::{Language, reason, rfc3339};
 
 /// A task as a list shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -211,7 +211,7 @@ impl From<&TaskDetail> for TaskDetailView {
                     by: line.by.to_string(),
                     actor: line.by.wire(),
                     rule: line.rule.clone(),
-                    text: line.text.clone(),
+                    text: reason(&line.text, task, Language::English).text,
                 })
                 .collect(),
             unknown: history.unknown.iter().map(UnknownView::from).collect(),
@@ -366,7 +366,7 @@ impl EpisodeView {
         Self {
             id: episode.id.to_string(),
             kind: kind.to_owned(),
-            text: orch_text::asked(episode.kind, id, orch_text::Language::English).to_string(),
+            text: orch_text::asked(episode.kind, id.as_str(), Language::English).to_string(),
             about: episode.about.clone(),
             questions: episode.questions.clone(),
             opened_at: rfc3339(episode.opened_at),

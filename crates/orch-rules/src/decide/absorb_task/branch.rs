@@ -12,6 +12,7 @@ use crate::ids::CommitId;
 use crate::lane::{LaneState, Line};
 use crate::people::{BranchSeen, Hands};
 use crate::pipeline::{Role, Stage};
+use crate::reason::{self, Reason};
 use crate::task::{Hold, Keys, Position};
 
 use super::commands::{Answered, refuse, refuse_if_terminal};
@@ -21,47 +22,41 @@ use super::edits::{build_stage, refuse_if_bound};
 pub fn hands_off(draft: &mut Draft, by: &Actor) -> Answered {
     refuse_if_terminal(draft)?;
     if draft.facts.task.hands.as_ref().is_some_and(|hands| hands.by == *by) {
-        return Ok("it is in your hands already".to_owned());
+        return Ok(reason::in_hands_already());
     }
     refuse_if_bound(draft)?;
     let task = &draft.facts.task;
     let (id, branch) = (task.work_item.clone(), task.branch.clone());
     if task.position.stage().is_none() {
-        return refuse(draft, format!("it is in no stage yet, so there is no branch; orch pause {id} holds it"));
+        return refuse(draft, reason::no_branch_yet());
     }
     if task.head.is_none() || task.head == task.base {
-        return refuse(
-            draft,
-            format!("nothing has been committed yet, so there is no branch; orch pause {id} holds it"),
-        );
+        return refuse(draft, reason::no_commit_yet());
     }
-    draft.audit(by, "hands_off", format!("takes the branch {branch}"));
+    draft.audit(by, "hands_off", reason::takes_branch(&branch));
     draft.facts.task.hands = Some(Hands { by: by.clone(), since: draft.now, returning: false });
     draft.stop_run();
     draft.leave(Line::Landing);
-    Ok(format!(
-        "in your hands: git fetch orch && git switch {branch}; commit, git push orch {branch}, then: orch give-back {id}"
-    ))
+    Ok(reason::now_in_hands(id, branch))
 }
 
 /// The person is done: the branch is looked at, and the line goes on from what is there.
 pub fn give_back(draft: &mut Draft, by: &Actor) -> Answered {
     refuse_if_terminal(draft)?;
-    let id = draft.facts.task.work_item.clone();
     let Some(mut hands) = draft.facts.task.hands.clone() else {
-        return refuse(draft, format!("nobody has taken it: orch hands-off {id}"));
+        return refuse(draft, reason::not_in_hands());
     };
     if hands.returning {
-        return Ok("it is being looked at already".to_owned());
+        return Ok(reason::looked_at_already());
     }
     if running(draft) {
-        return refuse(draft, "its agent has not ended yet; give it back in a moment");
+        return refuse(draft, reason::agent_still_works());
     }
-    draft.audit(by, "give_back", "gives it back");
+    draft.audit(by, "give_back", reason::gives_back());
     hands.returning = true;
     draft.facts.task.hands = Some(hands);
     observe(draft);
-    Ok("given back: the branch is looked at, and the line goes on from what is there".to_owned())
+    Ok(reason::now_given_back())
 }
 
 /// Asks for a look at the branch, unless nobody could act on it now. Says nothing: a hint comes again.
@@ -98,7 +93,7 @@ pub fn look_again(draft: &mut Draft) {
 
 /// A head that could not be published stands against a person's push. The lane gives it up, unless it lands already.
 pub fn not_published(draft: &mut Draft, was: Option<&CommitId>, error: &str) -> String {
-    draft.audit(ORCH, "not_published", format!("the branch could not be moved: {error}"));
+    draft.audit(ORCH, "not_published", reason::branch_not_moved(error));
     let task = &draft.facts.task;
     if task.position.stage().is_none() || task.landed.is_some() || task.head.is_none() || lands(draft) {
         return "recorded".to_owned();
@@ -120,9 +115,7 @@ pub fn effect_failed(draft: &mut Draft, effect: &str) {
     if let Some(hands) = &mut draft.facts.task.hands {
         hands.returning = false;
     } else if draft.facts.task.replay_since.is_some() && draft.facts.task.hold.is_none() {
-        let id = &draft.facts.task.work_item;
-        let reason = format!("somebody pushed to the branch, and it could not be looked at; then: orch retry {id}");
-        draft.hold(Hold::Stuck { reason }, "push_unknown");
+        draft.hold(Hold::Stuck { reason: reason::push_unseen() }, "push_unknown");
     }
 }
 
@@ -148,14 +141,16 @@ pub fn branch_seen(draft: &mut Draft, head: &CommitId, seen: &BranchSeen) -> Str
     match seen {
         BranchSeen::Same => {}
         BranchSeen::Gone => {
-            draft.audit(ORCH, "push", "the branch was removed; it is published again");
+            draft.audit(ORCH, "push", reason::branch_removed());
             publish(draft, None, head.clone());
         }
-        BranchSeen::Pushed { by, evidence } => take(draft, by, evidence, "pushed"),
-        BranchSeen::Rewritten { by, evidence } if returning => take(draft, by, evidence, "rewrote the branch, pushed"),
+        BranchSeen::Pushed { by, evidence } => take(draft, by, evidence, |head, commits| reason::pushed(head, commits)),
+        BranchSeen::Rewritten { by, evidence } if returning => {
+            take(draft, by, evidence, |head, commits| reason::pushed_anew(head, commits))
+        }
         BranchSeen::Rewritten { by, evidence } => rewritten(draft, by, &evidence.head),
         BranchSeen::Replayed { by, tip, evidence } => {
-            take(draft, by, evidence, "pushed meanwhile; the attempt's commits were put on top:");
+            take(draft, by, evidence, |head, commits| reason::pushed_meanwhile(head, commits));
             publish(draft, Some(tip.clone()), evidence.head.clone());
         }
         BranchSeen::Conflict { by, evidence, paths } => conflict(draft, by, evidence, paths),
@@ -167,7 +162,7 @@ pub fn branch_seen(draft: &mut Draft, head: &CommitId, seen: &BranchSeen) -> Str
             task.hold = None;
             task.retries = 0;
         }
-        draft.audit(&hands.by, "give_back", "the line goes on");
+        draft.audit(&hands.by, "give_back", reason::line_goes_on());
     }
     "recorded".to_owned()
 }
@@ -191,11 +186,11 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
 
 /// A person's commits count like a developer's: the gates of the stage that makes the change look at them. Documents
 /// alone, or a push before that stage, leave the task where it is.
-fn take(draft: &mut Draft, by: &str, evidence: &Evidence, did: &str) {
+fn take(draft: &mut Draft, by: &str, evidence: &Evidence, did: fn(&CommitId, u32) -> Reason) {
     let keys = draft.facts.task.keys.clone();
     let changed = keys.is_none_or(|keys| keys.code != evidence.code || keys.patch != evidence.patch);
     let count = evidence.commits;
-    draft.audit(&Actor::git(by), "push", format!("{did} {} ({count} commit(s))", evidence.head));
+    draft.audit(&Actor::git(by), "push", did(&evidence.head, count));
     move_head(draft, evidence);
     match build_stage(draft).filter(|_| changed) {
         Some(stage) => by_hand(draft, by, &stage, evidence),
@@ -251,12 +246,8 @@ fn asked_about_the_new_head(draft: &mut Draft) {
 fn rewritten(draft: &mut Draft, by: &str, tip: &CommitId) {
     let task = &mut draft.facts.task;
     task.branch_seen = Some(tip.clone());
-    let (id, branch) = (task.work_item.clone(), task.branch.clone());
     let head = task.head.as_ref().map(ToString::to_string).unwrap_or_default();
-    let reason = format!(
-        "{by} rewrote the branch {branch}: {tip} does not contain {head}; put that back (git push --force orch \
-         {head}:refs/heads/{branch}, then orch retry {id}), or keep the new one (orch hands-off {id}, then orch give-back {id})"
-    );
+    let reason = reason::push_rewrote(by, &task.branch, tip, head);
     if draft.facts.task.hold.is_none() {
         draft.hold(Hold::Stuck { reason }, "push_rewrote");
     } else {
@@ -270,11 +261,7 @@ fn conflict(draft: &mut Draft, by: &str, evidence: &Evidence, paths: &[String]) 
     let here = draft.stage().map(|s| s.id);
     let Some(to) = build_stage(draft).map(|s| s.id).or(here) else { return };
     let list = paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n");
-    draft.audit(
-        &Actor::git(by),
-        "push_conflict",
-        format!("pushed {} while an attempt worked; both changed the same lines", evidence.head),
-    );
+    draft.audit(&Actor::git(by), "push_conflict", reason::push_conflicts(&evidence.head));
     move_head(draft, evidence);
     let to = Position::Stage(to);
     let text = format!(

@@ -7,6 +7,7 @@ use crate::change::Change;
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::claim::{self, Claim, ClaimKind};
 use crate::decide::draft::Draft;
+use crate::reason::{self, Reason};
 use crate::rights::Acting;
 use crate::task::{Hold, Position};
 
@@ -16,16 +17,15 @@ use super::edits::refuse_if_bound;
 /// The newest check once more.
 pub fn check_again(draft: &mut Draft, by: &Acting) -> Answered {
     refuse_if_bound(draft)?;
-    let id = draft.facts.task.work_item.clone();
     if let Some(Hold::Cycle { .. } | Hold::EntryRefused { .. }) = &draft.facts.task.hold {
-        return refuse(draft, format!("no test is what holds it; orch show {id} tells what does"));
+        return refuse(draft, reason::no_test_holds_it());
     }
     if draft.at_work().is_some() {
-        return refuse(draft, "an agent works on it already; its work is tested when it ends");
+        return refuse(draft, reason::agent_works_already());
     }
     let head = draft.facts.checks.iter().rfind(|check| matches!(check.key, CheckKey::Code(_))).cloned();
     match head.as_ref().map(|check| (check, &check.outcome)) {
-        Some((_, None)) => refuse(draft, format!("its tests are running: orch logs {id} --check")),
+        Some((_, None)) => refuse(draft, reason::tests_run_already()),
         Some((check, Some(CheckOutcome::Failed { .. } | CheckOutcome::Unknown { .. }))) => head_again(draft, by, check),
         Some((_, Some(CheckOutcome::Passed))) | None => candidate_again(draft, by, head.is_some()),
     }
@@ -34,11 +34,11 @@ pub fn check_again(draft: &mut Draft, by: &Acting) -> Answered {
 /// A hold stays until the tests are green: whoever asks for tests asks for no agent.
 fn head_again(draft: &mut Draft, by: &Acting, check: &Check) -> Answered {
     if tested_work(draft).is_none() {
-        return refuse(draft, "no work of this stage is there that could be tested again; orch retry has it made anew");
+        return refuse(draft, reason::no_work_to_test());
     }
-    draft.audit(&by.actor, "check_again", format!("the tests of {} once more", check.commit));
+    draft.audit(&by.actor, "check_again", reason::tests_once_more(&check.commit));
     draft.request_check(check.commit.clone(), check.key.clone(), Some(by.actor.clone()));
-    Ok("its tests are run again".to_owned())
+    Ok(reason::tests_run_again())
 }
 
 /// What was tested, if it is of the stage that the task is at.
@@ -58,7 +58,7 @@ pub fn green_again(draft: &mut Draft, by: &Actor) {
     attempt.visit = draft.facts.task.visit;
     draft.facts.attempt = Some(attempt.clone());
     draft.change(Change::PutAttempt { attempt });
-    settled(draft, by, ClaimKind::Tests, "the red before was no fault of the work".to_owned());
+    settled(draft, by, ClaimKind::Tests, reason::red_excused());
 }
 
 /// The lane makes a new candidate of the head that it sent back, and tests that.
@@ -67,25 +67,24 @@ fn candidate_again(draft: &mut Draft, by: &Acting, tested: bool) -> Answered {
     let same_head =
         |claim: &&Claim| claim.kind == ClaimKind::Conflict && claim.head.is_some() && claim.head == task.head;
     let Some(claim) = task.claims.iter().rev().find(same_head).cloned() else {
-        let id = &task.work_item;
         return refuse(
             draft,
             match tested {
-                true => "its tests are green; there is nothing to repeat".to_owned(),
-                false => format!("nothing of it was tested yet; orch show {id} tells what it waits for"),
+                true => reason::tests_green_already(),
+                false => reason::nothing_tested_yet(),
             },
         );
     };
     if task.claims.iter().any(|other| other.kind != ClaimKind::Conflict && other.kind.wants_a_change()) {
-        return refuse(draft, "more than red tests is open; orch retry has it mended");
+        return refuse(draft, reason::more_than_tests_open());
     }
-    settled(draft, &by.actor, ClaimKind::Conflict, "its candidate is made and tested once more".to_owned());
+    settled(draft, &by.actor, ClaimKind::Conflict, reason::candidate_once_more());
     draft.enter(Position::Stage(claim.from));
-    Ok("its candidate is made and tested again".to_owned())
+    Ok(reason::candidate_made_again())
 }
 
 /// Nobody has to answer for the red any more.
-fn settled(draft: &mut Draft, by: &Actor, claim: ClaimKind, text: String) {
+fn settled(draft: &mut Draft, by: &Actor, claim: ClaimKind, text: Reason) {
     draft.audit(by, "check_again", text);
     let task = &mut draft.facts.task;
     task.claims.retain(|open| open.kind != claim);

@@ -10,20 +10,21 @@ use crate::event::Refusal;
 use crate::facts::{Dependencies, Dependency};
 use crate::ids::{TaskId, WorkItemId};
 use crate::lane::Line;
+use crate::reason::{self, Reason};
 use crate::rights::Acting;
 use crate::task::{Hold, Position, StopRequest};
 use crate::work_item::entry_check;
 
-pub(super) type Answered = Result<String, Refusal>;
+pub(super) type Answered = Result<Reason, Refusal>;
 
-pub(super) fn refuse(draft: &Draft, why: impl Into<String>) -> Answered {
-    Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.into() })
+pub(super) fn refuse(draft: &Draft, why: Reason) -> Answered {
+    Err(Refusal { work_item: draft.facts.task.work_item.clone(), why })
 }
 
 pub(super) fn refuse_if_terminal(draft: &Draft) -> Result<(), Refusal> {
     let position = &draft.facts.task.position;
     if position.is_terminal() {
-        return refuse(draft, format!("it is {}; nothing moves it any more", position.name())).map(|_| ());
+        return refuse(draft, reason::ended_already(position.name())).map(|_| ());
     }
     Ok(())
 }
@@ -36,10 +37,7 @@ pub fn start(draft: &mut Draft, by: &Acting, authors: &[String]) -> Answered {
         Position::Backlog => {
             if draft.facts.task.unlisted && !by.is_one_of(authors) {
                 let list = by.not_one_of(authors, "[intake] authors");
-                return refuse(
-                    draft,
-                    format!("somebody wrote it whose issues do not start, and you may not start it: {list}"),
-                );
+                return refuse(draft, reason::author_not_listed(list));
             }
             let by = &by.actor;
             draft.facts.task.unlisted = false;
@@ -47,80 +45,79 @@ pub fn start(draft: &mut Draft, by: &Acting, authors: &[String]) -> Answered {
             let reasons = entry_check(&task.title, &task.description, &draft.facts.policy);
             let now = draft.now;
             if !reasons.is_empty() {
-                let text = reasons.join("; ");
-                draft.hold(Hold::EntryRefused { reasons }, "entry_check");
-                return Ok(format!("the entry check failed: {text}"));
+                draft.hold(Hold::EntryRefused { reasons: reasons.clone() }, "entry_check");
+                return Ok(reason::not_started(&draft.facts.task.work_item, reasons));
             }
-            draft.audit(by, "start", "starts the line");
+            draft.audit(by, "start", reason::starts());
             let task = &mut draft.facts.task;
             task.hold = None;
             task.started_at = Some(now);
             draft.enter(Position::Entering);
             draft.join(Line::Entry, None, false);
-            Ok("started".to_owned())
+            Ok(reason::now_started())
         }
         Position::Stage(stage) if draft.facts.pipeline.entry().is_some_and(|e| e.id == stage) => {
             let running = draft.facts.attempt.as_ref().is_some_and(|a| a.ended.is_none());
             if running || draft.facts.task.hold.is_some() || draft.visit_attempt().is_none() {
-                return refuse(draft, "it is started already; orch show tells what it waits for");
+                return refuse(draft, reason::started_already());
             }
             if let Some(episode) = draft.open_episode(EpisodeKind::Questions) {
                 draft.answer(episode, Answer::Approved, &by.actor);
             }
-            draft.audit(&by.actor, "start", format!("{stage} runs again"));
+            draft.audit(&by.actor, "start", reason::runs_again(&stage));
             draft.enter_again();
-            Ok(format!("{stage} runs again"))
+            Ok(reason::runs_again(stage))
         }
-        _ => refuse(draft, "it is started already; orch show tells what it waits for"),
+        _ => refuse(draft, reason::started_already()),
     }
 }
 
 /// Cancel (I). Kept until it can be carried out.
 pub fn stop(draft: &mut Draft, by: &Actor) -> Answered {
     if !draft.facts.policy.stop {
-        return refuse(draft, "stopping is switched off on this host (switches.stop)");
+        return refuse(draft, reason::stop_switched_off());
     }
     let position = &draft.facts.task.position;
     if position.is_terminal() {
-        return refuse(draft, format!("too late: it is {}", position.name()));
+        return refuse(draft, reason::too_late(position.name()));
     }
     if draft.facts.task.stop.is_some() {
-        return Ok("it is being stopped already".to_owned());
+        return Ok(reason::stopping_already());
     }
-    draft.audit(by, "stop", "stop asked for");
+    draft.audit(by, "stop", reason::stop_asked());
     draft.facts.task.stop = Some(StopRequest { by: by.clone(), at: draft.now });
-    Ok("stopping".to_owned())
+    Ok(reason::now_stopping())
 }
 
 /// Lift a hold with fresh attempts (B6). Where only a check could not be run, only the check runs again.
 pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
     refuse_if_terminal(draft)?;
     let Some(hold) = draft.facts.task.hold.clone() else {
-        return refuse(draft, "nothing holds it; orch show tells what it waits for");
+        return refuse(draft, reason::nothing_holds_it());
     };
     if let Hold::Cycle { .. } = &hold {
-        return refuse(draft, format!("it is part of a {}", hold.sentence()));
+        return refuse(draft, reason::part_of_a_cycle(hold.reason()));
     }
-    draft.audit(&by.actor, "retry", "fresh attempts");
+    draft.audit(&by.actor, "retry", reason::fresh_attempts());
     draft.facts.task.retries = 0;
     draft.facts.task.convergence.start_over();
     draft.facts.task.hold = None;
     if draft.facts.task.replay_since.is_some() {
         super::branch::look_again(draft);
-        return Ok("the branch is looked at again".to_owned());
+        return Ok(reason::branch_looked_at_again());
     }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by, &[]),
         Hold::Stuck { .. } => {
             if let Some(attempt) = collect_again(draft) {
-                return Ok(format!("what attempt {attempt} left is collected again"));
+                return Ok(reason::collected_again(attempt));
             }
             retry_stuck(draft);
         }
         // An escalated task already stands where its red led, with the text for the next attempt.
         Hold::Escalated { .. } | Hold::Cycle { .. } => {}
     }
-    Ok("fresh attempts".to_owned())
+    Ok(reason::fresh_attempts())
 }
 
 /// Work that is there and could not be brought home is fetched once more, and nobody is paid again for it.
@@ -159,26 +156,26 @@ fn retry_stuck(draft: &mut Draft) {
 pub fn set_paused(draft: &mut Draft, by: &Actor, paused: bool) -> Answered {
     refuse_if_terminal(draft)?;
     if draft.facts.task.paused == paused {
-        return Ok(if paused { "it is paused already" } else { "it is not paused" }.to_owned());
+        return Ok(if paused { reason::paused_already() } else { reason::not_paused() });
     }
-    draft.audit(by, if paused { "pause" } else { "resume" }, if paused { "paused" } else { "goes on" });
+    draft.audit(by, if paused { "pause" } else { "resume" }, if paused { reason::paused() } else { reason::goes_on() });
     draft.facts.task.paused = paused;
     let repository = draft.facts.task.repository.clone();
     draft.change(Change::WakeLane { repository });
-    Ok(if paused { "paused: what runs goes on, nothing new starts" } else { "goes on" }.to_owned())
+    Ok(if paused { reason::now_paused() } else { reason::goes_on() })
 }
 
 /// Before or behind others, in every line it stands in.
 pub fn set_priority(draft: &mut Draft, by: &Actor, priority: i32) -> Answered {
     refuse_if_terminal(draft)?;
-    draft.audit(by, "priority", format!("priority {priority}"));
+    draft.audit(by, "priority", reason::priority(priority));
     draft.facts.task.priority = priority;
     let entries: Vec<_> = draft.facts.lane.clone();
     for mut entry in entries {
         entry.priority = priority;
         draft.put_entry(entry);
     }
-    Ok(format!("priority {priority}"))
+    Ok(reason::priority(priority))
 }
 
 /// Wait for another task (J), unless that closes a circle. One that two edges close at once is found by the next
@@ -187,20 +184,15 @@ pub fn add_dependency(draft: &mut Draft, by: &Actor, on: &TaskId, circle: &[Work
     refuse_if_terminal(draft)?;
     let task = draft.facts.task.id.clone();
     if &task == on {
-        return refuse(draft, "a task cannot wait for itself");
+        return refuse(draft, reason::waits_for_itself());
     }
     if !circle.is_empty() {
         let names: Vec<_> = circle.iter().map(WorkItemId::as_str).collect();
         let last = names.last().copied().unwrap_or_default();
-        let why = format!(
-            "{} would wait for each other in a circle, and none could ever start; take another edge away first: \
-             orch depend {last} --on {} --remove",
-            names.join(" → "),
-            draft.facts.task.work_item
-        );
+        let why = reason::closes_a_circle(names.join(" → "), last);
         return refuse(draft, why);
     }
-    draft.audit(by, "depend", format!("waits for {on}"));
+    draft.audit(by, "depend", reason::waits_for(on));
     // Seen at once, so that nothing is launched meanwhile; the wake sees whether it is still open, and its name.
     if let Dependencies::Known { open, .. } = &mut draft.facts.dependencies
         && open.iter().all(|d| &d.task != on)
@@ -211,7 +203,7 @@ pub fn add_dependency(draft: &mut Draft, by: &Actor, on: &TaskId, circle: &[Work
     draft.change(Change::AddDependency { task: task.clone(), on: on.clone() });
     draft.change(Change::Wake { task });
     draft.change(Change::WakeLane { repository });
-    Ok("waits for it".to_owned())
+    Ok(reason::now_waits())
 }
 
 /// Do not wait any longer.
@@ -219,11 +211,11 @@ pub fn remove_dependency(draft: &mut Draft, by: &Actor, on: &TaskId) -> Answered
     refuse_if_terminal(draft)?;
     let task = draft.facts.task.id.clone();
     let repository = draft.facts.task.repository.clone();
-    draft.audit(by, "depend", format!("no longer waits for {on}"));
+    draft.audit(by, "depend", reason::waits_no_longer(on));
     draft.change(Change::RemoveDependency { task: task.clone(), on: on.clone() });
     // It may have closed a cycle that holds those who wait for this one.
     draft.change(Change::WakeDependents { on: task.clone() });
     draft.change(Change::Wake { task });
     draft.change(Change::WakeLane { repository });
-    Ok("does not wait for it any longer".to_owned())
+    Ok(reason::now_waits_no_longer())
 }

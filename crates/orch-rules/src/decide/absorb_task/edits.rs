@@ -9,6 +9,7 @@ use crate::gate::{self, Outcome};
 use crate::ids::StageId;
 use crate::lane::{LaneState, Line};
 use crate::pipeline::{GateName, Stage, StageKind, Target};
+use crate::reason::{self, Reason};
 use crate::rights::Acting;
 use crate::task::{Hold, Position};
 use crate::work_item::entry_check;
@@ -20,16 +21,16 @@ pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
     refuse_if_terminal(draft)?;
     let task = &draft.facts.task;
     let why = if task.hands.is_some() {
-        format!("a person has its branch; orch give-back {} comes first", task.work_item)
+        reason::branch_in_hands()
     } else if task.stop.is_some() {
-        "it is being stopped".to_owned()
+        reason::being_stopped()
     } else if let Some(landed) = &task.landed {
-        format!("it is on {} already, as {landed}; open a new task", draft.facts.repository.base_branch)
+        reason::landed_already(&draft.facts.repository.base_branch, landed)
     } else if matches!(
         draft.landing_entry().map(|e| &e.state),
         Some(LaneState::Landing { .. } | LaneState::Landed { .. })
     ) {
-        "it is landing; that ends by itself".to_owned()
+        reason::it_lands()
     } else {
         return Ok(());
     };
@@ -49,7 +50,7 @@ pub fn edit(
     let title = title.filter(|new| *new != task.title).map(str::to_owned);
     let description = description.filter(|new| *new != task.description).map(str::to_owned);
     if draft.stage().is_some_and(|s| s.kind.in_lane()) && (title.is_some() || description.is_some()) {
-        let why = format!("it stands in the line to land; send it back first: orch send-back {} STAGE", task.work_item);
+        let why = reason::in_the_landing_line();
         return refuse(draft, why);
     }
     let mut done = Vec::new();
@@ -57,33 +58,33 @@ pub fn edit(
         done.push(commands::set_priority(draft, by, priority)?);
     }
     if let Some(title) = title {
-        draft.audit(by, "edit", format!("the title was: {}", draft.facts.task.title));
+        draft.audit(by, "edit", reason::title_was(&draft.facts.task.title));
         draft.facts.task.title = title;
-        done.push("title changed".to_owned());
+        done.push(reason::title_changed());
     }
     if let Some(description) = description {
-        draft.audit(by, "edit", "changed the description");
+        draft.audit(by, "edit", reason::description_changed());
         draft.facts.task.description = description;
         done.push(new_description(draft));
     }
     if done.is_empty() {
-        return Ok("it says that already".to_owned());
+        return Ok(reason::says_that_already());
     }
     recheck_entry(draft);
-    Ok(done.join("; "))
+    Ok(reason::all_of(done))
 }
 
 /// Work on the old words is void from the last stage on in which a person approves.
-fn new_description(draft: &mut Draft) -> String {
+fn new_description(draft: &mut Draft) -> Reason {
     let begun = draft.visit_attempt().is_some() || draft.facts.task.head.is_some();
     let here = draft.facts.task.position.stage().cloned();
     let approving = here.filter(|_| begun).and_then(|here| {
         let reached = until(&draft.facts.pipeline.stages, &here);
         reached.iter().rev().find(|s| s.approval).cloned()
     });
-    let Some(stage) = approving else { return "description changed".to_owned() };
+    let Some(stage) = approving else { return reason::now_described() };
     back(draft, &stage.id, "A person changed the description of the task. Bring the documents up to it.".to_owned());
-    format!("description changed: {} runs again, and its approval is asked again", stage.id)
+    reason::described_and_back(&stage.id)
 }
 
 /// A task that the entry check refused may pass it now.
@@ -117,7 +118,7 @@ pub(super) fn back(draft: &mut Draft, to: &StageId, rework: String) {
 pub fn send_back(draft: &mut Draft, by: &Actor, to: &StageId, reason: &str) -> Answered {
     refuse_if_bound(draft)?;
     let Some(here) = draft.facts.task.position.stage().cloned() else {
-        return refuse(draft, "it has not entered its first stage yet");
+        return refuse(draft, reason::not_in_a_stage());
     };
     let pipeline = draft.facts.pipeline.clone();
     let reached = until(&pipeline.stages, &here);
@@ -125,15 +126,15 @@ pub fn send_back(draft: &mut Draft, by: &Actor, to: &StageId, reason: &str) -> A
     if !earlier.iter().any(|s| &s.id == to) {
         let names: Vec<_> = earlier.iter().map(|s| s.id.as_str()).collect();
         let why = match (pipeline.stage(to).is_some(), names.is_empty()) {
-            (_, true) => format!("{here} is the first stage; there is none before it"),
-            (true, _) => format!("{to} is not before {here}; before it are {}", names.join(", ")),
-            (false, _) => format!("there is no stage {to}; before {here} are {}", names.join(", ")),
+            (_, true) => reason::first_stage(&here),
+            (true, _) => reason::stage_not_before(to, &here, names.join(", ")),
+            (false, _) => reason::no_such_stage(to, &here, names.join(", ")),
         };
         return refuse(draft, why);
     }
-    draft.audit(by, "send_back", format!("{here} → {to}: {reason}"));
+    draft.audit(by, "send_back", reason::sent_back_by_hand(&here, to, reason));
     back(draft, to, format!("A person sent it back from {here}: {reason}"));
-    Ok(format!("back at {to}, with fresh attempts; it gets your reason"))
+    Ok(reason::now_sent_back(to))
 }
 
 /// The stage that makes the change, if the task has come that far.
@@ -145,7 +146,7 @@ pub(super) fn build_stage(draft: &Draft) -> Option<Stage> {
 /// A reviewer on the forge wants changes: to the stage that makes them. False if nothing can be done now.
 pub(super) fn back_to_build(draft: &mut Draft, by: &Actor, findings: &str) -> bool {
     let Some(stage) = build_stage(draft).filter(|_| refuse_if_bound(draft).is_ok()) else { return false };
-    draft.audit(by, "forge_review", format!("asks for changes on the forge → {}", stage.id));
+    draft.audit(by, "forge_review", reason::review_leads_back(&stage.id));
     back(draft, &stage.id, format!("A person asks for changes, in a review on the forge:\n\n{findings}"));
     true
 }
@@ -155,45 +156,42 @@ pub(super) fn back_to_build(draft: &mut Draft, by: &Actor, findings: &str) -> bo
 pub fn skip(draft: &mut Draft, by: &Acting, reason: &str, people: &[String]) -> Answered {
     refuse_if_bound(draft)?;
     if !by.is_one_of(people) {
-        return refuse(draft, format!("not skipped: {}", by.not_one_of(people, "[people] approve")));
+        return refuse(draft, reason::not_skipped(by.not_one_of(people, "[people] approve")));
     }
-    let Some(stage) = draft.stage() else { return refuse(draft, "it is in no stage yet, so there is none to skip") };
-    let id = &draft.facts.task.work_item;
+    let Some(stage) = draft.stage() else { return refuse(draft, reason::no_stage_to_skip()) };
     let fact = match stage.kind {
         StageKind::Author | StageKind::Judge | StageKind::Check => None,
-        StageKind::Build => Some(format!("makes the change; to make it yourself: orch hands-off {id}")),
-        StageKind::Stage | StageKind::Land => {
-            Some("tests and lands the candidate: nobody's word replaces that".to_owned())
-        }
-        StageKind::Deploy => Some("is production: nobody's word replaces a deploy".to_owned()),
+        StageKind::Build => Some(reason::never_skipped_build(&stage.id)),
+        StageKind::Stage | StageKind::Land => Some(reason::never_skipped_landing(&stage.id)),
+        StageKind::Deploy => Some(reason::never_skipped_deploy(&stage.id)),
     };
     if let Some(fact) = fact {
-        return refuse(draft, format!("{} cannot be skipped: it {fact}", stage.id));
+        return refuse(draft, fact);
     }
     let Target::Stage(next) = stage.next.clone() else {
-        return refuse(draft, format!("{} cannot be skipped: it is the last stage", stage.id));
+        return refuse(draft, reason::never_skipped_last(&stage.id));
     };
     let lands = draft.facts.pipeline.stage(&next).is_some_and(|s| s.kind.in_lane());
     if lands && draft.facts.task.head.is_none() {
-        return refuse(draft, format!("{} cannot be skipped: there is nothing to land yet", stage.id));
+        return refuse(draft, reason::never_skipped_unmade(&stage.id));
     }
     let granted = gate::evaluate(GateName::CheckProtectedPaths, &draft.facts).outcome;
     if stage.gates.contains(&GateName::CheckProtectedPaths) && matches!(granted, Outcome::NeedsHuman | Outcome::Unknown)
     {
-        return refuse(draft, "it changes protected paths; grant or reject that first: orch approve, orch reject");
+        return refuse(draft, reason::protected_first());
     }
-    draft.audit(&by.actor, "skip", format!("skipped {}: {reason}", stage.id));
+    draft.audit(&by.actor, "skip", reason::skipped(&stage.id, reason));
     draft.stop_run();
     let task = &mut draft.facts.task;
     task.hold = None;
     task.rework = None;
     task.claims.retain(|claim| claim.from != stage.id);
     draft.enter(Position::Stage(next.clone()));
-    Ok(format!("{} is skipped → {next}", stage.id))
+    Ok(reason::now_skipped(&stage.id, next))
 }
 
 /// Kept, shown, told to the next agent; nothing in it acts (A8).
-pub fn comment(draft: &mut Draft, by: &Actor, text: &str) -> String {
-    draft.audit(by, "comment", text);
-    "kept; the next agent is told".to_owned()
+pub fn comment(draft: &mut Draft, by: &Actor, text: &str) -> Reason {
+    draft.audit(by, "comment", reason::quoted(text));
+    reason::comment_kept()
 }

@@ -5,22 +5,21 @@ use crate::budget::{Scope, dollars};
 use crate::change::Change;
 use crate::decide::draft::Draft;
 use crate::episode::{Answer, EpisodeKind};
-use crate::event::Refusal;
+use crate::reason;
+
+use super::commands::{Answered, refuse};
 
 /// The answer to "does not cover another run": so much more, for everybody who is paid from it.
-pub fn raise(draft: &mut Draft, by: &Actor, by_micros: u64) -> Result<String, Refusal> {
-    let refuse =
-        |draft: &Draft, why: &str| Err(Refusal { work_item: draft.facts.task.work_item.clone(), why: why.to_owned() });
+pub fn raise(draft: &mut Draft, by: &Actor, by_micros: u64) -> Answered {
     if by_micros == 0 {
-        return refuse(draft, "nothing would be added; say how much, in US dollars");
+        return refuse(draft, reason::nothing_added());
     }
     let Some(episode) = draft.open_episode(EpisodeKind::Budget) else {
-        return refuse(draft, "no budget keeps it waiting; orch show tells what it waits for");
+        return refuse(draft, reason::no_budget_asked());
     };
     let key = episode.about.clone();
     let scope = Scope::of(&key);
-    let words = scope.map_or("its budget", Scope::words);
-    let text = format!("{words} is raised by {}", dollars(by_micros));
+    let text = reason::budget_raised(scope.map_or("other", Scope::name), dollars(by_micros));
     draft.audit(by, "raise_budget", text.clone());
     draft.answer(episode, Answer::Approved, by);
     // Guards hold before changes are written: whether it is enough is seen by the next decision.

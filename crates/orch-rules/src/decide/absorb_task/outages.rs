@@ -3,6 +3,7 @@
 use crate::attempt::{Attempt, RunEnd};
 use crate::decide::draft::{Draft, ORCH};
 use crate::outage::{Failure, Outage, Source};
+use crate::reason;
 
 /// Fold the end of a run into the outages of the host. The run's task may be terminal already: what it found out
 /// holds for everybody.
@@ -28,7 +29,7 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
         let works = works(&outage.source, end);
         if probes(&outage, attempt) {
             if works {
-                draft.audit(ORCH, "outage_over", format!("no longer so: {}", outage.source.words()));
+                draft.audit(ORCH, "outage_over", reason::outage_over(outage.source.kind(), outage.source.name()));
                 outage.heal();
             } else {
                 outage.probe_again(draft.now);
@@ -55,17 +56,12 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
 fn tell(draft: &mut Draft, before: &Outage, after: &Outage) {
     let Some(until) = after.until.filter(|_| after.failures != before.failures) else { return };
     let minutes = until.since_ms(draft.now).div_euclid(60_000).max(1);
-    let (words, reason) = (after.source.words(), &after.reason);
-    let (rule, text) = if before.is_closed() {
-        ("outage_goes_on", format!("still so: {words}: {reason}; one run tries again in {minutes} min"))
+    let (kind, name) = (after.source.kind(), after.source.name());
+    if before.is_closed() {
+        draft.audit(ORCH, "outage_goes_on", reason::outage_goes_on(kind, name, &after.reason, minutes));
     } else {
-        let text = format!(
-            "{words}: {reason}; nothing that needs it starts, one run tries again in {minutes} min, or lift it: {}",
-            after.source.lift()
-        );
-        ("outage", text)
-    };
-    draft.audit(ORCH, rule, text);
+        draft.audit(ORCH, "outage", reason::outage_begins(kind, name, &after.reason, minutes));
+    }
 }
 
 fn probes(outage: &Outage, attempt: &Attempt) -> bool {

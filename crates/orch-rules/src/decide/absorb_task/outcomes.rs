@@ -10,6 +10,7 @@ use crate::effect::Effect;
 use crate::gate;
 use crate::ids::{AttemptNumber, CheckId, CommitId};
 use crate::pipeline::{GateName, StageKind};
+use crate::reason::{self, Reason};
 use crate::task::{Keys, Position};
 
 /// A run is over, and what it left is not home yet. It gives back what it held at once: others need no wait for a disk
@@ -18,8 +19,7 @@ pub fn run_is_over(draft: &mut Draft, number: AttemptNumber, end: &RunEnd, usage
     let current = draft.facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
     let Some(mut attempt) = current.filter(|attempt| attempt.over.is_none()) else { return "known".to_owned() };
     draft.guard(Guard::Fence { task: draft.facts.task.id.clone(), attempt: number });
-    let text = format!("{}'s run on {} is over; what it left is collected: {why}", attempt.role.name(), attempt.stage);
-    draft.audit(ORCH, "run_is_over", text);
+    draft.audit(ORCH, "run_is_over", reason::run_is_over(attempt.role.name(), &attempt.stage, why));
     attempt.over = Some(Over { how: end.clone(), why: why.to_owned(), by_hand: false });
     draft.facts.attempt = Some(attempt.clone());
     pay(draft, &attempt, end, usage);
@@ -38,7 +38,7 @@ pub fn run_ended(
 ) -> String {
     let current = draft.facts.attempt.clone().filter(|a| a.number == number && a.ended.is_none());
     let Some(mut attempt) = current else {
-        draft.audit(ORCH, "stale_run", format!("attempt {number} ended after its time: nothing changes"));
+        draft.audit(ORCH, "stale_run", reason::run_ended_late(number));
         return "stale".to_owned();
     };
     let task = draft.facts.task.id.clone();
@@ -53,12 +53,12 @@ pub fn run_ended(
         draft.facts.lost_in_visit += 1;
     }
     super::outages::run_ended(draft, &attempt, end);
-    let text = format!("{} ended on {}: {}", attempt.role.name(), attempt.stage, describe(&ended));
+    let text = reason::run_ended(attempt.role.name(), &attempt.stage, describe(&ended));
     draft.audit(&Actor::role(attempt.role), "run_ended", text);
     for (kind, lines) in evidence.iter().flat_map(|e| [("left_out", &e.left_out), ("refused", &e.refused)]) {
         if !lines.is_empty() {
-            let what = if kind == "refused" { "not to be taken" } else { "left out" };
-            draft.audit(ORCH, kind, format!("{what} of attempt {number}: {}", lines.join("; ")));
+            let of = if kind == "refused" { reason::not_taken } else { reason::left_out };
+            draft.audit(ORCH, kind, of(number, lines.join("; ")));
         }
     }
     if let Some(cut) = cut_from
@@ -148,34 +148,32 @@ fn take_in_review(draft: &mut Draft) {
     let convergence = &mut draft.facts.task.convergence;
     convergence.review(attempt, approved, findings.as_deref());
     if let Some(text) = convergence.told(attempt) {
-        draft.audit(ORCH, "findings", text);
+        draft.audit(ORCH, "findings", reason::quoted(text));
     }
 }
 
-fn describe(ended: &Ended) -> String {
+fn describe(ended: &Ended) -> Reason {
     if let Some(trouble) = ended.trouble.as_ref().filter(|_| !matches!(ended.how, RunEnd::SpawnFailed { .. })) {
-        return format!("what it left could not be brought home, which is no fault of its: {trouble}");
+        return reason::not_brought_home(trouble);
     }
     match &ended.how {
         RunEnd::Completed => match &ended.evidence {
-            Some(e) if e.is_empty() && !e.refused.is_empty() => "nothing that can be taken".to_owned(),
-            Some(e) if e.is_empty() && !e.left_out.is_empty() => "nothing of its own".to_owned(),
-            Some(e) if e.is_empty() => "nothing new".to_owned(),
-            Some(e) => format!("{} commit(s), {} document(s)", e.commits, e.documents.len()),
-            None => "no evidence".to_owned(),
+            Some(e) if e.is_empty() && !e.refused.is_empty() => reason::left_nothing_to_take(),
+            Some(e) if e.is_empty() && !e.left_out.is_empty() => reason::left_nothing_of_its_own(),
+            Some(e) if e.is_empty() => reason::left_nothing_new(),
+            Some(e) => reason::left(e.commits, e.documents.len()),
+            None => reason::no_evidence(),
         },
         RunEnd::Failed { reason }
         | RunEnd::SpawnFailed { reason }
         | RunEnd::Unavailable { reason, .. }
-        | RunEnd::OverBudget { reason } => reason.clone(),
-        RunEnd::TimedOut => "deadline passed".to_owned(),
-        RunEnd::Stalled => "went silent".to_owned(),
-        RunEnd::Stopped => "stopped".to_owned(),
-        RunEnd::Lost { presumed_on: None } => "lost; its processes are proved dead".to_owned(),
-        RunEnd::Lost { presumed_on: Some(host) } => {
-            format!("lost with host {host}; presumed dead, nothing is proved")
-        }
-        RunEnd::Quarantined => "lost; its processes cannot be proved dead".to_owned(),
+        | RunEnd::OverBudget { reason } => reason::quoted(reason),
+        RunEnd::TimedOut => reason::deadline_passed(),
+        RunEnd::Stalled => reason::went_silent(),
+        RunEnd::Stopped => reason::run_stopped(),
+        RunEnd::Lost { presumed_on: None } => reason::run_lost(),
+        RunEnd::Lost { presumed_on: Some(host) } => reason::run_lost_with(host),
+        RunEnd::Quarantined => reason::run_lost_alive(),
     }
 }
 
@@ -189,7 +187,7 @@ pub fn check_ended(
 ) -> String {
     let now = draft.now;
     let Some(check) = draft.facts.checks.iter_mut().find(|c| &c.id == id && c.outcome.is_none()) else {
-        draft.audit(ORCH, "stale_check", format!("check {id} ended after its time: nothing changes"));
+        draft.audit(ORCH, "stale_check", reason::check_ended_late(id));
         return "stale".to_owned();
     };
     check.outcome = Some(outcome.clone());
@@ -197,11 +195,14 @@ pub fn check_ended(
     check.first_red = first_red.map(str::to_owned);
     check.ended_at = Some(now);
     let check = check.clone();
-    let tries = outcome.tries(first_red);
     let text = match outcome {
-        CheckOutcome::Passed => format!("tests pass on {}{tries}", check.commit),
-        CheckOutcome::Failed { reason } => format!("tests fail on {}{tries}: {reason}", check.commit),
-        CheckOutcome::Unknown { reason } => format!("tests could not run on {}: {reason}", check.commit),
+        CheckOutcome::Passed => match first_red {
+            None => reason::tests_pass(&check.commit),
+            Some(first) => reason::tests_flaky(&check.commit, first),
+        },
+        CheckOutcome::Failed { reason } if first_red.is_some() => reason::tests_fail_twice(&check.commit, reason),
+        CheckOutcome::Failed { reason } => reason::tests_fail(&check.commit, reason),
+        CheckOutcome::Unknown { reason } => reason::tests_not_run(&check.commit, reason),
     };
     let asked_by = check.asked_by.clone().filter(|_| *outcome == CheckOutcome::Passed);
     draft.change(Change::PutCheck { check });
@@ -219,10 +220,10 @@ pub fn pull_request_merged(draft: &mut Draft, by: &Actor, commit: &CommitId) -> 
         return "nothing changes".to_owned();
     }
     if draft.stage().is_some_and(|s| s.kind == StageKind::Deploy) {
-        draft.audit(by, "pull_request_merged", format!("merged as {commit}; only the deploy verdict completes it"));
+        draft.audit(by, "pull_request_merged", reason::merged_deploying(commit));
         return "recorded".to_owned();
     }
-    draft.audit(by, "pull_request_merged", format!("merged by hand as {commit}"));
+    draft.audit(by, "pull_request_merged", reason::merged_by_hand(commit));
     draft.facts.task.landed = Some(commit.clone());
     draft.end(Position::Done);
     draft.clean_up(false);

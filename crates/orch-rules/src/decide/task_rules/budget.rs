@@ -7,6 +7,7 @@ use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::effect::Effect;
 use crate::episode::{Answer, EpisodeKind};
+use crate::reason;
 use crate::task::Wait;
 
 /// A budget does not cover another run: pause and ask (X6). A new day brings a new budget by itself.
@@ -24,9 +25,8 @@ pub fn no_budget(draft: &mut Draft) -> Option<Step> {
         if let Some(old) = open {
             draft.answer(old, Answer::Withdrawn, ORCH);
         }
-        let text = format!("{} does not cover another run", scope.words());
-        draft.audit(ORCH, "no_budget", text.clone());
-        draft.ask(EpisodeKind::Budget, key.clone(), vec![text]);
+        draft.audit(ORCH, "no_budget", reason::budget_too_small(scope.name()));
+        draft.ask(EpisodeKind::Budget, key.clone(), vec![format!("{} does not cover another run", scope.words())]);
         if scope != Scope::Task {
             let at = next_day(draft.now);
             let effect = Effect::WakeWaiters { task: draft.facts.task.id.clone(), key, at };

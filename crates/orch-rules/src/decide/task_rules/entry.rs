@@ -5,6 +5,7 @@ use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::facts::{Dependencies, Dependency};
 use crate::lane::{LaneState, Line};
+use crate::reason;
 use crate::task::{Hold, Position, Wait};
 
 /// Nothing moves a task that is done or cancelled (I: terminal is {done, cancelled} everywhere).
@@ -35,7 +36,7 @@ pub fn cycle(draft: &mut Draft) -> Option<Step> {
             Some(Step::Again)
         }
         (Some(Hold::Cycle { .. }), None) => {
-            draft.audit(ORCH, "cycle", "the dependency cycle is open again");
+            draft.audit(ORCH, "cycle", reason::cycle_open());
             draft.facts.task.hold = None;
             wake_cycle(draft);
             Some(Step::Again)
@@ -60,11 +61,7 @@ pub fn dependency_cancelled(draft: &mut Draft) -> Option<Step> {
     }
     let task = draft.facts.task.id.clone();
     for Dependency { task: on, work_item } in cancelled {
-        draft.audit(
-            ORCH,
-            "dependency_cancelled",
-            format!("{work_item}, which it waits for, was cancelled: it goes on without what that was to bring"),
-        );
+        draft.audit(ORCH, "dependency_cancelled", reason::dependency_cancelled(work_item));
         draft.change(Change::RemoveDependency { task: task.clone(), on });
     }
     Some(Step::Again)
@@ -73,7 +70,7 @@ pub fn dependency_cancelled(draft: &mut Draft) -> Option<Step> {
 /// Rests until a human acts, in silence (B6). What already runs is left to end.
 pub fn held(draft: &mut Draft) -> Option<Step> {
     let hold = draft.facts.task.hold.as_ref()?;
-    let reason = hold.sentence();
+    let reason = hold.reason();
     let mut waits = vec![Wait::Held { reason }];
     waits.extend(draft.at_work());
     Some(Step::Rest(waits))
@@ -92,7 +89,7 @@ pub fn entering(draft: &mut Draft) -> Option<Step> {
         }
         Some(LaneState::Admitted) => {
             let entry = draft.facts.pipeline.entry()?.id.clone();
-            draft.audit(ORCH, "entering", format!("enters {entry}"));
+            draft.audit(ORCH, "entering", reason::enters(&entry));
             draft.enter(Position::Stage(entry));
             Some(Step::Again)
         }

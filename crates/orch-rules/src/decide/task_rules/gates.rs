@@ -9,6 +9,7 @@ use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, GateResult, Outcome, Want};
 use crate::ids::{CodeId, CommitId};
 use crate::pipeline::{GateName, OnRed, StageKind};
+use crate::reason::{self, Reason};
 use crate::task::{Hold, Position, Wait};
 
 use super::run::{DEFAULT_CAP, completed};
@@ -87,7 +88,7 @@ pub fn pending(draft: &mut Draft) -> Option<Step> {
 /// A gate cannot tell: that never passes, and running the agent again would not help (X13).
 pub fn unknown(draft: &mut Draft) -> Option<Step> {
     let result = outcome(draft, Outcome::Unknown)?;
-    let reason = format!("{} is unknown: {}", result.gate.name(), result.reason);
+    let reason = reason::gate_unknown(result.gate.name(), result.reason);
     draft.hold(Hold::Stuck { reason }, "gate_unknown");
     Some(Step::Again)
 }
@@ -101,7 +102,7 @@ pub fn asks(draft: &mut Draft) -> Option<Step> {
         let evidence = attempt.ended.as_ref()?.evidence.as_ref()?;
         let questions: Vec<_> = evidence.documents.iter().flat_map(|d| d.questions.clone()).collect();
         let about = evidence.head.to_string();
-        draft.audit(ORCH, "gate_asks", format!("asks {} question(s)", questions.len()));
+        draft.audit(ORCH, "gate_asks", reason::asks(questions.len()));
         draft.ask(kind, about, questions);
     }
     Some(Step::Rest(vec![Wait::Human { asked: kind }]))
@@ -118,6 +119,10 @@ fn claimed(result: &GateResult) -> ClaimKind {
     }
 }
 
+fn red_gate(result: &GateResult) -> Reason {
+    reason::gate_red(result.gate.name(), &result.reason)
+}
+
 /// Red where red stays: a human looks at it. An author whose papers are missing or cannot be read is asked again before:
 /// it was a slip, and nobody else's words are in it.
 pub fn red_stays(draft: &mut Draft) -> Option<Step> {
@@ -127,16 +132,16 @@ pub fn red_stays(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     if stage.kind == StageKind::Author {
-        let reason = format!("{}: {}", result.gate.name(), result.reason);
-        draft.facts.task.convergence.failed(&stage.id, &format!("{reason}\n{}", result.must_fix), false);
-        let told = (reason.as_str(), result.must_fix.as_str());
-        draft.send_back(Position::Stage(stage.id), DEFAULT_CAP, "gate_red_again", claimed(&result), told);
+        let words = format!("{}: {}", result.gate.name(), result.reason);
+        draft.facts.task.convergence.failed(&stage.id, &format!("{words}\n{}", result.must_fix), false);
+        let (reason, told) = (red_gate(&result), (words.as_str(), result.must_fix.as_str()));
+        draft.send_back(Position::Stage(stage.id), DEFAULT_CAP, "gate_red_again", claimed(&result), reason, told);
         return Some(Step::Again);
     }
     let text = [result.reason.as_str(), result.must_fix.trim()].join("\n\n");
     let here = draft.facts.task.position.clone();
     draft.claim(claimed(&result), text.trim_end().to_owned(), &here);
-    draft.hold(Hold::Stuck { reason: format!("{}: {}", result.gate.name(), result.reason) }, "gate_red_stays");
+    draft.hold(Hold::Stuck { reason: red_gate(&result) }, "gate_red_stays");
     Some(Step::Again)
 }
 
@@ -145,16 +150,16 @@ pub fn red(draft: &mut Draft) -> Option<Step> {
     let result = outcome(draft, Outcome::Fail)?;
     let stage = draft.stage()?;
     let OnRed::Back(to) = stage.on_red else { return None };
-    let reason = format!("{}: {}", result.gate.name(), result.reason);
+    let words = format!("{}: {}", result.gate.name(), result.reason);
     // Findings were taken in when the review came back; they tell more than its words.
     let told = result.gate == GateName::CheckReviewerVerdict && gate::listed_findings(&draft.facts).is_some();
     if !told {
         let rework = draft.visit_attempt().is_some_and(|attempt| attempt.rework.is_some());
         let idle = rework && result.gate == GateName::CheckCodeChanged;
-        draft.facts.task.convergence.failed(&stage.id, &format!("{reason}\n{}", result.must_fix), idle);
+        draft.facts.task.convergence.failed(&stage.id, &format!("{words}\n{}", result.must_fix), idle);
     }
-    let claim = claimed(&result);
-    draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", claim, (&reason, &result.must_fix));
+    let (claim, reason, told) = (claimed(&result), red_gate(&result), (words.as_str(), result.must_fix.as_str()));
+    draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "gate_red", claim, reason, told);
     Some(Step::Again)
 }
 
@@ -164,7 +169,7 @@ pub fn approval_asked(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     let about = judged(draft)?.0.to_string();
-    draft.audit(ORCH, "approval_asked", "ready: approve it, or reject it with a reason");
+    draft.audit(ORCH, "approval_asked", reason::ready_for_approval());
     let evidence = draft.visit_attempt().and_then(|attempt| attempt.ended.as_ref()?.evidence.as_ref());
     let weakened = evidence.map(Evidence::weakened_sentences).unwrap_or_default();
     draft.ask(EpisodeKind::Approval, about, weakened);
@@ -184,7 +189,7 @@ pub fn approval_waits(draft: &mut Draft) -> Option<Step> {
 pub fn approval_rejected(draft: &mut Draft) -> Option<Step> {
     let answer = draft.episode(EpisodeKind::Approval)?.answer.clone()?;
     let Answer::Rejected { reason } = answer.answer else { return None };
-    draft.audit(&answer.by, "approval_rejected", format!("rejected: {reason}"));
+    draft.audit(&answer.by, "approval_rejected", reason::rejected(&reason));
     let here = draft.facts.task.position.clone();
     draft.claim(ClaimKind::Person, format!("A person rejected the work: {reason}"), &here);
     draft.enter_again();

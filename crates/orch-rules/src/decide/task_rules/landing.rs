@@ -8,6 +8,7 @@ use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, Outcome};
 use crate::lane::{Candidate, Ejection, LaneState, Line};
 use crate::pipeline::{OnRed, Stage, StageKind};
+use crate::reason;
 use crate::task::{Hold, Position, Wait};
 use crate::verdict::must_fix::cut;
 
@@ -22,7 +23,7 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
     let LaneState::Landed { commit } = draft.landing_entry()?.state.clone() else { return None };
     draft.facts.task.landed = Some(commit.clone());
-    draft.audit(ORCH, "landed", format!("landed as {commit}"));
+    draft.audit(ORCH, "landed", reason::landed(&commit));
     draft.leave(Line::Landing);
     draft.advance(&stage, "landed");
     Some(Step::Again)
@@ -36,7 +37,7 @@ pub fn joins(draft: &mut Draft) -> Option<Step> {
     }
     let head = draft.facts.task.head.clone()?;
     let validates = stage.kind == StageKind::Stage || stage.confirm;
-    draft.audit(ORCH, "lane_joins", "asks to land");
+    draft.audit(ORCH, "lane_joins", reason::asks_to_land());
     draft.join(Line::Landing, Some(head), validates);
     Some(Step::Again)
 }
@@ -51,10 +52,11 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
         Ejection::Settings { faults, .. } => Some(faults.join("\n")),
         Ejection::Conflict { .. } | Ejection::Refused { .. } | Ejection::Unknown { .. } => None,
     };
-    let (reason, must_fix) = match cause {
+    let (reason, told, must_fix) = match cause {
         Ejection::Conflict { paths, onto } => {
             let list = cut(&paths.iter().map(|p| format!("- {p}")).collect::<Vec<_>>().join("\n"));
             (
+                reason::conflict(&main, &onto),
                 format!("conflict with {main} at {onto}"),
                 format!(
                     "{main} moved to {onto} and changed the same lines. Merge it into the branch (it is fetched as \
@@ -66,6 +68,7 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
         Ejection::Red { excerpt, onto } => {
             let excerpt = cut(excerpt.trim_end());
             (
+                reason::combined_tests_fail(&main, &onto),
                 format!("the tests fail on {main} at {onto} combined with this change"),
                 format!(
                     "Merge {main} (fetched as `orch-base`) into the branch and make the tests pass:\n\n{excerpt}\n\nThe \
@@ -74,22 +77,19 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
             )
         }
         Ejection::Settings { faults, onto } => (
+            reason::combined_settings_unusable(&main, &onto),
             format!("settings cannot be used on {main} at {onto} combined with this change"),
             format!("Merge {main} (fetched as `orch-base`) into the branch.\n\n{}", cut(&gate::settings_told(&faults))),
         ),
         Ejection::Refused { by, why } => {
             draft.leave(Line::Landing);
-            let reason = format!(
-                "{by} does not let {main} be moved to the candidate: {why}; let the account that Orchestrion pushes with \
-                 move {main} there, then: orch retry"
-            );
+            let reason = reason::landing_refused(by, main, why);
             draft.hold(Hold::Stuck { reason }, "lane_sent_back");
             return Some(Step::Again);
         }
         Ejection::Unknown { reason } => {
             draft.leave(Line::Landing);
-            draft
-                .hold(Hold::Stuck { reason: format!("the candidate could not be tested: {reason}") }, "lane_sent_back");
+            draft.hold(Hold::Stuck { reason: reason::candidate_untested(reason) }, "lane_sent_back");
             return Some(Step::Again);
         }
     };
@@ -99,8 +99,8 @@ pub fn sent_back(draft: &mut Draft) -> Option<Step> {
             if let Some(excerpt) = red {
                 draft.facts.task.convergence.failed(&stage.id, &excerpt, false);
             }
-            let told = (reason.as_str(), must_fix.as_str());
-            draft.send_back(Position::Stage(to), stage.cap.unwrap_or(0), "lane_sent_back", ClaimKind::Conflict, told);
+            let (cap, told) = (stage.cap.unwrap_or(0), (told.as_str(), must_fix.as_str()));
+            draft.send_back(Position::Stage(to), cap, "lane_sent_back", ClaimKind::Conflict, reason, told);
         }
         OnRed::Stay => {
             draft.leave(Line::Landing);
@@ -161,7 +161,7 @@ pub fn confirm_asked(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     draft.withdraw_episodes();
-    draft.audit(ORCH, "confirm_asked", format!("candidate {} waits for Confirm Deploy", candidate.commit));
+    draft.audit(ORCH, "confirm_asked", reason::waits_for_confirmation(&candidate.commit));
     draft.ask(EpisodeKind::ConfirmDeploy, about, Vec::new());
     let repository = draft.facts.task.repository.clone();
     draft.change(crate::change::Change::WakeLane { repository });
@@ -188,7 +188,7 @@ pub fn validated(draft: &mut Draft) -> Option<Step> {
         }
     }
     let mut entry = draft.landing_entry()?.clone();
-    draft.audit(ORCH, "lane_validated", format!("candidate {} may land", candidate.commit));
+    draft.audit(ORCH, "lane_validated", reason::candidate_may_land(&candidate.commit));
     entry.state = LaneState::Validated { candidate };
     draft.put_entry(entry);
     Some(Step::Again)

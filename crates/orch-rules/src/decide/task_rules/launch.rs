@@ -7,6 +7,7 @@ use crate::decide::draft::{Draft, ORCH};
 use crate::effect::Effect;
 use crate::lane::Line;
 use crate::pipeline::StageKind;
+use crate::reason;
 use crate::task::{PauseScope, Wait};
 
 /// Who holds an attempt's slot and budget reservation.
@@ -80,7 +81,7 @@ pub fn launch(draft: &mut Draft) -> Option<Step> {
     super::budget::reserve(draft, &attempt, &holder);
     draft.guard(Guard::SlotBelow { key: SLOT_RUNS.to_owned(), max, holder });
     super::outage::go_first(draft, &attempt);
-    draft.audit(ORCH, "launch", format!("{} starts on {} (attempt {})", role.name(), stage.id, attempt.number));
+    draft.audit(ORCH, "launch", reason::run_starts(role.name(), &stage.id, attempt.number));
     let pause = super::run::pause_after_lost(draft.facts.lost_in_visit);
     draft.perform_in(Effect::RunAgent { task: attempt.task.clone(), attempt: attempt.number }, pause);
     draft.facts.attempt = Some(attempt.clone());

@@ -4,6 +4,7 @@ use crate::attempt::{Attempt, RunEnd};
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::outage::{Outage, Probe, Source};
+use crate::reason;
 use crate::task::Wait;
 
 /// The run could not be started while nothing of its agent can be: no fault of the task, no retry.
@@ -17,7 +18,7 @@ pub fn excused(draft: &mut Draft) -> Option<Step> {
     // The next visit is told what this one was told.
     let task = &mut draft.facts.task;
     task.rework = task.rework.take().or(attempt.rework);
-    draft.audit(ORCH, "run_excused", format!("attempt {} counts as no retry", attempt.number));
+    draft.audit(ORCH, "run_excused", reason::run_excused(attempt.number));
     draft.enter_again();
     Some(Step::Again)
 }
@@ -39,11 +40,7 @@ pub fn waits(draft: &mut Draft) -> Option<Step> {
 pub fn go_first(draft: &mut Draft, attempt: &Attempt) {
     for mut outage in needed(draft).into_iter().filter(Outage::is_closed) {
         let work_item = draft.facts.task.work_item.clone();
-        draft.audit(
-            ORCH,
-            "outage_tried",
-            format!("goes first to see whether it is still so: {}", outage.source.words()),
-        );
+        draft.audit(ORCH, "outage_tried", reason::outage_tried(outage.source.kind(), outage.source.name()));
         outage.probe = Some(Probe { task: attempt.task.clone(), work_item, attempt: attempt.number });
         draft.put_outage(outage);
     }

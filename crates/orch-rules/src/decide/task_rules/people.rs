@@ -3,6 +3,7 @@
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::Answer;
+use crate::reason;
 use crate::task::Wait;
 
 /// A person has the branch (Y2): nothing runs and nothing is decided until it is given back. The agent that worked is
@@ -29,7 +30,7 @@ pub fn expired(draft: &mut Draft) -> Option<Step> {
     let mut open = draft.facts.episodes.iter().filter(|e| e.visit == visit && e.is_open() && !e.asked_again);
     let episode = open.find(|e| due(e.opened_at))?.clone();
     let hours = now.since_ms(episode.opened_at).max(0) / 3_600_000;
-    draft.audit(ORCH, "episode_expired", format!("nobody answered for {hours} hours: asked again"));
+    draft.audit(ORCH, "episode_expired", reason::asked_again(hours));
     draft.answer(episode.clone(), Answer::Withdrawn, ORCH);
     draft.ask_again(episode);
     Some(Step::Again)

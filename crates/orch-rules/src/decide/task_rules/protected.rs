@@ -7,6 +7,7 @@ use crate::episode::{Answer, Episode, EpisodeKind};
 use crate::gate::{self, Outcome};
 use crate::lane::Line;
 use crate::pipeline::{GateName, OnRed};
+use crate::reason;
 use crate::task::{Position, Wait};
 
 use super::gates::outcome;
@@ -40,7 +41,7 @@ pub fn rejected(draft: &mut Draft) -> Option<Step> {
         OnRed::Back(to) => Position::Stage(to),
         OnRed::Stay => draft.facts.task.position.clone(),
     };
-    draft.audit(&answer.by, "protected_rejected", format!("refused the change to protected paths: {reason}"));
+    draft.audit(&answer.by, "protected_rejected", reason::protected_refused(&reason));
     draft.claim(ClaimKind::Protected, format!("A person refused the change to protected paths: {reason}"), &to);
     draft.leave(Line::Landing);
     draft.enter(to);
@@ -52,7 +53,7 @@ pub fn asks(draft: &mut Draft) -> Option<Step> {
     let (key, told) = wanted(draft)?;
     if !about(draft, &key).is_some_and(|episode| episode.is_open()) {
         draft.withdraw_episodes();
-        draft.audit(ORCH, "protected_asks", format!("protected paths are touched: {}", told.join(", ")));
+        draft.audit(ORCH, "protected_asks", reason::protected_touched(told.join(", ")));
         draft.ask(KIND, key, told);
     }
     Some(Step::Rest(vec![Wait::Human { asked: KIND }]))

@@ -6,6 +6,7 @@ use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::Draft;
 use crate::pipeline::OnRed;
+use crate::reason;
 use crate::task::{Hold, Position};
 
 /// How often a stage whose red keeps the task in place runs its agent again after a failure of the run itself.
@@ -19,11 +20,7 @@ pub fn running(draft: &mut Draft) -> Option<Step> {
 /// A supervisor died without a result and nobody can prove its processes dead: two agents at once must never be.
 pub fn quarantined(draft: &mut Draft) -> Option<Step> {
     let attempt = ended_how(draft, |end| matches!(end, RunEnd::Quarantined))?;
-    let reason = format!(
-        "attempt {attempt} left processes that cannot be proved dead; end them on its host, then: orch retry {}",
-        draft.facts.task.work_item
-    );
-    draft.hold(Hold::Stuck { reason }, "run_quarantined");
+    draft.hold(Hold::Stuck { reason: reason::quarantined(attempt) }, "run_quarantined");
     Some(Step::Again)
 }
 
@@ -33,10 +30,7 @@ pub fn lost(draft: &mut Draft) -> Option<Step> {
     if draft.facts.lost_in_visit <= draft.facts.policy.lost_cap {
         return None;
     }
-    let reason = format!(
-        "{} runs in a row were lost, attempt {attempt} last; look at the host (memory, disk), then: orch retry {}",
-        draft.facts.lost_in_visit, draft.facts.task.work_item
-    );
+    let reason = reason::runs_lost(draft.facts.lost_in_visit, attempt);
     draft.hold(Hold::Stuck { reason }, "run_lost");
     Some(Step::Again)
 }
@@ -57,10 +51,7 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
     let number = attempt.number;
     if let RunEnd::OverBudget { reason } = &attempt.ended.as_ref()?.how {
         // More of the same money would go the same way, and whether to give it is no question for a machine.
-        let work_item = &draft.facts.task.work_item;
-        let reason = format!(
-            "attempt {number}: {reason}; raise that setting, or make the task smaller, then: orch retry {work_item}"
-        );
+        let reason = reason::run_over_budget(number, reason);
         let rework = attempt.rework.clone();
         draft.facts.task.rework = draft.facts.task.rework.take().or(rework);
         draft.hold(Hold::Stuck { reason }, "run_over_budget");
@@ -69,16 +60,18 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
     if let (RunEnd::SpawnFailed { reason }, Some(_)) = (&attempt.ended.as_ref()?.how, &attempt.ended.as_ref()?.trouble)
     {
         // The same again would end the same: whatever is in the way stays there.
-        let work_item = &draft.facts.task.work_item;
-        let reason = format!("attempt {number} could not be started: {reason}; then: orch retry {work_item}");
+        let reason = reason::never_starts(number, reason);
         draft.hold(Hold::Stuck { reason }, "run_never_starts");
         return Some(Step::Again);
     }
-    let reason = match &attempt.ended.as_ref()?.how {
-        RunEnd::Failed { reason } => format!("the {} failed: {reason}", attempt.role.name()),
-        RunEnd::TimedOut => format!("the {} ran into its deadline", attempt.role.name()),
-        RunEnd::Stalled => format!("the {} went silent and was ended", attempt.role.name()),
-        RunEnd::SpawnFailed { reason } => format!("the {} could not be started: {reason}", attempt.role.name()),
+    let role = attempt.role.name();
+    let (reason, words) = match &attempt.ended.as_ref()?.how {
+        RunEnd::Failed { reason: why } => (reason::agent_failed(role, number, why), format!("failed: {why}")),
+        RunEnd::TimedOut => (reason::agent_timed_out(role, number), "ran into its deadline".to_owned()),
+        RunEnd::Stalled => (reason::agent_stalled(role, number), "went silent and was ended".to_owned()),
+        RunEnd::SpawnFailed { reason: why } => {
+            (reason::agent_not_started(role, number, why), format!("could not be started: {why}"))
+        }
         _ => return None,
     };
     let cap = match stage.on_red {
@@ -87,8 +80,8 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
     };
     // What it was told stands, and is told again; rows from before claims were kept have it only here.
     let told = attempt.rework.clone().filter(|_| draft.facts.task.claims.is_empty()).unwrap_or_default();
-    let text = format!("{reason} (attempt {number})");
-    draft.send_back(Position::Stage(stage.id), cap, "run_failed", ClaimKind::Run, (&text, &told));
+    let text = format!("the {role} {words} (attempt {number})");
+    draft.send_back(Position::Stage(stage.id), cap, "run_failed", ClaimKind::Run, reason, (&text, &told));
     Some(Step::Again)
 }
 

@@ -5,6 +5,7 @@ use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::lane::LaneState;
 use crate::pipeline::StageKind;
+use crate::reason;
 use crate::task::{Position, Wait};
 
 use super::gates::green;
@@ -37,7 +38,7 @@ pub fn cancels(draft: &mut Draft) -> Option<Step> {
     if deployed(draft) {
         return None;
     }
-    draft.audit(ORCH, "stop_cancels", "cancelled, as a person asked");
+    draft.audit(ORCH, "stop_cancels", reason::cancelled());
     let had_branch = draft.facts.task.base.is_some();
     draft.end(Position::Cancelled);
     if had_branch {

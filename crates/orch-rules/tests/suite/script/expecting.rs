@@ -6,7 +6,7 @@ use orch_rules::ids::RepositoryId;
 
 use super::{Script, Words};
 use crate::world::World;
-use crate::world::showing::{show_guards, show_wait};
+use crate::world::showing::{hold_in_words, in_words, show_guards, show_wait};
 
 impl Script {
     /// `expect SHOP-1 at STAGE retries N attempt N visit N priority N waits TEXT rule NAME held TEXT branch NAME`,
@@ -42,9 +42,11 @@ impl Script {
             ["guard", name, "failed"] => {
                 holds(log.failed.iter().any(|g| g.name() == *name), format!("failed: {}", show_guards(&log.failed)))
             }
-            ["audit", text] => holds(log.audit.iter().any(|l| l.text.contains(text)), format!("told: {:?}", log.audit)),
+            ["audit", text] => {
+                holds(log.audit.iter().any(|l| in_words(&l.text).contains(text)), format!("told: {:?}", log.audit))
+            }
             ["no", "audit", text] => {
-                holds(!log.audit.iter().any(|l| l.text.contains(text)), format!("told: {:?}", log.audit))
+                holds(!log.audit.iter().any(|l| in_words(&l.text).contains(text)), format!("told: {:?}", log.audit))
             }
             ["finding", id, text, state] => {
                 let tracked = &self.world.tasks[&self.task(id)?].convergence.findings;
@@ -131,7 +133,7 @@ impl Script {
                     if all.contains(wanted) { (*wanted).to_owned() } else { all }
                 }
                 "held" => {
-                    let hold = task.hold.as_ref().map(|h| h.sentence()).unwrap_or_default();
+                    let hold = hold_in_words(task).unwrap_or_default();
                     let is = if wanted.is_empty() { hold.is_empty() } else { hold.contains(wanted) };
                     if is { (*wanted).to_owned() } else { format!("{hold:?}") }
                 }

@@ -13,6 +13,7 @@ use orch_rules::ids::{RepositoryId, TaskId, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line};
 use orch_rules::task::Position;
 
+use super::showing::{in_words, refused_in_words};
 use super::{World, acting};
 
 /// "Decide this again."
@@ -199,7 +200,7 @@ impl World {
         for _ in 0..20 {
             let decision = match decided.decision {
                 Ok(decision) => decision,
-                Err(refusal) => return Absorbed::Refused(refusal.why),
+                Err(refusal) => return Absorbed::Refused(refused_in_words(&refusal)),
             };
             match self.apply(&decision.changes) {
                 Ok(()) => {
@@ -207,7 +208,7 @@ impl World {
                     if denied != Denied::default() {
                         self.ask_once_more(&decided.event);
                     }
-                    return Absorbed::Accepted { answer: decision.answer, trace: decision.trace };
+                    return Absorbed::Accepted { answer: in_words(&decision.answer), trace: decision.trace };
                 }
                 // A store names the first that fails; rows of its own come before what is counted.
                 Err(failed) => {

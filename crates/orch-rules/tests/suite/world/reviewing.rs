@@ -8,6 +8,7 @@ use orch_rules::pipeline::{Role, StageKind};
 use orch_rules::task::Task;
 
 use super::random::Simulation;
+use super::showing::in_words;
 use super::{Delivered, World, with_front_matter};
 
 /// What a reviewer may find; the same ones come and go.
@@ -63,7 +64,7 @@ impl Simulation {
                 "escalated" => ["resolved none", "did not change"].as_slice(),
                 _ => continue,
             };
-            for word in words.iter().filter(|word| line.text.contains(**word)) {
+            for word in words.iter().filter(|word| in_words(&line.text).contains(**word)) {
                 *self.seen.findings.entry(word).or_default() += 1;
             }
         }

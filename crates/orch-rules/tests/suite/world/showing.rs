@@ -2,12 +2,31 @@
 
 use orch_rules::change::Guard;
 use orch_rules::effect::Effect;
+use orch_rules::event::Refusal;
 use orch_rules::ids::TaskId;
 use orch_rules::judgement::{Judge, Judgement, Standing, Trail, judgements};
 use orch_rules::lane::LaneEntry;
+use orch_rules::reason::Reason;
 use orch_rules::task::{Task, Wait};
 
 use super::World;
+
+/// As a person reads it.
+pub fn in_words(reason: &Reason) -> String {
+    orch_text::answer(reason, orch_text::Language::English).to_string()
+}
+
+/// Why it was refused, as a person reads it.
+pub fn refused_in_words(refusal: &Refusal) -> String {
+    let subject = orch_text::Subject { work_item: refusal.work_item.as_str(), ..Default::default() };
+    orch_text::reason(&refusal.why, subject, orch_text::Language::English).to_string()
+}
+
+/// Why it rests, as a person reads it.
+pub fn hold_in_words(task: &Task) -> Option<String> {
+    let reason = task.hold.as_ref()?.reason();
+    Some(orch_text::reason(&reason, task, orch_text::Language::English).to_string())
+}
 
 impl World {
     pub fn show_effect(&self, effect: &Effect) -> String {
@@ -66,7 +85,7 @@ impl World {
     pub fn show_task(&self, task: &Task) -> String {
         let waits: Vec<_> = task.waits.iter().map(show_wait).collect();
         let waits = if waits.is_empty() { "nothing".to_owned() } else { waits.join(", ") };
-        let hold = task.hold.as_ref().map(|h| format!(" · {}", h.sentence())).unwrap_or_default();
+        let hold = hold_in_words(task).map(|why| format!(" · {why}")).unwrap_or_default();
         format!(
             "{}: {} · visit {} · attempt {} · retries {} · waits {waits} · rule {}{hold}",
             task.work_item,
