@@ -27,7 +27,7 @@ const TWICE: &[&str] = &[
     "Issue", "Keeps", "Kept", "Key", "Kind", "LandedWork", "Landing", "Language", "Limits", "Line", "Listen", "Look",
     "Metered", "Next", "Node", "Object", "Open", "Opened", "Outcome", "Overlay", "Pace", "Part", "Place",
     "Plan", "Problem", "Reader", "Refusal", "Remote", "Reply", "Request", "Row", "Rule", "RunState",
-    "Running", "Scope", "Secret", "Seen", "ServiceFile", "Session", "Shared", "Source", "Standing", "State",
+    "Running", "Scope", "Secret", "Seen", "Session", "Shared", "Source", "Standing", "State",
     "Step", "StopRequest", "StopStep", "Store", "Subject", "Taken", "Tokens", "Told", "Trouble", "Turn",
     "Value", "Verdict", "Way", "Lines", "Table",
 ];

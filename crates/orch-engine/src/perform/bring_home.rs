@@ -27,7 +27,7 @@ const MOST_PACKED: u32 = 4;
 const PACKING_MS: u64 = 300_000;
 
 /// Where an attempt started, and what git says it did.
-pub(super) type Home = (Option<CommitId>, Option<Evidence>);
+pub(super) type BroughtHome = (Option<CommitId>, Option<Evidence>);
 
 /// The place an attempt works in.
 pub(super) fn workplace(
@@ -65,7 +65,7 @@ pub(super) fn bring_home(
     attempt: &Attempt,
     folder: &Utf8Path,
     report: &RunReport,
-) -> Result<Option<Home>, PerformError> {
+) -> Result<Option<BroughtHome>, PerformError> {
     if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
         return Ok(Some((attempt.start.clone(), None)));
     }

@@ -27,7 +27,7 @@ pub struct DeployLine {
 
 /// What is settled about a target beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offers {
+pub struct TargetSettings {
     /// Its hook can bring the previous one back.
     pub rollback: bool,
 }
@@ -211,7 +211,7 @@ impl DeployLine {
         id: &DeploymentId,
         number: i64,
         end: HookEnd,
-        offers: Offers,
+        offers: TargetSettings,
         now: Timestamp,
     ) -> Option<Outcome> {
         let one = self.get_mut(id)?;
@@ -241,7 +241,7 @@ impl DeployLine {
     }
 
     /// One rollback, where there is something to go back to and a hook that does it; else only looks.
-    fn goes_back(&mut self, id: &DeploymentId, offers: Offers) {
+    fn goes_back(&mut self, id: &DeploymentId, offers: TargetSettings) {
         let number = self.hooks + 1;
         let Some(one) = self.get_mut(id) else { return };
         one.state = DeploymentState::RollingBack;
@@ -258,7 +258,7 @@ impl DeployLine {
         id: &DeploymentId,
         number: i64,
         seen: Seen,
-        offers: Offers,
+        offers: TargetSettings,
         now: Timestamp,
     ) -> Option<Outcome> {
         let one = self.get(id)?;
@@ -288,7 +288,13 @@ impl DeployLine {
 
     /// What runs is told of one that is in doubt or broken: by looks over a while after its hook was proved dead, or by a
     /// person. One that is in doubt and met by neither goes back, once.
-    pub fn settled(&mut self, id: &DeploymentId, seen: Seen, offers: Offers, now: Timestamp) -> Option<Outcome> {
+    pub fn settled(
+        &mut self,
+        id: &DeploymentId,
+        seen: Seen,
+        offers: TargetSettings,
+        now: Timestamp,
+    ) -> Option<Outcome> {
         let one = self.get(id)?;
         match (one.state, seen) {
             (DeploymentState::Unknown | DeploymentState::Broken, Seen::Candidate) => {

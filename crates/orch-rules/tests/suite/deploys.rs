@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orch_rules::deploy::line::{DeployLine, Next, Offers, Outcome};
+use orch_rules::deploy::line::{DeployLine, Next, Outcome, TargetSettings};
 use orch_rules::deploy::looks::Seen;
 use orch_rules::deploy::{Deployment, DeploymentState, Deploys, HookEnd};
 use orch_rules::ids::{CommitId, DeploymentId, RepositoryId, Timestamp};
@@ -51,7 +51,7 @@ struct World {
     /// Hooks that were lost and may act still.
     late: Vec<(RepositoryId, CommitId)>,
     last_number: i64,
-    offers: Offers,
+    offers: TargetSettings,
     quiet: bool,
     now: i64,
     seen: BTreeMap<&'static str, u32>,
@@ -71,7 +71,7 @@ fn contains(a: &CommitId, b: &CommitId) -> bool {
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
-        let offers = Offers { rollback: !random.one_in(4) };
+        let offers = TargetSettings { rollback: !random.one_in(4) };
         let repositories = REPOSITORIES.map(RepositoryId::from);
         let mut world = Self {
             random,
