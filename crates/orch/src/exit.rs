@@ -189,9 +189,10 @@ mod tests {
                 ("The repository cannot be worked on as it is.", "no commit yet, a bare repository, a shallow clone")
             }
             Exit::Unreachable => ("The service does not run or does not answer.", "`orch logs -f` without `orch up`"),
-            Exit::Refused => {
-                ("The rules refused what was asked. Nothing changed.", "`orch approve` when nothing waits")
-            }
+            Exit::Refused => (
+                "The rules refused what was asked. Nothing changed, but that `orch new` keeps the issue, held.",
+                "`orch approve` when nothing waits, a title of two letters",
+            ),
             Exit::NotFound => ("What was named does not exist.", "`orch show ET-999`"),
             Exit::Taken => ("Somebody else has the place.", "a second `orch up` on the same data, a port in use"),
             Exit::Internal => ("A fault in Orchestrion itself. Please report it.", "a broken invariant"),

@@ -477,7 +477,9 @@ async fn what_a_newer_release_put_into_parts_of_rows_comes_through(world: World)
     changes.extend([Change::PutTask { task }, Change::PutOutage { outage }]);
     world.store.apply(set(guards, changes), None).await.unwrap();
     for (table, of, count) in counts {
-        let left = format!("SELECT (LENGTH(body) - LENGTH(REPLACE(body, 'of_later', ''))) / 8 FROM {table} WHERE {of}");
+        let left = format!(
+            "SELECT CAST((LENGTH(body) - LENGTH(REPLACE(body, 'of_later', ''))) / 8 AS BIGINT) FROM {table} WHERE {of}"
+        );
         // One of the waits is over, and with it what was said of it.
         let expected = if table == "tasks" { count - 1 } else { count };
         assert_eq!(world.number(&left).await, expected, "{table}");
