@@ -9,7 +9,7 @@ mod walk;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use orch_run::Trial;
@@ -212,14 +212,6 @@ impl Crew {
                 && words.join(" ").contains(&marker);
             is.then_some(id)
         })
-    }
-
-    /// The clone of an attempt, if there is but one task: what its analyst keeps is named after it.
-    pub fn clone_of(&self, attempt: u64) -> PathBuf {
-        let places = self.carried.world.state().join("places/code");
-        let names = std::fs::read_dir(&places).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let task = names.filter_map(|name| name.strip_suffix("-analyst").map(str::to_owned)).next().unwrap();
-        places.join(format!("{task}-{attempt}/code"))
     }
 
     /// Scripts what the analyst owes.

@@ -148,7 +148,6 @@ rows! {
     a_database_that_is_none
     a_service_file_that_is_broken
     a_service_file_that_outlived_its_service
-    a_token_that_is_empty
     a_repository_that_was_moved
     an_address_of_another_machine
     settings_that_the_line_does_not_see
