@@ -155,8 +155,14 @@ impl Control {
         let inbox = accepted.inbox;
         let waits = |text: String| Outcome::Waits { inbox, text };
         let pending = || waits("stored; it will be handled".to_owned());
+        let patience = self.engine.limits.answer_within;
         if self.handles == Handles::Elsewhere {
-            return Ok(pending());
+            // Whoever opens an issue wants its id, and the service that has the database gives it.
+            let given = match asked {
+                Asked::Issue { .. } => tokio::time::timeout(patience, self.answer_in_store(&asked)).await.ok(),
+                Asked::Event(_) => None,
+            };
+            return Ok(given.map_or_else(pending, Outcome::Answered));
         }
         let waiting = self.engine.answers.wait(inbox);
         self.moved().await?;
@@ -166,7 +172,7 @@ impl Control {
                 answer = self.answered_elsewhere(&asked) => Some(Ok(answer)),
             }
         };
-        Ok(match tokio::time::timeout(self.engine.limits.answer_within, answered).await {
+        Ok(match tokio::time::timeout(patience, answered).await {
             Ok(Some(Ok(answer))) => Outcome::Answered(answer),
             Ok(Some(Err(why))) => waits(format!("stored; it waits: {why}")),
             _ => pending(),
@@ -179,6 +185,10 @@ impl Control {
         if self.engine.hosting.pace.is_none() {
             std::future::pending::<()>().await;
         }
+        self.answer_in_store(asked).await
+    }
+
+    async fn answer_in_store(&self, asked: &Asked) -> InboxAnswer {
         loop {
             let seen = self.engine.changes.newest();
             if let Ok(Accepted { answer: Some(answer), .. }) = self.engine.accept(asked).await {
