@@ -48,8 +48,8 @@ impl SshServer {
                 let mut server = Command::new(sshd);
                 server.args(["-i", "-e", "-f", "/dev/null"]);
                 for (option, value) in [
-                    ("HostKey", serving.join("host_key").display().to_string()),
-                    ("AuthorizedKeysFile", serving.join("authorized_keys").display().to_string()),
+                    ("HostKey", format!("\"{}\"", serving.join("host_key").display())),
+                    ("AuthorizedKeysFile", format!("\"{}\"", serving.join("authorized_keys").display())),
                     ("StrictModes", "no".to_owned()),
                     ("UsePAM", "no".to_owned()),
                     ("PasswordAuthentication", "no".to_owned()),
@@ -68,7 +68,8 @@ impl SshServer {
 
     /// An account without a password, or without a shell, is let in by nobody.
     fn lets_us_in(&self) -> Result<(), String> {
-        let option = |name: &str, value: &Path| format!("-o{name}={}", value.display());
+        // In quotation marks: ssh divides what stands there at blanks.
+        let option = |name: &str, value: &Path| format!("-o{name}=\"{}\"", value.display());
         let tried = Command::new("ssh")
             .args(["-F", "/dev/null", "-T", "-oBatchMode=yes", "-oIdentitiesOnly=yes", "-p", &self.port.to_string()])
             .arg(option("UserKnownHostsFile", &self.known_hosts()))
@@ -84,7 +85,8 @@ impl SshServer {
     }
 
     pub fn url(&self) -> String {
-        format!("ssh://{}@127.0.0.1:{}{}", self.account, self.port, self.repository().display())
+        let path = self.repository().display().to_string().replace(' ', "%20");
+        format!("ssh://{}@127.0.0.1:{}{path}", self.account, self.port)
     }
 
     pub fn repository(&self) -> PathBuf {
