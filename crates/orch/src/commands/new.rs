@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use orch_web::view::{NewTaskRequest, TaskView};
+use orch_web::view::{AnswerView, NewTaskRequest, TaskView};
 
 use super::{ids, send, text, words};
 use crate::client::{self, Caller};
@@ -13,6 +13,26 @@ use crate::screen::{Screen, Style};
 const PATH: &str = "/api/v1/tasks";
 /// Its status if the service could not say yet what becomes of it.
 const STORED: u16 = 202;
+
+/// What became of an issue that was sent.
+pub enum Sent {
+    /// It is a task.
+    Task(Box<TaskView>),
+    /// It is kept, and becomes one when the service gets to it.
+    Stored(AnswerView),
+}
+
+/// Sends a new issue.
+///
+/// # Errors
+/// If the service does not answer, or the issue is not accepted.
+pub fn open(request: &NewTaskRequest, caller: &Caller) -> Result<Sent, Failure> {
+    let reply = caller.post(PATH, request)?;
+    match reply.status {
+        STORED => client::answer(reply, PATH).map(Sent::Stored),
+        _ => client::answer(reply, PATH).map(|task| Sent::Task(Box::new(task))),
+    }
+}
 
 /// Open a task and start it.
 #[derive(Debug, Args)]
@@ -70,15 +90,17 @@ pub fn run(args: &NewArgs, caller: &Caller, screen: &Screen) -> Result<(), Failu
         start: !args.backlog,
         depends_on,
     };
-    let reply = caller.post(PATH, &request)?;
-    if reply.status == STORED {
-        send::tell(&client::answer(reply, PATH)?, None, screen);
-        return Ok(());
-    }
-    let task: TaskView = client::answer(reply, PATH).map_err(|failure| match (failure.exit, &failure.fix) {
+    let opened = open(&request, caller).map_err(|failure| match (failure.exit, &failure.fix) {
         (Exit::Usage, None) => failure.fix("give a title of one line, and with -d in Markdown what is wanted and why"),
         _ => failure,
     })?;
+    let task = match opened {
+        Sent::Task(task) => task,
+        Sent::Stored(answer) => {
+            send::tell(&answer, None, screen);
+            return Ok(());
+        }
+    };
     screen.json(&task);
     let (id, title) = (screen.styled(Style::Strong, &task.id), text::clean(&task.title));
     screen.line(&text::fit(&format!("{id}  {title}"), screen.width()));

@@ -1,9 +1,11 @@
 //! `orch reopen`.
 
 use clap::Args;
-use orch_web::view::{NewTaskRequest, TaskDetailView, TaskView};
+use orch_web::view::{NewTaskRequest, TaskDetailView};
 
 use super::ids::{self, TaskArg};
+use super::new::{self, Sent};
+use super::send;
 use crate::client::Caller;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
@@ -41,7 +43,13 @@ pub fn run(args: &ReopenArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
         start: !args.backlog,
         depends_on: Vec::new(),
     };
-    let task: TaskView = caller.send("/api/v1/tasks", &request)?;
+    let task = match new::open(&request, caller)? {
+        Sent::Task(task) => task,
+        Sent::Stored(answer) => {
+            send::tell(&answer, Some(id), screen);
+            return Ok(());
+        }
+    };
     screen.json(&task);
     screen.line(&format!("{id} goes on as {}", screen.styled(Style::Strong, &task.id)));
     Ok(())

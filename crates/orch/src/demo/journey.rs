@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use orch_engine::control::TaskCommand;
 use orch_testkit::sample::Issue;
-use orch_web::view::{
-    AnswerRequest, AnswerView, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView, TaskView,
-};
+use orch_web::view::{AnswerRequest, AnswerView, EpisodeView, LogView, NewTaskRequest, ReplyRequest, TaskDetailView};
 
 use super::events::{Event, Events};
 use super::folder::Folder;
@@ -16,6 +14,7 @@ use super::terminal::Terminal;
 use super::up_process::UpProcess;
 use super::{Trouble, asking, picture, story};
 use crate::client::{Caller, encoded};
+use crate::commands::new::{self, Sent};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
@@ -131,7 +130,10 @@ impl Journey {
                 start: true,
                 depends_on: Vec::new(),
             };
-            let task: TaskView = caller.send("/api/v1/tasks", &request)?;
+            let task = match new::open(&request, &caller)? {
+                Sent::Task(task) => task,
+                Sent::Stored(answer) => return Err(Failure::new(Exit::Failed, answer.text)),
+            };
             let detail = caller.read(&path(&task.id))?;
             let answer = issue.answer.clone().unwrap_or_else(|| AS_WRITTEN.to_owned());
             let proof = issue.proof.clone();
