@@ -108,8 +108,9 @@ pub fn check(
     let runner = wiring::runner_in(host, &place.0.join("runs"), &|_| None)?;
     let refused = |why: String| Failure::new(Exit::Failed, why).fix("orch doctor says what this machine lacks");
     runner.room().map_err(refused)?;
-    let name = top.file_name().unwrap_or(RUN);
-    let order = check_order(&wiring::program(host, name, env), RUN, &file, &command, &clone, None);
+    let registered = host.repositories.iter().find(|entry| entry.path == *top).map(|entry| entry.id.clone());
+    let id = registered.unwrap_or_else(|| init::id_from(top.file_name().unwrap_or_default()));
+    let order = check_order(&wiring::program(host, &id, env), RUN, &file, &command, &clone, None);
     let begun = Instant::now();
     runner.ensure(&order).map_err(|error| refused(error.words))?;
     let (report, set_up_seconds) = followed(&runner, begun, screen)?;

@@ -21,6 +21,7 @@ use crate::settings::Paths;
 
 pub use commit::unseen_settings;
 pub use look::{blocked_documents, file_failure, git_failure, top_of, warnings};
+pub use register::id_from;
 pub use repository_file::{REPOSITORY_FILE, SCHEMA_FILE, on_base, read as read_repository_file};
 
 /// Make a repository ready: detects its test command, writes .orch/orch.toml, registers it on this machine.

@@ -233,7 +233,7 @@ fn fresh(host: &Host, top: &Utf8Path, wish: &Wish, config: &Utf8Path) -> Result<
 }
 
 /// An id made from a folder's name.
-fn id_from(name: &str) -> String {
+pub fn id_from(name: &str) -> String {
     let id = work_item::slug(name);
     if id == "untitled" { "repository".to_owned() } else { id }
 }
