@@ -5,17 +5,16 @@ use std::time::{Duration, Instant};
 use orch_ports::PortResult;
 use orch_ports::agent::Agent;
 use orch_ports::runner::Runner;
+use orch_rules::ids::TaskId;
 use orch_rules::lane::LaneState;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, ControlError, TaskName};
-use crate::perform::blocking;
+use crate::perform::{PerformError, blocking};
 use crate::repository_context::RepositoryContext;
 
 /// Bytes after which a line without an end is a line all the same.
 const LONGEST_LINE: usize = 1024 * 1024;
-/// Why a log may be gone.
-const KEPT_A_WHILE: &str = "logs of tasks that have ended are kept for a while only";
 /// An offset in the log of a check is that in the log of one try, and above these bits which try, from 0.
 const TRY_BITS: u32 = 40;
 /// The offset in the log of one try.
@@ -123,24 +122,32 @@ impl Control {
             }))
         });
         let run = format!("{work_item}-attempt-{number}");
-        let chunk = match read.await {
-            Ok(None) if let Some(place) = self.elsewhere(&task.id, &name).await? => {
-                return Err(ControlError::NotFound { what: format!("the log of {run} is not on this host: {place}") });
-            }
-            // Asked for, not launched yet.
-            Ok(None) if !ended => LogChunk { run, number, text: String::new(), next: offset, ended },
-            Ok(None) => {
-                let what = format!("the log of {run} is gone; {KEPT_A_WHILE}");
-                return Err(ControlError::NotFound { what });
-            }
-            Ok(Some((text, next))) => LogChunk { run, number, ended: ended && next <= offset, text, next },
-            Err(error) => {
-                return Err(ControlError::NotFound {
-                    what: format!("the log of {run} cannot be read: {}", error.words()),
-                });
-            }
+        let chunk = match self.found(&task.id, &name, &run, ended, read.await).await? {
+            Some((text, next)) => LogChunk { run, number, ended: ended && next <= offset, text, next },
+            None => LogChunk { run, number, text: String::new(), next: offset, ended },
         };
         Ok((chunk, name))
+    }
+
+    /// What was read of a run's log; `None`: it is asked for and not launched yet.
+    async fn found<T>(
+        &self,
+        task: &TaskId,
+        name: &str,
+        run: &str,
+        ended: bool,
+        read: Result<Option<T>, PerformError>,
+    ) -> Result<Option<T>, ControlError> {
+        let what = match read {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => match self.elsewhere(task, name).await? {
+                Some(place) => format!("the log of {run} is not on this host: {place}"),
+                None if !ended => return Ok(None),
+                None => format!("the log of {run} is gone; logs of tasks that have ended are kept for a while only"),
+            },
+            Err(error) => format!("the log of {run} cannot be read: {}", error.words()),
+        };
+        Err(ControlError::NotFound { what })
     }
 
     async fn check_part(
@@ -159,14 +166,14 @@ impl Control {
             LaneState::Testing { check, .. } => Some((check.clone(), false)),
             _ => None,
         }));
-        let none = |what: String| ControlError::NotFound { what };
         let newest = u32::try_from(checks.len()).unwrap_or(u32::MAX);
         let number = number.unwrap_or(newest);
         let Some((check, ended)) = number.checked_sub(1).and_then(|at| checks.get(at as usize)).cloned() else {
-            return Err(none(match newest {
+            let what = match newest {
                 0 => format!("{work_item} was not tested yet"),
                 newest => format!("{work_item} has no check {number}; the newest is {newest}"),
-            }));
+            };
+            return Err(ControlError::NotFound { what });
         };
         let (at, offset) = ((ask.offset >> TRY_BITS) as u32 + 1, ask.offset & TRY_OFFSET);
         let name = format!("{check}-{at}");
@@ -180,20 +187,16 @@ impl Control {
             Ok(Some((text, next, runner.exists(&following))))
         });
         let run = format!("{work_item}-check-{number}");
-        let chunk = match read.await {
-            Ok(Some((text, next, more))) => {
+        // Its row in the database is of all its tries.
+        let chunk = match self.found(&task.id, check.as_str(), &run, ended, read.await).await? {
+            Some((text, next, more)) => {
                 let over = text.is_empty() && next <= offset;
                 let next = if over && more { u64::from(at) << TRY_BITS } else { ask.offset - offset + next };
-                let heading =
-                    if at > 1 && offset == 0 && !text.is_empty() { format!("== try {at} ==\n") } else { String::new() };
-                LogChunk { run, number, text: heading + &text, next, ended: ended && over && !more }
+                let first = at > 1 && offset == 0 && !text.is_empty();
+                let text = if first { format!("== try {at} ==\n{text}") } else { text };
+                LogChunk { run, number, text, next, ended: ended && over && !more }
             }
-            Ok(None) if !ended => LogChunk { run, number, text: String::new(), next: ask.offset, ended },
-            Ok(None) => match self.elsewhere(&task.id, check.as_str()).await? {
-                Some(place) => return Err(none(format!("the log of {run} is not on this host: {place}"))),
-                None => return Err(none(format!("the log of {run} is gone; {KEPT_A_WHILE}"))),
-            },
-            Err(error) => return Err(none(format!("the log of {run} cannot be read: {}", error.words()))),
+            None => LogChunk { run, number, text: String::new(), next: ask.offset, ended },
         };
         Ok((chunk, name))
     }
