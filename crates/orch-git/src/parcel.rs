@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::forge::{Forge, usable};
 use crate::words::{BranchName, CommitId, RepoPath};
 
-const PACK: &str = include_str!("parcel/pack.sh");
-const SNAPSHOT: &str = include_str!("parcel/snapshot.sh");
+const PACK: &str = concat!(include_str!("parcel/git.sh"), include_str!("parcel/pack.sh"));
+const SNAPSHOT: &str = concat!(include_str!("parcel/git.sh"), include_str!("parcel/snapshot.sh"));
 
 /// Bytes of facts that are read: more than any repository's list of changed names.
 const FACTS: u64 = 64 << 20;

@@ -7,31 +7,15 @@
 #
 # Arguments: parcel (a path; the parcel's files have it as their beginning), start, base or nothing, folder of the
 # documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files.
-set -u
 parcel=$1 start=$2 base=$3 documents=$4 branch=$5 forge=$6 settings=$7 overlaid=$8
 clone=$PWD
 umask 022
-unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE GIT_CONFIG_COUNT \
-    GIT_CONFIG_PARAMETERS GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_PREFIX GIT_DEFAULT_HASH
-export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_LITERAL_PATHSPECS=1
-export GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_NO_LAZY_FETCH=1 GIT_TERMINAL_PROMPT=0
 export GIT_DIR GIT_WORK_TREE=$clone GIT_INDEX_FILE GIT_TRACE2
 lists='unfinished unmerged nested hidden elsewhere refused checked touched filters'
 
-# A git that came to its end wrote that down, with its code. What answers in its place does not.
-git() {
-    : > "$GIT_TRACE2" || return 125
-    command git "$@"
-    code=$?
-    while read -r line; do
-        case $line in *' exit elapsed:'*" code:$code") return "$code" ;; esac
-    done < "$GIT_TRACE2"
-    printf 'git %s came to no end of its own (exit code %s)\n' "$1" "$code" > "$work/untold"
-    return 125
-}
 trouble() {
     # What git said last is the reason; the log has it too.
-    words="$1: $(cat "$work/untold" 2>/dev/null) $(tail -c 1500 "$work/said" 2>/dev/null)"
+    words="$1: $(cat "$work/trace.untold" 2>/dev/null) $(tail -c 1500 "$work/said" 2>/dev/null)"
     printf '%s\n' "$words" >&2
     { printf 'orch-parcel 1\0trouble\0%s\0end\0' "$words" > "$parcel.facts"; } 2>/dev/null
     exit 1
@@ -98,7 +82,7 @@ submodules() (
     { [ ! -f .gitmodules ] || git config --file .gitmodules --get-regexp '\.path$' 2> "$work/said" | sed 's/^[^ ]* //'
       git -c core.quotePath=false ls-tree -r "$start" 2> "$work/said" | sed -n 's/^160000 commit [0-9a-f]*	//p'
     } > "$parcel.git/submodules.$1"
-    [ ! -e "$work/untold" ] || trouble 'what is a submodule cannot be read'
+    [ ! -e "$work/trace.untold" ] || trouble 'what is a submodule cannot be read'
 )
 aside() {
     xargs -0 sh -c '
@@ -229,7 +213,7 @@ look() (
             printf 'refused\0%s\0\0' "$words" > "$GIT_DIR/lists" &&
                 printf '%s %s whole %s\n' "$start" "$start" "$start" > "$GIT_DIR/short" && exit 0 ;;
         esac
-        { cat "$work/untold" 2>/dev/null; printf '%s: %s\n' "$1" "$words"; } > "$parcel.git/said"
+        { cat "$work/trace.untold" 2>/dev/null; printf '%s: %s\n' "$1" "$words"; } > "$parcel.git/said"
         exit 1
     }
     git cat-file -e "$start^{tree}" 2> "$work/said" || trouble 'the objects of the forge cannot be read'
@@ -255,7 +239,7 @@ look() (
     fi
     touched
     start_tree=$(git rev-parse "$start^{tree}" 2> "$work/said") || trouble 'the start cannot be read'
-    [ ! -e "$work/untold" ] || trouble 'it is not known what lies in the clone'
+    [ ! -e "$work/trace.untold" ] || trouble 'it is not known what lies in the clone'
     for list in $lists; do printf '%s\0' "$list"; cat "$work/$list"; printf '\0'; done > "$GIT_DIR/lists" &&
         printf '%s %s %s %s\n' "$head" "$tree" "$history" "$start_tree" > "$GIT_DIR/short" ||
         trouble 'the facts cannot be written'
@@ -286,7 +270,7 @@ packed() {
 if [ "$head" != "$start" ] || [ "$tree" != "$start_tree" ]; then
     if ! packed "$head" "$tree" && ! packed "$head" "$tree"; then
         # A history with a hole in it is none; the tree alone may be whole.
-        { [ -e "$work/untold" ] || grep -Eq 'No space left|Disk quota' "$work/said"; } && trouble 'the pack cannot be written'
+        { [ -e "$work/trace.untold" ] || grep -Eq 'No space left|Disk quota' "$work/said"; } && trouble 'the pack cannot be written'
         if ! packed "$tree" && ! packed "$tree"; then
             all_anew=anew
             looks

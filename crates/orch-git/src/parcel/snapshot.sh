@@ -2,19 +2,7 @@
 # taken for the agent's. As in pack.sh two looks have to agree, and a git has to leave a trace of its end. A machine that
 # says no for a moment is waited for; a note that cannot be made then is none. Arguments: as of pack.sh.
 parcel=$1 forge=$6 settings=$7
-set -u
-unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS
-export LC_ALL=C GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 GIT_LITERAL_PATHSPECS=1
 export GIT_DIR GIT_WORK_TREE=$PWD GIT_INDEX_FILE GIT_TRACE2
-git() {
-    : > "$GIT_TRACE2" || return 125
-    command git "$@"
-    code=$?
-    while read -r line; do
-        case $line in *' exit elapsed:'*" code:$code") return "$code" ;; esac
-    done < "$GIT_TRACE2"
-    return 125
-}
 look() (
     GIT_DIR=$parcel.begin.$1 GIT_INDEX_FILE=$parcel.begin.$1/index GIT_TRACE2=$parcel.begin.$1/trace
     rm -rf -- "$GIT_DIR"
