@@ -32,7 +32,7 @@ pub fn run(args: &ApproveArgs, caller: &Caller, screen: &Screen) -> Result<(), F
     if args.ids.is_empty() {
         return list(caller, screen);
     }
-    send::each(&args.ids, args.repo.as_deref(), screen, |task| {
+    send::each(&args.ids, args.repo.as_deref(), |task| {
         send::reply(task, args.episode.as_deref(), ReplyRequest::Approve, caller, screen)
     })
 }

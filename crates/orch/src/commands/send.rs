@@ -5,7 +5,7 @@ use orch_web::view::{AnswerRequest, AnswerView, EverythingRequest, LiftRequest, 
 
 use super::ids::{self, TaskArg};
 use crate::client::{Caller, encoded};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Point};
 use crate::screen::{Screen, Style, printable};
 
 /// Sends a command to the task that `typed` means.
@@ -16,22 +16,32 @@ pub fn to_task(typed: &TaskArg, command: &TaskCommand, caller: &Caller, screen: 
     Ok(())
 }
 
-/// Does the same to each task; the first that fails ends it, and those before it are done.
+/// Does the same to each task, whatever becomes of the others; what failed is told together at the end. Where nobody
+/// answers nothing more is tried.
 pub fn each(
     ids: &[String],
     repo: Option<&str>,
-    screen: &Screen,
     mut one: impl FnMut(&TaskArg) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for (index, id) in ids.iter().enumerate() {
-        if let Err(failure) = one(&TaskArg { id: id.clone(), repo: repo.map(str::to_owned) }) {
-            if index > 0 {
-                screen.warn(&format!("done before that: {}", ids[..index].join(", ")));
-            }
-            return Err(failure);
+    let mut failed = Vec::new();
+    for id in ids {
+        match one(&TaskArg { id: id.clone(), repo: repo.map(str::to_owned) }) {
+            Ok(()) => {}
+            Err(failure) if failure.exit == Exit::Unreachable => return Err(failure),
+            Err(failure) => failed.push((id, failure)),
         }
     }
-    Ok(())
+    let Some((_, first)) = failed.first() else { return Ok(()) };
+    if failed.len() == 1 {
+        return Err(first.clone());
+    }
+    let (exit, what) = (first.exit, format!("{} of {} are not done", failed.len(), ids.len()));
+    let point = |(id, failure): (&String, Failure)| Point {
+        what: failure.what,
+        place: id.clone(),
+        fix: failure.fix.unwrap_or_else(|| format!("see how it stands: orch show {id}")),
+    };
+    Err(Failure::several(exit, what, failed.into_iter().map(point).collect()))
 }
 
 /// Sends a command whose answer nobody needs.
@@ -109,5 +119,32 @@ pub fn tell(answer: &AnswerView, of: Option<&str>, screen: &Screen) {
     if answer.pending {
         let hint = "It is stored and will be handled as soon as the service gets to it (start it: orch up).";
         screen.line(&screen.styled(Style::Faint, hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_fails_keeps_no_other_from_its_turn() {
+        let ids = ["1", "2", "3", "4"].map(str::to_owned);
+        let refused = |id: &str| Failure::new(Exit::Refused, format!("{id} is done"));
+        let mut tried = Vec::new();
+        let mut acts = |bad: &'static [&'static str], exit: Exit| {
+            tried.clear();
+            let end = each(&ids, None, |task| {
+                tried.push(task.id.clone());
+                if bad.contains(&task.id.as_str()) { Err(Failure { exit, ..refused(&task.id) }) } else { Ok(()) }
+            });
+            (tried.len(), end.err())
+        };
+        assert_eq!(acts(&[], Exit::Refused), (4, None));
+        assert_eq!(acts(&["1"], Exit::Refused), (4, Some(refused("1"))), "one is told as it is");
+        let (tried, several) = acts(&["1", "3"], Exit::Refused);
+        let several = several.unwrap();
+        assert_eq!((tried, several.exit, several.what.as_str()), (4, Exit::Refused, "2 of 4 are not done"));
+        assert_eq!(several.problems.iter().map(|point| point.place.as_str()).collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(acts(&["2"], Exit::Unreachable).0, 2, "nobody answers the next one either");
     }
 }

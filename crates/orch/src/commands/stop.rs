@@ -29,7 +29,7 @@ pub struct StopArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StopArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::each(&args.ids, args.repo.as_deref(), screen, |task| {
+    send::each(&args.ids, args.repo.as_deref(), |task| {
         if let Some(text) = args.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             let text = format!("stopped: {text}");
             send::quietly(task, &TaskCommand::Comment { text }, caller)?;
