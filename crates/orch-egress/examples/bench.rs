@@ -43,7 +43,7 @@ fn main() -> Result<(), Failed> {
         prices: Vec::new(),
     };
     let models = [("anthropic".to_owned(), model)].into();
-    let access = Access { models, allow: Vec::new(), limits: Limits::default() };
+    let access = Access { models, limits: Limits::default(), ..Access::default() };
     let key = fresh_run_key()?;
     let config = access.config_for(Some(("anthropic", wire)), Listen::Tcp, key.clone(), &folder)?;
     let file = write_config(&folder, &config)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::config::{Config, Limits, Listen, Model, Wire};
+use crate::outer::OuterProxy;
 
 /// All models and hosts that runs may reach. A run gets one model of them, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +13,10 @@ pub struct Access {
     pub models: BTreeMap<String, Model>,
     /// Names that CONNECT reaches.
     pub allow: Vec<String>,
+    /// Hosts and addresses of the own network.
+    pub allow_inside: Vec<String>,
+    /// The proxy of the network.
+    pub proxy: Option<OuterProxy>,
     /// Bounds of each proxy.
     pub limits: Limits,
 }
@@ -40,7 +45,15 @@ impl Access {
                 Some(model.clone())
             }
         };
-        let (allow, limits) = (self.allow.clone(), self.limits.clone());
-        Ok(Config { listen, run_key, model, allow, limits, run_directory: run_directory.to_owned() })
+        Ok(Config {
+            listen,
+            run_key,
+            model,
+            allow: self.allow.clone(),
+            allow_inside: self.allow_inside.clone(),
+            proxy: self.proxy.clone(),
+            limits: self.limits.clone(),
+            run_directory: run_directory.to_owned(),
+        })
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::outer::OuterProxy;
 use crate::price::Price;
 
 /// File name of the configuration in a run's directory.
@@ -23,6 +24,12 @@ pub struct Config {
     pub model: Option<Model>,
     /// Names that CONNECT reaches on port 443: exact ones, or `*.suffix`.
     pub allow: Vec<String>,
+    /// Hosts and addresses of the own network that are reached too, as [`crate::inside::InsideEntry`] reads them.
+    #[serde(default)]
+    pub allow_inside: Vec<String>,
+    /// The proxy of the network, for everything that is outside of it.
+    #[serde(default)]
+    pub proxy: Option<OuterProxy>,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,

@@ -14,6 +14,7 @@
 //! | [`count`], [`price`], [`ledger`] | tokens, money, the run's sums |
 //! | [`credential`], [`upstream`] | the real key; the way to the vendor |
 //! | [`tunnel`], [`allow`], [`address`] | CONNECT: how, to whom, and to where never |
+//! | [`inside`], [`outer`], `plain` | hosts of the own network, its proxy, HTTP without TLS to its hosts |
 //! | [`line`], [`message`], [`heads`] | connections with deadlines; HTTP/1.1; what is passed on of a head |
 //! | [`journal`] | what went out and what was refused |
 
@@ -25,12 +26,15 @@ pub mod count;
 pub mod credential;
 pub mod exchange;
 pub mod heads;
+pub mod inside;
 pub mod journal;
 pub mod ledger;
 pub mod line;
 pub mod meaning;
 pub mod message;
 mod neutral;
+pub mod outer;
+mod plain;
 pub mod price;
 pub mod refusal;
 pub mod server;
@@ -40,6 +44,9 @@ pub mod upstream;
 
 pub use access::Access;
 pub use config::{Budget, CONFIG_FILE, Config, Limits, Listen, Model, Wire, fresh_run_key, write_config};
+pub use inside::InsideEntry;
 pub use ledger::{METERED_FILE, Metered, Unavailable};
+pub use outer::OuterProxy;
 pub use price::Price;
 pub use server::serve;
+pub use tunnel::Ways;

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
-use crate::allow;
 use crate::config::{Config, Listen, Model, read_config};
 use crate::credential::Credential;
 use crate::exchange::{Exchange, Vendor};
@@ -22,7 +21,8 @@ use crate::journal::{Entry, Journal};
 use crate::ledger::Ledger;
 use crate::line::{Line, Patience, Socket};
 use crate::message::{Body, Fault, Request, read_request};
-use crate::tunnel::{self, Closed, Outside};
+use crate::plain;
+use crate::tunnel::{self, Closed, Outside, Ways};
 use crate::upstream::Upstream;
 
 /// At the end, connections are cut and their threads have so long to write their counts.
@@ -36,6 +36,7 @@ struct Shared {
     vendor: Option<Vendor>,
     ledger: Ledger,
     journal: Journal,
+    ways: Ways,
     outside: Box<dyn Outside>,
     open: Mutex<HashMap<u64, Socket>>,
     closed: Condvar,
@@ -100,25 +101,20 @@ impl AsFd for Listener {
     }
 }
 
-fn vendor(model: &Model, limit: Duration) -> Result<Vendor, String> {
+fn vendor(model: &Model, limit: Duration, ways: &Ways) -> Result<Vendor, String> {
     Ok(Vendor {
         credential: Credential::read(&model.name, &model.key_file, model.wire)?,
-        upstream: Upstream::new(&model.name, &model.base_url, model.ca_file.as_deref(), limit)?,
+        upstream: Upstream::new(&model.name, &model.base_url, model.ca_file.as_deref(), limit)?.by(ways),
         model: model.clone(),
         key_refused: Mutex::new(None),
     })
 }
 
 fn prepare(file: &Path, outside: Box<dyn Outside>) -> Result<(Arc<Shared>, Listener), String> {
-    let mut config = read_config(file)?;
-    let mut allowed = Vec::new();
-    for entry in &config.allow {
-        let pattern = allow::pattern(entry);
-        allowed.push(pattern.ok_or_else(|| format!("egress.allow: {entry:?} is neither a name nor `*.` and a name"))?);
-    }
-    config.allow = allowed;
+    let config = read_config(file)?;
+    let ways = Ways::of(&config)?;
     let connect = Duration::from_millis(config.limits.connect_ms);
-    let vendor = config.model.as_ref().map(|model| vendor(model, connect)).transpose()?;
+    let vendor = config.model.as_ref().map(|model| vendor(model, connect, &ways)).transpose()?;
     let (name, budget, prices) = match &config.model {
         Some(model) => (model.name.as_str(), model.budget, model.prices.clone()),
         None => ("", crate::config::Budget::default(), Vec::new()),
@@ -132,7 +128,7 @@ fn prepare(file: &Path, outside: Box<dyn Outside>) -> Result<(Arc<Shared>, Liste
     let journal = Journal::open(directory, config.limits.journal_bytes).map_err(failed)?;
     let listener = Listener::bind(&config.listen)?;
     let open = Mutex::new(HashMap::new());
-    let shared = Shared { config, vendor, ledger, journal, outside, open, closed: Condvar::new() };
+    let shared = Shared { config, vendor, ledger, journal, ways, outside, open, closed: Condvar::new() };
     Ok((Arc::new(shared), listener))
 }
 
@@ -274,8 +270,14 @@ fn connection(shared: &Shared, socket: Socket) {
             return connect(shared, line, &request);
         }
         // A path may hold anything; a whole address begins with its scheme.
+        if let Some(there) = plain::Address::read(&request.target)
+            && shared.ways.is_inside(&there.host, there.port)
+        {
+            return forward(shared, line, &request, &there);
+        }
         if !request.target.starts_with('/') {
-            let words = "plain HTTP is not let out: use https; hosts are named in egress.allow";
+            let words = "plain HTTP is not let out: use https; hosts are named in egress.allow, those of your own network in \
+                         egress.allow_inside";
             return turn_away(shared, &mut line, 403, words, &request.target);
         }
         let Some(vendor) = &shared.vendor else {
@@ -330,31 +332,69 @@ fn hang_up(line: &Line, limit_ms: u64) {
 fn connect(shared: &Shared, mut line: Line, request: &Request) {
     let began = Instant::now();
     let limits = &shared.config.limits;
-    // Anybody on the machine reaches a port.
-    if !is_proxy_authorized(&request.headers, &shared.config.run_key) {
-        let words = "this proxy serves its own run only; HTTPS_PROXY of the run names its key";
-        return turn_away(shared, &mut line, 407, words, &request.target);
+    if !authorized(shared, &mut line, request) {
+        return;
     }
     if !matches!(Body::of(&request.headers, Body::End), Ok(Body::End)) {
         return turn_away(shared, &mut line, 400, "CONNECT has no body", &request.target);
     }
-    let limit = Duration::from_millis(limits.connect_ms);
-    let host = match tunnel::open(&request.target, &shared.config.allow, &*shared.outside, limit) {
-        Ok(host) => host,
-        Err(Closed::Refused(words)) => return turn_away(shared, &mut line, 403, &words, &request.target),
-        Err(Closed::Unreachable(words)) => return turn_away(shared, &mut line, 502, &words, &request.target),
-    };
+    let Some(host) = reached(shared, &mut line, &request.target) else { return };
     let patience = Patience::of(Duration::from_millis(limits.idle_ms), None);
-    let (Ok(mut run), Ok(host)) = (line.socket().try_clone(), Line::new(Socket::Tcp(host), None)) else { return };
-    let Ok(mut host) = host.socket().try_clone() else { return };
     if line.send(b"HTTP/1.1 200 Connection established\r\n\r\n", patience).is_err() {
         return;
     }
-    let idle = Duration::from_millis(limits.tunnel_idle_ms);
-    let (bytes_out, bytes_in) = tunnel::relay(&mut run, &mut host, line.data().to_vec(), idle);
+    let first = line.data().to_vec();
+    relay(shared, &line, host, first, &request.target, began);
+}
+
+/// HTTP without TLS, to a host of the own network.
+fn forward(shared: &Shared, mut line: Line, request: &Request, there: &plain::Address) {
+    let began = Instant::now();
+    if !authorized(shared, &mut line, request) {
+        return;
+    }
+    let target = there.authority();
+    let Some(host) = reached(shared, &mut line, &target) else { return };
+    let mut first = plain::head(request, there);
+    first.extend_from_slice(line.data());
+    relay(shared, &line, host, first, &target, began);
+}
+
+/// Whether it names the run's key; if not, it is turned away: anybody on the machine reaches a port.
+fn authorized(shared: &Shared, line: &mut Line, request: &Request) -> bool {
+    let own = is_proxy_authorized(&request.headers, &shared.config.run_key);
+    if !own {
+        let words = "this proxy serves its own run only; HTTPS_PROXY of the run names its key";
+        turn_away(shared, line, 407, words, &request.target);
+    }
+    own
+}
+
+/// A connection to `target`, `host:port`; without one the run is turned away.
+fn reached(shared: &Shared, line: &mut Line, target: &str) -> Option<Socket> {
+    let limit = Duration::from_millis(shared.config.limits.connect_ms);
+    match tunnel::open(target, &shared.ways, &*shared.outside, limit) {
+        Ok(host) => Some(Socket::Tcp(host)),
+        Err(Closed::Refused(words)) => {
+            turn_away(shared, line, 403, &words, target);
+            None
+        }
+        Err(Closed::Unreachable(words)) => {
+            turn_away(shared, line, 502, &words, target);
+            None
+        }
+    }
+}
+
+/// Carries bytes both ways until the end, and notes them.
+fn relay(shared: &Shared, line: &Line, host: Socket, first: Vec<u8>, target: &str, began: Instant) {
+    let (Ok(mut run), Ok(host)) = (line.socket().try_clone(), Line::new(host, None)) else { return };
+    let Ok(mut host) = host.socket().try_clone() else { return };
+    let idle = Duration::from_millis(shared.config.limits.tunnel_idle_ms);
+    let (bytes_out, bytes_in) = tunnel::relay(&mut run, &mut host, first, idle);
     shared.journal.note(Entry {
         kind: "connect",
-        target: request.target.clone(),
+        target: target.to_owned(),
         status: 200,
         bytes_out,
         bytes_in,

@@ -1,4 +1,4 @@
-//! CONNECT: a tunnel to an allowed name on port 443, at an address that was looked at.
+//! CONNECT: a tunnel to an allowed name, at an address that was looked at, or through the proxy of the network.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -9,9 +9,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::address::is_public;
 use crate::allow;
+use crate::config::Config;
+use crate::inside::InsideEntry;
 use crate::line::Socket;
+use crate::outer::OuterProxy;
 
-/// The only port a tunnel goes to.
+/// The only port a tunnel goes to, but for hosts of the own network.
 pub const PORT: u16 = 443;
 
 /// The outside world, as tunnels see it.
@@ -50,45 +53,128 @@ pub enum Closed {
     Unreachable(String),
 }
 
+/// What is let out, and by which way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// Names at [`PORT`], as in [`allow::pattern`].
+    pub allow: Vec<String>,
+    /// Hosts and addresses of the host's own network: reached directly.
+    pub inside: Vec<InsideEntry>,
+    /// Everything else is reached through it, and it looks up the names.
+    pub proxy: Option<OuterProxy>,
+}
+
+impl Ways {
+    /// Reads what a proxy is told.
+    ///
+    /// # Errors
+    /// The entry that cannot be read, and its setting.
+    pub fn of(config: &Config) -> Result<Self, String> {
+        Self::read(&config.allow, &config.allow_inside, config.proxy.clone())
+    }
+
+    /// Reads `egress.allow` and `egress.allow_inside`.
+    ///
+    /// # Errors
+    /// The entry that cannot be read, and its setting.
+    pub fn read(allow: &[String], inside: &[String], proxy: Option<OuterProxy>) -> Result<Self, String> {
+        let mut ways = Self { proxy, ..Self::default() };
+        for entry in allow {
+            let pattern = allow::pattern(entry);
+            let pattern =
+                pattern.ok_or_else(|| format!("egress.allow: {entry:?} is neither a name nor `*.` and a name"));
+            ways.allow.push(pattern?);
+        }
+        for entry in inside {
+            let read = InsideEntry::read(entry);
+            ways.inside.push(read.ok_or_else(|| format!("egress.allow_inside: {entry:?} is no name and no address"))?);
+        }
+        Ok(ways)
+    }
+
+    /// Whether this is a host of the own network, by its name or its address.
+    pub fn is_inside(&self, host: &str, port: u16) -> bool {
+        let name = allow::name(host);
+        let address = host.trim_matches(['[', ']']).parse().ok();
+        self.inside.iter().any(|entry| {
+            name.as_ref().is_some_and(|name| entry.names(name, port))
+                || address.is_some_and(|address| entry.holds(address, port))
+        })
+    }
+}
+
 /// Opens a tunnel to `target`, `host:port`. The name is resolved here and its addresses are looked at; what is dialled is
 /// one of these addresses and not the name again, so that a second answer of its owner changes nothing.
 ///
 /// # Errors
 /// [`Closed`].
-pub fn open(target: &str, list: &[String], outside: &dyn Outside, limit: Duration) -> Result<TcpStream, Closed> {
+pub fn open(target: &str, ways: &Ways, outside: &dyn Outside, limit: Duration) -> Result<TcpStream, Closed> {
     let refused = |words: String| Err(Closed::Refused(words));
-    let Some((host, port)) = target.rsplit_once(':') else {
+    let Some((host, port)) = target.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) else {
         return refused("CONNECT names a host and a port".to_owned());
     };
-    if port.parse() != Ok(PORT) {
-        return refused(format!("only port {PORT} is let out; egress.allow names hosts, and no ports"));
-    }
-    let Some(name) = allow::name(host) else {
-        return refused("a host is reached by its name, not by an address; egress.allow names the hosts".to_owned());
-    };
-    if !allow::allows(list, &name) {
-        return refused(format!("{name} is not let out; to allow it, add \"{name}\" to egress.allow in the host file"));
-    }
-    let unreachable = |why: String| Closed::Unreachable(format!("{name} cannot be reached: {why}"));
-    let until = Instant::now() + limit;
-    let addresses = outside.resolve(&name).map_err(|e| unreachable(e.to_string()))?;
-    if let Some(inside) = addresses.iter().find(|address| !is_public(**address)) {
+    let inside = ways.is_inside(host, port);
+    if port != PORT && !inside {
         return refused(format!(
-            "{name} has the address {inside}, which is not on the public internet; egress.allow opens public hosts only"
+            "only port {PORT} is let out; egress.allow names hosts, and no ports. A host of your own network with another \
+             port is named in egress.allow_inside, as \"{host}:{port}\""
         ));
     }
+    let until = Instant::now() + limit;
+    let Some(name) = allow::name(host) else {
+        let address = host.trim_matches(['[', ']']).parse().ok();
+        return match address.filter(|_| inside) {
+            Some(address) => dial(host, &[address], port, outside, until),
+            None => refused(
+                "a host is reached by its name, not by an address; egress.allow names the hosts, egress.allow_inside \
+                 addresses of your own network"
+                    .to_owned(),
+            ),
+        };
+    };
+    if !inside && !allow::allows(&ways.allow, &name) {
+        return refused(format!(
+            "{name} is not let out; to allow it, add \"{name}\" to egress.allow in the host file, or to egress.allow_inside if \
+             it is a host of your own network"
+        ));
+    }
+    if let Some(proxy) = ways.proxy.as_ref().filter(|_| !inside) {
+        return proxy.open(&name, port, outside, until).map_err(Closed::Unreachable);
+    }
+    let addresses =
+        outside.resolve(&name).map_err(|error| Closed::Unreachable(format!("{name} cannot be reached: {error}")))?;
+    let known = |address: IpAddr| {
+        let named = |entry: &InsideEntry| entry.names(&name, port) && entry.may_be(address);
+        is_public(address) || ways.inside.iter().any(|entry| named(entry) || entry.holds(address, port))
+    };
+    if let Some(inside) = addresses.iter().find(|address| !known(**address)) {
+        return refused(format!(
+            "{name} has the address {inside}, which is not on the public internet, and egress.allow opens public hosts only; \
+             if it is a host of your own network, add \"{name}\" to egress.allow_inside in the host file"
+        ));
+    }
+    dial(&name, &addresses, port, outside, until)
+}
+
+fn dial(
+    name: &str,
+    addresses: &[IpAddr],
+    port: u16,
+    outside: &dyn Outside,
+    until: Instant,
+) -> Result<TcpStream, Closed> {
     let mut why = "its name has no address".to_owned();
     for address in addresses {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        match outside.dial(SocketAddr::new(address, PORT), left) {
+        match outside.dial(SocketAddr::new(*address, port), left) {
             Ok(socket) => return Ok(socket),
             Err(error) => why = error.to_string(),
         }
     }
-    Err(unreachable(why))
+    Err(Closed::Unreachable(format!("{name} cannot be reached: {why}")))
 }
 
 /// Bytes held per direction.

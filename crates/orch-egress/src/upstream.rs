@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::line::{Line, Patience, Socket};
+use crate::outer::OuterProxy;
+use crate::tunnel::{Network, Ways};
 
 /// A connection at rest for longer is not used again: vendors close theirs after a minute or more.
 const REST_MAX: Duration = Duration::from_secs(30);
@@ -28,6 +30,8 @@ pub struct Upstream {
     port: u16,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     limit: Duration,
+    /// The proxy of the network, unless it is a host of that network.
+    proxy: Option<OuterProxy>,
     at_rest: Mutex<Vec<(Line, Instant)>>,
 }
 
@@ -70,8 +74,17 @@ impl Upstream {
             host,
             tls,
             limit,
+            proxy: None,
             at_rest: Mutex::new(Vec::new()),
         })
+    }
+
+    /// The same, reached as `ways` say: through the proxy, unless it is inside or on this machine.
+    #[must_use]
+    pub fn by(mut self, ways: &Ways) -> Self {
+        let near = is_loopback(&self.host) || ways.is_inside(&self.host, self.port);
+        self.proxy = ways.proxy.clone().filter(|_| !near);
+        self
     }
 
     /// A connection: one at rest, or a new one. The end of `watch` ends the attempt.
@@ -87,8 +100,12 @@ impl Upstream {
             }
         }
         let unreachable = |why: String| format!("{} cannot be reached: {why}", self.authority);
-        let addresses = (self.host.as_str(), self.port).to_socket_addrs().map_err(|e| unreachable(e.to_string()))?;
         let until = Instant::now() + self.limit;
+        if let Some(proxy) = &self.proxy {
+            let socket = proxy.open(&self.host, self.port, &Network, until)?;
+            return self.greet(socket, Patience { until, watch }).map_err(unreachable);
+        }
+        let addresses = (self.host.as_str(), self.port).to_socket_addrs().map_err(|e| unreachable(e.to_string()))?;
         let mut why = "its name has no address".to_owned();
         for address in addresses {
             let left = until.saturating_duration_since(Instant::now());

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod budget;
+mod company;
 mod counting;
 mod failures;
 mod hostile;

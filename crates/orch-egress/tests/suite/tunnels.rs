@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use orch_egress::tunnel::{Closed, Outside, open};
-use orch_egress::{Config, Listen, Wire};
+use orch_egress::{Config, Listen, Ways, Wire};
 
 use crate::world::{Answer, Proxy, RUN_KEY};
 
 /// A name service that says what it is told, and a network on which every address is one local listener.
-struct Net {
-    names: Vec<(&'static str, Vec<&'static str>)>,
-    here: SocketAddr,
-    dialled: Arc<Mutex<Vec<SocketAddr>>>,
+pub struct Net {
+    pub names: Vec<(&'static str, Vec<&'static str>)>,
+    pub here: SocketAddr,
+    pub dialled: Arc<Mutex<Vec<SocketAddr>>>,
 }
 
 impl Outside for Net {
@@ -25,12 +25,14 @@ impl Outside for Net {
     }
     fn dial(&self, address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
         self.dialled.lock().unwrap().push(address);
-        TcpStream::connect_timeout(&self.here, limit)
+        // The proxy of the network is a real one.
+        let real = address.ip() == IpAddr::from([127, 0, 0, 1]);
+        TcpStream::connect_timeout(if real { &address } else { &self.here }, limit)
     }
 }
 
 /// Sends back what it gets, in capitals, until its end.
-fn shouting() -> SocketAddr {
+pub fn shouting() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -71,7 +73,7 @@ fn proxy(change: impl FnOnce(&mut Config)) -> Proxy {
     Proxy::outside(Wire::AnthropicMessages, "http://127.0.0.1:1", change, Box::new(net().0))
 }
 
-fn connect(target: &str) -> String {
+pub fn connect(target: &str) -> String {
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("orch:{RUN_KEY}"));
     format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\nproxy-authorization: Basic {basic}\r\n\r\n")
 }
@@ -152,10 +154,11 @@ fn what_is_not_let_out_is_refused_with_the_setting_to_change() {
 fn what_is_dialled_is_what_was_looked_at() {
     let (net, dialled) = net();
     let limit = Duration::from_secs(10);
-    assert!(open("pypi.org.:443", &list(), &net, limit).is_ok());
+    let ways = Ways::read(&list(), &[], None).unwrap();
+    assert!(open("pypi.org.:443", &ways, &net, limit).is_ok());
     assert_eq!(*dialled.lock().unwrap(), ["151.101.0.223:443".parse().unwrap()]);
     for target in ["rebinding.org:443", "metadata.org:443", "six.org:443", "evil.com:443"] {
-        assert!(matches!(open(target, &list(), &net, limit), Err(Closed::Refused(_))), "{target}");
+        assert!(matches!(open(target, &ways, &net, limit), Err(Closed::Refused(_))), "{target}");
     }
     assert_eq!(dialled.lock().unwrap().len(), 1, "nothing else was touched");
 }

@@ -47,6 +47,8 @@ pub fn config(directory: &Path, wire: Wire, base_url: &str) -> Config {
         run_key: RUN_KEY.to_owned(),
         model: Some(model),
         allow: Vec::new(),
+        allow_inside: Vec::new(),
+        proxy: None,
         limits: Limits::default(),
         run_directory: directory.join("run"),
     }

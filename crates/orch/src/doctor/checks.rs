@@ -31,6 +31,7 @@ pub const ALL: &[Check] = &[
     Check { name: "disk", look: disk },
     Check { name: "memory", look: memory },
     Check { name: "confinement", look: super::confinement::levels },
+    Check { name: "way out", look: super::way_out::way_out },
     Check { name: "service", look: service },
     Check { name: "host", look: host },
 ];

@@ -113,6 +113,8 @@ fn placeholder(name: &str) -> &'static str {
         "program" => "\"/opt/claude/bin/claude\"",
         "model" => "\"claude-opus-5-5\"",
         "credential" => "\"anthropic\"",
+        "proxy" => "\"http://proxy.example.com:3128\"",
+        "proxy_credential" => "\"forge\"",
         "wire" => "\"anthropic\"",
         "base_url" => "\"https://models.example.com\"",
         "key_file" => "\"/etc/orch/anthropic-key\"",

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::agent::{self, AgentProgram};
+use super::egress;
 use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
 use super::kind::Kind;
@@ -88,6 +89,8 @@ impl Reader<'_> {
                     let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
                     if let Some(table) = self.table(value, section) {
                         self.fill(table, section, &of_section, host, value.span());
+                        let misfits = if section == "egress" { egress::misfits(host) } else { Vec::new() };
+                        self.misfits(table, section, misfits, value.span());
                     }
                 }
                 other => self.unknown("section", "", other, name.span(), &sections),

@@ -8,7 +8,8 @@ use orch_rules::pipeline::Role;
 
 use super::agent::AgentProgram;
 use super::confinement::Confine;
-use super::model::{Egress, ModelEntry};
+use super::egress::Egress;
+use super::model::ModelEntry;
 use super::notify::NotifyEntry;
 use super::paths::Paths;
 use super::remote::{CredentialEntry, RemoteEntry};

@@ -41,6 +41,10 @@ pub enum Kind {
     Remote,
     /// Names of hosts, as [`orch_egress::allow::pattern`] says.
     Hosts,
+    /// Hosts of the own network, as [`orch_egress::InsideEntry`] says.
+    Inside,
+    /// A proxy, as [`orch_egress::OuterProxy`] says.
+    Proxy,
     /// Prices, as [`orch_egress::price::parse`] says.
     Prices,
     /// Dollars, read as millionths.
@@ -94,6 +98,11 @@ impl Kind {
                 "an address in quotes as https://HOST/PATH or ssh://USER@HOST/PATH, without any secret".to_owned()
             }
             Self::Hosts => "an array of host names, for example [\"docs.rs\", \"*.example.com\"]".to_owned(),
+            Self::Inside => {
+                "an array of hosts, for example [\"nexus.corp\", \"*.corp:8443\", \"10.1.2.3\", \"10.2.0.0/16\"]"
+                    .to_owned()
+            }
+            Self::Proxy => "an address in quotes as http://HOST:PORT, without a login".to_owned(),
             Self::Prices => "an array of prices in dollars, for example [\"my-* = 5 / 0.5 / 6.25 / 25\"]".to_owned(),
             Self::Dollars => "dollars from 0 to 1000000, for example 2.5".to_owned(),
         }
@@ -110,7 +119,13 @@ impl Kind {
             (Self::Dollars, DeValue::Integer(number)) if number.radix() == 10 => self.of_text(number.as_str()),
             (Self::Dollars, DeValue::Float(number)) => self.of_text(number.as_str()),
             (
-                Self::Command | Self::Variables | Self::Paths | Self::Hosts | Self::Prices | Self::SomeOf(_),
+                Self::Command
+                | Self::Variables
+                | Self::Paths
+                | Self::Hosts
+                | Self::Inside
+                | Self::Prices
+                | Self::SomeOf(_),
                 DeValue::Array(items),
             ) => {
                 let mut words = Vec::new();
@@ -128,6 +143,7 @@ impl Kind {
                 | Self::Variables
                 | Self::Paths
                 | Self::Hosts
+                | Self::Inside
                 | Self::Prices
                 | Self::SomeOf(_)
                 | Self::Dollars,
@@ -165,7 +181,7 @@ impl Kind {
             }
             Self::Dollars => return orch_egress::price::micros(text.trim()).map(Value::Number).ok_or_else(found),
             Self::Prices => return self.words(vec![text.to_owned()]),
-            Self::Variables | Self::Paths | Self::Hosts | Self::SomeOf(_) => {
+            Self::Variables | Self::Paths | Self::Hosts | Self::Inside | Self::SomeOf(_) => {
                 return self.words(text.split_whitespace().map(str::to_owned).collect());
             }
             Self::OneOf(names) => names.contains(&text),
@@ -181,12 +197,13 @@ impl Kind {
             Self::Remote => orch_git::RemoteUrl::new(text).is_ok(),
             Self::BaseUrl => orch_egress::upstream::check(text),
             Self::WebAddress => is_web_address(text),
+            Self::Proxy => orch_egress::OuterProxy::read(text).is_some(),
             Self::Database => text.starts_with("postgres://") || text.starts_with("postgresql://"),
         };
         match fits {
             true => Ok(Value::Text(text.to_owned())),
             // What looks like an address may carry a password.
-            false if matches!(self, Self::Database | Self::BaseUrl | Self::WebAddress | Self::Remote) => {
+            false if matches!(self, Self::Database | Self::BaseUrl | Self::WebAddress | Self::Proxy | Self::Remote) => {
                 // Why says it without repeating it.
                 let why = (self == Self::Remote).then(|| orch_git::RemoteUrl::new(text).err()).flatten();
                 Err(why.unwrap_or_else(|| "something else".to_owned()))
@@ -214,6 +231,7 @@ impl Kind {
         let wrong = match self {
             Self::Paths => words.iter().find(|path| !path.starts_with('/')),
             Self::Hosts => words.iter().find(|host| orch_egress::allow::pattern(host).is_none()),
+            Self::Inside => words.iter().find(|host| orch_egress::InsideEntry::read(host).is_none()),
             Self::SomeOf(names) => words.iter().find(|word| !names.contains(&word.as_str())),
             Self::Prices => words.iter().find(|price| orch_egress::price::parse(price).is_none()),
             _ => None,

@@ -22,6 +22,7 @@ mod agent;
 #[cfg(test)]
 mod belonging_tests;
 pub mod confinement;
+pub mod egress;
 pub mod example;
 pub mod file;
 pub mod host;

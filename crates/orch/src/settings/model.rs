@@ -1,8 +1,7 @@
-//! `[models.<name>]` and `[egress]`: what runs may reach through their proxies.
+//! `[models.<name>]`: the models that runs may reach through their proxies.
 
 use camino::Utf8PathBuf;
 
-use super::host::Host;
 use super::keys::{Key, array, on, quoted, words};
 use super::kind::{Kind, Value};
 
@@ -29,65 +28,6 @@ pub struct ModelEntry {
     /// Millionths of a dollar for one run; 0 is without end.
     pub run_budget_micros: u64,
 }
-
-/// `[egress]`: hosts that runs reach by CONNECT.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Egress {
-    /// Names, or `*.` and a name.
-    pub allow: Vec<String>,
-    /// The built-in list of registries is not let out.
-    pub deny_default_registries: bool,
-    /// Seconds a model may be silent within an answer.
-    pub silence_seconds: u64,
-}
-
-impl Default for Egress {
-    fn default() -> Self {
-        Self { allow: Vec::new(), deny_default_registries: false, silence_seconds: 120 }
-    }
-}
-
-/// Rows of `[egress]`; part of the host's rows.
-pub const ALLOW: Key<Host> = Key {
-    section: "egress",
-    name: "allow",
-    variable: None,
-    kind: Kind::Hosts,
-    required: false,
-    doc: "Hosts on port 443 that runs reach besides the well-known package registries: names, or \"*.\" and a name for \
-          all below it. Addresses inside of a network are never reached.",
-    set: |h, v| h.egress.allow = words(v),
-    get: |h| Some(array(&h.egress.allow)),
-};
-
-/// As [`ALLOW`].
-pub const DENY: Key<Host> = Key {
-    section: "egress",
-    name: "deny_default_registries",
-    variable: None,
-    kind: Kind::Switch,
-    required: false,
-    doc: "Only what `allow` names is reached: not the package registries either.",
-    set: |h, v| h.egress.deny_default_registries = on(&v),
-    get: |h| Some(h.egress.deny_default_registries.to_string()),
-};
-
-/// As [`ALLOW`].
-pub const SILENCE: Key<Host> = Key {
-    section: "egress",
-    name: "silence_seconds",
-    variable: None,
-    kind: Kind::Number(1, 3_600),
-    required: false,
-    doc: "Seconds that a model may be silent in the middle of an answer. Then the answer is cut off, and the agent asks \
-          again.",
-    set: |h, v| {
-        if let Value::Number(n) = v {
-            h.egress.silence_seconds = n;
-        }
-    },
-    get: |h| Some(h.egress.silence_seconds.to_string()),
-};
 
 /// `[models.<name>]`
 pub const MODEL: &[Key<ModelEntry>] = &[

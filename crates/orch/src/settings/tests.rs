@@ -184,6 +184,10 @@ fn what_runs_may_reach_is_looked_at() {
         ("[models.openai]\nkye_file = \"/k\"\n", "key_file"),
         ("[egress]\nallow = [\"https://docs.rs\"]\n", "host names"),
         ("[egress]\nallow = [\"10.0.0.1\"]\n", "host names"),
+        ("[egress]\nallow_inside = [\"https://nexus.corp\"]\n", "nexus.corp"),
+        ("[egress]\nproxy = \"http://me:s3cret@proxy.corp:1\"\n", "without a login, found something else"),
+        ("[egress]\nproxy = \"http://proxy.corp:1\"\nproxy_credential = \"x\"\n", "no [credentials.x]"),
+        ("[egress]\nproxy_credential = \"x\"\n", "is for a `proxy`"),
     ] {
         let told = read(text).unwrap_err();
         assert!(told.contains(word), "{text}: {told}");
@@ -393,6 +397,8 @@ fn schema_of(kind: Kind) -> Json {
         Kind::OneOf(names) => json!({ "enum": names }),
         Kind::SomeOf(names) => json!({ "type": "array", "items": { "enum": names } }),
         Kind::WebAddress => json!({ "type": "string", "pattern": "^https?://" }),
+        Kind::Proxy => json!({ "type": "string", "pattern": "^http://[^/@]+:[0-9]+/?$" }),
+        Kind::Inside => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
         Kind::Path => json!({ "type": "string", "pattern": "^/" }),
         Kind::Paths => json!({ "type": "array", "items": { "type": "string", "pattern": "^/" } }),
         Kind::Word => json!({ "type": "string", "pattern": "^[^-\\s]\\S*$" }),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
 use camino::Utf8PathBuf;
-use orch_egress::{Access, Budget, Limits, Model};
+use orch_egress::{Access, Budget, Limits, Model, OuterProxy};
 
 use crate::exit::{Exit, Failure};
 use crate::settings::Host;
@@ -25,10 +25,7 @@ pub fn access(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Result<Acces
         entries.entry((*name).to_owned()).or_default();
     }
     let limits = Limits { idle_ms: host.egress.silence_seconds.saturating_mul(1_000), ..Limits::default() };
-    let mut access = Access { allow: host.egress.allow.clone(), limits, ..Access::default() };
-    if !host.egress.deny_default_registries {
-        access.allow.extend(orch_egress::allow::REGISTRIES.iter().map(|name| (*name).to_owned()));
-    }
+    let mut access = Access { limits, ..let_out(host) };
     for (name, entry) in entries {
         let Some(wire) = model::wire(&name, &entry) else { continue };
         let Some(key_file) = key_file(host, &name, &entry, env)? else { continue };
@@ -46,6 +43,19 @@ pub fn access(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Result<Acces
         access.models.insert(name, model);
     }
     Ok(access)
+}
+
+/// The hosts that runs may reach, and by which way; no model.
+pub fn let_out(host: &Host) -> Access {
+    let egress = &host.egress;
+    let registries = orch_egress::allow::REGISTRIES.iter().filter(|_| !egress.deny_default_registries);
+    let login = egress.proxy_credential.as_ref().and_then(|name| {
+        let entry = host.credentials.get(name)?;
+        Some((entry.user.clone()?, entry.token_file.clone()?.into()))
+    });
+    let proxy = egress.proxy.as_deref().and_then(OuterProxy::read).map(|proxy| OuterProxy { login, ..proxy });
+    let allow = egress.allow.iter().cloned().chain(registries.map(|name| (*name).to_owned())).collect();
+    Access { allow, allow_inside: egress.allow_inside.clone(), proxy, ..Access::default() }
 }
 
 /// The file with the key of a model; `None` if it has none.

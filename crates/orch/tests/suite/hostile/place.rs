@@ -308,6 +308,7 @@ fn access(key_file: &Path) -> Access {
         models: BTreeMap::from([("anthropic".to_owned(), model)]),
         allow: vec!["localhost".to_owned(), "crates.io".to_owned(), "*.example.org".to_owned()],
         limits: Limits::default(),
+        ..Access::default()
     }
 }
 
