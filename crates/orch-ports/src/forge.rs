@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use orch_rules::ids::CommitId;
 use orch_rules::lane::LandingRefused;
 
+use crate::change_requests::ChangeRequests;
 use crate::error::PortResult;
 
 /// Main's tip after bringing it up to date with the user's own repository.
@@ -48,6 +49,10 @@ pub struct Offers {
 pub trait Forge: Send + Sync {
     /// What it is and can do. Asks nobody.
     fn offers(&self) -> Offers;
+    /// What its product has besides branches; `None`: it keeps branches only.
+    fn change_requests(&self) -> Option<&dyn ChangeRequests> {
+        None
+    }
     /// Bring main, with its commits, up to date with where its users push, and tell its tip. A repository that cannot be
     /// worked in is in trouble as a whole: gone, moved, without its base branch, rewritten. The words say what is wrong,
     /// where, and what to do.

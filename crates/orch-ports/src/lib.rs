@@ -2,6 +2,7 @@
 //! agent. No I/O here, no fakes; those live in the adapters and in the test kit.
 
 pub mod agent;
+pub mod change_requests;
 pub mod deliveries;
 pub mod error;
 pub mod forge;

@@ -11,6 +11,7 @@ pub mod base_check;
 pub mod budget;
 pub mod change;
 pub mod check;
+pub mod ci;
 pub mod ci_files;
 pub mod claim;
 pub mod connection;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod branches;
+pub mod change_requests;
 mod deliveries;
 pub mod forge;
 pub mod runner;

@@ -4,6 +4,7 @@
 pub mod agent;
 mod faults;
 pub mod forge;
+pub mod gitea;
 mod merge;
 pub mod receiver;
 pub mod runner;
@@ -11,5 +12,6 @@ pub mod runner;
 pub use agent::FakeAgent;
 pub use faults::{Fault, Faults, Gate, PATIENCE, Side};
 pub use forge::FakeForge;
+pub use gitea::FakeGitea;
 pub use receiver::FakeReceiver;
 pub use runner::{FakeRunner, Step};

@@ -43,14 +43,14 @@ impl Request {
         tools.filter_map(|tool| text(tool, "name").or_else(|| text(tool, "type"))).collect()
     }
 
-    pub(super) fn bears(&self, marker: &str) -> bool {
+    pub(crate) fn bears(&self, marker: &str) -> bool {
         const NAMED: &[&str] = &["x-api-key", "authorization", "x-claude-code-session-id", "session-id", "thread-id"];
         NAMED.iter().filter_map(|name| self.header(name)).any(|value| value.contains(marker)) || self.says(marker)
     }
 }
 
 /// Reads one request; `None` when the client has closed the connection.
-pub(super) fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
         return Ok(None);
@@ -113,17 +113,17 @@ fn broken(what: &str) -> io::Error {
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) pieces: Vec<Piece>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) pieces: Vec<Piece>,
     /// The length is told, so the connection stays.
     whole: bool,
 }
 
 /// A piece of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// These bytes.
     Text(String),
     /// From here on nothing, with the connection open.
@@ -131,7 +131,7 @@ pub(super) enum Piece {
 }
 
 impl Answer {
-    pub(super) fn body(status: u16, kind: &str, body: String) -> Self {
+    pub(crate) fn body(status: u16, kind: &str, body: String) -> Self {
         let headers = vec![
             ("content-type".to_owned(), kind.to_owned()),
             ("content-length".to_owned(), body.len().to_string()),
@@ -140,12 +140,12 @@ impl Answer {
         Self { status, headers, pieces: vec![Piece::Text(body)], whole: true }
     }
 
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::body(status, "application/json", body.to_string())
     }
 
     /// A stream of events ends with its connection; so one that is cut only ends early.
-    pub(super) fn events(pieces: Vec<Piece>) -> Self {
+    pub(crate) fn events(pieces: Vec<Piece>) -> Self {
         let headers = [
             ("content-type", "text/event-stream; charset=utf-8"),
             ("cache-control", "no-cache"),
@@ -158,7 +158,7 @@ impl Answer {
 }
 
 /// Writes an answer; true if the connection stays.
-pub(super) fn write(mut stream: &TcpStream, answer: &Answer) -> io::Result<bool> {
+pub(crate) fn write(mut stream: &TcpStream, answer: &Answer) -> io::Result<bool> {
     let reason = match answer.status {
         200 => "OK",
         400 => "Bad Request",
@@ -185,7 +185,7 @@ pub(super) fn write(mut stream: &TcpStream, answer: &Answer) -> io::Result<bool>
 }
 
 /// One server-sent event.
-pub(super) fn event(data: &Value) -> Piece {
+pub(crate) fn event(data: &Value) -> Piece {
     let name = data.get("type").and_then(Value::as_str).unwrap_or("message");
     Piece::Text(format!("event: {name}\ndata: {data}\n\n"))
 }

@@ -13,7 +13,7 @@
 //! ```
 
 mod anthropic;
-mod http;
+pub(crate) mod http;
 mod responses;
 mod script;
 #[cfg(test)]

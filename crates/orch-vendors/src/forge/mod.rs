@@ -1,5 +1,6 @@
 //! Forges.
 
+pub mod gitea;
 pub mod local;
 pub mod reach;
 pub mod remote;

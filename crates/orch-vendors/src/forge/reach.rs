@@ -48,10 +48,13 @@ struct State {
     calls: usize,
 }
 
-/// The remote, and the turn to call it, which is over when this is dropped.
+/// A turn to call a server, which is over when this is dropped.
+pub(super) struct Pass(Arc<Channel>);
+
+/// The remote, and the turn to call it.
 pub struct Turn {
     remote: Remote,
-    channel: Arc<Channel>,
+    _pass: Pass,
 }
 
 impl Deref for Turn {
@@ -61,10 +64,10 @@ impl Deref for Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Pass {
     fn drop(&mut self) {
-        self.channel.state().calls -= 1;
-        self.channel.ended.notify_one();
+        self.0.state().calls -= 1;
+        self.0.ended.notify_one();
     }
 }
 
@@ -87,13 +90,39 @@ impl Channel {
         limited.or_else(|| away().map(|until| Closed::Away { until, why: state.why.clone() }))
     }
 
-    fn limit(&self, until: Timestamp) {
+    /// Takes a turn to call `server`; what kind of trouble keeps it from that, and in words.
+    pub(super) fn enter(self: &Arc<Self>, server: &str) -> Result<Pass, (ErrorKind, String)> {
+        self.open(server)?;
+        if !self.begin(TURN_WITHIN) {
+            let words = format!("{server} has not answered {MOST_CALLS} calls yet; no more are made meanwhile");
+            return Err((ErrorKind::RateLimited { until: now().plus_ms(NO_TURN_MS) }, words));
+        }
+        Ok(Pass(Arc::clone(self)))
+    }
+
+    /// Whether `server` may be called now.
+    fn open(&self, server: &str) -> Result<(), (ErrorKind, String)> {
+        let now = now();
+        match self.closed(now) {
+            Some(Closed::Limited(until)) => {
+                let words = format!("{server} wants fewer requests; it is asked again then");
+                Err((ErrorKind::RateLimited { until }, words))
+            }
+            Some(Closed::Away { until, why }) => {
+                let seconds = until.since_ms(now).div_euclid(1_000) + 1;
+                Err((ErrorKind::Passing, format!("{why} (asked again in {seconds} s)")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn limit(&self, until: Timestamp) {
         let mut state = self.state();
         state.limited = state.limited.max(Some(until));
     }
 
     /// A call did not reach it. One proves nothing; from the second in a row on it is left alone for a while.
-    fn not_reached(&self, now: Timestamp, why: &str) {
+    pub(super) fn not_reached(&self, now: Timestamp, why: &str) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         why.clone_into(&mut state.why);
@@ -114,7 +143,7 @@ impl Channel {
         free
     }
 
-    fn reached(&self) {
+    pub(super) fn reached(&self) {
         let mut state = self.state();
         (state.failures, state.away) = (0, None);
     }
@@ -159,26 +188,11 @@ impl Reach {
     /// Rate limited while the server wants to be left alone, or while enough calls are under way; unauthorised if there is
     /// nothing to be let in with.
     pub fn remote(&self) -> PortResult<Turn> {
-        let now = now();
-        match self.channel.closed(now) {
-            Some(Closed::Limited(until)) => {
-                let words = format!("{} wants fewer requests; it is asked again then", self.server());
-                return Err(self.trouble(ErrorKind::RateLimited { until }, words));
-            }
-            Some(Closed::Away { until, why }) => {
-                let seconds = until.since_ms(now).div_euclid(1_000) + 1;
-                return Err(self.trouble(ErrorKind::Passing, format!("{why} (asked again in {seconds} s)")));
-            }
-            None => {}
-        }
+        let closed = |(kind, words)| self.trouble(kind, words);
+        self.channel.open(self.server()).map_err(closed)?;
         let remote = (self.make)()
             .map_err(|why| self.trouble(ErrorKind::Unauthorised, format!("{}: {why}", self.credential)))?;
-        if !self.channel.begin(TURN_WITHIN) {
-            let words =
-                format!("{} has not answered {MOST_CALLS} calls yet; no more are made meanwhile", self.server());
-            return Err(self.trouble(ErrorKind::RateLimited { until: now.plus_ms(NO_TURN_MS) }, words));
-        }
-        Ok(Turn { remote, channel: Arc::clone(&self.channel) })
+        Ok(Turn { remote, _pass: self.channel.enter(self.server()).map_err(closed)? })
     }
 
     /// Opens the repository of the state directory, which is made from the server if it is not there.
@@ -250,7 +264,7 @@ impl Reach {
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -8,6 +8,7 @@ mod command_agent;
 mod fixture;
 #[path = "../../../orch-git/tests/suite/git_server.rs"]
 mod git_server;
+mod gitea;
 mod host_runner;
 mod local_forge;
 mod notifiers;

@@ -24,15 +24,17 @@ use crate::fixture::{plain, run};
 use crate::git_server::{Fault, GitServer, TOKEN};
 use crate::local_forge as local;
 
-struct Bench {
-    folder: tempfile::TempDir,
-    server: GitServer,
-    workshop: GitWorkshop,
-    forge: RemoteForge,
+pub struct Bench {
+    pub folder: tempfile::TempDir,
+    pub server: GitServer,
+    pub workshop: GitWorkshop,
+    pub forge: RemoteForge,
+    pub opening: Arc<Opening>,
+    pub reach: Arc<Reach>,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::patient(Duration::from_secs(60))
     }
 
@@ -64,7 +66,8 @@ impl Bench {
             way.open(&program, origin.clone(), &bare, SystemTime::now()).map(|opened| opened.forge)
         }));
         let workshop = GitWorkshop::new(Arc::clone(&opening));
-        Self { folder, server, workshop, forge: RemoteForge::new(opening, reach) }
+        let forge = RemoteForge::new(Arc::clone(&opening), Arc::clone(&reach));
+        Self { folder, server, workshop, forge, opening, reach }
     }
 
     /// A person's clone of what is served, at a branch as it is there now.
@@ -77,7 +80,7 @@ impl Bench {
     }
 
     /// A candidate that adds a file, for the tip of main.
-    fn candidate(&self, name: &str) -> Candidate {
+    pub fn candidate(&self, name: &str) -> Candidate {
         let tip = self.forge.base().unwrap().tip;
         let place = Workplace {
             packed_again: true,

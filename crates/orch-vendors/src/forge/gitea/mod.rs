@@ -1,0 +1,292 @@
+//! Gitea and Forgejo: branches by git, change requests, statuses and reviews by their API. What the servers do is recorded
+//! in `fixtures`; little of it is what one would guess.
+
+mod api;
+mod landing;
+#[cfg(test)]
+mod recorded_tests;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orch_ports::change_requests::{
+    ChangeRequest, ChangeRequestNumber, ChangeRequestState, ChangeRequestText, ChangeRequests, ForgeReview,
+    Requirements,
+};
+use orch_ports::forge::{Base, Forge, Landing, Offers};
+use orch_ports::{Port, PortResult};
+use orch_rules::ci::CommitStatus;
+use orch_rules::ids::CommitId;
+use orch_rules::port_error::ErrorKind;
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use self::api::{Answered, part};
+pub use self::api::{GiteaApi, Page};
+use self::wire::{
+    Branch, CombinedStatus, Comparison, PullRequest, Review, Rule, SeenRepository, SeenStatus, ServerVersion, User,
+};
+use crate::forge::remote::RemoteForge;
+use crate::workshop::Opening;
+
+/// Items that a page is asked for; a server gives fewer if it likes.
+const PAGE: usize = 50;
+/// No list has more pages than this.
+const MOST_PAGES: usize = 200;
+/// A number that no change request has.
+const NO_NUMBER: u64 = 999_999_999;
+
+/// One repository on a Gitea or Forgejo server.
+pub struct Gitea {
+    git: RemoteForge,
+    opening: Arc<Opening>,
+    api: GiteaApi,
+}
+
+impl Gitea {
+    /// Branches as `git` has them, beside the workshop in the repository that `opening` opens; the rest by `api`.
+    pub fn new(git: RemoteForge, opening: Arc<Opening>, api: GiteaApi) -> Self {
+        Self { git, opening, api }
+    }
+
+    fn main(&self) -> PortResult<String> {
+        Ok(self.opening.get(Port::Forge)?.repository.origin().base.to_string())
+    }
+
+    fn pull(&self, number: ChangeRequestNumber) -> PortResult<PullRequest> {
+        let answer = self.api.call(Method::GET, &format!("/pulls/{number}"), None)?;
+        self.api.read(&named(number), &answer)
+    }
+
+    fn patch(&self, number: ChangeRequestNumber, body: Value) -> PortResult<ChangeRequest> {
+        let answer = self.api.call(Method::PATCH, &format!("/pulls/{number}"), Some(body))?;
+        self.api.read::<PullRequest>(&named(number), &answer).map(PullRequest::ours)
+    }
+
+    /// All pages of a list. `items` takes them out of an answer.
+    fn pages<T>(
+        &self,
+        object: &str,
+        path: &str,
+        first: Answered,
+        items: impl Fn(&Answered) -> PortResult<Vec<T>>,
+    ) -> PortResult<Vec<T>> {
+        let (mut answer, mut all) = (first, Vec::new());
+        for page in 2..MOST_PAGES {
+            let found = items(&answer)?;
+            let last = found.is_empty();
+            all.extend(found);
+            if last || answer.total.is_some_and(|total| all.len() >= total) {
+                return Ok(all);
+            }
+            answer = self.api.call(Method::GET, &format!("{path}?limit={PAGE}&page={page}"), None)?;
+        }
+        let words = format!("{} has no end of pages for {object}", self.api.server());
+        Err(self.api.of(ErrorKind::Malformed, object, words))
+    }
+
+    /// Whether the server knows a commit.
+    fn knows(&self, commit: &CommitId) -> PortResult<bool> {
+        let answer = self.api.call(Method::GET, &format!("/git/commits/{}", part(commit.as_str())), None)?;
+        Ok((200..300).contains(&answer.status))
+    }
+
+    fn not_there(&self, commit: &CommitId) -> orch_ports::PortError {
+        let words = format!("{} does not have {} yet", self.api.server(), commit.as_str());
+        self.api.of(ErrorKind::Missing, commit.as_str(), words)
+    }
+
+    /// Whether the rule of main voids approvals at a push; `None` if we may not know.
+    fn dismisses(&self, main: &str) -> PortResult<Option<bool>> {
+        let answer = self.api.call(Method::GET, "/branch_protections", None)?;
+        if answer.status == 403 {
+            return Ok(None);
+        }
+        let rules: Option<Vec<Rule>> = self.api.read("its branch protection", &answer)?;
+        let rule = rules.unwrap_or_default().into_iter().find(|rule| rule.rule_name == main);
+        Ok(rule.map(|rule| rule.dismiss_stale_approvals || rule.ignore_stale_approvals))
+    }
+}
+
+impl ChangeRequests for Gitea {
+    fn open(&self, branch: &str, text: &ChangeRequestText) -> PortResult<ChangeRequest> {
+        let (main, object) = (self.main()?, format!("the change request of {branch}"));
+        let compared = self.api.call(Method::GET, &format!("/compare/{}...{}", part(&main), part(branch)), None)?;
+        let compared: Comparison = match compared.status {
+            // The branch comes with a push that is not there yet.
+            404 => {
+                let words = format!("{} has no branch {branch} yet", self.api.server());
+                return Err(self.api.of(ErrorKind::Missing, &object, words));
+            }
+            _ => self.api.read(&object, &compared)?,
+        };
+        if compared.total_commits == 0 {
+            let words =
+                format!("{branch} has nothing that {main} lacks: a change request of it would be taken for merged");
+            return Err(self.api.of(ErrorKind::Refused, &object, words));
+        }
+        let body = json!({ "head": branch, "base": main, "title": text.title, "body": text.body });
+        let answer = self.api.call(Method::POST, "/pulls", Some(body))?;
+        match (answer.status, existing(&answer.message())) {
+            (409, Some(number)) => Ok(self.pull(number)?.ours()),
+            _ => self.api.read::<PullRequest>(&object, &answer).map(PullRequest::ours),
+        }
+    }
+
+    fn look(&self, number: ChangeRequestNumber) -> PortResult<ChangeRequest> {
+        self.pull(number).map(PullRequest::ours)
+    }
+
+    fn rewrite(&self, number: ChangeRequestNumber, text: &ChangeRequestText) -> PortResult<()> {
+        self.patch(number, json!({ "title": text.title, "body": text.body })).map(drop)
+    }
+
+    fn end(
+        &self,
+        number: ChangeRequestNumber,
+        text: &ChangeRequestText,
+        landed: Option<&CommitId>,
+    ) -> PortResult<ChangeRequestState> {
+        let found = self.look(number)?;
+        if found.state == ChangeRequestState::Merged {
+            return Ok(found.state);
+        }
+        if let (Some(commit), ChangeRequestState::Open) = (landed, found.state) {
+            // First, because what is merged can still be rewritten.
+            self.rewrite(number, text)?;
+            let body = json!({ "Do": "manually-merged", "MergeCommitID": commit.as_str() });
+            let answer = self.api.call(Method::POST, &format!("/pulls/{number}/merge"), Some(body))?;
+            if answer.status == 200 || self.look(number)?.state == ChangeRequestState::Merged {
+                return Ok(ChangeRequestState::Merged);
+            }
+            if answer.status >= 500 {
+                return Err(self.api.refused(&named(number), &answer));
+            }
+        }
+        // Where the repository's settings do not allow the mark.
+        let closed = self.patch(number, json!({ "title": text.title, "body": text.body, "state": "closed" }))?;
+        Ok(closed.state)
+    }
+
+    fn reviews(&self, number: ChangeRequestNumber) -> PortResult<Vec<ForgeReview>> {
+        let (object, path) = (named(number), format!("/pulls/{number}/reviews"));
+        let first = self.api.call(Method::GET, &format!("{path}?limit={PAGE}&page=1"), None)?;
+        let read = |answer: &Answered| Ok(self.api.read::<Option<Vec<Review>>>(&object, answer)?.unwrap_or_default());
+        let mut reviews = self.pages(&object, &path, first, read)?;
+        reviews.sort_by_key(|review| review.id);
+        Ok(reviews.into_iter().filter_map(Review::ours).collect())
+    }
+
+    fn statuses(&self, commit: &CommitId) -> PortResult<Vec<CommitStatus>> {
+        let (object, path) = (commit.as_str(), format!("/commits/{}/status", part(commit.as_str())));
+        let first = self.api.call(Method::GET, &format!("{path}?limit={PAGE}&page=1"), None)?;
+        if first.status == 404 && !self.knows(commit)? {
+            return Err(self.not_there(commit));
+        }
+        let read = |answer: &Answered| -> PortResult<Vec<SeenStatus>> {
+            Ok(self.api.read::<CombinedStatus>(object, answer)?.statuses.unwrap_or_default())
+        };
+        // One that comes while pages are read moves others to the next page: the newest of each context counts.
+        let mut newest: BTreeMap<String, SeenStatus> = BTreeMap::new();
+        for status in self.pages(object, &path, first, read)? {
+            match newest.get(&status.context) {
+                Some(known) if known.id >= status.id => {}
+                _ => drop(newest.insert(status.context.clone(), status)),
+            }
+        }
+        Ok(newest.into_values().map(SeenStatus::ours).collect())
+    }
+
+    fn set_status(&self, commit: &CommitId, status: &CommitStatus) -> PortResult<()> {
+        let body = json!({
+            "context": status.context,
+            "state": status.state.as_str(),
+            "description": status.description,
+            "target_url": status.address,
+        });
+        let answer = self.api.call(Method::POST, &format!("/statuses/{}", part(commit.as_str())), Some(body))?;
+        // It answers 500 for a commit that it does not know.
+        if matches!(answer.status, 404 | 500) && !self.knows(commit)? {
+            return Err(self.not_there(commit));
+        }
+        self.api.read::<Value>(commit.as_str(), &answer).map(drop)
+    }
+
+    fn requirements(&self) -> PortResult<Requirements> {
+        let main = self.main()?;
+        let version: ServerVersion = self.api.read("its version", &self.api.ask(Method::GET, "version", None)?)?;
+        let product =
+            if version.version.contains("gitea-") || version.version.contains("forgejo") { "Forgejo" } else { "Gitea" };
+        let repository: SeenRepository = self.api.read("the repository", &self.api.call(Method::GET, "", None)?)?;
+        let answer = self.api.call(Method::GET, &format!("/branches/{}", part(&main)), None)?;
+        let branch: Branch = self.api.read(&main, &answer)?;
+        // Asked for what is not there: a token without the right is refused before anything is looked at.
+        let write = self.api.call(Method::PATCH, &format!("/pulls/{NO_NUMBER}"), Some(json!({})));
+        let account = self.api.ask(Method::GET, "user", None);
+        let account = account.and_then(|answer| self.api.read::<User>("our account", &answer));
+        let pushes = repository.permissions.is_some_and(|permissions| permissions.push);
+        Ok(Requirements {
+            product: format!("{product} {}", version.version),
+            account: account.ok().map(|user| user.login),
+            may_push: pushes && (!branch.protected || branch.user_can_push),
+            may_write: pushes && write.is_ok(),
+            keeps_commit: repository.allow_fast_forward_only_merge,
+            approvals: branch.required_approvals,
+            dismisses_stale: if branch.protected { self.dismisses(&main)? } else { Some(false) },
+            contexts: branch.status_check_contexts.filter(|_| branch.enable_status_check).unwrap_or_default(),
+        })
+    }
+}
+
+impl Forge for Gitea {
+    fn offers(&self) -> Offers {
+        self.git.offers()
+    }
+
+    fn change_requests(&self) -> Option<&dyn ChangeRequests> {
+        Some(self)
+    }
+
+    fn base(&self) -> PortResult<Base> {
+        self.git.base()
+    }
+
+    fn accept_base(&self) -> PortResult<Base> {
+        self.git.accept_base()
+    }
+
+    fn branches(&self) -> PortResult<BTreeMap<String, CommitId>> {
+        self.git.branches()
+    }
+
+    fn tip(&self, branch: &str) -> PortResult<Option<CommitId>> {
+        self.git.tip(branch)
+    }
+
+    fn publish(&self, branch: &str, expect: Option<&CommitId>, head: &CommitId) -> PortResult<()> {
+        self.git.publish(branch, expect, head)
+    }
+
+    /// By a push, which keeps the commit; where main takes none from us, by the merge that keeps it too.
+    fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {
+        match self.git.land(candidate, parent)? {
+            Landing::Refused(refused) => self.land_by_merge(candidate, parent, &refused),
+            ended => Ok(ended),
+        }
+    }
+
+    fn remove(&self, branch: &str, expect: &CommitId) -> PortResult<()> {
+        self.git.remove(branch, expect)
+    }
+}
+
+fn named(number: ChangeRequestNumber) -> String {
+    format!("change request {number}")
+}
+
+/// The number in `pull request already exists for these targets [id: 2, issue_id: 2, …]`: `issue_id` is the one.
+fn existing(message: &str) -> Option<ChangeRequestNumber> {
+    let (_, rest) = message.split_once("issue_id: ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
