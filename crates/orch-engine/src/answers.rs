@@ -4,10 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use orch_ports::store::{InboxAnswer, InboxId};
+use orch_rules::task::Task;
 use tokio::sync::oneshot;
 
 /// Newest answers that are kept for a request that comes to wait a moment too late; older ones are in the store.
 const KEPT: usize = 256;
+
+/// What a row was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowAnswer {
+    /// As it is stored.
+    pub answer: InboxAnswer,
+    /// The task that an issue became, where it is at hand; else it is in the store.
+    pub task: Option<Box<Task>>,
+}
+
+impl From<InboxAnswer> for RowAnswer {
+    fn from(answer: InboxAnswer) -> Self {
+        Self { answer, task: None }
+    }
+}
 
 /// Answers on their way.
 #[derive(Default)]
@@ -16,19 +32,20 @@ pub struct Answers(Mutex<Waiters>);
 #[derive(Default)]
 struct Waiters {
     /// Several requests may wait for one row: a command sent twice is one row.
-    waiting: BTreeMap<InboxId, Vec<oneshot::Sender<Result<InboxAnswer, String>>>>,
+    waiting: BTreeMap<InboxId, Vec<oneshot::Sender<Result<RowAnswer, String>>>>,
     given: VecDeque<(InboxId, InboxAnswer)>,
 }
 
 impl Answers {
     /// The row was handled.
-    pub fn give(&self, inbox: InboxId, answer: InboxAnswer) {
+    pub fn give(&self, inbox: InboxId, given: impl Into<RowAnswer>) {
+        let given = given.into();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for sender in waiters.waiting.remove(&inbox).into_iter().flatten() {
             // A person who no longer waits reads it from the board.
-            let _ = sender.send(Ok(answer.clone()));
+            let _ = sender.send(Ok(given.clone()));
         }
-        waiters.given.push_back((inbox, answer));
+        waiters.given.push_back((inbox, given.answer));
         if waiters.given.len() > KEPT {
             waiters.given.pop_front();
         }
@@ -43,11 +60,11 @@ impl Answers {
     }
 
     /// Wait for the row's answer, or the reason why there is none yet; it may have been given already.
-    pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<Result<InboxAnswer, String>> {
+    pub fn wait(&self, inbox: InboxId) -> oneshot::Receiver<Result<RowAnswer, String>> {
         let (sender, receiver) = oneshot::channel();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, answer)) = waiters.given.iter().rev().find(|(id, _)| *id == inbox) {
-            let _ = sender.send(Ok(answer.clone()));
+            let _ = sender.send(Ok(answer.clone().into()));
             return receiver;
         }
         // Whoever lost patience is forgotten here, so that rows which are never handled do not pile up requests.
@@ -78,7 +95,7 @@ mod tests {
         answers.give(7, answer("yes"));
         let mut late = answers.wait(7);
         for receiver in [&mut one, &mut other, &mut late] {
-            assert_eq!(receiver.try_recv().unwrap(), Ok(answer("yes")));
+            assert_eq!(receiver.try_recv().unwrap(), Ok(answer("yes").into()));
         }
     }
 
@@ -90,7 +107,7 @@ mod tests {
         assert_eq!(first.try_recv().unwrap(), Err("not seen yet".to_owned()));
         let mut next = answers.wait(7);
         answers.give(7, answer("yes"));
-        assert_eq!(next.try_recv().unwrap(), Ok(answer("yes")));
+        assert_eq!(next.try_recv().unwrap(), Ok(answer("yes").into()));
     }
 
     #[test]
@@ -110,6 +127,6 @@ mod tests {
         );
         drop(waiters);
         answers.give(-1, answer("at last"));
-        assert_eq!(patient.try_recv().unwrap(), Ok(answer("at last")));
+        assert_eq!(patient.try_recv().unwrap(), Ok(answer("at last").into()));
     }
 }

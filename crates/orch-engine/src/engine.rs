@@ -1,7 +1,7 @@
 //! The engine of one process, and how one claimed row is handled to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::changes::Changes;
 use crate::compare::Compared;
 use crate::hosting::Hosting;
 use crate::informed::Informed;
+use crate::kinds::INTAKES;
 use crate::numbers::Numbers;
 use crate::outbox::Telling;
 use crate::perform::PerformError;
@@ -143,6 +144,10 @@ pub struct Engine {
     pub(crate) telling: Option<Telling>,
     /// Raised with every nudge, for everybody who waits for something to send.
     pub(crate) news: watch::Sender<u64>,
+    /// Names that are known to be kept, by account.
+    pub(crate) called: Mutex<BTreeMap<String, String>>,
+    /// Handlers that make tasks of issues now.
+    pub(crate) taking_in: AtomicU32,
 }
 
 /// What is to be done with a claimed row.
@@ -196,6 +201,8 @@ impl Engine {
             people: None,
             telling: None,
             news: watch::Sender::new(0),
+            called: Mutex::default(),
+            taking_in: AtomicU32::new(0),
         }
     }
 
@@ -231,6 +238,14 @@ impl Engine {
     pub fn nudge(&self) {
         self.due.notify_one();
         self.news.send_modify(|news| *news = news.wrapping_add(1));
+    }
+
+    /// An issue was stored. Whoever is done with taking others in looks for more, so the loop is told only if there is
+    /// somebody to give it to.
+    pub(crate) fn nudge_intake(&self) {
+        if self.taking_in.load(Ordering::SeqCst) < INTAKES {
+            self.nudge();
+        }
     }
 
     /// Without a running loop: handle what people asked and decide what follows, but leave the world alone. Effects

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_ports::store::{Finish, Finished, InboxAnswer, InboxId, Job, StoreError, StoreResult, Work};
-use orch_rules::actor::Actor;
+use orch_rules::actor::{Actor, NamesActors};
 use orch_rules::base_branch::{BaseBranch, Lines};
 use orch_rules::change::Guard;
 use orch_rules::decide::intake::{self, Intake};
@@ -16,6 +16,7 @@ use orch_rules::reason::Reason;
 use orch_rules::rights::{self, Acting, Right};
 use tokio::task::JoinSet;
 
+use crate::answers::RowAnswer;
 use crate::engine::{Engine, Step};
 
 /// What an issue asks for, resolved; or why it is answered without a task.
@@ -87,18 +88,21 @@ impl Engine {
             let number = self.number(&row, &base).await?;
             order.number = number.number;
             let (task, changes) = intake::intake(&order, &row, &self.served().policy, now);
-            let answer = InboxAnswer::Opened { task: task.id };
+            let answer = InboxAnswer::Opened { task: task.id.clone() };
             let how = Finished::Done { answer: Some(answer.clone()) };
             sets.push((changes, Some(Finish { work: work.id, fence: work.fence, how })));
-            ready.push((work, *inbox, number, answer));
+            ready.push((work, *inbox, number, RowAnswer { answer, task: Some(Box::new(task)) }));
         }
+        let mut named: Vec<&mut dyn NamesActors> = Vec::new();
+        named.extend(ready.iter_mut().filter_map(|(.., given)| given.task.as_deref_mut()).map(|task| task as _));
+        self.call_by_name(&mut named).await?;
         let mut queued = false;
-        for ((work, inbox, number, answer), end) in ready.into_iter().zip(self.store.apply_all(sets).await) {
+        for ((work, inbox, number, given), end) in ready.into_iter().zip(self.store.apply_all(sets).await) {
             match end {
                 Ok(applied) => {
                     number.keep();
                     queued |= applied.queued;
-                    self.answers.give(inbox, answer);
+                    self.answers.give(inbox, given);
                 }
                 // A key that is held already, for instance.
                 Err(_) => left.push(work.clone()),

@@ -43,7 +43,7 @@ impl Class {
 }
 
 /// So many handlers make tasks of issues at once, each of many: one writes while the other looks.
-const INTAKES: u32 = 2;
+pub const INTAKES: u32 = 2;
 
 /// How many handlers of each class there are.
 #[derive(Debug, Default)]
@@ -59,6 +59,10 @@ impl Busy {
     /// Anything that is over in a moment, if all is well.
     pub fn short(&self) -> bool {
         self.0[Class::Decision as usize] + self.0[Class::Intake as usize] + self.0[Class::Forge as usize] > 0
+    }
+    /// Handlers of this class.
+    pub fn of(&self, class: Class) -> u32 {
+        self.0[class as usize]
     }
     pub fn room(&self, class: Class, limits: &Limits) -> u32 {
         class.most(limits).saturating_sub(self.0[class as usize])

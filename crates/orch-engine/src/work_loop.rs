@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orch_ports::store::{Claim, Job, StoreError, Work};
@@ -232,7 +233,7 @@ impl WorkLoop {
             Err(error) => tracing::warn!(%error, "cannot claim more issues; they are claimed with the next ones"),
         }
         let handle = self.handlers.spawn(engine.handle_issues(issues.clone()));
-        self.busy.begin(Class::Intake);
+        self.begin(Class::Intake);
         self.rows.insert(handle.id(), Handling { works: issues, class: Class::Intake, broken: 0 });
     }
 
@@ -240,8 +241,18 @@ impl WorkLoop {
         let class = Class::of(work.job.kind());
         let (engine, handled) = (Arc::clone(&self.engine), work.clone());
         let handle = self.handlers.spawn(async move { engine.handle(handled, step).await });
-        self.busy.begin(class);
+        self.begin(class);
         self.rows.insert(handle.id(), Handling { works: vec![work], class, broken });
+    }
+
+    fn begin(&mut self, class: Class) {
+        self.busy.begin(class);
+        self.tell_intake();
+    }
+
+    /// Before the next claim: who stored an issue until now and told nobody, relied on it.
+    fn tell_intake(&self) {
+        self.engine.taking_in.store(self.busy.of(Class::Intake), Ordering::SeqCst);
     }
 
     /// A handler ended. One that panicked left its row claimed: it is queued again, or given up.
@@ -252,6 +263,7 @@ impl WorkLoop {
         };
         let Some(Handling { works, class, broken }) = self.rows.remove(&id) else { return };
         self.busy.end(class);
+        self.tell_intake();
         let Some(panic) = panic else { return };
         let words = format!("its handler broke down: {}", words(panic.as_ref()));
         for work in works {

@@ -409,6 +409,9 @@ pub trait Store: Deliveries + Send + Sync {
     /// Store an issue of the built-in board and queue its intake, as [`Store::accept`] does. The same key in one
     /// repository is the same issue.
     async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted>;
+    /// What was answered to the issue that was stored under this key; `None` if there is none, or no answer yet. Only
+    /// reads: a request that is repeated waits for no writer.
+    async fn issue_answered(&self, repository: &RepositoryId, key: &str) -> StoreResult<Option<InboxAnswer>>;
     /// Rows that wait for this are due now; how many. Writes nothing if none does.
     async fn wake_waiting(&self, on: &str) -> StoreResult<u64>;
     /// Take due rows of the kinds that are named: most urgent first, never two with the same ordering key at once, never

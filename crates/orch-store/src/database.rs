@@ -7,7 +7,8 @@ use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::intake::Intake;
 use orch_ports::store::{
-    Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, QueueView, StoreError, StoreResult, TaskFilter, Work,
+    Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, InboxAnswer, QueueView, StoreError, StoreResult,
+    TaskFilter, Work,
 };
 use orch_rules::actor::Actor;
 use orch_rules::base_branch::BaseBranch;
@@ -63,6 +64,10 @@ impl<E: Engine> Store for Database<E> {
 
     async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted> {
         lists::accepted(&self.engine.write(plan::accept_issue(issue, by)?).await?)
+    }
+
+    async fn issue_answered(&self, repository: &RepositoryId, key: &str) -> StoreResult<Option<InboxAnswer>> {
+        lists::answered(self.one(plan::issue_answered(repository, key)).await?.as_ref())
     }
 
     async fn wake_waiting(&self, on: &str) -> StoreResult<u64> {

@@ -177,6 +177,9 @@ impl Store for FaultyStore {
     async fn accept_issue(&self, issue: &Issue, by: &Actor) -> StoreResult<Accepted> {
         through!(self, "accept", self.inner.accept_issue(issue, by))
     }
+    async fn issue_answered(&self, repository: &RepositoryId, key: &str) -> StoreResult<Option<InboxAnswer>> {
+        self.inner.issue_answered(repository, key).await
+    }
     async fn wake_waiting(&self, on: &str) -> StoreResult<u64> {
         through!(self, "wake_waiting", self.inner.wake_waiting(on))
     }

@@ -74,7 +74,7 @@ const MEASUREMENTS: &[Measurement] = &[
         run: idle::traced,
     },
     Measurement {
-        names: &["new_issues", "new_issue_written"],
+        names: &["new_issues", "new_issue_p99", "new_issue_cpu", "new_issue_written"],
         what: "issues a second that 64 clients file over HTTP and get the ids of, and what `orch up` writes for each",
         run: issues::filed,
     },

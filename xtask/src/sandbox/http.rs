@@ -36,23 +36,58 @@ pub fn get(port: u16, path: &str, limit: Duration) -> Result<u16> {
 pub fn ask(port: u16, token: &str, request: &Request<'_>, limit: Duration) -> Result<(u16, Value)> {
     let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), limit)?;
     stream.set_read_timeout(Some(limit))?;
-    let (verb, body) = request.body.map_or(("GET", String::new()), |body| ("POST", body.to_string()));
-    let mut text = format!("{verb} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n", request.path);
-    text.push_str(&format!("Authorization: Bearer {token}\r\nContent-Length: {}\r\n", body.len()));
-    if let Some(key) = request.key {
-        text.push_str(&format!("Idempotency-Key: {key}\r\n"));
-    }
-    text.push_str(&format!("Content-Type: application/json\r\n\r\n{body}"));
-    stream.write_all(text.as_bytes())?;
+    stream.write_all(request.text(port, token, "close").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     // The server sends an answer whole or, if it is killed, not at all or not to its end.
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end")?;
-    let length = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok();
-    let expected: usize = head.lines().find_map(length).context("the answer has no length")?;
-    anyhow::ensure!(body.len() == expected, "the answer was cut off");
+    anyhow::ensure!(body.len() == length(head)?, "the answer was cut off");
     Ok((status(head)?, serde_json::from_str(body).unwrap_or(Value::Null)))
+}
+
+/// A connection that is kept for many requests, of a program with the service's token.
+pub struct Kept<'a> {
+    stream: TcpStream,
+    port: u16,
+    token: &'a str,
+}
+
+impl<'a> Kept<'a> {
+    /// No answer may take longer than `limit`.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub fn open(port: u16, token: &'a str, limit: Duration) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, port, token })
+    }
+
+    /// As [`ask`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask(&mut self, request: &Request<'_>) -> Result<(u16, Value)> {
+        self.stream.write_all(request.text(self.port, self.token, "keep-alive").as_bytes())?;
+        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            let count = self.stream.read(&mut buffer)?;
+            anyhow::ensure!(count > 0, "the answer was cut off");
+            answer.extend_from_slice(&buffer[..count]);
+            let text = String::from_utf8_lossy(&answer);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            if body.len() >= length(head)? {
+                return Ok((status(head)?, serde_json::from_str(body).unwrap_or(Value::Null)));
+            }
+        }
+    }
+}
+
+fn length(head: &str) -> Result<usize> {
+    let length = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok();
+    head.lines().find_map(length).context("the answer has no length")
 }
 
 /// What is asked for.
@@ -63,6 +98,19 @@ pub struct Request<'a> {
     pub body: Option<&'a Value>,
     /// The name of the request.
     pub key: Option<&'a str>,
+}
+
+impl Request<'_> {
+    fn text(&self, port: u16, token: &str, connection: &str) -> String {
+        let (verb, body) = self.body.map_or(("GET", String::new()), |body| ("POST", body.to_string()));
+        let key = self.key.map_or(String::new(), |key| format!("Idempotency-Key: {key}\r\n"));
+        format!(
+            "{verb} {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: {connection}\r\n{key}\
+             Authorization: Bearer {token}\r\nContent-Length: {}\r\nContent-Type: application/json\r\n\r\n{body}",
+            self.path,
+            body.len()
+        )
+    }
 }
 
 /// `HTTP/1.1 200 OK`

@@ -163,18 +163,28 @@ impl Control {
 
     /// The repository that is named, or the only one there is.
     pub(super) async fn pick(&self, named: Option<&RepositoryId>) -> Result<Repository, ControlError> {
-        let mut all = self.engine.store.repositories().await?;
-        all.retain(|r| self.engine.served().contexts.contains_key(&r.id));
-        let names = all.iter().map(|r| r.id.to_string()).collect::<Vec<_>>().join(", ");
-        match named {
-            Some(id) => all.into_iter().find(|r| &r.id == id).ok_or_else(|| ControlError::NotFound {
-                what: format!("there is no repository {id}; this service has: {names}"),
+        let id = self.named(named)?;
+        let row = self.engine.store.repositories().await?.into_iter().find(|row| row.id == id);
+        row.ok_or_else(|| ControlError::NotFound { what: format!("there is no repository {id} any more") })
+    }
+
+    /// Its id.
+    pub(super) fn named(&self, named: Option<&RepositoryId>) -> Result<RepositoryId, ControlError> {
+        let served = self.engine.served();
+        let all: Vec<&RepositoryId> = served.contexts.keys().collect();
+        let names = || all.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+        match (named, all.as_slice()) {
+            (Some(id), all) if all.contains(&id) => Ok(id.clone()),
+            (Some(id), _) => Err(ControlError::NotFound {
+                what: format!("there is no repository {id}; this service has: {}", names()),
             }),
-            None if all.len() == 1 => Ok(all.remove(0)),
-            None if all.is_empty() => {
+            (None, [only]) => Ok((*only).clone()),
+            (None, []) => {
                 Err(ControlError::NotFound { what: "this service has no repository; run orch init in one".to_owned() })
             }
-            None => Err(ControlError::Invalid { problems: vec![format!("name the repository: one of {names}")] }),
+            (None, _) => {
+                Err(ControlError::Invalid { problems: vec![format!("name the repository: one of {}", names())] })
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who is who: whose account asks, what people are called, and what is said about it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::orders::in_words;
 use orch_ports::people::{Directory, People};
@@ -13,6 +13,9 @@ use orch_rules::rights::{self, Acting, Right};
 
 use super::{Answer, Control, ControlError};
 use crate::engine::Engine;
+
+/// So many names are known by heart.
+const MOST_CALLED: usize = 1_000;
 
 impl Engine {
     /// Who is who is kept there.
@@ -45,38 +48,10 @@ impl Engine {
         }
         Ok(acting)
     }
-}
-
-/// The people whom an event's list names; empty: nobody is named.
-pub(crate) fn listed(event: &Event) -> &[String] {
-    match event {
-        Event::Task { event: TaskEvent::HumanAnswered { answer }, .. } => &answer.people,
-        Event::Task { event: TaskEvent::Skipped { people, .. }, .. } => people,
-        Event::Task { event: TaskEvent::StartRequested { authors }, .. } => authors,
-        _ => &[],
-    }
-}
-
-impl Control {
-    /// Who asks. Keeps what they are called, for reading.
-    pub(super) async fn met(&self, by: &Actor, list: &[String]) -> Result<Acting, ControlError> {
-        if let Some(people) = &self.engine.people
-            && *by.source() != ActorSource::Name
-        {
-            people.call(by).await?;
-        }
-        Ok(self.engine.acting(by, list).await?)
-    }
-
-    /// Refuses who may not do that.
-    pub(super) async fn allow(&self, by: &Actor, right: Right) -> Result<(), ControlError> {
-        let acting = self.met(by, &[]).await?;
-        rights::may(&acting, right).map_err(|why| ControlError::Refused { why: in_words(&why) })
-    }
 
     /// Tells what people call those who did something.
-    pub(super) async fn call_by_name(&self, rows: &mut [&mut dyn NamesActors]) -> Result<(), ControlError> {
-        let Some(people) = &self.engine.people else { return Ok(()) };
+    pub(crate) async fn call_by_name(&self, rows: &mut [&mut dyn NamesActors]) -> Result<(), StoreError> {
+        let Some(people) = &self.people else { return Ok(()) };
         let mut actors = BTreeSet::new();
         for row in &mut *rows {
             row.actors(&mut |actor| {
@@ -96,6 +71,52 @@ impl Control {
             });
         }
         Ok(())
+    }
+}
+
+/// The people whom an event's list names; empty: nobody is named.
+pub(crate) fn listed(event: &Event) -> &[String] {
+    match event {
+        Event::Task { event: TaskEvent::HumanAnswered { answer }, .. } => &answer.people,
+        Event::Task { event: TaskEvent::Skipped { people, .. }, .. } => people,
+        Event::Task { event: TaskEvent::StartRequested { authors }, .. } => authors,
+        _ => &[],
+    }
+}
+
+impl Control {
+    /// Who asks. Keeps what they are called, for reading.
+    pub(super) async fn met(&self, by: &Actor, list: &[String]) -> Result<Acting, ControlError> {
+        self.call(by).await?;
+        Ok(self.engine.acting(by, list).await?)
+    }
+
+    /// Keeps what somebody is called; asks the store once for each name.
+    pub(super) async fn call(&self, by: &Actor) -> Result<(), ControlError> {
+        let known = || self.engine.called.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(people), Some(name)) = (&self.engine.people, by.name())
+            && *by.source() != ActorSource::Name
+            && known().get(&by.wire()).is_none_or(|called| called != name)
+        {
+            people.call(by).await?;
+            let mut known = known();
+            if known.len() >= MOST_CALLED {
+                known.clear();
+            }
+            known.insert(by.wire(), name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Refuses who may not do that.
+    pub(super) async fn allow(&self, by: &Actor, right: Right) -> Result<(), ControlError> {
+        let acting = self.met(by, &[]).await?;
+        rights::may(&acting, right).map_err(|why| ControlError::Refused { why: in_words(&why) })
+    }
+
+    /// Tells what people call those who did something.
+    pub(super) async fn call_by_name(&self, rows: &mut [&mut dyn NamesActors]) -> Result<(), ControlError> {
+        Ok(self.engine.call_by_name(rows).await?)
     }
 
     /// Everybody who is known.
@@ -139,6 +160,8 @@ impl Control {
                 why: "somebody else changed that meanwhile; look: orch people list".into(),
             });
         }
+        // Whoever is forgotten has no name any more.
+        self.engine.called.lock().unwrap_or_else(PoisonError::into_inner).clear();
         tracing::info!(by = by.wire(), ?change, "who is who");
         said(text)
     }

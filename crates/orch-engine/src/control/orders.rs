@@ -15,6 +15,7 @@ use orch_text::Language;
 
 use super::people;
 use super::{Answer, Control, ControlError, Handles, LaneCommand, NewIssue, TaskCommand, TaskName};
+use crate::answers::RowAnswer;
 use crate::engine::Engine;
 
 /// Longest description that is stored, in bytes; longer ones belong into the repository.
@@ -39,8 +40,11 @@ impl Control {
         if !problems.is_empty() {
             return Err(ControlError::Invalid { problems });
         }
-        let (repository, by) = (self.pick(issue.repository.as_ref()).await?.id, by.into());
-        self.met(&by, &[]).await?;
+        let (repository, by) = (self.named(issue.repository.as_ref())?, by.into());
+        if let Some(answer) = self.engine.store.issue_answered(&repository, &issue.key).await? {
+            return self.opened(answer.into()).await;
+        }
+        self.call(&by).await?;
         let issue = Issue {
             repository,
             key: issue.key,
@@ -57,17 +61,21 @@ impl Control {
                 let text = format!("{text}\nhow it stands: orch deliveries show {inbox}");
                 Ok(Opened::Stored { inbox, text })
             }
-            Outcome::Answered(InboxAnswer::Opened { task }) => {
-                let task = self.engine.store.task(&task).await?;
-                let gone = || ControlError::NotFound { what: "the task of this issue is gone".to_owned() };
-                let mut task = task.ok_or_else(gone)?;
-                self.call_by_name(&mut [&mut task]).await?;
-                Ok(Opened::Task(Box::new(task)))
-            }
-            Outcome::Answered(answer) => {
-                said(answer).and_then(|answer| Err(ControlError::Refused { why: answer.text }))
-            }
+            Outcome::Answered(given) => self.opened(given).await,
         }
+    }
+
+    async fn opened(&self, given: RowAnswer) -> Result<Opened, ControlError> {
+        let InboxAnswer::Opened { task: id } = &given.answer else {
+            return said(given.answer).and_then(|answer| Err(ControlError::Refused { why: answer.text }));
+        };
+        if let Some(task) = given.task {
+            return Ok(Opened::Task(task));
+        }
+        let gone = || ControlError::NotFound { what: "the task of this issue is gone".to_owned() };
+        let mut task = self.engine.store.task(id).await?.ok_or_else(gone)?;
+        self.call_by_name(&mut [&mut task]).await?;
+        Ok(Opened::Task(Box::new(task)))
     }
 
     /// A person's command on a task. The same key is the same command.
@@ -141,7 +149,7 @@ impl Control {
         self.met(&by, &[]).await?;
         let delivery = Delivery { source: DELIVERY_SOURCE.to_owned(), key, by, event };
         match self.outcome(Asked::Event(delivery)).await? {
-            Outcome::Answered(answer) => said(answer),
+            Outcome::Answered(given) => said(given.answer),
             Outcome::Waits { text, .. } => Ok(Answer { text, pending: true }),
         }
     }
@@ -150,7 +158,7 @@ impl Control {
     async fn outcome(&self, asked: Asked) -> Result<Outcome, ControlError> {
         let accepted = self.engine.accept(&asked).await?;
         if let Some(answer) = accepted.answer {
-            return Ok(Outcome::Answered(answer));
+            return Ok(Outcome::Answered(answer.into()));
         }
         let inbox = accepted.inbox;
         let waits = |text: String| Outcome::Waits { inbox, text };
@@ -162,18 +170,21 @@ impl Control {
                 Asked::Issue { .. } => tokio::time::timeout(patience, self.answer_in_store(&asked)).await.ok(),
                 Asked::Event(_) => None,
             };
-            return Ok(given.map_or_else(pending, Outcome::Answered));
+            return Ok(given.map_or_else(pending, |answer| Outcome::Answered(answer.into())));
         }
         let waiting = self.engine.answers.wait(inbox);
-        self.moved().await?;
+        match (&asked, self.handles) {
+            (Asked::Issue { .. }, Handles::Loop) => self.engine.nudge_intake(),
+            _ => self.moved().await?,
+        }
         let answered = async {
             tokio::select! {
                 answer = waiting => answer.ok(),
-                answer = self.answered_elsewhere(&asked) => Some(Ok(answer)),
+                answer = self.answered_elsewhere(&asked) => Some(Ok(answer.into())),
             }
         };
         Ok(match tokio::time::timeout(patience, answered).await {
-            Ok(Some(Ok(answer))) => Outcome::Answered(answer),
+            Ok(Some(Ok(given))) => Outcome::Answered(given),
             Ok(Some(Err(why))) => waits(format!("stored; it waits: {why}")),
             _ => pending(),
         })
@@ -217,7 +228,7 @@ enum Asked {
 
 /// What became of it while its sender waited.
 enum Outcome {
-    Answered(InboxAnswer),
+    Answered(RowAnswer),
     Waits { inbox: InboxId, text: String },
 }
 

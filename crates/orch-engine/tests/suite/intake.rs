@@ -1,9 +1,14 @@
 //! New issues: which line they take, and whose start (X10, X15).
 
-use orch_engine::control::{ControlError, NewIssue, TaskCommand};
-use orch_rules::task::{Position, Task, Wait};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::world::{Process, World};
+use orch_engine::control::{ControlError, NewIssue, TaskCommand};
+use orch_ports::store::TaskFilter;
+use orch_rules::task::{Position, Task, Wait};
+use orch_testkit::fake::Side;
+use tokio::task::JoinSet;
+
+use crate::world::{Process, World, issue};
 
 /// Nobody judges papers: one stage writes them, the next lands them.
 const PAPERS: &str = "[[stage]]\nid = \"write\"\nkind = \"build\"\nrole = \"developer\"\non_red = \"write\"\ncap = 3\n
@@ -96,4 +101,49 @@ async fn an_issue_of_somebody_else_rests_until_a_listed_person_starts_it() {
     let audit = world.history(&task).await.audit;
     let told = |rule: &str| audit.iter().find(|line| line.rule == rule).map(|line| line.by.to_string());
     assert_eq!((told("intake").as_deref(), told("start").as_deref()), (Some("Mallory"), Some("Uma")));
+}
+
+/// Every issue is filed twice at the same time, by as many clients.
+fn all_twice(process: &Process, issues: u32) -> JoinSet<Result<Task, ControlError>> {
+    let mut asked = JoinSet::new();
+    for number in (0..issues).chain(0..issues) {
+        let control = process.control.clone();
+        asked.spawn(async move {
+            let opened = control.open_issue(issue(&format!("Wish {number}"), false), "Uma").await?;
+            Ok(opened.task().expect("it is a task"))
+        });
+    }
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_is_one_task_whoever_asks_and_whoever_dies() {
+    const ISSUES: u32 = 40;
+    let world = World::new().await;
+    for (process, side) in [("p1", Side::Before), ("p2", Side::After)] {
+        let process = world.start(process);
+        let gate = process.store.faults.gate("apply intake", side);
+        let mut asked = all_twice(&process, ISSUES);
+        tokio::task::block_in_place(|| gate.reached());
+        process.kill().await;
+        asked.abort_all();
+        while asked.join_next().await.is_some() {}
+    }
+    let last = world.start("p3");
+    let mut ids = BTreeMap::new();
+    let mut asked = all_twice(&last, ISSUES);
+    while let Some(task) = asked.join_next().await {
+        let task = task.unwrap().unwrap();
+        let id = ids.entry(task.title).or_insert_with(|| task.work_item.clone());
+        assert_eq!(*id, task.work_item, "two tasks of one issue");
+    }
+    assert_eq!(ids.len(), 40);
+    assert_eq!(ids.values().collect::<BTreeSet<_>>().len(), 40, "an id was given out twice: {ids:?}");
+    let kept = world.store.tasks(&TaskFilter { ended: true, ..TaskFilter::default() }).await.unwrap();
+    assert_eq!(kept.len(), 40, "none beside them");
+    // Once answered, a request that comes again waits for nobody who writes.
+    let gate = last.store.faults.gate("accept", Side::Before);
+    let again = last.control.open_issue(issue("Wish 7", false), "Uma").await.unwrap().task().unwrap();
+    assert_eq!(again.work_item, ids["Wish 7"]);
+    drop(gate);
 }

@@ -52,7 +52,7 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
 /// # Errors
 /// [`orch_ports::store::StoreError::Failed`] if the issue cannot be encoded.
 pub fn accept_issue(issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
-    let (source, key) = (Value::from(BOARD), Value::text(format!("{}:{}", issue.repository, issue.key)));
+    let (source, key) = (Value::from(BOARD), board_key(&issue.repository, &issue.key));
     Ok(vec![
         received(source.clone(), key.clone(), by, body(issue)?),
         Step::run(
@@ -70,6 +70,15 @@ pub fn accept_issue(issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
         .queues(),
         answered(source, key),
     ])
+}
+
+/// The row of an issue: `(id, answer or NULL)`.
+pub fn issue_answered(repository: &RepositoryId, key: &str) -> Step {
+    answered(BOARD.into(), board_key(repository, key))
+}
+
+fn board_key(repository: &RepositoryId, key: &str) -> Value {
+    Value::text(format!("{repository}:{key}"))
 }
 
 /// Where issues of the built-in board come from, among the sources of deliveries.

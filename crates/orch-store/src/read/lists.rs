@@ -46,11 +46,16 @@ pub(crate) fn accepted(answers: &[Answer]) -> StoreResult<Accepted> {
     let Some(row) = answers.last().and_then(|answer| answer.rows.first()) else {
         return Err(StoreError::Failed { detail: "an accepted delivery is not in the inbox".into() });
     };
-    let answer = optional_text(what, row, 1)?.map(|stored| {
+    Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answered(Some(row))?.filter(|_| duplicate) })
+}
+
+/// What was answered, of a row `(id, answer or NULL)`.
+pub(crate) fn answered(row: Option<&Row>) -> StoreResult<Option<InboxAnswer>> {
+    let stored = row.map(|row| optional_text("an inbox row", row, 1)).transpose()?.flatten();
+    Ok(stored.map(|stored| {
         let strange = |_| InboxAnswer::Accepted { text: format!("handled by a newer release: {stored}").into() };
         serde_json::from_str(stored).unwrap_or_else(strange)
-    });
-    Ok(Accepted { inbox: int(what, row, 0)?, duplicate, answer: answer.filter(|_| duplicate) })
+    }))
 }
 
 /// A claimed row; its job may be one that this release cannot read.

@@ -1,10 +1,14 @@
 //! What came in, as people see it, on both engines.
 
+use std::sync::Arc;
+
 use orch_ports::deliveries::{DeliveryFilter, DeliveryId, DeliverySeen, DeliveryState};
 use orch_ports::intake::NewDelivery;
-use orch_ports::store::{Finished, InboxAnswer};
+use orch_ports::store::{Finished, InboxAnswer, Job};
 use orch_rules::event::TaskEvent;
 use orch_rules::observation::{Object, ObjectKind};
+
+use tokio::task::JoinSet;
 
 use crate::harness::{World, on_both};
 use crate::rows::*;
@@ -15,6 +19,7 @@ on_both!(
     what_is_dead_is_handled_once_more_or_dropped,
     what_a_webhook_told_is_looked_at_again,
     the_dead_are_kept_until_somebody_cares_or_for_long,
+    what_is_being_answered_is_seen_all_the_same,
 );
 
 async fn listed(world: &World, state: Option<DeliveryState>) -> Vec<String> {
@@ -121,4 +126,26 @@ async fn the_dead_are_kept_until_somebody_cares_or_for_long(world: World) {
         .await;
     world.store.tidy(now, now, 100).await.unwrap();
     assert_eq!(listed(&world, None).await, ["k5 queued", "k4 waiting"], "what waits is no dead letter");
+}
+
+async fn what_is_being_answered_is_seen_all_the_same(world: World) {
+    shop(&*world.store, &["a"]).await;
+    for round in 0..50 {
+        world.store.accept(delivery(&format!("k{round}"), TaskEvent::StopRequested)).await.unwrap();
+        let work = claim(&*world.store, 1).await.remove(0);
+        let Job::Inbox { inbox: number, .. } = work.job else { panic!("{:?}", work.job) };
+        let asked = DeliveryId { webhook: false, number };
+        let mut asking = JoinSet::new();
+        for _ in 0..8 {
+            let store = Arc::clone(&world.store);
+            asking.spawn(async move {
+                while store.delivery_seen(asked).await.unwrap().expect("it is there").answer.is_none() {}
+            });
+        }
+        let end = Finished::Done { answer: Some(InboxAnswer::Accepted { text: "stopped".into() }) };
+        world.store.apply(set(vec![], vec![]), how(&work, end)).await.unwrap();
+        while let Some(asked) = asking.join_next().await {
+            asked.unwrap();
+        }
+    }
 }

@@ -42,13 +42,16 @@ async fn an_issue_is_stored_once_for_each_repository_and_key(world: World) {
     assert!(!first.duplicate && !file("attic").await.duplicate);
     let again = file("shop").await;
     assert_eq!((again.inbox, again.duplicate, again.answer), (first.inbox, true, None));
+    let answered = async |key: &str| world.store.issue_answered(&"shop".into(), key).await.unwrap();
+    assert_eq!((answered("k").await, answered("other").await), (None, None));
     let work = claim(&*world.store, 9).await.remove(0);
     let Job::Intake { inbox, by, issue: stored } = &work.job else { panic!("{:?}", work.job) };
     assert_eq!((*inbox, by.wire().as_str(), &**stored), (first.inbox, "name:ann", &issue("shop", "k")));
     let answer = InboxAnswer::Opened { task: "b".into() };
     let end = how(&work, Finished::Done { answer: Some(answer.clone()) });
     world.store.apply(set(vec![], vec![]), end).await.unwrap();
-    assert_eq!(file("shop").await.answer, Some(answer));
+    assert_eq!(file("shop").await.answer.as_ref(), Some(&answer));
+    assert_eq!(answered("k").await, Some(answer));
     assert_eq!(world.number("SELECT COUNT(*) FROM inbox").await, 2);
 }
 
