@@ -3,6 +3,8 @@
 use crate::error::{Error, Result};
 use crate::evidence::{near, tree_of};
 use crate::forge::{Forge, commit_id};
+use crate::standing::DOCUMENTS;
+use crate::tree::{self, Mode};
 use crate::words::{CommitId, Identity, TreeId};
 
 /// Who did something, and when.
@@ -14,8 +16,11 @@ pub struct Signature {
     pub seconds: u64,
 }
 
+/// Which of the folders in `docs/work-items` are not to be on the base branch, of those it would have.
+pub type Leaving<'a> = &'a dyn Fn(&[String]) -> Vec<String>;
+
 /// A candidate to be made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct CandidateRequest<'a> {
     /// The base branch's tip: the candidate's first parent.
     pub main: &'a CommitId,
@@ -29,6 +34,8 @@ pub struct CandidateRequest<'a> {
     pub committer: &'a Signature,
     /// The task's own commits stay, as the second parent; otherwise the candidate is their sum.
     pub keep_commits: bool,
+    /// Which work items' documents leave; the commit message says how many.
+    pub leaving: Leaving<'a>,
 }
 
 /// A commit on top of the base branch's tip.
@@ -56,6 +63,19 @@ pub enum Merged {
     },
 }
 
+/// The message, with a paragraph before its trailers if documents leave.
+fn told(message: &str, left: usize) -> String {
+    let message = message.trim_end();
+    if left == 0 {
+        return message.to_owned();
+    }
+    let said = format!("The documents of {left} work items leave this tree; the history keeps them.");
+    match message.rsplit_once("\n\n") {
+        Some((words, trailers)) => format!("{words}\n\n{said}\n\n{trailers}"),
+        None => format!("{message}\n\n{said}"),
+    }
+}
+
 impl Forge {
     /// Makes the candidate for a task: the merge of its head into the base branch's tip, as one commit on the tip.
     /// No working copy is needed and no ref is moved; the same request gives the same commit, at any time and on any
@@ -77,11 +97,54 @@ impl Forge {
         if tree.as_str() == main_tree {
             return Ok(Merged::Empty);
         }
+        let (tree, left) = self.without_old_documents(tree, request.leaving)?;
+        if tree.as_str() == main_tree {
+            return Ok(Merged::Empty);
+        }
         let mut parents = vec![main];
         parents.extend(request.keep_commits.then_some(head));
         let by = (request.author, request.committer);
-        let commit = self.commit_tree(&tree, &parents, request.message, by)?;
+        let commit = self.commit_tree(&tree, &parents, &told(request.message, left), by)?;
         Ok(Merged::Clean(Candidate { commit, tree, main: main.clone() }))
+    }
+
+    /// The tree without the documents that leave, and how many work items' they are.
+    fn without_old_documents(&self, whole: TreeId, leaving: Leaving<'_>) -> Result<(TreeId, usize)> {
+        let mut objects = self.objects()?;
+        // The folder with all that is above it, from the top.
+        let mut levels = Vec::new();
+        let mut id = whole.as_str().to_owned();
+        for part in DOCUMENTS.split('/') {
+            let level = tree::read(&mut objects, &id)?;
+            match level.get(part.as_bytes()) {
+                Some(entry) if entry.mode == Mode::Folder => id.clone_from(&entry.id),
+                _ => return Ok((whole, 0)),
+            }
+            levels.push((level, part));
+        }
+        let mut documents = tree::read(&mut objects, &id)?;
+        drop(objects);
+        let folders = documents.iter().filter(|(_, entry)| entry.mode == Mode::Folder);
+        let names: Vec<String> = folders.filter_map(|(name, _)| String::from_utf8(name.clone()).ok()).collect();
+        let gone = leaving(&names);
+        if gone.is_empty() {
+            return Ok((whole, 0));
+        }
+        documents.retain(|name, _| !gone.iter().any(|gone| gone.as_bytes() == name));
+        let mut below = documents;
+        for (mut level, part) in levels.into_iter().rev() {
+            if below.is_empty() {
+                level.remove(part.as_bytes());
+            } else {
+                level.insert(part.as_bytes().to_vec(), tree::folder(&self.write_tree(&below)?));
+            }
+            below = level;
+        }
+        Ok((TreeId::new(self.write_tree(&below)?)?, gone.len()))
+    }
+
+    fn write_tree(&self, tree: &tree::Tree) -> Result<String> {
+        Ok(self.call().args(["mktree", "-z"]).input(tree::listed(tree)).text()?.trim().to_owned())
     }
 
     /// The tree of main; and that of the head, if it stands on main in one line.

@@ -71,7 +71,7 @@ mod upstream;
 mod weakened;
 mod words;
 
-pub use candidate::{Candidate, CandidateRequest, Merged, Signature};
+pub use candidate::{Candidate, CandidateRequest, Leaving, Merged, Signature};
 pub use clone::{CloneRequest, Overlay, remove_clone};
 pub use collect::{CollectLimits, CollectRequest, Delivered};
 pub use copy::copy_forge;

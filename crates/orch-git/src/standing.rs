@@ -11,7 +11,7 @@ use crate::words::CommitId;
 /// Where the ids of the databases stand that have worked with a forge.
 const DATABASES: &str = "refs/orch/database";
 /// Where tasks keep their documents, from the top of a repository.
-const DOCUMENTS: &str = "docs/work-items";
+pub(crate) const DOCUMENTS: &str = "docs/work-items";
 
 /// A commit of the base branch that says whose work it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

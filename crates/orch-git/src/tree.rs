@@ -116,6 +116,28 @@ fn parse(mut bytes: &[u8], id_length: usize) -> Option<Tree> {
     Some(tree)
 }
 
+/// An entry for a folder with the tree `id`.
+pub(crate) fn folder(id: &str) -> Entry {
+    Entry { mode: Mode::Folder, id: id.to_owned(), raw_mode: b"40000".to_vec(), raw_id: Vec::new() }
+}
+
+/// As `git mktree -z` reads it.
+pub(crate) fn listed(tree: &Tree) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, entry) in tree {
+        text.extend_from_slice(&entry.raw_mode);
+        let kind = match entry.mode {
+            Mode::Folder => "tree",
+            Mode::Submodule => "commit",
+            Mode::File | Mode::Executable | Mode::Symlink => "blob",
+        };
+        text.extend_from_slice(format!(" {kind} {}\t", entry.id).as_bytes());
+        text.extend_from_slice(name);
+        text.push(0);
+    }
+    text
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing into a string cannot fail.

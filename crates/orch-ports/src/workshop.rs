@@ -50,6 +50,10 @@ pub struct Identity {
 pub struct CandidateOrder {
     /// The task's head.
     pub head: CommitId,
+    /// Its work item.
+    pub work_item: WorkItemId,
+    /// Of how many work items the base branch keeps the documents ([`orch_rules::work_item::leaving`]); `None`: of all.
+    pub documents_kept: Option<u32>,
     /// Commit message, trailers included.
     pub message: String,
     /// Author and committer.

@@ -24,8 +24,14 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 /// Seconds the set-up command or the test command may take.
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
+/// Landed work items whose documents may be kept on the base branch.
+pub const DOCUMENTS_KEPT: RangeInclusive<u32> = 0..=1_000_000;
+
+/// What `orch init` writes as `[documents] keep` into a new file.
+pub const DOCUMENTS_KEPT_AT_FIRST: u32 = 100;
+
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
@@ -38,6 +44,7 @@ pub const KEYS: [&str; 14] = [
     "intake.authors",
     "line.serial",
     "line.pipeline",
+    "documents.keep",
     "commit.name",
     "commit.email",
 ];
@@ -81,6 +88,10 @@ pub struct RepositoryFile {
     /// `[[variant]]`: other lines for some issues. Default none.
     #[serde(default)]
     pub variants: Vec<Variant>,
+    /// `[documents] keep`, within [`DOCUMENTS_KEPT`]: of how many landed work items the base branch keeps the documents
+    /// ([`crate::work_item::leaving`]). Default `None`: of all.
+    #[serde(default)]
+    pub documents_keep: Option<u32>,
     /// `[commit] name`: author and committer of the commits made here. Default `Orchestrion`.
     pub commit_name: String,
     /// `[commit] email`. Default `orchestrion@localhost`.
@@ -103,6 +114,7 @@ impl Default for RepositoryFile {
             serial: false,
             pipeline: ".orch/pipeline.toml".to_owned(),
             variants: Vec::new(),
+            documents_keep: None,
             commit_name: "Orchestrion".to_owned(),
             commit_email: "orchestrion@localhost".to_owned(),
         }
@@ -183,6 +195,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
     let variants = variant::read(&mut problems, &mut root);
 
+    let mut table = root.table(&mut problems, "documents");
+    let documents_keep = table.number(&mut problems, "keep", DOCUMENTS_KEPT).map(Spanned::into_inner);
+    table.finish(&mut problems);
+
     let mut table = root.table(&mut problems, "commit");
     let commit_name = value(&mut problems, &mut table, "name", identity_fault);
     let commit_email = value(&mut problems, &mut table, "email", identity_fault);
@@ -206,6 +222,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         serial: serial.unwrap_or(default.serial),
         pipeline: pipeline.unwrap_or(default.pipeline),
         variants,
+        documents_keep,
         commit_name: commit_name.unwrap_or(default.commit_name),
         commit_email: commit_email.unwrap_or(default.commit_email),
     })

@@ -156,6 +156,25 @@ pub fn documents_folder(id: &WorkItemId) -> String {
     format!("{DOCUMENTS}/{id}")
 }
 
+/// Which folders of documents leave the base branch when a task lands, of those (`folders`, ids of work items) that the
+/// branch would then have. `keep`: of how many landed work items they stay.
+///
+/// The oldest leave, by their numbers. A few more than `keep` may stay, so that most landings take nothing away. What has
+/// another prefix than the task that lands is nobody's whom the line knows, and stays. The task's own leave only if none
+/// are kept at all.
+pub fn leaving(folders: &[String], own: &WorkItemId, keep: u32) -> Vec<String> {
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    let Some((prefix, _)) = own.as_str().rsplit_once('-') else { return Vec::new() };
+    let number = |name: &String| name.strip_prefix(prefix)?.strip_prefix('-')?.parse::<u64>().ok();
+    let mut known: Vec<(u64, &String)> = folders.iter().filter_map(|name| Some((number(name)?, name))).collect();
+    if known.len() <= keep.saturating_add(keep / 5) {
+        return Vec::new();
+    }
+    known.sort_unstable();
+    let (gone, _) = known.split_at(known.len() - keep);
+    gone.iter().filter(|(_, name)| keep == 0 || *name != own.as_str()).map(|(_, name)| (*name).clone()).collect()
+}
+
 /// Signs that change the direction of the text around them (Unicode 15, UAX #9): in a title they can make one name
 /// look like another.
 fn turns_text(c: char) -> bool {
@@ -300,6 +319,24 @@ mod tests {
         let task = TaskId::from("0192F-~^:ab/..c");
         assert_eq!(disambiguated_branch(&id, "Add a cart", &task), "feature/SHOP-007-add-a-cart-0192f-abc");
         assert_eq!(documents_folder(&id), "docs/work-items/SHOP-007");
+    }
+
+    #[test]
+    fn the_oldest_documents_leave_a_few_at_a_time() {
+        let folders = |numbers: &[u32]| -> Vec<String> { numbers.iter().map(|n| format!("SHOP-{n:03}")).collect() };
+        let own = WorkItemId::from("SHOP-1007");
+        let all: Vec<u32> = (995..=1007).collect();
+        assert_eq!(leaving(&folders(&all[..12]), &own, 10), folders(&[]));
+        // By number, not by letter.
+        assert_eq!(leaving(&folders(&all), &own, 10), folders(&[995, 996, 997]));
+        // What nobody here numbered stays, and the task's own, however late it lands.
+        let mut more = folders(&all);
+        more.extend(["OLD-001", "SHOP-notes", "SHOP-1-draft", "README.md"].map(str::to_owned));
+        assert_eq!(leaving(&more, &own, 10), folders(&[995, 996, 997]));
+        assert_eq!(leaving(&folders(&all), &WorkItemId::from("SHOP-995"), 10), folders(&[996, 997]));
+        assert_eq!(leaving(&folders(&[1, 2, 7]), &own, 1), folders(&[1, 2]));
+        assert_eq!(leaving(&folders(&[7, 1007]), &own, 0), folders(&[7, 1007]));
+        assert_eq!(leaving(&folders(&all), &own, 1_000_000), folders(&[]));
     }
 
     #[test]

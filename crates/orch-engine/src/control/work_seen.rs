@@ -1,7 +1,7 @@
 //! What a task made, for people who decide about it: its papers and its change.
 
 use orch_ports::workshop::{Diff, DiffOrder};
-use orch_rules::work_item::documents_folder;
+use orch_rules::work_item::{DOCUMENTS, documents_folder};
 
 use super::{Control, ControlError, TaskName};
 use crate::perform::blocking;
@@ -27,7 +27,8 @@ impl Control {
     /// [`ControlError::NotFound`] for an unknown task; [`ControlError::Refused`] if they cannot be read.
     pub async fn papers(&self, task: &TaskName) -> Result<Vec<Paper>, ControlError> {
         let task = self.task_of(task).await?;
-        let Some(head) = task.landed.clone().or(task.head.clone()) else { return Ok(Vec::new()) };
+        // Where no documents land, they stay with the head.
+        let commits: Vec<_> = [&task.landed, &task.head].into_iter().flatten().cloned().collect();
         let history = self.engine.store.history(&task.id).await?;
         let evidence = history.attempts.iter().filter_map(|attempt| attempt.ended.as_ref()?.evidence.as_ref());
         let mut names: Vec<String> =
@@ -37,14 +38,19 @@ impl Control {
         let context = self.engine.context(&task.repository).map_err(|e| ControlError::Refused { why: e.words() })?;
         let folder = documents_folder(&task.work_item);
         let read = blocking(move || {
-            let mut papers = Vec::new();
-            for name in names {
-                let path = format!("{folder}/{name}");
-                if let Some(text) = context.workshop.read(&head, &path, DOCUMENT_CAP)? {
-                    papers.push(Paper { path, text });
+            for commit in commits {
+                let mut papers = Vec::new();
+                for name in &names {
+                    let path = format!("{folder}/{name}");
+                    if let Some(text) = context.workshop.read(&commit, &path, DOCUMENT_CAP)? {
+                        papers.push(Paper { path, text });
+                    }
+                }
+                if !papers.is_empty() {
+                    return Ok(papers);
                 }
             }
-            Ok(papers)
+            Ok(Vec::new())
         });
         read.await.map_err(|e| ControlError::Refused { why: e.words() })
     }
@@ -60,8 +66,10 @@ impl Control {
             return Ok(Diff { text: String::new(), cut: false });
         };
         let context = self.engine.context(&task.repository).map_err(|e| ControlError::Refused { why: e.words() })?;
-        let without = only.is_empty().then(|| documents_folder(&task.work_item));
         let landed = task.landed.is_some();
+        // A landing takes documents of older work items off the base branch, too.
+        let folder = if landed { DOCUMENTS.to_owned() } else { documents_folder(&task.work_item) };
+        let without = only.is_empty().then_some(folder);
         let read = blocking(move || {
             let from = if landed { None } else { Some(context.forge.base()?.tip) };
             Ok(context.workshop.diff(&DiffOrder { from, to, only, without, cap: DIFF_CAP })?)

@@ -24,10 +24,18 @@ impl Engine {
         let head = head.clone();
         let (main, result, settings) = blocking(move || {
             let base = context.forge.base()?;
+            let file = context.settings_at(&base.tip)?;
+            let documents_kept = file.as_ref().as_ref().ok().and_then(|file| file.documents_keep);
+            if documents_kept == Some(0) {
+                // Its documents land nowhere: its head has to outlive its branch.
+                context.workshop.archive(&row.id, &head)?;
+            }
             let order = CandidateOrder {
                 head,
+                work_item: row.work_item.clone(),
+                documents_kept,
                 message: format!("{} ({})\n\nRefs: {}", row.title, row.work_item, row.work_item),
-                identity: RepositoryContext::identity(&*context.settings_at(&base.tip)?),
+                identity: RepositoryContext::identity(&file),
                 at: row.entered_at,
             };
             let result = context.workshop.candidate(&order, &base.tip)?;

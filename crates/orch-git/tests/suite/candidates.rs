@@ -42,6 +42,7 @@ fn message_author_and_time_are_the_callers() {
         author: &author,
         committer: &committer,
         keep_commits: true,
+        leaving: &|_| Vec::new(),
     };
     let Merged::Clean(kept) = world.forge.candidate(request).unwrap() else { panic!("a candidate was expected") };
     let show = |format: &str| world.in_forge(&["log", "-1", &format!("--format={format}"), kept.commit.as_str()]);
@@ -102,6 +103,7 @@ fn unknown_and_unrelated_commits_are_errors() {
             author: &by,
             committer: &by,
             keep_commits: false,
+            leaving: &|_| Vec::new(),
         })
     };
     let unknown = id(&"d".repeat(40));

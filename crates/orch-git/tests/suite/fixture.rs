@@ -249,6 +249,7 @@ impl World {
                 author: &by,
                 committer: &by,
                 keep_commits: false,
+                leaving: &|_| Vec::new(),
             })
             .expect("the merge is computed")
     }

@@ -140,6 +140,7 @@ fn what_happens_to_a_git_that_looks_is_no_fact() {
         author: &by,
         committer: &by,
         keep_commits: false,
+        leaving: &|_| Vec::new(),
     };
     troubled.tried("candidate", nothing, |forge| forge.candidate(request(&main, &head)));
     troubled.tried("conflict", nothing, |forge| forge.candidate(request(&other, &head)));

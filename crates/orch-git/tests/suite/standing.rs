@@ -18,6 +18,7 @@ fn landed(world: &World, key: &str, file: &str) -> CommitId {
         author: &by,
         committer: &by,
         keep_commits: false,
+        leaving: &|_| Vec::new(),
     };
     let Merged::Clean(made) = world.forge.candidate(request).unwrap() else { panic!("it conflicts") };
     world.forge.land(&main, &made.commit).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RepositoryFile, TIMEOUT_SECONDS};
+use super::{DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, RepositoryFile, TIMEOUT_SECONDS};
 
 /// The whole file with every key explained and commented out at its default. `command` fills in the test command;
 /// without one that key stays commented out, with what follows from it. `set_up` fills in the set-up command.
@@ -78,6 +78,12 @@ pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
 #pipeline = \".orch/papers.toml\"
 #when = [\"label:docs\", \"title:docs:\"]
 
+[documents]
+# The line writes documents for each work item (docs/work-items/SHOP-001/…), and they land with it. Of so many landed ones
+# they stay on the base branch; those of older ones leave it with a later landing, a fifth of that number at a time, and
+# git's history keeps them. 0: none ever lands. Without this key all stay. `orch show ID --docs` has them in any case.
+keep = {keep}
+
 [commit]
 # Author and committer of the commits that are made here.
 # name = {name}
@@ -95,6 +101,7 @@ pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
         authors = toml_texts(&default.intake_authors),
         serial = default.serial,
         pipeline = toml_text(&default.pipeline),
+        keep = DOCUMENTS_KEPT_AT_FIRST,
         name = toml_text(&default.commit_name),
         email = toml_text(&default.commit_email),
     )
@@ -173,6 +180,12 @@ pub fn repository_schema() -> Value {
             "line": section("The line.", json!({
                 "serial": {"type": "boolean", "description": "One task at a time, first in, first out.", "default": default.serial},
                 "pipeline": text("The pipeline file; if it does not exist, the built-in line is used.", &default.pipeline),
+            })),
+            "documents": section("The documents of work items.", json!({
+                "keep": {
+                    "type": "integer", "minimum": DOCUMENTS_KEPT.start(), "maximum": DOCUMENTS_KEPT.end(),
+                    "description": "Of so many landed work items the base branch keeps the documents; 0: none ever lands. Without it all stay.",
+                },
             })),
             "commit": section("Author and committer of the commits that are made here.", json!({
                 "name": text("Name.", &default.commit_name),

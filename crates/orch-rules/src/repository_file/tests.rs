@@ -5,12 +5,17 @@ use super::*;
 #[test]
 fn example_reads_as_the_defaults() {
     let file = parse(&example(None, None), REPOSITORY_FILE).unwrap();
-    assert_eq!(file, RepositoryFile::default());
+    assert_eq!(file, at_first());
     for command in ["cargo test", "sh -c 'a \"b\"' \\ && echo\n\"x\"", "тест"] {
         let file = parse(&example(Some(command), Some(command)), REPOSITORY_FILE).unwrap();
         let (check_command, setup_command) = (Some(command.to_owned()), Some(command.to_owned()));
-        assert_eq!(file, RepositoryFile { check_command, setup_command, ..RepositoryFile::default() });
+        assert_eq!(file, RepositoryFile { check_command, setup_command, ..at_first() });
     }
+}
+
+/// The defaults, with what a new file is given besides.
+fn at_first() -> RepositoryFile {
+    RepositoryFile { documents_keep: Some(DOCUMENTS_KEPT_AT_FIRST), ..RepositoryFile::default() }
 }
 
 /// Every default that the example shows is the default, and every key is shown.
@@ -31,7 +36,7 @@ fn example_with_every_key_switched_on_reads_as_the_defaults() {
     let file = parse(&text, REPOSITORY_FILE).unwrap();
     let named = |command: &str| Some(command.to_owned());
     let (check_command, setup_command) = (named("true"), named("npm ci"));
-    assert_eq!(file, RepositoryFile { check_command, setup_command, ..RepositoryFile::default() });
+    assert_eq!(file, RepositoryFile { check_command, setup_command, ..at_first() });
 }
 
 #[test]
@@ -66,6 +71,8 @@ fn everything_can_be_set() {
         [line]
         serial = true
         pipeline = "ci/line.toml"
+        [documents]
+        keep = 0
         [commit]
         name = "Bot"
         email = "bot@example.org"
@@ -88,6 +95,7 @@ fn everything_can_be_set() {
             pipeline: "ci/small.toml".to_owned(),
             when: vec![When::Label("small".to_owned()), When::Title("nit:".to_owned())],
         }],
+        documents_keep: Some(0),
         commit_name: "Bot".to_owned(),
         commit_email: "bot@example.org".to_owned(),
     };

@@ -43,6 +43,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
             a_checkout_is_clean_and_exact,
             the_same_order_makes_the_same_candidate,
             changes_apart_are_combined,
+            documents_of_older_work_items_leave,
             changes_of_the_same_lines_conflict,
             what_main_has_already_is_an_empty_candidate,
             files_are_read_from_a_commit,
@@ -106,6 +107,8 @@ pub(super) fn scope(stage: &str) -> Scope {
 fn order(head: &CommitId) -> CandidateOrder {
     CandidateOrder {
         head: head.clone(),
+        work_item: "T-001".into(),
+        documents_kept: None,
         message: "title (T-001)\n\nRefs: T-001".to_owned(),
         identity: who(),
         at: Timestamp(1_700_000_000_000),
@@ -296,6 +299,31 @@ fn changes_apart_are_combined<B: Bench>(bench: &B) {
     bench.workshop().checkout(&candidate.commit, &directory, None).unwrap();
     let both = texts(&[("a.txt", "one\n2\n3\n4\n5\nsix\n"), FIRST[1]]);
     assert_eq!(bench.files(&directory), both);
+}
+
+fn documents_of_older_work_items_leave<B: Bench>(bench: &B) {
+    let paper = |id: &str| format!("docs/work-items/{id}/01-brd.md");
+    let old: Vec<String> = ["T-1", "T-002", "T-010", "OLD-3", "notes"].map(paper).to_vec();
+    bench.user_commits(&old.iter().map(|path| (path.as_str(), Some("old\n"))).collect::<Vec<_>>(), false);
+    let own = paper("T-001");
+    let head = deliver(bench, 1, &[("b.txt", Some("b\n")), (&own, Some("own\n"))]);
+    let seen = |documents_kept| {
+        let order = CandidateOrder { documents_kept, ..order(&head) };
+        let CandidateResult::Made { candidate } = bench.workshop().candidate(&order, &base(bench)).unwrap() else {
+            panic!()
+        };
+        let directory = bench.directory("seen");
+        bench.workshop().checkout(&candidate.commit, &directory, None).unwrap();
+        let mut found: Vec<String> = bench.files(&directory).into_keys().collect();
+        found.retain(|path| path.starts_with("docs/work-items/"));
+        found
+    };
+    let with = |ids: &[&str]| ids.iter().map(|id| paper(id)).collect::<Vec<_>>();
+    assert_eq!(seen(None), with(&["OLD-3", "T-001", "T-002", "T-010", "T-1", "notes"]));
+    assert_eq!(seen(Some(4)), seen(None));
+    // The task's own stay, whatever its number.
+    assert_eq!(seen(Some(1)), with(&["OLD-3", "T-001", "T-010", "notes"]));
+    assert_eq!(seen(Some(0)), with(&["OLD-3", "notes"]));
 }
 
 fn changes_of_the_same_lines_conflict<B: Bench>(bench: &B) {

@@ -27,6 +27,8 @@ impl GitWorkshop {
         }
         let combine = CandidateOrder {
             head: order.head.clone(),
+            work_item: order.work_item.clone(),
+            documents_kept: None,
             message: order.message.clone(),
             identity: order.identity.clone(),
             at: order.at,

@@ -25,7 +25,7 @@ use orch_rules::path_pattern::any_matches;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
 use orch_rules::verdict::read_document;
-use orch_rules::work_item::documents_folder;
+use orch_rules::work_item::{documents_folder, leaving};
 
 pub use opening::{Bare, Opening};
 pub(crate) use words::kind;
@@ -237,6 +237,9 @@ impl Workshop for GitWorkshop {
                 author: &signature,
                 committer: &signature,
                 keep_commits: false,
+                leaving: &|folders| {
+                    order.documents_kept.map_or_else(Vec::new, |keep| leaving(folders, &order.work_item, keep))
+                },
             })
             .map_err(bare.told())?;
         Ok(match merged {

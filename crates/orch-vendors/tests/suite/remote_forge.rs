@@ -105,7 +105,14 @@ impl Bench {
             head
         };
         let (message, identity) = ("T-001".to_owned(), place.identity);
-        let order = orch_ports::workshop::CandidateOrder { head, message, identity, at: place.at };
+        let order = orch_ports::workshop::CandidateOrder {
+            head,
+            work_item: place.work_item,
+            documents_kept: None,
+            message,
+            identity,
+            at: place.at,
+        };
         match self.workshop.candidate(&order, &tip).unwrap() {
             CandidateResult::Made { candidate } => candidate,
             other => panic!("{other:?}"),

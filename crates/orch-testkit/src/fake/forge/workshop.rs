@@ -13,9 +13,20 @@ use orch_rules::lane::Candidate;
 use orch_rules::path_pattern::any_matches;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::scope::Scope;
+use orch_rules::work_item::{DOCUMENTS, leaving};
 
 use super::super::merge::{Tree, merge};
 use super::{Clone, Code, FakeForge, PARCEL, one};
+
+/// The files without the documents that the base branch keeps no longer.
+fn without_old_documents(mut files: Tree, order: &CandidateOrder) -> Tree {
+    let Some(keep) = order.documents_kept else { return files };
+    let within = |path: &str| Some(path.strip_prefix(DOCUMENTS)?.strip_prefix('/')?.split_once('/')?.0.to_owned());
+    let folders: BTreeSet<String> = files.keys().filter_map(|path| within(path)).collect();
+    let gone = leaving(&folders.into_iter().collect::<Vec<_>>(), &order.work_item, keep);
+    files.retain(|path, _| within(path).is_none_or(|folder| !gone.contains(&folder)));
+    files
+}
 
 /// The files, with what an overlay names as its commit has it.
 fn laid_over(code: &Code, files: &Tree, overlay: Option<&Overlay>) -> PortResult<Tree> {
@@ -131,7 +142,7 @@ impl Workshop for FakeForge {
         self.call("candidate", |code| {
             let base = code.merge_base(onto, &order.head);
             let (main, head) = (code.known(onto)?.files.clone(), code.known(&order.head)?.files.clone());
-            Ok(match merge(&base, &main, &head) {
+            Ok(match merge(&base, &main, &head).map(|files| without_old_documents(files, order)) {
                 Err(paths) => CandidateResult::Conflict { paths },
                 Ok(files) if files == main => CandidateResult::Made {
                     candidate: Candidate { commit: onto.clone(), parent: onto.clone(), empty: true },
