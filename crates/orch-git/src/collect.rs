@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::candidate::Signature;
+use crate::delivered::{Delivered, told_ref};
 use crate::error::{Error, Result};
 use crate::evidence::{tree_of, walk};
 use crate::forge::{Forge, commit_id};
@@ -67,19 +68,6 @@ impl Default for CollectLimits {
     }
 }
 
-/// What came home.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
-    /// The attempt's head: where it started, if it delivered nothing.
-    pub head: CommitId,
-    /// Changed paths that are not its own to change; they were left out.
-    pub strayed: Vec<String>,
-    /// What people and the next attempt should know of what was taken or left out, a sentence each.
-    pub told: Vec<String>,
-    /// What can never be taken, a sentence each; it was left out.
-    pub refused: Vec<String>,
-}
-
 /// Taking a pack in: what it may cost.
 const TAKING_IN: Limits = Limits { memory: 384 << 20, cpu: Duration::from_secs(60) };
 
@@ -96,19 +84,24 @@ impl Forge {
     /// error: it is refused in [`Delivered`].
     pub fn collect(&self, request: CollectRequest<'_>) -> Result<Delivered> {
         let parcel = Parcel::read(request.parcel)?;
-        if let Some(refusal) = self.take_in(&request)? {
-            return self.damaged(&request, refusal);
-        }
-        match self.weighed(&request, &parcel) {
-            Err(Error::TooLarge { .. }) => {
-                let most = request.limits.count;
-                self.nothing(&request, format!("it changed more than {most} paths, or a folder with too many names"))
-            }
-            Err(Error::NotFound { what, .. }) => {
-                self.damaged(&request, format!("it needs the object {what}, which did not come with it"))
-            }
-            weighed => weighed,
-        }
+        let delivered = match self.take_in(&request)? {
+            Some(refusal) => self.damaged(&request, refusal),
+            None => match self.weighed(&request, &parcel) {
+                Err(Error::TooLarge { .. }) => {
+                    let most = request.limits.count;
+                    self.nothing(
+                        &request,
+                        format!("it changed more than {most} paths, or a folder with too many names"),
+                    )
+                }
+                Err(Error::NotFound { what, .. }) => {
+                    self.damaged(&request, format!("it needs the object {what}, which did not come with it"))
+                }
+                weighed => weighed,
+            },
+        }?;
+        self.keep_words(&told_ref(request.task, request.attempt), &delivered)?;
+        Ok(delivered)
     }
 
     /// What came is not whole.

@@ -36,6 +36,7 @@
 //! | `refs/orch/left/<commit>` | a tip of the base branch that its user gave up |
 //! | `refs/orch/pin/<task>/<attempt>` | the commit a live clone started from; keeps its objects |
 //! | `refs/orch/attempts/<task>/<attempt>` | what an attempt committed |
+//! | `refs/orch/told/<task>/<attempt>` | what was said of it: left out, refused |
 //! | `refs/orch/database/<id>` | a database that has worked with this forge |
 //! | `refs/orch/archive/<task>` | the last head of a cancelled task |
 
@@ -46,6 +47,7 @@ mod candidate;
 mod clone;
 mod collect;
 mod copy;
+mod delivered;
 mod error;
 mod evidence;
 mod forge;
@@ -73,8 +75,9 @@ mod words;
 
 pub use candidate::{Candidate, CandidateRequest, Leaving, Merged, Signature};
 pub use clone::{CloneRequest, Overlay, remove_clone};
-pub use collect::{CollectLimits, CollectRequest, Delivered};
+pub use collect::{CollectLimits, CollectRequest};
 pub use copy::copy_forge;
+pub use delivered::Delivered;
 pub use error::{Error, Result};
 pub use evidence::{Document, DocumentContent, DocumentLimits, Evidence, EvidenceRequest, Refusal};
 pub use forge::{Forge, Opened, Origin};

@@ -122,7 +122,7 @@ impl Forge {
         }
         let folders = tasks.iter().flat_map(|task| {
             // The slash: `ET-1` must not take `ET-10` with it.
-            [format!("refs/orch/attempts/{task}/"), format!("refs/orch/pin/{task}/")]
+            ["attempts", "pin", "told"].map(|kind| format!("refs/orch/{kind}/{task}/"))
         });
         let names = self.call().args(["for-each-ref", "--format=%(refname)"]).args(folders).text()?;
         if names.is_empty() {

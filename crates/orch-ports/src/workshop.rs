@@ -222,8 +222,8 @@ pub trait Workshop: Send + Sync {
     /// did not pack is `Missing`: the work is there, and the command can be run again.
     fn collect(&self, place: &Workplace, start: &CommitId, scope: &Scope) -> PortResult<Collected>;
     /// What of an attempt was collected before, and where it started: what is left when its clone is gone, as after an older
-    /// database was put back. `None`: nothing is known of it here.
-    fn brought_home(&self, _place: &Workplace) -> PortResult<Option<(CommitId, Collected)>> {
+    /// database was put back. `scope` is that of the collecting. `None`: nothing is known of it here.
+    fn brought_home(&self, _place: &Workplace, _scope: &Scope) -> PortResult<Option<(CommitId, Collected)>> {
         Ok(None)
     }
     /// A clean checkout of an exact commit; an existing directory is replaced. Files that an overlay names are there as

@@ -69,19 +69,19 @@ pub(super) fn bring_home(
     if matches!(report.end, RunEnd::SpawnFailed { .. } | RunEnd::Quarantined) {
         return Ok(Some((attempt.start.clone(), None)));
     }
-    let Some(start) = started_at(folder)? else {
-        let known = attempt.start.as_ref().or(facts.task.base.as_ref()).cloned();
-        let base = known.map_or_else(|| Ok(context.forge.base()?.tip), Ok::<_, PerformError>)?;
-        let place = workplace(context, facts, attempt, folder, &base)?;
-        let Some((start, collected)) = context.workshop.brought_home(&place)? else { return Ok(None) };
-        return Ok(Some((Some(start), Some(looked_at(context, collected, report)?))));
-    };
-    let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
-    place.packed_again = packed(runner, attempt) >= MOST_PACKED;
     let stage = facts.pipeline.stage(&attempt.stage).ok_or_else(|| {
         PerformError::Lasting(format!("the pipeline of {} has no stage {}", facts.task.work_item, attempt.stage))
     })?;
     let scope = Scope::of(&facts.pipeline, stage, &facts.task.work_item);
+    let Some(start) = started_at(folder)? else {
+        let known = attempt.start.as_ref().or(facts.task.base.as_ref()).cloned();
+        let base = known.map_or_else(|| Ok(context.forge.base()?.tip), Ok::<_, PerformError>)?;
+        let place = workplace(context, facts, attempt, folder, &base)?;
+        let Some((start, collected)) = context.workshop.brought_home(&place, &scope)? else { return Ok(None) };
+        return Ok(Some((Some(start), Some(looked_at(context, collected, report)?))));
+    };
+    let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    place.packed_again = packed(runner, attempt) >= MOST_PACKED;
     let collected = match context.workshop.collect(&place, &start, &scope) {
         Err(error) if error.kind == ErrorKind::Missing => {
             let why = report.unfinished.as_ref().map_or(error.words.clone(), |end| format!("{error} ({end})"));

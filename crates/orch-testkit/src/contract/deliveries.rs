@@ -57,15 +57,29 @@ pub(super) fn a_clone_that_is_gone_is_told<B: Bench>(bench: &B) {
     assert_eq!(never.unwrap_err().kind, ErrorKind::Missing);
 }
 
+/// And what was said of it, as long as it is so.
+pub(super) fn what_was_left_out_of_it_outlives_its_clone<B: Bench>(bench: &B) {
+    let (place, start) = (place(bench, 1), base(bench));
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
+    bench.work(&place, &[("x.pyc", Some("x\n"))], None);
+    bench.run_commands(&place, &[bench.workshop().parcel_command(&place, &start).unwrap()]);
+    for stage in ["review", "development"] {
+        let collected = bench.workshop().collect(&place, &start, &scope(stage)).unwrap();
+        assert_eq!(collected.evidence.left_out.len(), usize::from(stage == "review"));
+        let known = bench.workshop().brought_home(&place, &scope(stage)).unwrap();
+        assert_eq!(known, Some((start.clone(), collected)), "{stage}");
+    }
+}
+
 pub(super) fn what_came_home_outlives_its_clone<B: Bench>(bench: &B) {
     let (place, start) = (place(bench, 1), base(bench));
-    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+    assert_eq!(bench.workshop().brought_home(&place, &scope("development")).unwrap(), None);
     bench.workshop().prepare(&place, &start, &[], None).unwrap();
-    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+    assert_eq!(bench.workshop().brought_home(&place, &scope("development")).unwrap(), None);
     bench.work(&place, &[("a.txt", Some("x\n"))], Some("work"));
     let collected = collect(bench, &place, &start);
     std::fs::remove_dir_all(&place.directory).unwrap();
-    assert_eq!(bench.workshop().brought_home(&place).unwrap(), Some((start, collected)));
+    assert_eq!(bench.workshop().brought_home(&place, &scope("development")).unwrap(), Some((start, collected)));
     bench.workshop().forget(&place.task).unwrap();
-    assert_eq!(bench.workshop().brought_home(&place).unwrap(), None);
+    assert_eq!(bench.workshop().brought_home(&place, &scope("development")).unwrap(), None);
 }

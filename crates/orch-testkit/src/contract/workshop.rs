@@ -14,6 +14,7 @@ use orch_rules::scope::Scope;
 use super::deliveries::{
     a_clone_that_is_gone_is_told, a_rewritten_history_counts_as_what_it_holds, leftovers_are_committed_once,
     nothing_done_is_an_empty_delivery, what_came_home_outlives_its_clone, what_is_not_in_scope_is_left_out_by_name,
+    what_was_left_out_of_it_outlives_its_clone,
 };
 use super::{Bench, Case, cases};
 use crate::fake::forge::Edit;
@@ -39,6 +40,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
             a_rewritten_history_counts_as_what_it_holds,
             a_clone_that_is_gone_is_told,
             what_came_home_outlives_its_clone,
+            what_was_left_out_of_it_outlives_its_clone,
             an_earlier_rounds_document_is_set_aside,
             a_checkout_is_clean_and_exact,
             the_same_order_makes_the_same_candidate,

@@ -46,7 +46,7 @@ struct Code {
     users: Option<CommitId>,
     /// Why that repository cannot be found.
     away: Option<String>,
-    attempts: BTreeMap<(TaskId, u32), (CommitId, CommitId)>,
+    attempts: BTreeMap<(TaskId, u32), (CommitId, CommitId, Vec<String>)>,
     archive: BTreeMap<TaskId, CommitId>,
     clones: BTreeMap<Utf8PathBuf, Clone>,
     landed: Vec<CommitId>,

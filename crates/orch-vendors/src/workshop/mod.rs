@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use orch_git::{
-    CandidateRequest, ChangeStatus, CloneRequest, CollectLimits, CollectRequest, DocumentContent, DocumentLimits,
-    EvidenceRequest, FileAt, Merged, ParcelRequest, SetAsideRequest, Signature, Weakened,
+    CandidateRequest, ChangeStatus, CloneRequest, CollectLimits, CollectRequest, Delivered, DocumentContent,
+    DocumentLimits, EvidenceRequest, FileAt, Merged, ParcelRequest, SetAsideRequest, Signature, Weakened,
 };
 use orch_ports::workshop::{
     BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, LandedWork, NumbersSeen, Overlay, Standing,
@@ -73,6 +73,16 @@ impl Bare {
             branch: &self.branch(&place.branch)?,
             overlaid: place.overlaid,
         }))
+    }
+
+    /// What git says of a delivery, with what was said when it was taken in.
+    fn said(&self, place: &Workplace, start: &CommitId, delivered: Delivered, scope: &Scope) -> PortResult<Collected> {
+        let mut collected = self.collected(&place.work_item, start, &delivered.head)?;
+        let kept = Evidence::SENTENCES_KEPT;
+        collected.evidence.left_out =
+            scope.left_out(&delivered.strayed).into_iter().chain(delivered.told).take(kept).collect();
+        collected.evidence.refused = delivered.refused.into_iter().take(kept).collect();
+        Ok(collected)
     }
 
     /// What git says of the commits from `start` to `head`.
@@ -195,21 +205,17 @@ impl Workshop for GitWorkshop {
                 packed_again: place.packed_again,
             })
             .map_err(bare.told())?;
-        let mut collected = bare.collected(&place.work_item, start, &delivered.head)?;
-        let kept = Evidence::SENTENCES_KEPT;
-        collected.evidence.left_out =
-            scope.left_out(&delivered.strayed).into_iter().chain(delivered.told).take(kept).collect();
-        collected.evidence.refused = delivered.refused.into_iter().take(kept).collect();
-        Ok(collected)
+        bare.said(place, start, delivered, scope)
     }
 
-    fn brought_home(&self, place: &Workplace) -> PortResult<Option<(CommitId, Collected)>> {
+    fn brought_home(&self, place: &Workplace, scope: &Scope) -> PortResult<Option<(CommitId, Collected)>> {
         let bare = self.bare()?;
         let (task, attempt) = (bare.key(&place.task)?, u64::from(place.attempt));
-        let head = bare.repository.attempt_head(&task, attempt).map_err(bare.told())?;
+        let delivered = bare.repository.delivered(&task, attempt).map_err(bare.told())?;
         let start = bare.repository.attempt_start(&task, attempt).map_err(bare.told())?;
-        let (Some(head), Some(start)) = (head, start) else { return Ok(None) };
-        Ok(Some((ours(&start), bare.collected(&place.work_item, &ours(&start), &head)?)))
+        let (Some(delivered), Some(start)) = (delivered, start.as_ref().map(ours)) else { return Ok(None) };
+        let collected = bare.said(place, &start, delivered, scope)?;
+        Ok(Some((start, collected)))
     }
 
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()> {

@@ -37,6 +37,8 @@ mod remote;
 mod repositories;
 mod restart;
 #[cfg(feature = "demo")]
+mod restored;
+#[cfg(feature = "demo")]
 mod self_hosting;
 #[cfg(feature = "demo")]
 mod set_up;

@@ -113,20 +113,22 @@ impl Workshop for FakeForge {
                 }
                 code.commit(vec![start.clone()], files, &place.message)
             };
-            code.attempts.insert((place.task.clone(), place.attempt), (start.clone(), head.clone()));
-            let mut collected = code.collected(&place.work_item, start, &head)?;
             let strayed: Vec<String> = strayed.into_iter().cloned().collect();
+            let known = (start.clone(), head.clone(), strayed.clone());
+            code.attempts.insert((place.task.clone(), place.attempt), known);
+            let mut collected = code.collected(&place.work_item, start, &head)?;
             collected.evidence.left_out.extend(scope.left_out(&strayed));
             Ok(collected)
         })
     }
 
-    fn brought_home(&self, place: &Workplace) -> PortResult<Option<(CommitId, Collected)>> {
+    fn brought_home(&self, place: &Workplace, scope: &Scope) -> PortResult<Option<(CommitId, Collected)>> {
         self.call("brought_home", |code| {
-            let Some((start, head)) = code.attempts.get(&(place.task.clone(), place.attempt)).cloned() else {
+            let Some((start, head, strayed)) = code.attempts.get(&(place.task.clone(), place.attempt)).cloned() else {
                 return Ok(None);
             };
-            let collected = code.collected(&place.work_item, &start, &head)?;
+            let mut collected = code.collected(&place.work_item, &start, &head)?;
+            collected.evidence.left_out.extend(scope.left_out(&strayed));
             Ok(Some((start, collected)))
         })
     }
