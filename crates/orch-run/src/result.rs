@@ -38,7 +38,7 @@ pub enum End {
 /// quota.
 const SHORT: [&str; 10] = ["4", "5", "11", "12", "23", "24", "26", "28", "30", "122"];
 /// The same in the words of programs that were started for the run.
-const SHORT_WORDS: [&str; 7] = [
+const SHORT_WORDS: [&str; 8] = [
     "Resource temporarily unavailable",
     "Cannot allocate memory",
     "Too many open files",
@@ -46,6 +46,8 @@ const SHORT_WORDS: [&str; 7] = [
     "Input/output error",
     "Read-only file system",
     "was not ready within",
+    // A proxy that refuses says why.
+    "it ended without a word",
 ];
 
 impl End {
@@ -123,6 +125,10 @@ pub struct RunResult {
     /// failure on a full disk is not the program's. `None` if that could not be told.
     #[serde(default)]
     pub free_bytes: Option<u64>,
+    /// Its companion ended before the run did, so from then on it had no network: what failed need not be the program's
+    /// fault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub companion_died: bool,
 }
 
 #[cfg(test)]
@@ -138,6 +144,8 @@ mod tests {
         }
         assert!(short("its confinement could not be set up: bwrap: Can't mkdir /run: No space left on device"));
         assert!(short("its confinement was not ready within 60 s"));
+        assert!(short("the run's proxy cannot be used: it ended without a word; supervisor.log may have some"));
+        assert!(!short("the run's proxy cannot be used: proxy.json has no key"));
         for number in [2, 8, 13, 20] {
             assert!(!short(&format!("cannot start: {}", std::io::Error::from_raw_os_error(number))), "{number}");
         }

@@ -1,6 +1,7 @@
 //! `cargo xtask chaos --seconds N`: kills and faults of the machine over two repositories with a stream of issues, until
 //! the time is up; then peace, and a look from outside at everything that was accepted.
 
+mod blow;
 mod clock;
 mod look;
 
@@ -16,6 +17,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use self::blow::{BLOWS, Blow, Dice};
 use self::clock::{Clock, JUMPS};
 use super::audit::processes;
 use crate::sandbox::http::{self, Request};
@@ -34,76 +36,6 @@ const PEACE: Duration = Duration::from_secs(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What happens in a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Blow {
-    Service,
-    ServiceAndGits,
-    Everything,
-    Host,
-    Supervisors,
-    Gits,
-    Stopped,
-    Paused,
-    Git(&'static str),
-    Descriptors,
-    FullDisk,
-    OlderDatabase,
-    Restored,
-    Clock,
-}
-
-const BLOWS: &[Blow] = &[
-    Blow::Service,
-    Blow::Git("fails"),
-    Blow::ServiceAndGits,
-    Blow::Git("fails-after"),
-    Blow::Host,
-    Blow::Git("odd"),
-    Blow::Supervisors,
-    Blow::Git("hangs"),
-    Blow::Gits,
-    Blow::Git("killed"),
-    Blow::Everything,
-    Blow::Git("slow"),
-    Blow::Stopped,
-    Blow::Descriptors,
-    Blow::Paused,
-    Blow::FullDisk,
-    Blow::OlderDatabase,
-    Blow::Clock,
-    Blow::Restored,
-];
-
-impl Blow {
-    fn name(self) -> String {
-        match self {
-            Self::Git(how) => format!("git {how}"),
-            Self::OlderDatabase => "older database".to_owned(),
-            other => format!("{other:?}").to_lowercase(),
-        }
-    }
-}
-
-/// Numbers that are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below.max(1)
-    }
-
-    /// Each of them once, so that so many rounds meet everything.
-    fn shuffled<T: Copy>(&mut self, all: &[T]) -> Vec<T> {
-        let mut deck = all.to_vec();
-        for at in (1..deck.len()).rev() {
-            deck.swap(at, usize::try_from(self.roll(at as u64 + 1)).unwrap_or(0));
-        }
-        deck
-    }
-}
-
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -113,6 +45,8 @@ pub struct Outcome {
     pub not_run: BTreeSet<String>,
     /// Counts of what was seen at the end.
     pub counts: BTreeMap<&'static str, usize>,
+    /// Runs by the level they were confined to.
+    pub levels: BTreeMap<String, usize>,
     /// What must not be, in words.
     pub violations: Vec<String>,
 }
@@ -122,7 +56,7 @@ impl Outcome {
     pub fn json(&self, seed: u64) -> Value {
         json!({
             "seed": seed, "rounds": self.rounds.values().sum::<u32>(), "by_kind": self.rounds, "counts": self.counts,
-            "not_run": self.not_run, "violations": self.violations,
+            "levels": self.levels, "not_run": self.not_run, "violations": self.violations,
         })
     }
 }
@@ -142,6 +76,12 @@ struct Storm<'s> {
     clock: Option<Clock>,
     /// Descriptors the next service gets; 0: as many as we have.
     descriptors: u32,
+    /// Services started so far: every other one confines its runs as far as this machine can.
+    starts: u32,
+    /// What had run when a backup was put back: it runs again.
+    ran_before: Vec<String>,
+    /// What each run has said, by the name of its directory.
+    heard: BTreeMap<String, String>,
 }
 
 /// Rounds until the time is up, or so many; then the look from outside.
@@ -161,6 +101,9 @@ pub fn run(binary: &Path, time: Duration, most_rounds: u32, seed: u64) -> Result
         orders: BTreeMap::new(),
         outcome: Outcome::default(),
         descriptors: 0,
+        starts: 0,
+        ran_before: Vec::new(),
+        heard: BTreeMap::new(),
         clock: Clock::made(sandbox.folder(), binary)?,
     };
     let begun = Instant::now();
@@ -205,17 +148,15 @@ impl Drop for Disk {
 fn prepare(sandbox: &Sandbox) -> Result<()> {
     let real = process::read(Command::new("/bin/sh").args(["-c", "command -v git"]))?;
     let filled = |text: &str| {
-        let path = |name: &str| sandbox.path(name).display().to_string();
-        let text = text.replace("@REAL@", real.trim()).replace("@FAULT@", &path("fault"));
-        text.replace("@RAN@", &path("ran.log")).replace("@TESTED@", &path("tested.log"))
+        text.replace("@REAL@", real.trim()).replace("@FAULT@", &sandbox.path("fault").display().to_string())
     };
-    fs::write(sandbox.path("agent.sh"), filled(AGENT))?;
+    fs::write(sandbox.path("agent.sh"), AGENT)?;
     fs::create_dir_all(sandbox.path("bin"))?;
     program(&sandbox.path("bin/git"), &filled(GIT))?;
-    // The test command writes down which commit it was run on.
-    program(&sandbox.path("tested.sh"), &filled("#!/bin/sh\n'@REAL@' rev-parse HEAD >>'@TESTED@'\n"))?;
+    // The test command says which commit it was run on.
+    let test = filled("\"echo tested $('@REAL@' rev-parse HEAD)\"");
     let settings = fs::read_to_string(sandbox.path("repository/.orch/orch.toml"))?;
-    let tested = settings.replace("\"true\"", &format!("\"{}\"", sandbox.path("tested.sh").display()));
+    let tested = settings.replace("\"true\"", &test);
     anyhow::ensure!(tested != settings, "the test command is not where it was: {settings}");
     sandbox.commit_file(".orch/pipeline.toml", PIPELINE)?;
     sandbox.commit_file(".orch/orch.toml", &tested)?;
@@ -230,6 +171,7 @@ fn program(path: &Path, text: &str) -> Result<()> {
 impl Storm<'_> {
     fn round(&mut self, number: u32, blow: Blow) -> Result<()> {
         self.ensure_up()?;
+        self.listen()?;
         for (repository, n) in [("repository", 0), ("other", 1)] {
             self.order(&format!("{repository} {number} {n}"), repository);
         }
@@ -251,6 +193,7 @@ impl Storm<'_> {
             Blow::Everything => self.kill(&["up", "git", "host", "supervise", "agent.sh"]),
             Blow::Host => self.kill(&["host"]),
             Blow::Supervisors => self.kill(&["supervise"]),
+            Blow::Proxies => return self.kill_proxies(),
             Blow::Gits => self.kill(&["git"]),
             Blow::Stopped => self.running = None,
             Blow::Paused => self.signal(&["up"], Signal::STOP, long),
@@ -342,6 +285,8 @@ impl Storm<'_> {
         thread::sleep(Duration::from_millis(500 + self.dice.roll(1500)));
         self.running = None;
         self.kill(&["host", "supervise", "agent.sh", "git"]);
+        // What ran after the backup runs again: that is what an older database means.
+        self.ran_before = self.said("ran ")?;
         if whole {
             process::read(self.sandbox.orch().arg("restore").arg(&backup))?;
         } else {
@@ -351,12 +296,29 @@ impl Storm<'_> {
             }
             fs::copy(backup.join("orch.db"), database)?;
         }
-        // What ran after the backup runs again: that is what an older database means.
-        let log = self.sandbox.path("ran.log");
-        if log.exists() {
-            fs::rename(&log, self.sandbox.path(&format!("ran-before-{}.log", self.backups)))?;
-        }
         Ok(true)
+    }
+
+    /// Only a run that is confined has one.
+    fn kill_proxies(&mut self) -> Result<bool> {
+        if !self.confined() {
+            self.running = None;
+            self.ensure_up()?;
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            if processes(self.sandbox.folder()).iter().any(|(_, line)| line.split(' ').nth(1) == Some("egress")) {
+                self.kill(&["egress"]);
+                return Ok(true);
+            }
+            thread::sleep(LOOK / 10);
+        }
+        Ok(false)
+    }
+
+    /// Whether the service that runs now confines its runs.
+    fn confined(&self) -> bool {
+        self.starts.is_multiple_of(2)
     }
 
     fn ensure_up(&mut self) -> Result<()> {
@@ -366,12 +328,14 @@ impl Storm<'_> {
         self.running = None;
         let path = format!("{}:{}", self.sandbox.path("bin").display(), std::env::var("PATH").unwrap_or_default());
         let begun = Instant::now();
+        self.starts += 1;
+        let (level, least) = if self.confined() { ("auto", "L0") } else { ("L0", "L0") };
         loop {
             let clock = self.clock.as_ref().map(Clock::variables);
             let mut variables = vec![
                 ("PATH", path.as_str()),
-                ("ORCH_CONFINEMENT_LEVEL", "L0"),
-                ("ORCH_CONFINEMENT_MIN", "L0"),
+                ("ORCH_CONFINEMENT_LEVEL", level),
+                ("ORCH_CONFINEMENT_MIN", least),
                 ("ORCH_BASE_CHECK_ENABLED", "false"),
                 ("ORCH_MAX_CONCURRENCY", "4"),
                 ("ORCH_FREE_DISK_FLOOR_MB", "8"),

@@ -101,10 +101,10 @@ impl Running {
         note(format_args!("the run's proxy ended before the run ({how:?}); the run goes on without a network"));
     }
 
-    /// Closes its input, gives it time for its last counts, then ends it.
-    pub(super) fn end(self) {
+    /// Closes its input, gives it time for its last counts, then ends it. Gives whether it had ended before.
+    pub(super) fn end(self) -> bool {
         drop(self.stdin);
-        let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.alive) else { return };
+        let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.alive) else { return !self.alive };
         let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
         if let Ok(handle) = handle {
             let until = Instant::now() + END_WITHIN;
@@ -115,6 +115,7 @@ impl Running {
             let _ = kill_process(pid, Signal::KILL);
             let _ = waitpid(Some(pid), WaitOptions::empty());
         }
+        false
     }
 }
 

@@ -296,9 +296,7 @@ impl Supervisor {
         }
         self.watch.phase = Phase::Finishing;
         // Its counts are complete before the result says that there is nothing more to come.
-        if let Some(companion) = self.watch.companion.take() {
-            companion.end();
-        }
+        let companion_died = self.watch.companion.take().is_some_and(companion::Running::end);
         if let Ok(site) = &site {
             site.clear();
         }
@@ -319,6 +317,7 @@ impl Supervisor {
             limits: limits_told,
             survivors,
             free_bytes,
+            companion_died,
         }
     }
 

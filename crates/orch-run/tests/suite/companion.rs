@@ -96,14 +96,15 @@ fn a_companion_that_does_not_end_is_ended_and_one_that_dies_ends_nothing() {
     let run = bench.start("run-1", &spec);
     let pid = born.heard_pid();
     gate.open_gate();
-    assert_eq!(result(&run).end, End::Exited { code: 4 });
+    let ended = result(&run);
+    assert_eq!((ended.end, ended.companion_died), (End::Exited { code: 4 }, false));
     assert!(!alive(pid), "the companion outlived its run");
 
     let run = bench.start("run-2", &spec);
     kill(born.heard_pid(), Signal::KILL);
     gate.open_gate();
     let ended = result(&run);
-    assert_eq!(ended.end, End::Exited { code: 4 });
+    assert_eq!((ended.end, ended.companion_died), (End::Exited { code: 4 }, true));
     assert!(ended.survivors.is_empty());
 }
 

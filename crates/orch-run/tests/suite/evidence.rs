@@ -154,6 +154,7 @@ fn the_wire_form_of_a_result_stays() {
         limits: vec!["One.".into()],
         survivors: Vec::new(),
         free_bytes: Some(5),
+        companion_died: false,
     };
     assert_eq!(
         serde_json::to_string(&result).unwrap(),

@@ -203,6 +203,8 @@ impl Runner for HostRunner {
                     _ if !result.survivors.is_empty() => RunEnd::Quarantined,
                     // Nobody can work on a full disk: whatever failed then is to be done again when there is room.
                     RunEnd::Failed { .. } if full => RunEnd::LOST,
+                    // Nor without its model.
+                    RunEnd::Failed { .. } | RunEnd::Stalled if result.companion_died => RunEnd::LOST,
                     end => end,
                 };
                 let result = match result.agent_result {
