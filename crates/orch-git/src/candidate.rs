@@ -180,8 +180,12 @@ impl Forge {
             Some(0) => parts.next().unwrap_or_default().into_owned(),
             // A conflict names its tree and at least one path; whatever else ends with 1 is a failure.
             Some(1) if parts.next().is_some_and(|tree| TreeId::new(tree).is_ok()) => {
-                let mut paths: Vec<String> =
-                    parts.filter(|path| !path.is_empty()).map(std::borrow::Cow::into_owned).collect();
+                // A file where the other side has a folder is given the name of its side.
+                let sides = [main, head].map(|side| format!("~{side}"));
+                let plain = |path: std::borrow::Cow<'_, str>| {
+                    sides.iter().find_map(|side| path.strip_suffix(side.as_str())).unwrap_or(&path).to_owned()
+                };
+                let mut paths: Vec<String> = parts.filter(|path| !path.is_empty()).map(plain).collect();
                 paths.sort();
                 paths.dedup();
                 if paths.is_empty() {

@@ -173,9 +173,7 @@ fn main() -> ExitCode {
     let screen = Screen::of_process(cli.json, &variable).with_colour(colour);
     let done = run(cli.command, &screen).and_then(|()| match screen.unwritten() {
         None => Ok(()),
-        Some(why) => Err(Failure::new(Exit::Failed, format!("the answer could not be written: {why}"))
-            .at("standard output")
-            .fix("make room there, or send it elsewhere")),
+        Some(why) => Err(unwritten(&why)),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -184,6 +182,12 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+fn unwritten(why: &impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("the answer could not be written: {why}"))
+        .at("standard output")
+        .fix("make room there, or send it elsewhere")
 }
 
 /// A command line that is no command, or one that only asks for help: as clap tells it, and under `--json` in the
@@ -197,8 +201,15 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         Screen::of_process(true, &variable).failure(&failure);
         return failure.exit.into();
     }
-    // Nobody is left to tell it to if the terminal is gone.
-    let _gone = error.print();
+    match error.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout())) {
+        Err(why) if !error.use_stderr() && why.kind() != std::io::ErrorKind::BrokenPipe => {
+            let failure = unwritten(&why);
+            Screen::of_process(false, &variable).failure(&failure);
+            return failure.exit.into();
+        }
+        // Nobody is left to tell it to if the terminal is gone.
+        _ => {}
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
 }
 

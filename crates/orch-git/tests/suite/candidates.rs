@@ -74,6 +74,13 @@ fn a_conflict_names_its_files_and_changes_nothing() {
     commit(&changed, "x");
     let changed = world.collect(&changed, &task("ET-003"), 1, &start).unwrap();
     assert_eq!(world.merged(&landed.commit, &changed), Merged::Conflict { paths: vec!["README.md".to_owned()] });
+    // A folder there, a file here, and the other way round: told by the name that people know.
+    let file = world.attempt("ET-004", &[("thing", "a file\n")]);
+    let folder = world.attempt("ET-005", &[("thing/inside", "in a folder\n")]);
+    for (first, second) in [(&file, &folder), (&folder, &file)] {
+        let Merged::Conflict { paths } = world.merged(first, second) else { panic!() };
+        assert_eq!(paths, ["thing"]);
+    }
 }
 
 #[test]

@@ -143,7 +143,8 @@ fn load<'t, S: DeserializeSeed<'t>>(yaml: &'t str, seed: S) -> Result<S::Value, 
     };
     serde_saphyr::with_deserializer_from_str_with_options(yaml, options, |deserializer| seed.deserialize(deserializer))
         .map_err(|error| {
-            let text = error.to_string();
+            // The last half of that sentence is for programmers.
+            let text = error.to_string().replace(", set DuplicateKeyPolicy in Options if acceptable", "");
             format!("the front matter is not valid YAML: {}", text.lines().next().unwrap_or("unreadable"))
         })
 }

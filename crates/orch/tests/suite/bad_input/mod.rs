@@ -80,6 +80,8 @@ rows! {
     dirty_tree_up
     another_branch
     another_branch_of_a_ready_repository
+    variables_that_git_sets_for_its_hooks
+    output_that_has_no_room
     a_hook_that_refuses
     no_test_command
     empty_test_command
