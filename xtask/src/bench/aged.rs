@@ -85,7 +85,14 @@ fn measured(sandbox: &Sandbox) -> Result<Seen> {
     Ok(Seen { ms: median(times).context("no task was timed")?, git, syncs })
 }
 
-/// So many further finished tasks: a commit on main and the rows of the last one for each.
+/// The numbers of the old tasks lie above this one, here and in the database.
+const ABOVE: u32 = 1_000_000;
+/// Documents of a task of the built-in line.
+const DOCUMENTS: [&str; 4] = ["01-brd.md", "06-adr/ADR-001-none.md", "12-review.md", "13-test-report.md"];
+/// Of so many tasks a repository as `orch init` makes it keeps the documents on main, and so many leave at once.
+const KEPT: (u32, u32) = (100, 20);
+
+/// So many further finished tasks: a commit on main with its documents, and the rows of the last one, for each.
 fn age(sandbox: &Sandbox, tasks: u32) -> Result<()> {
     let forge = sandbox.forge();
     let git = |arguments: &[&str], input: &str| -> Result<String> {
@@ -95,8 +102,9 @@ fn age(sandbox: &Sandbox, tasks: u32) -> Result<()> {
     };
     let mut story = String::new();
     for number in 1..=tasks {
-        let (subject, from) =
-            (format!("OLD-{number}: No work\n"), if number == 1 { "from refs/heads/main^0\n" } else { "" });
+        let (item, from) =
+            (format!("REPO-{}", ABOVE + number), if number == 1 { "from refs/heads/main^0\n" } else { "" });
+        let subject = format!("No work ({item})\n\nRefs: {item}\n");
         let line = format!("no work {number}\n");
         write!(
             story,
@@ -106,6 +114,16 @@ fn age(sandbox: &Sandbox, tasks: u32) -> Result<()> {
             subject.len(),
             line.len()
         )?;
+        for name in DOCUMENTS {
+            let text = format!("# {name}\n\nWhat was to be said of {item}.\n");
+            writeln!(story, "M 100644 inline docs/work-items/{item}/{name}\ndata {}\n{text}", text.len())?;
+        }
+        if number > KEPT.0 && number.is_multiple_of(KEPT.1) {
+            let last = number - KEPT.0;
+            for gone in last + 1 - KEPT.1..=last {
+                writeln!(story, "D docs/work-items/REPO-{}", ABOVE + gone)?;
+            }
+        }
     }
     git(&["fast-import", "--quiet", "--force"], &story)?;
     let main = git(&["rev-parse", "refs/heads/main"], "")?.trim().to_owned();

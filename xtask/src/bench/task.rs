@@ -70,16 +70,30 @@ pub fn counted(bench: &Bench) -> Result<Vec<Figure>> {
 /// If it is not opened or does not land.
 pub fn land(sandbox: &Sandbox) -> Result<Duration> {
     let main: PathBuf = sandbox.forge().join("refs/heads/main");
-    let before = fs::read(&main).unwrap_or_default();
+    let before = tip(sandbox)?;
     let start = Instant::now();
     sandbox.new_issue("No work")?;
     loop {
-        if fs::read(&main).is_ok_and(|now| now != before) {
+        // It may lie among the packed refs until it moves.
+        if fs::read_to_string(&main).is_ok_and(|now| now.trim() != before) {
             return Ok(start.elapsed());
         }
         if interrupt::happened() || start.elapsed() > LIMIT {
             bail!("the task did not land within {} s; it stands so:\n{}", LIMIT.as_secs(), sandbox.board());
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+/// Main, once the service has one: it answers before it has made its forge.
+fn tip(sandbox: &Sandbox) -> Result<String> {
+    let forge = sandbox.forge().display().to_string();
+    let start = Instant::now();
+    loop {
+        match sandbox.git(&["--git-dir", &forge, "rev-parse", "--verify", "--quiet", "refs/heads/main"], "") {
+            Ok(tip) => return Ok(tip.trim().to_owned()),
+            Err(error) if interrupt::happened() || start.elapsed() > LIMIT => return Err(error),
+            Err(_) => std::thread::sleep(LOOK),
+        }
     }
 }
