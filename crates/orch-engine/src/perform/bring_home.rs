@@ -56,8 +56,8 @@ pub(super) fn workplace(
 /// Where it started, and what git says it did. A run that never started, or whose processes may still write, has
 /// nothing to bring home.
 ///
-/// `None`: its place is gone, and nothing of it was brought home before. That is what a database that went back finds of
-/// what ran after it.
+/// `None`: its place is gone, and nothing of it was brought home before; or it stands on a commit that the forge does not
+/// have. That is what a database or a forge that went back finds of what ran after it.
 pub(super) fn bring_home(
     context: &RepositoryContext,
     runner: &dyn Runner,
@@ -80,26 +80,42 @@ pub(super) fn bring_home(
         let Some((start, collected)) = context.workshop.brought_home(&place, &scope)? else { return Ok(None) };
         return Ok(Some((Some(start), Some(looked_at(context, collected, report)?))));
     };
-    let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(&start))?;
+    match taken_home(context, runner, facts, (attempt, &start), folder, report, &scope) {
+        Err(_) if !context.workshop.contains(&start, &start)? => Ok(None),
+        taken => taken.map(|evidence| Some((Some(start), Some(evidence)))),
+    }
+}
+
+/// What was packed of the work, or is packed once more, as the forge has it now.
+fn taken_home(
+    context: &RepositoryContext,
+    runner: &dyn Runner,
+    facts: &TaskFacts,
+    (attempt, start): (&Attempt, &CommitId),
+    folder: &Utf8Path,
+    report: &RunReport,
+    scope: &Scope,
+) -> Result<Evidence, PerformError> {
+    let mut place = workplace(context, facts, attempt, folder, facts.task.base.as_ref().unwrap_or(start))?;
     place.packed_again = packed(runner, attempt) >= MOST_PACKED;
-    let collected = match context.workshop.collect(&place, &start, &scope) {
+    let collected = match context.workshop.collect(&place, start, scope) {
         Err(error) if error.kind == ErrorKind::Missing => {
             let why = report.unfinished.as_ref().map_or(error.words.clone(), |end| format!("{error} ({end})"));
             tracing::warn!(task = %attempt.task, attempt = attempt.number, why, "what it left is packed again");
-            pack_again(context, runner, attempt, &place, &start)?;
+            pack_again(context, runner, attempt, &place, start)?;
             place.packed_again = packed(runner, attempt) >= MOST_PACKED;
-            context.workshop.collect(&place, &start, &scope)?
+            context.workshop.collect(&place, start, scope)?
         }
         collected => collected?,
     };
     // *Nothing* is a grave word, and a git that did not do what it said looks like it: it is believed when it comes twice.
     let collected = if report.end == RunEnd::Completed && found_nothing(&collected) {
-        pack_again(context, runner, attempt, &place, &start)?;
-        context.workshop.collect(&place, &start, &scope)?
+        pack_again(context, runner, attempt, &place, start)?;
+        context.workshop.collect(&place, start, scope)?
     } else {
         collected
     };
-    Ok(Some((Some(start), Some(looked_at(context, collected, report)?))))
+    looked_at(context, collected, report)
 }
 
 /// The evidence, with what the base branch's settings say of it. The patterns are the base branch's, so no change lifts its

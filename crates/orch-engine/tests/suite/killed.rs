@@ -114,6 +114,21 @@ async fn a_process_that_was_thought_dead_changes_nothing() {
     assert_eq!(world.forge.landed().len(), 4, "each lands once");
 }
 
+/// A forge that went back does not have what ran after the backup began at: nobody can judge it, and nobody waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_on_a_commit_that_nobody_has_holds_nobody() {
+    let world = World::new().await;
+    let first = world.start("p1");
+    let gate = first.forge.faults.gate("collect", Side::Before);
+    let task = first.issue("Add up").await;
+    tokio::task::block_in_place(|| gate.reached());
+    first.kill().await;
+    std::fs::write(world.places().join(format!("{}-1/start", task.id)), "f".repeat(40)).unwrap();
+    let _second = world.start("p2");
+    let done = world.until_done(&task).await;
+    assert_eq!((done.attempt, done.retries), (3, 0));
+}
+
 /// A database that went back finds a run whose place is gone: what came home before counts, and what never did is made anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_that_is_gone_holds_nobody() {
