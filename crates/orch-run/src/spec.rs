@@ -19,13 +19,16 @@ pub enum Kind {
 }
 
 /// What a run reads from its standard input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum StandardInput {
     /// Nothing: `/dev/null`.
     #[default]
     Null,
+    /// A person types, at the terminal device of this path: it becomes the controlling terminal of the run's program, and
+    /// takes its output too. Commands before and after the program have none of it.
+    Terminal(PathBuf),
 }
 
 /// A command that is run to its end before the program of the run: with its whole tree dead, so that nothing it started
@@ -165,6 +168,9 @@ impl Spec {
         let plan = &self.plan;
         if plan.read_only.iter().chain(&plan.read_write).chain(&plan.scratch).any(|path| !path.is_absolute()) {
             return bad("a path of the confinement is relative; make it absolute".into());
+        }
+        if matches!(&self.stdin, StandardInput::Terminal(path) if !path.is_absolute()) {
+            return bad("the path of the terminal is relative; make it absolute".into());
         }
         if self.stop.iter().any(|step| rustix::process::Signal::from_named_raw(step.signal).is_none()) {
             return bad("a stop step names no signal; name one by its number".into());

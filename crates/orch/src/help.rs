@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("What you see", &["inbox", "board", "show", "diff", "logs", "queue"]),
     ("What you decide", &["approve", "reject", "answer", "confirm", "budget"]),
     ("What you say to a task", &["comment", "send-back", "skip", "retry", "pause", "resume", "stop"]),
-    ("By your own hands", &["hands-off", "give-back", "pull"]),
+    ("By your own hands", &["shell", "hands-off", "give-back", "pull"]),
     ("A repository", &["repo", "freeze", "unfreeze", "pipeline", "prompt"]),
     (
         "This machine",

@@ -15,9 +15,11 @@ mod init;
 mod pipeline_command;
 mod prompt_command;
 mod repo_command;
+mod run_by_hand;
 mod screen;
 mod service_command;
 mod settings;
+mod shell_command;
 mod units;
 mod up;
 mod wiring;
@@ -55,6 +57,7 @@ enum Command {
     Init(init::InitArgs),
     Up(up::UpArgs),
     Check(check_command::CheckArgs),
+    Shell(shell_command::ShellArgs),
     Down(service_command::DownArgs),
     Status(service_command::StatusArgs),
     Config(config_command::ConfigArgs),
@@ -229,6 +232,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Init(args) => init::run_init(&args, screen, &variable),
         Command::Up(args) => up::run(&args, screen, &variable),
         Command::Check(args) => check_command::run(&args, screen, &variable),
+        Command::Shell(args) => shell_command::run(&args, screen, &variable),
         Command::Down(_) => service_command::down(screen, &variable),
         Command::Status(_) => service_command::status(screen, &variable),
         Command::Config(args) => config_command::run(&args, screen, &variable),

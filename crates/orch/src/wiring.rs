@@ -223,6 +223,7 @@ pub fn runner_in(host: &Host, root: &Utf8Path, keys: &dyn Fn(&str) -> Option<Str
         confining: confining(host),
         free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
         ends: orch_run::Ends::default(),
+        terminal: None,
         free_memory_floor_bytes: host.limits.free_memory_floor_mb.saturating_mul(1_000_000),
     })
 }

@@ -15,7 +15,7 @@ mod spaces;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -44,6 +44,9 @@ pub(crate) struct Inner {
     pub(crate) level: Confinement,
     /// The descriptor to tell the supervisor with.
     pub(crate) report: RawFd,
+    /// The descriptor of the terminal that the command is at.
+    #[serde(default)]
+    pub(crate) terminal: Option<RawFd>,
     /// The supervisor, if it is the parent: without it nothing starts.
     pub(crate) parent: Option<i32>,
     /// Namespaces to make first.
@@ -179,6 +182,11 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
         filter::close(&Doors::of(inner))?;
     }
     tell(&Told::Confined { missing, private_network: inner.private_network });
+    if let Some(terminal) = inner.terminal {
+        own_descriptor(terminal).and_then(|terminal| {
+            take_terminal(terminal.as_fd()).map_err(|e| format!("cannot work at the terminal: {e}"))
+        })?;
+    }
     let (program, arguments) = inner.argv.split_first().ok_or("there is no command to start")?;
     if program == crate::OWN {
         return Ok(arguments);
@@ -188,6 +196,17 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
         "cannot start {program:?}: {error}; is it installed, executable and on the PATH of the run's environment?{}",
         whose(inner, &error)
     ))
+}
+
+/// Makes a terminal the one of this process, which must not lead a group of others: what it reads from, what it writes
+/// to, and what sends its signals.
+pub(crate) fn take_terminal(terminal: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    // It may lead a session already.
+    let _ = rustix::process::setsid();
+    rustix::process::ioctl_tiocsctty(terminal)?;
+    rustix::stdio::dup2_stdin(terminal)?;
+    rustix::stdio::dup2_stdout(terminal)?;
+    rustix::stdio::dup2_stderr(terminal)
 }
 
 /// What to do when the account is the reason.

@@ -28,7 +28,7 @@ use crate::durable::{self, Reserved};
 use crate::result::{AgentResult, End, FinishResult, RunResult};
 use crate::started::{Started, mark};
 use crate::stop::Phase;
-use crate::{Confinement, Error, RunDirectory, RunState, Spec, VERSION, process};
+use crate::{Confinement, Error, RunDirectory, RunState, Spec, StandardInput, VERSION, process};
 
 pub(crate) use detach::keep_inherited_files_from_children;
 
@@ -259,7 +259,7 @@ impl Supervisor {
         let site = self.site(&spec);
         let ready = site.as_ref().map_err(Clone::clone).and_then(|site| Ok((site, self.before(site, &mut survivors)?)));
         let spawned = ready.and_then(|(site, ended)| match ended {
-            None => Ok((site, Ok(spawn::start(site, &spec.argv)?))),
+            None => Ok((site, Ok(spawn::start(site, &spec.argv, &spec.stdin)?))),
             Some(ended) => Ok((site, Err(ended))),
         });
         let end = match spawned {
@@ -352,7 +352,7 @@ impl Supervisor {
                 steps: Vec::new(),
                 stoppable: true,
             };
-            let child = spawn::start(&place, &before.argv)?;
+            let child = spawn::start(&place, &before.argv, &StandardInput::Null)?;
             let ended = self.watch.until_dead(child, &limits);
             survivors.extend(&ended.survivors);
             if !matches!(ended.why, Why::Exited(0)) || !ended.survivors.is_empty() {
@@ -382,7 +382,7 @@ impl Supervisor {
             // A stop request means the agent. What it left must still be put in order.
             stoppable: false,
         };
-        let ended = spawn::start(site, argv).map(|child| self.watch.until_dead(child, &limits));
+        let ended = spawn::start(site, argv, &StandardInput::Null).map(|child| self.watch.until_dead(child, &limits));
         let (code, problem) = match ended {
             Ok(TreeEnd { why, survivors: s }) => {
                 survivors.extend(s);

@@ -213,8 +213,8 @@ impl Site {
         }
     }
 
-    /// The plan of the inner step that becomes `argv` and tells through descriptor `report`.
-    pub(super) fn inner(&self, argv: &[String], report: RawFd) -> Inner {
+    /// The plan of the inner step that becomes `argv`, at a terminal if there is one, and tells through descriptor `report`.
+    pub(super) fn inner(&self, argv: &[String], report: RawFd, terminal: Option<RawFd>) -> Inner {
         let level = self.spec.confinement;
         let in_bubblewrap = self.in_bubblewrap();
         let spaces = self.has_spaces();
@@ -224,6 +224,7 @@ impl Site {
         Inner {
             level,
             report,
+            terminal,
             parent: (level < Confinement::Bubblewrap).then(|| std::process::id().cast_signed()),
             spaces: spaces.then(|| Spaces {
                 supervisor: std::process::id().cast_signed(),

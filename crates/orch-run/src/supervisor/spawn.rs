@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, getppid, set_parent_proc
 use super::companion::readable;
 use super::site::Site;
 use crate::confinement::bubblewrap;
-use crate::inner::{CONFINE, Told};
+use crate::inner::{CONFINE, Told, take_terminal};
 use crate::{Confinement, RUN_ID_VARIABLE, RUN_MARK_VARIABLE, StandardInput};
 
 /// From the start of the inner step to its end; it only asks the kernel.
@@ -41,8 +41,8 @@ impl Child {
 }
 
 /// Starts `argv` the way the site wants its processes: its directory, exactly its environment, its
-/// confinement, a session of its own, both outputs in one pipe. The error is for people.
-pub(super) fn start(site: &Site, argv: &[String]) -> Result<Child, String> {
+/// confinement, a session of its own, both outputs in one pipe unless it is at a terminal. The error is for people.
+pub(super) fn start(site: &Site, argv: &[String], stdin: &StandardInput) -> Result<Child, String> {
     let spec = &site.spec;
     let program = argv.first().ok_or("there is no command to start")?;
     if !spec.cwd.is_dir() {
@@ -58,7 +58,9 @@ pub(super) fn start(site: &Site, argv: &[String]) -> Result<Child, String> {
     // Only our end: the agent expects an ordinary pipe.
     rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK).map_err(|e| failed(e.into()))?;
     let error_end = write_end.try_clone().map_err(failed)?;
-    let mut prepared = if site.has_inner() { through_inner(site, argv)? } else { plainly(site, argv) };
+    let terminal = opened(stdin)?;
+    let mut prepared =
+        if site.has_inner() { through_inner(site, argv, terminal.as_ref())? } else { plainly(site, argv) };
     let command = &mut prepared.command;
     command
         .env(RUN_ID_VARIABLE, &site.run_id)
@@ -67,7 +69,9 @@ pub(super) fn start(site: &Site, argv: &[String]) -> Result<Child, String> {
         .stderr(Stdio::from(error_end));
     let supervisor = getpid();
     let passed = prepared.passed.iter().map(AsRawFd::as_raw_fd).chain(site.socket()).collect::<Vec<RawFd>>();
-    let passed = if site.has_inner() { passed } else { Vec::new() };
+    let at = terminal.as_ref().map(AsRawFd::as_raw_fd);
+    let (passed, own_terminal) =
+        if site.has_inner() { (passed.into_iter().chain(at).collect(), None) } else { (Vec::new(), at) };
     let entrances: Vec<RawFd> = site.entrances.iter().map(AsRawFd::as_raw_fd).collect();
     #[expect(unsafe_code, reason = "the session must be new before the program runs")]
     // SAFETY: between fork and exec only system calls are made, on descriptors that stay open until the end of this
@@ -88,6 +92,9 @@ pub(super) fn start(site: &Site, argv: &[String]) -> Result<Child, String> {
             }
             for passed in &passed {
                 rustix::io::fcntl_setfd(std::os::fd::BorrowedFd::borrow_raw(*passed), rustix::io::FdFlags::empty())?;
+            }
+            if let Some(terminal) = own_terminal {
+                take_terminal(std::os::fd::BorrowedFd::borrow_raw(terminal))?;
             }
             Ok(())
         });
@@ -138,16 +145,23 @@ fn plainly(site: &Site, argv: &[String]) -> Prepared {
         program => Command::new(program),
     };
     command.args(argv.iter().skip(1)).current_dir(&site.spec.cwd).env_clear().envs(site.env());
-    match site.spec.stdin {
-        StandardInput::Null => command.stdin(Stdio::null()),
-    };
+    command.stdin(Stdio::null());
     Prepared { command, passed: Vec::new(), report: None }
 }
 
-fn through_inner(site: &Site, argv: &[String]) -> Result<Prepared, String> {
+/// The terminal that is named, without making it this process's own.
+fn opened(stdin: &StandardInput) -> Result<Option<OwnedFd>, String> {
+    let StandardInput::Terminal(path) = stdin else { return Ok(None) };
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let terminal = rustix::fs::open(path, flags, Mode::empty());
+    terminal.map(Some).map_err(|e| format!("cannot open the terminal {}: {e}", path.display()))
+}
+
+fn through_inner(site: &Site, argv: &[String], terminal: Option<&OwnedFd>) -> Result<Prepared, String> {
     let failed = |e: std::io::Error| format!("cannot prepare the confinement: {e}");
     let (report, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
-    let plan = serde_json::to_vec(&site.inner(argv, write_end.as_raw_fd())).map_err(|e| failed(e.into()))?;
+    let plan = serde_json::to_vec(&site.inner(argv, write_end.as_raw_fd(), terminal.map(AsRawFd::as_raw_fd)))
+        .map_err(|e| failed(e.into()))?;
     let mut passed = vec![write_end];
     let mut command = if site.in_bubblewrap() {
         let bwrap = bubblewrap::program().ok_or("bubblewrap (bwrap) is gone from this host; install it again")?;

@@ -35,7 +35,7 @@ pub(crate) fn run(trial: &Trial<'_>, level: Confinement, made: Made, account: Op
     let names = ("trial", "trial");
     let mut site = Site::prepare(&spec, &place.0.join("run"), names, (&Groups::default(), &Given::default()), None)?;
     site.program = trial.program.to_owned();
-    let child = spawn::start(&site, &spec.argv)?;
+    let child = spawn::start(&site, &spec.argv, &spec.stdin)?;
     let mut said = Vec::new();
     let ended = rustix::process::waitpid(Pid::from_raw(child.pid()), WaitOptions::empty());
     let mut piece = [0_u8; 2048];

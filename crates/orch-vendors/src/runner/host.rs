@@ -33,6 +33,8 @@ pub struct HostRunner {
     pub free_disk_floor_bytes: u64,
     /// Who tells the ends of runs.
     pub ends: Ends,
+    /// The terminal device that a person is at: standard input and output of the runs that it starts.
+    pub terminal: Option<PathBuf>,
     /// Bytes of memory that is to be had, below which nothing starts; 0 switches the floor off.
     pub free_memory_floor_bytes: u64,
 }
@@ -136,7 +138,7 @@ impl Runner for HostRunner {
             argv: order.argv.clone(),
             cwd: order.directory.clone().into(),
             env: order.environment.clone(),
-            stdin: StandardInput::Null,
+            stdin: self.terminal.clone().map_or(StandardInput::Null, StandardInput::Terminal),
             confinement: level,
             plan: self.confining.plan(order, found, scratch).map_err(self.told(&order.name))?,
             stop: order.stop.iter().map(|step| StopStep { signal: step.signal, wait_ms: step.wait_ms }).collect(),

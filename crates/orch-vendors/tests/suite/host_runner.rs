@@ -48,6 +48,7 @@ impl RunnerBench for Bench {
             confining: Confining::none(),
             free_disk_floor_bytes: 0,
             ends: orch_run::Ends::default(),
+            terminal: None,
             free_memory_floor_bytes: 0,
         }
     }
@@ -173,6 +174,7 @@ fn below_a_floor_of_disk_or_memory_there_is_no_room() {
         proxies: None,
         confining: Confining::none(),
         ends: orch_run::Ends::default(),
+        terminal: None,
         free_disk_floor_bytes: disk,
         free_memory_floor_bytes: memory,
     };

@@ -43,6 +43,8 @@ mod self_hosting;
 #[cfg(feature = "demo")]
 mod set_up;
 #[cfg(feature = "demo")]
+mod shell;
+#[cfg(feature = "demo")]
 #[expect(dead_code, reason = "other crates use the rest of it")]
 #[path = "../../../orch-git/tests/suite/ssh_server.rs"]
 mod ssh_server;

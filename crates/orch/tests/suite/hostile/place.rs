@@ -155,6 +155,7 @@ impl Place {
             confining: Confining::of(Some(level), level),
             free_disk_floor_bytes: 0,
             ends: orch_run::Ends::default(),
+            terminal: None,
             free_memory_floor_bytes: 0,
         };
         let place =
