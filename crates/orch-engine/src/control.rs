@@ -1,6 +1,7 @@
 //! The control: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
 mod board;
+mod chat;
 mod circle;
 mod deliveries;
 pub(crate) mod directory;

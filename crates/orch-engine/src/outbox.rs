@@ -16,7 +16,6 @@ use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
 use orch_rules::outbox::{Next, after_failure};
 use orch_rules::port_error::ErrorKind;
-use orch_text::{Language, NoticeText};
 
 use crate::engine::Engine;
 
@@ -124,9 +123,7 @@ impl Engine {
             Fate::Drop(why) => (Ended::Dropped { why: why.to_owned() }, None),
             Fate::Wait(_) => (Ended::Wait { due: now.plus_ms(LEFT_ALONE_MS) }, None),
             Fate::Send => {
-                let words = NoticeText::of(&message.notice, Language::English);
-                let body = message.notice.body(&words.text, &words.commands);
-                let answer = notify(notifier, &message.key, body).await;
+                let answer = notify(notifier, &message).await;
                 let (ended, health) = judge(&message, answer, health, &notifier.fingerprint(), now);
                 (ended, Some(health))
             }
@@ -151,12 +148,12 @@ async fn away(error: &StoreError) {
 }
 
 /// Calls the target, off the loop's thread.
-async fn notify(notifier: &Arc<dyn Notifier>, key: &str, text: String) -> PortResult<()> {
-    let (caller, message) = (notifier.clone(), key.to_owned());
-    let call = tokio::task::spawn_blocking(move || caller.notify(&message, &text));
+async fn notify(notifier: &Arc<dyn Notifier>, message: &Message) -> PortResult<()> {
+    let (caller, key, notice) = (notifier.clone(), message.key.clone(), message.notice.clone());
+    let call = tokio::task::spawn_blocking(move || caller.notify(&key, &notice));
     call.await.unwrap_or_else(|_| {
         let words = "the notifier broke down";
-        Err(PortError::of_object(ErrorKind::InDoubt, Port::Notifier, notifier.name(), key, words))
+        Err(PortError::of_object(ErrorKind::InDoubt, Port::Notifier, notifier.name(), message.key.as_str(), words))
     })
 }
 

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod change_requests;
+pub mod chat;
 pub mod deliveries;
 pub mod error;
 pub mod forge;

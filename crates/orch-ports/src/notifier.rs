@@ -1,6 +1,6 @@
 //! Who tells people: one value for each `[[notify]]` of the settings.
 
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
 
 use crate::error::PortResult;
 
@@ -12,11 +12,11 @@ pub trait Notifier: Send + Sync {
     fn wants(&self, kind: &NoticeKind) -> bool;
     /// Changes when its credentials or its address do; shows neither.
     fn fingerprint(&self) -> String;
-    /// Tell it: `body` is one JSON object, `key` is the same for every try of one message.
+    /// Tell it, in its own words and language; `key` is the same for every try of one message.
     ///
     /// # Errors
     /// [`crate::PortError`].
-    fn notify(&self, key: &str, body: &str) -> PortResult<()>;
+    fn notify(&self, key: &str, notice: &Notice) -> PortResult<()>;
     /// Whether it could be told, without telling it anything: one sentence, or what is wrong.
     ///
     /// # Errors

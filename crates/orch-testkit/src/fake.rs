@@ -8,6 +8,7 @@ pub mod gitea;
 mod merge;
 pub mod receiver;
 pub mod runner;
+pub mod telegram;
 
 pub use agent::FakeAgent;
 pub use faults::{Fault, Faults, Gate, PATIENCE, Side};
@@ -15,3 +16,4 @@ pub use forge::FakeForge;
 pub use gitea::FakeGitea;
 pub use receiver::FakeReceiver;
 pub use runner::{FakeRunner, Step};
+pub use telegram::FakeTelegram;

@@ -18,6 +18,7 @@ static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/en.ftl"),
             include_str!("../texts/en-reasons.ftl"),
             include_str!("../texts/en-history.ftl"),
+            include_str!("../texts/en-chat.ftl"),
         ],
     )
 });
@@ -28,11 +29,12 @@ static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/ru.ftl"),
             include_str!("../texts/ru-reasons.ftl"),
             include_str!("../texts/ru-history.ftl"),
+            include_str!("../texts/ru-chat.ftl"),
         ],
     )
 });
 
-fn bundle(language: Language, sources: [&str; 3]) -> Bundle {
+fn bundle(language: Language, sources: [&str; 4]) -> Bundle {
     let locale = LanguageIdentifier::from_bytes(language.tag().as_bytes()).unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![locale]);
     // Marks of direction around every variable would stand in terminals as noise, and both languages run one way.

@@ -6,8 +6,10 @@
 
 #![deny(missing_docs)]
 
+mod alert;
 mod asked;
 mod catalogue;
+mod chat;
 mod language;
 mod notice;
 mod outage;
@@ -16,7 +18,9 @@ mod sentence;
 mod time;
 mod wait;
 
+pub use alert::{Alert, AlertMark};
 pub use asked::asked;
+pub use chat::{button, chat};
 pub use language::Language;
 pub use notice::NoticeText;
 pub use outage::lift;

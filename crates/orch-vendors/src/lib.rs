@@ -5,4 +5,5 @@ pub mod agent;
 pub mod forge;
 pub mod notifier;
 pub mod runner;
+pub mod telegram;
 pub mod workshop;

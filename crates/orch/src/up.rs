@@ -161,6 +161,9 @@ async fn serve(
         _ => guard.also_host(bound.to_string()),
     };
     let control = Control::of(wired.engine.clone()).rereading(wired.rereading.clone());
+    for chat in &wired.chats {
+        tokio::spawn(control.clone().read_chat(chat.clone()));
+    }
     let _listens = open.send(Some(orch_web::router(control.clone(), guard)));
     let url = format!("http://{bound}");
     if screen.is_json() {

@@ -18,6 +18,7 @@ use camino::Utf8Path;
 use orch_engine::{Engine, Hosting, Limits};
 use orch_git::Git;
 use orch_ports::agent::Agent;
+use orch_ports::chat::Chat;
 use orch_ports::hosts::Hosts;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
@@ -72,6 +73,8 @@ pub struct Wired {
     pub engine: Arc<Engine>,
     /// Where runs are, and how they are kept from the rest of this host.
     pub runner: HostRunner,
+    /// The chats in which people answer.
+    pub chats: Vec<Arc<dyn Chat>>,
     /// Sentences for the person at the terminal, as they come up.
     pub notes: Notes,
     /// Reads the settings again.
@@ -204,10 +207,10 @@ pub async fn wire(
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
-    let engine = Arc::new(engine.telling(outbox, told).knowing(people));
+    let engine = Arc::new(engine.telling(outbox, told.notifiers).knowing(people));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
-    Ok(Wired { engine, runner, notes, rereading, store: opened, git, held, _lock: lock })
+    Ok(Wired { engine, runner, chats: told.chats, notes, rereading, store: opened, git, held, _lock: lock })
 }
 
 /// A runner whose run directories are in `root`; it starts its supervisors itself. `keys` gives those of models.

@@ -15,7 +15,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("orch-run", &["orch-ports", "orch-rules"]),
     ("orch-egress", &[]),
     ("orch-store", &["orch-ports", "orch-rules"]),
-    ("orch-vendors", &["orch-egress", "orch-git", "orch-ports", "orch-rules", "orch-run"]),
+    ("orch-vendors", &["orch-egress", "orch-git", "orch-ports", "orch-rules", "orch-run", "orch-text"]),
     ("orch-engine", &["orch-ports", "orch-rules", "orch-text"]),
     ("orch-web", &["orch-engine", "orch-ports", "orch-rules", "orch-text"]),
     ("orch-testkit", &["orch-ports", "orch-rules"]),

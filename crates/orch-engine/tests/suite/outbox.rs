@@ -8,10 +8,11 @@ use orch_ports::outbox::{MessageFilter, MessageState};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::ids::Timestamp;
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::port_error::ErrorKind;
 use orch_rules::task::{Task, Wait};
 use orch_testkit::fake::Step;
+use orch_text::{Language, NoticeText};
 
 use crate::world::{SHORT, World, eventually, repository};
 
@@ -52,12 +53,14 @@ impl Notifier for Phone {
     fn fingerprint(&self) -> String {
         (*self.credentials.lock().unwrap()).to_owned()
     }
-    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
+    fn notify(&self, key: &str, notice: &Notice) -> PortResult<()> {
         let mut fails = self.fails.lock().unwrap();
         if !fails.is_empty() {
             return Err(PortError::of_object(fails.remove(0), Port::Notifier, "phone", key, "away"));
         }
-        self.told.lock().unwrap().push((key.to_owned(), serde_json::from_str(body).unwrap()));
+        let words = NoticeText::of(notice, Language::English);
+        let body = serde_json::from_str(&notice.body(&words.text, &words.commands)).unwrap();
+        self.told.lock().unwrap().push((key.to_owned(), body));
         Ok(())
     }
     fn look(&self) -> Result<String, String> {

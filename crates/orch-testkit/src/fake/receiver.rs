@@ -103,7 +103,7 @@ fn serve(mut stream: TcpStream, shared: &(Mutex<Inside>, Condvar)) {
     }
 }
 
-fn read(stream: TcpStream) -> Option<Told> {
+pub(super) fn read(stream: TcpStream) -> Option<Told> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;

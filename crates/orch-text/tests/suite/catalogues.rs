@@ -7,13 +7,14 @@ use fluent_syntax::parser;
 use orch_rules::outage::Source;
 use orch_rules::reason::codes;
 
-const FILES: [(&str, [&str; 3]); 2] = [
+const FILES: [(&str, [&str; 4]); 2] = [
     (
         "en",
         [
             include_str!("../../texts/en.ftl"),
             include_str!("../../texts/en-reasons.ftl"),
             include_str!("../../texts/en-history.ftl"),
+            include_str!("../../texts/en-chat.ftl"),
         ],
     ),
     (
@@ -22,6 +23,7 @@ const FILES: [(&str, [&str; 3]); 2] = [
             include_str!("../../texts/ru.ftl"),
             include_str!("../../texts/ru-reasons.ftl"),
             include_str!("../../texts/ru-history.ftl"),
+            include_str!("../../texts/ru-chat.ftl"),
         ],
     ),
 ];
@@ -29,7 +31,7 @@ const FILES: [(&str, [&str; 3]); 2] = [
 /// Id of a message or `id.attribute`, and the variables in it.
 type Texts = BTreeMap<String, BTreeSet<String>>;
 
-fn texts(file: &str, sources: [&'static str; 3]) -> Texts {
+fn texts(file: &str, sources: [&'static str; 4]) -> Texts {
     let parsed = sources.map(|source| parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}: {errors:?}")));
     let mut texts = Texts::new();
     let mut add = |id: String, pattern: &Pattern<&str>| {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use orch_ports::notifier::Notifier;
 use orch_ports::{Port, PortError, PortResult};
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::port_error::ErrorKind;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Wants, fingerprint};
+use super::{Subscription, fingerprint};
 
 /// How long the program may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,8 +26,8 @@ pub struct CommandNotifier {
     pub argv: Vec<String>,
     /// The program's whole environment, beside `ORCH_NOTICE_ID`.
     pub environment: BTreeMap<String, String>,
-    /// What it is told of.
-    pub wants: Wants,
+    /// What it is told of, and how.
+    pub subscription: Subscription,
     /// After so long the program and what it started are killed; `None` is ten seconds.
     pub patience: Option<Duration>,
 }
@@ -48,14 +48,14 @@ impl Notifier for CommandNotifier {
     }
 
     fn wants(&self, kind: &NoticeKind) -> bool {
-        self.wants.has(kind)
+        self.subscription.has(kind)
     }
 
     fn fingerprint(&self) -> String {
         fingerprint(&self.argv.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
+    fn notify(&self, key: &str, notice: &Notice) -> PortResult<()> {
         let mut command = Command::new(self.program());
         command
             .args(self.argv.iter().skip(1))
@@ -71,7 +71,7 @@ impl Notifier for CommandNotifier {
             .spawn()
             .map_err(|error| self.error(ErrorKind::Passing, key, &format!("cannot be started: {error}")))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let (mut input, text) = (child.stdin.take(), body.to_owned());
+        let (mut input, text) = (child.stdin.take(), self.subscription.body(notice));
         // A program that does not read must not keep us waiting.
         std::thread::spawn(move || {
             if let Some(input) = input.as_mut() {

@@ -1,18 +1,31 @@
 //! Who tells people.
 
 pub mod command;
+pub mod telegram;
 pub mod webhook;
 
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
+use orch_text::{Language, NoticeText};
 use sha2::{Digest as _, Sha256};
 
-/// What a notifier is told of: everything, if it names nothing.
+/// What a notifier is told of, and in which language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wants(pub Vec<NoticeKind>);
+pub struct Subscription {
+    /// Everything, if it names nothing.
+    pub kinds: Vec<NoticeKind>,
+    /// Of the sentences.
+    pub language: Language,
+}
 
-impl Wants {
+impl Subscription {
     fn has(&self, kind: &NoticeKind) -> bool {
-        self.0.is_empty() || *kind == NoticeKind::Test || self.0.contains(kind)
+        self.kinds.is_empty() || *kind == NoticeKind::Test || self.kinds.contains(kind)
+    }
+
+    /// The JSON object for programs, with a sentence for people.
+    fn body(&self, notice: &Notice) -> String {
+        let words = NoticeText::of(notice, self.language);
+        notice.body(&words.text, &words.commands)
     }
 }
 

@@ -9,13 +9,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use orch_ports::notifier::Notifier;
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::Timestamp;
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::port_error::ErrorKind;
 use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::{Wants, fingerprint};
+use super::{Subscription, fingerprint};
 
 /// How long one call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,14 +34,14 @@ pub struct Webhook {
     url: String,
     /// What bodies are signed with; `None` sends them unsigned.
     secret: Option<Vec<u8>>,
-    wants: Wants,
+    subscription: Subscription,
     fingerprint: String,
     agent: Agent,
 }
 
 impl Webhook {
     /// A webhook to `url`, signed with `secret` if there is one.
-    pub fn new(name: String, url: String, secret: Option<&str>, wants: Wants) -> Self {
+    pub fn new(name: String, url: String, secret: Option<&str>, subscription: Subscription) -> Self {
         let config = Agent::config_builder()
             // The body and the address may be seen by nobody but the receiver.
             .proxy(None)
@@ -56,7 +56,7 @@ impl Webhook {
             let encoded = secret.strip_prefix(ENCODED).and_then(|text| STANDARD.decode(text).ok());
             encoded.unwrap_or_else(|| secret.as_bytes().to_vec())
         });
-        Self { name, url, secret, wants, fingerprint, agent: config.into() }
+        Self { name, url, secret, subscription, fingerprint, agent: config.into() }
     }
 
     /// `v1,` and the signature of `id.timestamp.body`.
@@ -85,22 +85,23 @@ impl Notifier for Webhook {
     }
 
     fn wants(&self, kind: &NoticeKind) -> bool {
-        self.wants.has(kind)
+        self.subscription.has(kind)
     }
 
     fn fingerprint(&self) -> String {
         self.fingerprint.clone()
     }
 
-    fn notify(&self, key: &str, body: &str) -> PortResult<()> {
+    fn notify(&self, key: &str, notice: &Notice) -> PortResult<()> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let body = self.subscription.body(notice);
         let mut request = self
             .agent
             .post(&self.url)
             .header("content-type", "application/json")
             .header("webhook-id", key)
             .header("webhook-timestamp", timestamp.to_string());
-        if let Some(signature) = self.signature(key, timestamp, body) {
+        if let Some(signature) = self.signature(key, timestamp, &body) {
             request = request.header("webhook-signature", signature);
         }
         match request.send(body) {
@@ -177,7 +178,7 @@ mod tests {
             "x".into(),
             "https://example.com/hook?token=s3cret".into(),
             Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-            Wants::default(),
+            Subscription::default(),
         );
         assert_eq!(
             hook.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#).as_deref(),
@@ -188,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_fingerprint_changes_with_address_and_secret_and_shows_neither() {
-        let of = |url: &str, secret| Webhook::new("x".into(), url.into(), secret, Wants::default()).fingerprint();
+        let of =
+            |url: &str, secret| Webhook::new("x".into(), url.into(), secret, Subscription::default()).fingerprint();
         let first = of("https://a/s3cret", Some("k3y"));
         assert_eq!(first, of("https://a/s3cret", Some("k3y")));
         assert!(first != of("https://b/s3cret", Some("k3y")) && first != of("https://a/s3cret", None));

@@ -15,3 +15,4 @@ mod notifiers;
 mod real;
 mod remote_forge;
 mod set_up;
+mod telegram;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use orch_ports::notifier::Notifier;
 use orch_ports::{Port, PortError, PortResult};
-use orch_rules::notice::NoticeKind;
+use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::port_error::ErrorKind;
 use orch_stories::world::{World, eventually};
 
@@ -24,7 +24,7 @@ impl Notifier for Phone {
     fn fingerprint(&self) -> String {
         String::new()
     }
-    fn notify(&self, _: &str, _: &str) -> PortResult<()> {
+    fn notify(&self, _: &str, _: &Notice) -> PortResult<()> {
         let refuses = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         let refused = PortError::of_object(ErrorKind::Refused, Port::Notifier, "phone", "a notice", "no such number");
         if refuses { Err(refused) } else { Ok(()) }

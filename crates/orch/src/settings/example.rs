@@ -75,14 +75,19 @@ pub fn text() -> String {
         url: Some("https://notify.example.com/orch".to_owned()),
         secret_file: Some("/etc/orch/notify-secret".into()),
         events: vec!["asked".to_owned(), "held".to_owned()],
-        command: None,
+        ..NotifyEntry::default()
     };
-    for key in notify::NOTIFY.iter().filter(|key| key.name != "command") {
+    let elsewhere = ["command", "token_file", "chat", "topic", "buttons"];
+    for key in notify::NOTIFY.iter().filter(|key| !elsewhere.contains(&key.name)) {
         text.push_str(&entry(key, &shown));
     }
     text.push_str(
         "\n# Or a program, with the notice as JSON on its standard input.\n# [[notify]]\n# name = \"desk\"\n\
          # kind = \"command\"\n# command = [\"/usr/local/bin/tell-me\"]\n",
+    );
+    text.push_str(
+        "\n# Or a chat of Telegram, where your bot writes.\n# [[notify]]\n# name = \"team\"\n# kind = \"telegram\"\n\
+         # token_file = \"/etc/orch/telegram-token\"\n# chat = -1001234567890\n",
     );
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
     let remote = RemoteEntry { credential: Some("forge".to_owned()), ..RemoteEntry::default() };
@@ -107,6 +112,7 @@ fn entry<T>(key: &Key<T>, defaults: &T) -> String {
 /// What stands in the example for a setting without a default.
 fn placeholder(name: &str) -> &'static str {
     match name {
+        "language" => "\"en\"",
         "url" => "\"postgres://orch@localhost/orch\"",
         "password_file" => "\"/etc/orch/database-password\"",
         "command" | "agent_command" => "\"my-agent --some-option\"",

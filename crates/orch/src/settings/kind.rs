@@ -37,6 +37,8 @@ pub enum Kind {
     BaseUrl,
     /// An address that begins with https:// or http://.
     WebAddress,
+    /// A chat of Telegram: a whole number, or the `@name` of a public one.
+    Chat,
     /// The address of a repository on a server, as [`orch_git::RemoteUrl`] says.
     Remote,
     /// Names of hosts, as [`orch_egress::allow::pattern`] says.
@@ -76,6 +78,7 @@ impl Kind {
             }
             Self::SomeOf(names) => format!("an array with some of: {}", names.join(", ")),
             Self::WebAddress => "an address in quotes that begins with https:// or http://".to_owned(),
+            Self::Chat => "the chat's number, for example -1001234567890, or its name as \"@name\"".to_owned(),
             Self::Path => "an absolute path in quotes".to_owned(),
             Self::Paths => "an array of absolute paths, for example [\"/opt/tools\"]".to_owned(),
             Self::Word => "one word in quotes that does not begin with a dash".to_owned(),
@@ -116,6 +119,9 @@ impl Kind {
                 u64::from_str_radix(&digits, number.radix()).map_err(|_| digits).and_then(|n| self.number(n))
             }
             (Self::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
+            (Self::Chat, DeValue::Integer(number)) if number.radix() == 10 => {
+                self.of_text(&number.as_str().replace('_', ""))
+            }
             (Self::Dollars, DeValue::Integer(number)) if number.radix() == 10 => self.of_text(number.as_str()),
             (Self::Dollars, DeValue::Float(number)) => self.of_text(number.as_str()),
             (
@@ -191,6 +197,10 @@ impl Kind {
                 !text.is_empty()
                     && !text.starts_with('-')
                     && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+            }
+            Self::Chat => {
+                let name = text.strip_prefix('@');
+                name.map_or_else(|| text.parse::<i64>().is_ok(), |name| !name.is_empty() && is_variable(name))
             }
             Self::Id => is_id(text),
             Self::Prefix => orch_rules::work_item::valid_prefix(text),

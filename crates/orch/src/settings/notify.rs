@@ -3,12 +3,17 @@
 use camino::Utf8PathBuf;
 
 use super::keys::{Key, array, quoted, words};
-use super::kind::Kind;
+use super::kind::{Kind, Value};
 
 /// Ways to tell.
-pub const KINDS: &[&str] = &["webhook", "command"];
+pub const KINDS: &[&str] = &["webhook", "command", "telegram"];
 /// What one can be told of.
 pub const EVENTS: &[&str] = &["asked", "held", "done", "stopped", "frozen", "unfrozen", "outage"];
+
+/// Languages of the sentences.
+pub const LANGUAGES: &[&str] = &["en", "ru"];
+/// Telegram's own server; `url` names another.
+pub const TELEGRAM: &str = "https://api.telegram.org";
 
 /// One `[[notify]]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +30,16 @@ pub struct NotifyEntry {
     pub command: Option<Vec<String>>,
     /// Some of [`EVENTS`]; empty is all of them.
     pub events: Vec<String>,
+    /// One of [`LANGUAGES`].
+    pub language: Option<String>,
+    /// A file with the token of the bot.
+    pub token_file: Option<Utf8PathBuf>,
+    /// The chat: its number or `@name`.
+    pub chat: Option<String>,
+    /// The topic of a forum.
+    pub topic: Option<u64>,
+    /// People answer by buttons; they do, if left out.
+    pub buttons: Option<bool>,
 }
 
 /// The rows of `[[notify]]`.
@@ -45,7 +60,8 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         variable: None,
         kind: Kind::OneOf(KINDS),
         required: true,
-        doc: "`webhook`: one POST with a JSON object. `command`: a program that is run with it on its standard input.",
+        doc: "`webhook`: one POST with a JSON object. `command`: a program that is run with it on its standard input. \
+              `telegram`: a message of your bot in a chat.",
         set: |n, v| n.kind = v.into_text(),
         get: |n| (!n.kind.is_empty()).then(|| quoted(&n.kind)),
     },
@@ -55,7 +71,8 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         variable: None,
         kind: Kind::WebAddress,
         required: false,
-        doc: "The webhook's address. Errors and logs show its host and nothing behind it.",
+        doc: "The webhook's address. Errors and logs show its host and nothing behind it. For `telegram`, a Bot API \
+              server of your own; Telegram's, if left out.",
         set: |n, v| n.url = Some(v.into_text()),
         get: |n| n.url.as_deref().map(quoted),
     },
@@ -90,6 +107,65 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         set: |n, v| n.events = words(v),
         get: |n| Some(array(&n.events)),
     },
+    Key {
+        section: "notify",
+        name: "language",
+        variable: None,
+        kind: Kind::OneOf(LANGUAGES),
+        required: false,
+        doc: "Of the sentences; `en`, if left out.",
+        set: |n, v| n.language = Some(v.into_text()),
+        get: |n| n.language.as_deref().map(quoted),
+    },
+    Key {
+        section: "notify",
+        name: "token_file",
+        variable: None,
+        kind: Kind::Path,
+        required: false,
+        doc: "A file with the token of the Telegram bot on its first line (from @BotFather), readable by you alone.",
+        set: |n, v| n.token_file = Some(Utf8PathBuf::from(v.into_text())),
+        get: |n| n.token_file.as_ref().map(|f| quoted(f.as_str())),
+    },
+    Key {
+        section: "notify",
+        name: "chat",
+        variable: None,
+        kind: Kind::Chat,
+        required: false,
+        doc: "The Telegram chat: its number (of a group it is negative) or the `@name` of a public one.",
+        set: |n, v| n.chat = Some(v.into_text()),
+        get: |n| n.chat.as_deref().map(quoted),
+    },
+    Key {
+        section: "notify",
+        name: "topic",
+        variable: None,
+        kind: Kind::Number(1, 9_007_199_254_740_991),
+        required: false,
+        doc: "The number of a topic, in a group that has them.",
+        set: |n, v| {
+            if let Value::Number(topic) = v {
+                n.topic = Some(topic);
+            }
+        },
+        get: |n| n.topic.map(|topic| topic.to_string()),
+    },
+    Key {
+        section: "notify",
+        name: "buttons",
+        variable: None,
+        kind: Kind::Switch,
+        required: false,
+        doc: "Under what asks a person in Telegram there are buttons, if left out or true; the service reads the bot's \
+              updates then, and no other program may. false: the commands stand there instead.",
+        set: |n, v| {
+            if let Value::Switch(on) = v {
+                n.buttons = Some(on);
+            }
+        },
+        get: |n| n.buttons.map(|on| on.to_string()),
+    },
 ];
 
 /// What the single values cannot tell: the key, what is wrong with it, and what to do.
@@ -100,6 +176,13 @@ pub fn misfits(entry: &NotifyEntry) -> Vec<(&'static str, &'static str, &'static
             found.push((key, what, fix));
         }
     };
+    if entry.kind != "telegram" {
+        let telegram = "is for `kind = \"telegram\"`";
+        judge(entry.token_file.is_some(), "token_file", telegram, "remove it");
+        judge(entry.chat.is_some(), "chat", telegram, "remove it");
+        judge(entry.topic.is_some(), "topic", telegram, "remove it");
+        judge(entry.buttons.is_some(), "buttons", telegram, "remove it");
+    }
     match entry.kind.as_str() {
         "webhook" => {
             judge(entry.url.is_none(), "url", "is missing", "add a line `url = \"https://…\"`");
@@ -108,6 +191,13 @@ pub fn misfits(entry: &NotifyEntry) -> Vec<(&'static str, &'static str, &'static
         "command" => {
             judge(entry.command.is_none(), "command", "is missing", "add a line `command = …` with the program");
             judge(entry.url.is_some(), "url", "is for `kind = \"webhook\"`", "remove it");
+            judge(entry.secret_file.is_some(), "secret_file", "is for `kind = \"webhook\"`", "remove it");
+        }
+        "telegram" => {
+            let file = "add a line `token_file = \"/…\"` with the bot's token in that file";
+            judge(entry.token_file.is_none(), "token_file", "is missing", file);
+            judge(entry.chat.is_none(), "chat", "is missing", "add a line `chat = \"-100…\"` with the chat's number");
+            judge(entry.command.is_some(), "command", "is for `kind = \"command\"`", "remove it");
             judge(entry.secret_file.is_some(), "secret_file", "is for `kind = \"webhook\"`", "remove it");
         }
         _ => {}

@@ -399,6 +399,7 @@ fn schema_of(kind: Kind) -> Json {
         Kind::WebAddress => json!({ "type": "string", "pattern": "^https?://" }),
         Kind::Proxy => json!({ "type": "string", "pattern": "^http://[^/@]+:[0-9]+/?$" }),
         Kind::Inside => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+        Kind::Chat => json!({ "type": ["integer", "string"], "pattern": "^(@[A-Za-z_][A-Za-z0-9_]*|-?[0-9]+)$" }),
         Kind::Path => json!({ "type": "string", "pattern": "^/" }),
         Kind::Paths => json!({ "type": "array", "items": { "type": "string", "pattern": "^/" } }),
         Kind::Word => json!({ "type": "string", "pattern": "^[^-\\s]\\S*$" }),

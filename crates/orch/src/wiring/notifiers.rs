@@ -3,21 +3,80 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use orch_ports::chat::Chat;
 use orch_ports::notifier::Notifier;
 use orch_rules::notice::NoticeKind;
-use orch_vendors::notifier::Wants;
+use orch_text::Language;
+use orch_vendors::notifier::Subscription;
 use orch_vendors::notifier::command::CommandNotifier;
+use orch_vendors::notifier::telegram::Telegram;
 use orch_vendors::notifier::webhook::Webhook;
+use orch_vendors::telegram::{ChatPlace, ChatReader};
 
 use crate::exit::Failure;
-use crate::settings::{Host, NotifyEntry, secret};
+use crate::settings::notify::TELEGRAM;
+use crate::settings::secret::{self, Secret};
+use crate::settings::{Host, NotifyEntry};
 
-/// Every `[[notify]]`, in the order of the file.
+/// Who is told, in the order of the file, and the chats in which people answer: one reader for each bot.
+pub struct Notifying {
+    /// Every `[[notify]]`.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
+    /// Every bot that is asked by buttons.
+    pub chats: Vec<Arc<dyn Chat>>,
+}
+
+/// From the settings.
 ///
 /// # Errors
 /// A secret that cannot be read.
-pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Vec<Arc<dyn Notifier>>, Failure> {
-    host.notify.iter().map(|entry| one(entry, tools)).collect()
+pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Notifying, Failure> {
+    let mut notifiers = Vec::new();
+    let mut bots: Vec<(&NotifyEntry, Secret, Vec<Arc<ChatPlace>>)> = Vec::new();
+    for entry in &host.notify {
+        let Some(bot) = bot(entry)? else {
+            notifiers.push(one(entry, tools)?);
+            continue;
+        };
+        let (token, place) = bot;
+        notifiers.push(telegram(entry, &token, place.clone()));
+        if !entry.buttons.unwrap_or(true) {
+            continue;
+        }
+        match bots.iter_mut().find(|(other, known, _)| *known == token && base(other) == base(entry)) {
+            Some((_, _, places)) => places.push(place),
+            None => bots.push((entry, token, vec![place])),
+        }
+    }
+    let reader = |(entry, token, places): (&NotifyEntry, Secret, Vec<Arc<ChatPlace>>)| -> Arc<dyn Chat> {
+        Arc::new(ChatReader::new(entry.name.clone(), base(entry), token.reveal(), places))
+    };
+    Ok(Notifying { notifiers, chats: bots.into_iter().map(reader).collect() })
+}
+
+fn base(entry: &NotifyEntry) -> &str {
+    entry.url.as_deref().unwrap_or(TELEGRAM)
+}
+
+/// The bot's token and the chat of an entry of kind `telegram`.
+fn bot(entry: &NotifyEntry) -> Result<Option<(Secret, Arc<ChatPlace>)>, Failure> {
+    let (Some(file), Some(chat)) = (&entry.token_file, &entry.chat) else { return Ok(None) };
+    let token = secret::read(&format!("the token of the notifier `{}`", entry.name), file)?;
+    Ok(Some((token, Arc::new(ChatPlace::new(chat, entry.topic, language(entry))))))
+}
+
+fn language(entry: &NotifyEntry) -> Language {
+    entry.language.as_deref().and_then(Language::of_tag).unwrap_or_default()
+}
+
+fn subscription(entry: &NotifyEntry) -> Subscription {
+    Subscription { kinds: entry.events.iter().cloned().map(NoticeKind::from).collect(), language: language(entry) }
+}
+
+fn telegram(entry: &NotifyEntry, token: &Secret, place: Arc<ChatPlace>) -> Arc<dyn Notifier> {
+    let buttons = entry.buttons.unwrap_or(true);
+    let name = entry.name.clone();
+    Arc::new(Telegram::new(name, base(entry), token.reveal(), place, buttons, subscription(entry)))
 }
 
 /// One of them.
@@ -25,16 +84,19 @@ pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Vec<Arc<dyn 
 /// # Errors
 /// A secret that cannot be read.
 pub fn one(entry: &NotifyEntry, tools: &BTreeMap<String, String>) -> Result<Arc<dyn Notifier>, Failure> {
-    let wants = Wants(entry.events.iter().cloned().map(NoticeKind::from).collect());
+    if let Some((token, place)) = bot(entry)? {
+        return Ok(telegram(entry, &token, place));
+    }
+    let subscription = subscription(entry);
     let name = entry.name.clone();
     if let Some(argv) = &entry.command {
         let (argv, environment) = (argv.clone(), tools.clone());
-        return Ok(Arc::new(CommandNotifier { name, argv, environment, wants, patience: None }));
+        return Ok(Arc::new(CommandNotifier { name, argv, environment, subscription, patience: None }));
     }
     let secret = match &entry.secret_file {
         Some(file) => Some(secret::read(&format!("the secret of the notifier `{name}`"), file)?),
         None => None,
     };
     let url = entry.url.clone().unwrap_or_default();
-    Ok(Arc::new(Webhook::new(name, url, secret.as_ref().map(|secret| secret.reveal()), wants)))
+    Ok(Arc::new(Webhook::new(name, url, secret.as_ref().map(|secret| secret.reveal()), subscription)))
 }

@@ -9,6 +9,8 @@ mod bad_input;
 mod bare;
 #[cfg(feature = "demo")]
 mod carried;
+#[cfg(feature = "demo")]
+mod chat;
 mod check;
 #[cfg(feature = "demo")]
 mod crash;

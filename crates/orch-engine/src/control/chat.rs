@@ -1,0 +1,314 @@
+//! What people do in chats: they press buttons and reply. Each is a command like any other, by an account at the bot's
+//! connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_ports::PortResult;
+use orch_ports::chat::{Chat, ChatEvent, ChatWhat, Press, Verb};
+use orch_rules::actor::Actor;
+use orch_rules::ids::{EpisodeId, Timestamp};
+use orch_rules::people::Reply;
+use orch_rules::rights::{self, Right};
+use orch_text::{Language, chat as text};
+
+use super::{Control, ControlError, TaskCommand, TaskName};
+use crate::perform::blocking;
+
+/// A button answers for so long, in milliseconds.
+const ANSWERS_FOR_MS: i64 = 7 * 24 * 60 * 60_000;
+/// A reply is awaited for so long, in milliseconds.
+const AWAITED_MS: i64 = 10 * 60_000;
+/// Replies that are awaited at once.
+const AWAITED: usize = 1_000;
+/// Pauses after the chat could not be read.
+const AWAY: Duration = Duration::from_secs(5);
+/// The same when another program reads it: it had the better right for a while.
+const READ_ELSEWHERE: Duration = Duration::from_secs(60);
+
+/// What a press is about.
+struct PressSubject {
+    task: TaskName,
+    /// The question; `None` for a hold.
+    episode: Option<EpisodeId>,
+}
+
+/// What a button turns out to be.
+enum Pressed {
+    /// Of an open question, or of a hold that stands.
+    PressSubject(PressSubject),
+    /// Of a question that was answered, or asked anew.
+    Over,
+    /// Of nothing that we asked.
+    NotOurs,
+}
+
+/// A reply that somebody was asked for.
+struct AwaitedReply {
+    by: Actor,
+    about: PressSubject,
+    /// The words are a reason against it; else they are an answer.
+    rejects: bool,
+    /// The message under which the button was.
+    under: i64,
+    at: Timestamp,
+}
+
+/// One bot's chats being read.
+struct ChatReading {
+    control: Control,
+    chat: Arc<dyn Chat>,
+    connection: String,
+    /// By chat and message.
+    awaited: HashMap<(String, i64), AwaitedReply>,
+}
+
+impl Control {
+    /// Reads what people do in the chats of a bot, and does it, for as long as it is polled.
+    pub async fn read_chat(self, chat: Arc<dyn Chat>) {
+        let connection = loop {
+            let people = self.engine.people.clone();
+            let Some(people) = people else { return };
+            match people.connect(&chat.connection()).await {
+                Ok(connection) => break connection.id,
+                Err(error) => tracing::warn!(chat = chat.name(), %error, "who answers there cannot be known yet"),
+            }
+            tokio::time::sleep(AWAY).await;
+        };
+        let mut reading = ChatReading { control: self, chat, connection, awaited: HashMap::new() };
+        let mut after = None;
+        let mut quiet = false;
+        loop {
+            let chat = reading.chat.clone();
+            match blocking(move || Ok(chat.events(after))).await {
+                Ok(Ok(events)) => {
+                    if std::mem::take(&mut quiet) {
+                        tracing::info!(chat = reading.chat.name(), "the chat is read again");
+                    }
+                    for event in events {
+                        let number = event.number;
+                        reading.handle(event).await;
+                        after = Some(number);
+                    }
+                }
+                Ok(Err(error)) => {
+                    if !std::mem::replace(&mut quiet, true) {
+                        tracing::warn!(chat = reading.chat.name(), %error, "the chat cannot be read; trying again");
+                    }
+                    let elsewhere = error.kind == orch_rules::port_error::ErrorKind::Conflict;
+                    tokio::time::sleep(if elsewhere { READ_ELSEWHERE } else { AWAY }).await;
+                }
+                Err(_) => tokio::time::sleep(AWAY).await,
+            }
+        }
+    }
+}
+
+impl ChatReading {
+    async fn handle(&mut self, event: ChatEvent) {
+        let language = Language::of_tag(self.chat.language(&event.chat)).unwrap_or_default();
+        let by = Actor::at(&self.connection, &event.account).known_as(&event.name);
+        match event.what {
+            ChatWhat::Press(press) => {
+                let answer = match self.pressed(&event.chat, &press, by, language).await {
+                    Ok(answer) => answer,
+                    Err(error) => unwell(&error, language),
+                };
+                let id = press.id;
+                self.there(move |chat| chat.answer(&id, &answer)).await;
+            }
+            ChatWhat::Reply { to, text: words } => {
+                let at = (event.chat.clone(), to);
+                // Whoever was asked answers, and nobody else in the same chat.
+                let theirs = self.awaited.get(&at).is_some_and(|awaited| awaited.by == by);
+                if let Some(awaited) = theirs.then(|| self.awaited.remove(&at)).flatten() {
+                    self.replied(event.chat, awaited, words, by, event.number, language).await;
+                }
+            }
+            ChatWhat::Code(code) => {
+                let said = match self.control.use_code(&code, by.clone()).await {
+                    Ok(_) => text("linked", &[("who", &self.called(&by).await)], language),
+                    Err(error) => unwell(&error, language),
+                };
+                let place = event.chat;
+                self.there(move |chat| chat.say(&place, None, &said, false).map(drop)).await;
+            }
+            ChatWhat::Other => {}
+        }
+    }
+
+    /// Does what a button says; what the presser is told.
+    async fn pressed(
+        &mut self,
+        place: &str,
+        press: &Press,
+        by: Actor,
+        language: Language,
+    ) -> Result<String, ControlError> {
+        if press.age_ms > ANSWERS_FOR_MS {
+            self.offer(place, press, &[]).await;
+            return Ok(text("too-old", &[], language));
+        }
+        let about = match self.about(place, press).await? {
+            Pressed::PressSubject(about) => about,
+            Pressed::Over => {
+                self.offer(place, press, &[]).await;
+                return Ok(text("over", &[], language));
+            }
+            // Whoever made it up takes no button away.
+            Pressed::NotOurs => return Ok(text("over", &[], language)),
+        };
+        let right = if about.episode.is_some() { Right::Answer } else { Right::Steer };
+        let acting = self.control.met(&by, &[]).await?;
+        if rights::may(&acting, right).is_err() {
+            return Ok(text("may-not", &[], language));
+        }
+        let (command, done) = match press.verb {
+            Verb::Approve => (answered(&about, Reply::Approve), "approved"),
+            Verb::DeployNow => (answered(&about, Reply::Confirm), "confirmed"),
+            Verb::RaiseBy5 => (TaskCommand::RaiseBudget { by_micros: 5_000_000 }, "raised"),
+            Verb::RaiseBy20 => (TaskCommand::RaiseBudget { by_micros: 20_000_000 }, "raised"),
+            Verb::Retry => (TaskCommand::Retry, "retried"),
+            Verb::Deploy => {
+                self.offer(place, press, &[Verb::DeployNow, Verb::NotNow]).await;
+                return Ok(text("sure", &[], language));
+            }
+            Verb::NotNow => {
+                self.offer(place, press, &[Verb::Deploy]).await;
+                return Ok(text("not-now", &[], language));
+            }
+            Verb::Reject => return Ok(self.ask(place, press, by, about, true, language).await),
+            Verb::Answer => return Ok(self.ask(place, press, by, about, false, language).await),
+        };
+        let key = format!("{}:press:{}", self.connection, press.id);
+        self.control.command(&about.task, command, by.clone(), key).await?;
+        let done = text(done, &[], language);
+        self.settle(place, press.message, &about.task, &done, &by, language).await;
+        Ok(done)
+    }
+
+    /// The open question, or the hold, that a button is about: whatever was answered or asked anew meanwhile is another.
+    async fn about(&self, place: &str, press: &Press) -> Result<Pressed, ControlError> {
+        for task in self.control.engine.store.tasks_by_work_item(&press.work_item).await? {
+            let name = TaskName::from(&task);
+            if press.verb == Verb::Retry {
+                if !self.chat.is_about(place, press, task.id.as_str()) {
+                    continue;
+                }
+                let held = task.hold.is_some();
+                return Ok(if held {
+                    Pressed::PressSubject(PressSubject { task: name, episode: None })
+                } else {
+                    Pressed::Over
+                });
+            }
+            let history = self.control.engine.store.history(&task.id).await?;
+            let mut asked = history.episodes.into_iter();
+            if let Some(episode) = asked.find(|episode| self.chat.is_about(place, press, episode.id.as_str())) {
+                let about = PressSubject { task: name, episode: Some(episode.id.clone()) };
+                return Ok(if episode.is_open() { Pressed::PressSubject(about) } else { Pressed::Over });
+            }
+        }
+        Ok(Pressed::NotOurs)
+    }
+
+    /// Asks for words; the answer to the press.
+    async fn ask(
+        &mut self,
+        place: &str,
+        press: &Press,
+        by: Actor,
+        about: PressSubject,
+        rejects: bool,
+        language: Language,
+    ) -> String {
+        let (id, who) = (about.task.work_item.to_string(), self.called(&by).await);
+        let name = if rejects { "ask-reason" } else { "ask-answer" };
+        let question = text(name, &[("id", &id), ("who", &who)], language);
+        let (to, under) = (place.to_owned(), press.message);
+        let asked = self.there(move |chat| chat.say(&to, Some(under), &question, true)).await;
+        let (Some(number), Ok(at)) = (asked, self.control.engine.store.now().await) else {
+            return text("failed", &[], language);
+        };
+        self.awaited.retain(|_, awaited| at.since_ms(awaited.at) <= AWAITED_MS);
+        if self.awaited.len() < AWAITED {
+            self.awaited.insert((place.to_owned(), number), AwaitedReply { by, about, rejects, under, at });
+        }
+        text(if rejects { "tell-reason" } else { "tell-answer" }, &[], language)
+    }
+
+    /// Somebody replied to what they were asked for.
+    async fn replied(
+        &mut self,
+        place: String,
+        awaited: AwaitedReply,
+        words: String,
+        by: Actor,
+        number: i64,
+        language: Language,
+    ) {
+        let late = self.control.engine.store.now().await.is_ok_and(|now| now.since_ms(awaited.at) > AWAITED_MS);
+        let (reply, done) = match awaited.rejects {
+            true => (Reply::Reject { reason: words }, "rejected"),
+            false => (Reply::Text { text: words }, "answered"),
+        };
+        let key = format!("{}:reply:{number}", self.connection);
+        let said = if late {
+            text("too-old", &[], language)
+        } else {
+            let command = answered(&awaited.about, reply);
+            match self.control.command(&awaited.about.task, command, by.clone(), key).await {
+                Ok(_) => {
+                    let done = text(done, &[], language);
+                    self.settle(&place, awaited.under, &awaited.about.task, &done, &by, language).await;
+                    done
+                }
+                Err(error) => unwell(&error, language),
+            }
+        };
+        self.there(move |chat| chat.say(&place, None, &said, false).map(drop)).await;
+    }
+
+    /// What people call whoever acts: the person, else the account.
+    async fn called(&self, by: &Actor) -> String {
+        let acting = self.control.met(by, &[]).await;
+        acting.ok().and_then(|acting| acting.person).map_or_else(|| by.to_string(), |person| person.display)
+    }
+
+    async fn settle(&self, place: &str, message: i64, task: &TaskName, done: &str, by: &Actor, language: Language) {
+        let (id, who) = (task.work_item.to_string(), self.called(by).await);
+        let mut letters = done.chars();
+        let done: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+        let became = format!("✅ {}", text("settled", &[("id", &id), ("done", &done), ("who", &who)], language));
+        let place = place.to_owned();
+        self.there(move |chat| chat.settle(&place, message, &became)).await;
+    }
+
+    async fn offer(&self, place: &str, press: &Press, verbs: &'static [Verb]) {
+        let (place, press) = (place.to_owned(), press.clone());
+        self.there(move |chat| chat.offer(&place, &press, verbs)).await;
+    }
+
+    /// Calls the chat. What does not arrive there is logged: what was decided stands whatever people see of it.
+    async fn there<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Chat) -> PortResult<T> + Send + 'static,
+    ) -> Option<T> {
+        let chat = self.chat.clone();
+        let done = blocking(move || Ok(call(&*chat))).await.ok()?;
+        done.inspect_err(|error| tracing::warn!(chat = self.chat.name(), %error, "somebody was not answered")).ok()
+    }
+}
+
+fn answered(about: &PressSubject, reply: Reply) -> TaskCommand {
+    TaskCommand::Answer { episode: about.episode.clone(), reply }
+}
+
+/// Why nothing was done, for whoever asked for it there.
+fn unwell(error: &ControlError, language: Language) -> String {
+    match error {
+        ControlError::Store(_) | ControlError::Unavailable { .. } => text("failed", &[], language),
+        error => text("refused", &[("why", &error.to_string())], language),
+    }
+}

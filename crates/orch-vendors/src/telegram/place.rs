@@ -1,0 +1,44 @@
+//! One chat that we write to, as the notifier and the reader of its bot know it.
+
+use std::sync::{Mutex, PoisonError};
+
+use orch_text::Language;
+use serde_json::Value;
+
+/// A chat, or a topic of one.
+pub struct ChatPlace {
+    /// Its number or `@name`. A group that became a supergroup has another number; the old one tells it each time.
+    chat: Mutex<String>,
+    /// The topic.
+    pub topic: Option<u64>,
+    /// Its language.
+    pub language: Language,
+}
+
+impl ChatPlace {
+    /// As the settings name it.
+    #[must_use]
+    pub fn new(chat: &str, topic: Option<u64>, language: Language) -> Self {
+        Self { chat: Mutex::new(chat.to_owned()), topic, language }
+    }
+
+    /// As it is called now.
+    pub(crate) fn name(&self) -> String {
+        self.chat.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As calls name it.
+    pub(crate) fn id(&self) -> Value {
+        id(&self.name())
+    }
+
+    /// It has another number from now on.
+    pub(crate) fn moved(&self, number: i64) {
+        *self.chat.lock().unwrap_or_else(PoisonError::into_inner) = number.to_string();
+    }
+}
+
+/// A chat as calls name it: a number, or `@name`.
+pub(super) fn id(chat: &str) -> Value {
+    chat.parse::<i64>().map_or_else(|_| chat.into(), Value::from)
+}
