@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use orch_ports::store::TaskFilter;
+use orch_ports::lists::TaskFilter;
 use orch_ports::workshop::{LandedWork, Standing};
 use orch_rules::actor::Actor;
 use orch_rules::change::{AuditLine, Change, ChangeSet};
@@ -76,14 +76,14 @@ impl Engine {
 
     /// Main has gone back, or the forge is older than the database.
     async fn tell_lacking(&self, at: &Repository, standing: &Standing, lacks: &CommitId) -> Result<(), PerformError> {
-        let filter = TaskFilter { repository: Some(at.id.clone()), ended: true, limit: MOST_MISSED };
-        let mut landed: Vec<_> = self.store.tasks(&filter).await?;
-        landed.retain(|task| task.landed.is_some());
+        let filter =
+            TaskFilter { repository: Some(at.id.clone()), ended: true, limit: MOST_MISSED, ..TaskFilter::default() };
+        let landed = self.store.task_page(&filter).await?.tasks;
         let context = self.context(&at.id)?;
         let missing = blocking(move || {
             let mut missing = Vec::new();
             for task in landed {
-                if let Some(commit) = &task.landed
+                if let Some(commit) = &task.shown.landed
                     && !context.workshop.has_landed(commit)?
                 {
                     missing.push(task.work_item.to_string());

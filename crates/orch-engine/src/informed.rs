@@ -59,7 +59,7 @@ impl Engine {
 
     /// Why nothing is known of a base branch, for people.
     pub(crate) async fn not_seen(&self, repository: &RepositoryId) -> StoreResult<String> {
-        let outages = self.store.queue().await?.outages;
+        let outages = self.store.outages().await?;
         let trouble = outages.into_iter().find(
             |outage| matches!(&outage.source, Source::Repository { name } if *name == repository.as_str() && outage.is_closed()),
         );

@@ -127,7 +127,7 @@ impl Engine {
     pub(crate) async fn repository_stands(&self, repository: &RepositoryId, standing: &Standing) -> StoreResult<()> {
         let source = Source::Repository { name: repository.to_string() };
         for _ in 0..MOST_RELOADS {
-            let known: Option<Outage> = self.store.queue().await?.outages.into_iter().find(|o| o.source == source);
+            let known: Option<Outage> = self.store.outages().await?.into_iter().find(|o| o.source == source);
             let now = self.store.now().await?;
             let Some(changes) = repository_stands(known.as_ref(), repository, standing, now) else { return Ok(()) };
             match self.store.apply(changes, None).await {

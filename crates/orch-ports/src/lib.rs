@@ -9,6 +9,7 @@ pub mod error;
 pub mod forge;
 pub mod hosts;
 pub mod intake;
+pub mod lists;
 pub mod notifier;
 pub mod outbox;
 pub mod people;

@@ -21,6 +21,7 @@ use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 
 use crate::deliveries::Deliveries;
+use crate::lists::Lists;
 
 /// Row number in the work table.
 pub type WorkId = i64;
@@ -390,20 +391,9 @@ pub struct BudgetRow {
     pub reserved: i64,
 }
 
-/// Which tasks to list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TaskFilter {
-    /// Only this repository.
-    pub repository: Option<RepositoryId>,
-    /// Terminal ones too.
-    pub ended: bool,
-    /// At most so many, newest first; 0 means 500.
-    pub limit: u32,
-}
-
 /// The durable memory. Every call may wait for a disk or a network; none needs an outer lock.
 #[async_trait]
-pub trait Store: Deliveries + Send + Sync {
+pub trait Store: Deliveries + Lists + Send + Sync {
     /// Store an event and queue its handling, in one transaction, before the sender is answered.
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
     /// Store an issue of the built-in board and queue its intake, as [`Store::accept`] does. The same key in one
@@ -461,8 +451,6 @@ pub trait Store: Deliveries + Send + Sync {
     /// Of each repository that has this work item id the task that holds it; failing that, the newest cancelled one that
     /// held it. In the order of the repositories' names.
     async fn tasks_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Vec<Task>>;
-    /// Task rows for a list.
-    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>>;
     /// The rows of a repository's tasks that had an attempt and have not ended, at most so many.
     async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>>;
     /// Ids of every task that is not terminal, for the sweep; in chunks after `after`.

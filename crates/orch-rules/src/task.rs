@@ -8,6 +8,7 @@ use crate::convergence::Convergence;
 use crate::ids::{
     AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
 };
+use crate::outage::Source;
 use crate::people::Hands;
 use crate::reason::{self, Reason};
 use crate::unknown::Beyond;
@@ -325,10 +326,94 @@ impl NamesActors for Task {
         if let Some(hands) = &mut self.hands {
             see(&mut hands.by);
         }
-        for wait in &mut self.waits {
-            if let Wait::Hands { by: actor } | Wait::Unlisted { author: actor } = wait {
-                see(actor);
-            }
+        self.waits.iter_mut().for_each(|wait| wait.actors(see));
+    }
+}
+
+impl NamesActors for Wait {
+    fn actors(&mut self, see: &mut dyn FnMut(&mut Actor)) {
+        if let Self::Hands { by: actor } | Self::Unlisted { author: actor } = self {
+            see(actor);
         }
+    }
+}
+
+impl Wait {
+    /// Every kind, as [`Wait::kind`] spells it.
+    pub const KINDS: [&'static str; 20] = [
+        "backlog",
+        "unlisted",
+        "entry",
+        "frozen",
+        "dependency",
+        "agent",
+        "collecting",
+        "check",
+        "slot",
+        "budget",
+        "repository",
+        "outage",
+        "human",
+        "lane",
+        "paused",
+        "branch",
+        "hands",
+        "held",
+        "stopping",
+        "stop_after_step",
+    ];
+
+    /// Spelling for programs and for rows.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Backlog => "backlog",
+            Self::Unlisted { .. } => "unlisted",
+            Self::Entry { .. } => "entry",
+            Self::Frozen { .. } => "frozen",
+            Self::Dependency { .. } => "dependency",
+            Self::Agent { .. } => "agent",
+            Self::Collecting { .. } => "collecting",
+            Self::Check { .. } => "check",
+            Self::Slot { .. } => "slot",
+            Self::Budget { .. } => "budget",
+            Self::Outage { source: Source::Repository { .. }, .. } => "repository",
+            Self::Outage { .. } => "outage",
+            Self::Human { .. } => "human",
+            Self::Lane { .. } => "lane",
+            Self::Paused { .. } => "paused",
+            Self::Branch => "branch",
+            Self::Hands { .. } => "hands",
+            Self::Held { .. } => "held",
+            Self::Stopping => "stopping",
+            Self::StopAfterStep { .. } => "stop_after_step",
+        }
+    }
+}
+
+/// What people look for first among the reasons for waiting.
+const FIRST: [&str; 9] =
+    ["human", "held", "budget", "agent", "collecting", "check", "stopping", "stop_after_step", "dependency"];
+
+/// Of the reasons for waiting the one that a list is searched by: somebody is asked, it rests, something works on it, or
+/// else the first one. Nothing for a task that waits for nothing.
+pub fn doing(waits: &[Wait]) -> &'static str {
+    let first = FIRST.into_iter().find(|kind| waits.iter().any(|wait| wait.kind() == *kind));
+    first.or_else(|| waits.first().map(Wait::kind)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_searched_by_what_matters_most() {
+        let human = Wait::Human { asked: crate::episode::EpisodeKind::Budget };
+        let entry = Wait::Entry { place: 1, behind: None };
+        let on = Wait::Dependency { on: vec![] };
+        assert_eq!(doing(&[]), "");
+        assert_eq!(doing(&[Wait::Branch, entry.clone()]), "branch");
+        assert_eq!(doing(&[entry.clone(), on.clone()]), "dependency");
+        assert_eq!(doing(&[on, Wait::Agent { attempt: 1 }, entry]), "agent");
+        assert_eq!(doing(&[Wait::Budget { key: "k".into() }, human]), "human");
     }
 }

@@ -8,7 +8,7 @@ use orch_ports::Store;
 use orch_ports::intake::Intake;
 use orch_ports::store::{
     Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, InboxAnswer, QueueView, StoreError, StoreResult,
-    TaskFilter, Work,
+    Work,
 };
 use orch_rules::actor::Actor;
 use orch_rules::base_branch::BaseBranch;
@@ -274,11 +274,6 @@ impl<E: Engine> Store for Database<E> {
         let mut tasks: Vec<Task> = self.list(step).await?.rows.iter().map(task).collect::<StoreResult<_>>()?;
         tasks.dedup_by(|next, kept| next.repository == kept.repository);
         Ok(tasks)
-    }
-
-    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
-        let answers = self.engine.read(lists::tasks(filter)).await?;
-        Ok(answers.first().map(|answer| readable(answer, task)).unwrap_or_default())
     }
 
     async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>> {

@@ -11,6 +11,7 @@ mod deliveries;
 mod engine;
 mod hosts;
 mod intake;
+mod lists;
 mod outbox;
 mod people;
 mod read;

@@ -29,6 +29,14 @@ pub(crate) fn int(what: &str, row: &Row, column: usize) -> StoreResult<i64> {
     }
 }
 
+/// A column that holds a number or nothing.
+pub(crate) fn optional_int(what: &str, row: &Row, column: usize) -> StoreResult<Option<i64>> {
+    match row.get(column) {
+        Some(Value::Null) => Ok(None),
+        _ => int(what, row, column).map(Some),
+    }
+}
+
 /// A column that holds a number that is never negative and small.
 pub(crate) fn count(what: &str, row: &Row, column: usize) -> StoreResult<u32> {
     int(what, row, column).map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))

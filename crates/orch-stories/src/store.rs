@@ -9,6 +9,7 @@ use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::deliveries::*;
 use orch_ports::hosts::*;
+use orch_ports::lists::*;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
 use orch_ports::store::*;
@@ -20,6 +21,7 @@ use orch_rules::ids::{HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, W
 use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneState, Repository};
 use orch_rules::lease::Renewal;
+use orch_rules::outage::Outage;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_rules::unknown::{self, Unknown};
@@ -252,9 +254,6 @@ impl Store for FaultyStore {
     async fn tasks_by_work_item(&self, work_item: &WorkItemId) -> StoreResult<Vec<Task>> {
         Ok(self.inner.tasks_by_work_item(work_item).await?.into_iter().map(|task| self.strange.task(task)).collect())
     }
-    async fn tasks(&self, filter: &TaskFilter) -> StoreResult<Vec<Task>> {
-        Ok(self.inner.tasks(filter).await?.into_iter().map(|task| self.strange.task(task)).collect())
-    }
     async fn tasks_at_work(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<Task>> {
         self.inner.tasks_at_work(repository, most).await
     }
@@ -287,6 +286,36 @@ impl Store for FaultyStore {
     }
     async fn backup(&self, path: &Utf8Path) -> StoreResult<()> {
         self.inner.backup(path).await
+    }
+}
+
+#[async_trait]
+impl Lists for FaultyStore {
+    async fn task_page(&self, filter: &TaskFilter) -> StoreResult<TaskPage> {
+        let mut page = self.inner.task_page(filter).await?;
+        for listed in page.tasks.iter_mut().filter(|listed| self.strange.of(&listed.id).is_some()) {
+            if let Some(task) = self.inner.task(&listed.id).await? {
+                *listed = ListedTask::from(&self.strange.task(task));
+            }
+        }
+        Ok(page)
+    }
+    async fn task_counts(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<(String, u64)>> {
+        self.inner.task_counts(repository).await
+    }
+    async fn places_in_line(
+        &self,
+        repository: &RepositoryId,
+        serial: bool,
+        tasks: &[TaskId],
+    ) -> StoreResult<Vec<PlaceInLine>> {
+        self.inner.places_in_line(repository, serial, tasks).await
+    }
+    async fn fronts(&self, repository: &RepositoryId, policy: &Policy, most: u32) -> StoreResult<LineFronts> {
+        self.inner.fronts(repository, policy, most).await
+    }
+    async fn outages(&self) -> StoreResult<Vec<Outage>> {
+        through!(self, "outages", self.inner.outages())
     }
 }
 

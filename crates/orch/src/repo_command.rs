@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use orch_engine::control::TaskCommand;
 use orch_git::Git;
-use orch_web::view::{AnswerView, RepositoryList, TaskList};
+use orch_web::view::{AnswerView, RepositoryList};
 
 use crate::client::{Caller, encoded};
 use crate::commands::ids::REPOSITORIES;
@@ -140,7 +140,7 @@ fn remove(id: &str, stop_tasks: bool, screen: &Screen, env: &dyn Fn(&str) -> Opt
     let (host, _) = settings::load(env)?;
     entry(&host, id)?;
     let open: Vec<String> = with_value(screen, env, |caller| {
-        let list: TaskList = caller.read(&format!("/api/v1/tasks?ended=false&repository={}", encoded(id)))?;
+        let list = caller.tasks(&format!("repository={}", encoded(id)), usize::MAX)?;
         let ids: Vec<String> = list.tasks.into_iter().filter(|task| !task.ended).map(|task| task.id).collect();
         if stop_tasks {
             for task in &ids {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use orch_web::view::{QueueReport, RepositoryList, TaskList};
+use orch_web::view::{QueueReport, RepositoryList};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::client::{Caller, Running};
@@ -40,15 +40,15 @@ pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(
         );
     };
     let queue: QueueReport = caller.read("/queue")?;
-    let list: TaskList = caller.read("/api/v1/tasks?ended=false")?;
+    let counts = caller.tasks("ended=false", 1)?.counts;
     let known: RepositoryList = caller.read(REPOSITORIES)?;
-    let waits = |kind: &str| list.tasks.iter().filter(|t| t.waiting_on.iter().any(|w| w.kind == kind)).count();
-    let (asks, held) = (waits("human"), waits("held"));
+    let waits = |kind: &str| counts.get(kind).copied().unwrap_or(0);
+    let (asks, held, tasks) = (waits("human"), waits("held"), counts.values().sum::<u64>());
     let troubled: Vec<&str> =
         known.repositories.iter().filter(|r| r.trouble.is_some()).map(|r| r.id.as_str()).collect();
     screen.json(&serde_json::json!({
         "url": running.base(), "pid": running.pid, "version": env!("CARGO_PKG_VERSION"),
-        "agents_at_work": queue.agent_slots.used, "tasks": list.tasks.len(), "wait_for_you": asks, "held": held,
+        "agents_at_work": queue.agent_slots.used, "tasks": tasks, "wait_for_you": asks, "held": held,
         "repositories": known.repositories.len(), "repositories_in_trouble": troubled,
     }));
     let good = screen.styled(Style::Good, "up");
@@ -58,7 +58,7 @@ pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(
         running.pid,
         known.repositories.len()
     ));
-    screen.line(&format!("{} tasks, {} agents at work", list.tasks.len(), queue.agent_slots.used));
+    screen.line(&format!("{tasks} tasks, {} agents at work", queue.agent_slots.used));
     if asks + held > 0 {
         let text = format!("{asks} ask you something, {held} are held: orch inbox");
         screen.line(&screen.styled(Style::Attention, &text));

@@ -34,7 +34,7 @@ pub fn filed(bench: &Bench) -> Result<Vec<Figure>> {
     let sandbox = Sandbox::new(bench.binary())?;
     let running = sandbox.up()?;
     let token = std::fs::read_to_string(sandbox.path("state/token")).context("there is no token")?;
-    let file = |first: u32, count: u32| file(running.port, token.trim(), first, count);
+    let file = |first: u32, count: u32| file(running.port, token.trim(), first, count, false);
     file(0, WARM)?;
     let (before, used, start) = (written(running.pid)?, cpu(running.pid)?, Instant::now());
     let mut waits = file(WARM, ISSUES)?;
@@ -54,7 +54,7 @@ pub fn filed(bench: &Bench) -> Result<Vec<Figure>> {
 }
 
 /// All of them at once, by as many clients; no two may get one id. Gives how long each was waited for.
-fn file(port: u16, token: &str, first: u32, count: u32) -> Result<Vec<Duration>> {
+pub(super) fn file(port: u16, token: &str, first: u32, count: u32, start: bool) -> Result<Vec<Duration>> {
     let (next, ids) = (AtomicU32::new(first), Mutex::new(std::collections::BTreeSet::new()));
     let client = || -> Result<Vec<Duration>> {
         let (mut connection, mut waits) = (http::Kept::open(port, token, ANSWER)?, Vec::new());
@@ -65,7 +65,7 @@ fn file(port: u16, token: &str, first: u32, count: u32) -> Result<Vec<Duration>>
             }
             anyhow::ensure!(!interrupt::happened(), "interrupted");
             let body =
-                json!({"title": format!("Issue {number}"), "description": "What is wanted, and why.", "start": false});
+                json!({"title": format!("Issue {number}"), "description": "What is wanted, and why.", "start": start});
             let key = format!("issue-{number}");
             let request = http::Request { path: "/api/v1/tasks", body: Some(&body), key: Some(&key) };
             let asked = Instant::now();

@@ -9,6 +9,7 @@ mod examples;
 mod figure;
 mod idle;
 mod issues;
+mod lists;
 mod ready;
 mod strace;
 mod task;
@@ -77,6 +78,11 @@ const MEASUREMENTS: &[Measurement] = &[
         names: &["new_issues", "new_issue_p99", "new_issue_cpu", "new_issue_written"],
         what: "issues a second that 64 clients file over HTTP and get the ids of, and what `orch up` writes for each",
         run: issues::filed,
+    },
+    Measurement {
+        names: &["list_of_50", "show_one", "queue_at_a_glance", "memory_after_lists"],
+        what: "a list of 50, one task and the queue over HTTP beside 10,000 open tasks in one line, and resident memory after all were listed",
+        run: lists::looked_at,
     },
     Measurement {
         names: &["no_work_task"],

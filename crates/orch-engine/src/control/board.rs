@@ -1,32 +1,53 @@
 //! What people look at. Everything is read from the store; nothing here decides.
 
-use orch_ports::store::{QueueView, StoreError, TaskFilter};
+use orch_ports::lists::{LineFronts, TaskFilter, TaskPage};
+use orch_ports::store::{QueueView, StoreError};
 use orch_rules::actor::NamesActors;
 use orch_rules::attempt::Attempt;
-use orch_rules::facts::RepositoryFacts;
-use orch_rules::ids::{RepositoryId, WorkItemId};
+use orch_rules::ids::{PipelineDigest, RepositoryId, WorkItemId};
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::task::Task;
 use orch_rules::unknown::Unknown;
 
+use super::standing::Waiting;
 use super::{Control, ControlError, RunSoFar, TaskDetail, TaskName};
 use crate::perform::blocking;
 use crate::repository_context::RepositoryContext;
 use crate::sweep::Reconciler;
 
 impl Control {
-    /// Tasks for a list.
+    /// A page of a list of tasks.
     ///
     /// # Errors
     /// The store's.
-    pub async fn board(&self, filter: &TaskFilter) -> Result<Vec<Task>, ControlError> {
-        let mut tasks = self.engine.store.tasks(filter).await?;
-        self.stand(&mut tasks).await?;
-        self.tell_trouble(&mut tasks).await?;
-        let mut named: Vec<&mut dyn NamesActors> = tasks.iter_mut().map(|task| task as _).collect();
+    pub async fn board(&self, filter: &TaskFilter) -> Result<TaskPage, ControlError> {
+        let mut page = self.engine.store.task_page(filter).await?;
+        let mut waiting: Vec<Waiting<'_>> = page.tasks.iter_mut().map(Waiting::from).collect();
+        self.stand(&mut waiting).await?;
+        self.tell_trouble(&mut waiting).await?;
+        let mut named: Vec<&mut dyn NamesActors> = page.tasks.iter_mut().map(|task| task as _).collect();
         self.call_by_name(&mut named).await?;
-        Ok(tasks)
+        Ok(page)
+    }
+
+    /// How many unfinished tasks there are by what they wait for before all.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn counts(&self, repository: Option<&RepositoryId>) -> Result<Vec<(String, u64)>, ControlError> {
+        Ok(self.engine.store.task_counts(repository).await?)
+    }
+
+    /// A pipeline by its digest; `None` if this release cannot read it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pipeline(&self, digest: &PipelineDigest) -> Result<Option<Pipeline>, ControlError> {
+        match self.engine.store.pipeline(digest).await {
+            Err(StoreError::Unreadable { .. } | StoreError::Missing { .. }) => Ok(None),
+            pipeline => Ok(Some(pipeline?)),
+        }
     }
 
     /// Everything about one task.
@@ -36,8 +57,9 @@ impl Control {
     pub async fn show(&self, task: impl Into<TaskName>) -> Result<TaskDetail, ControlError> {
         let change = self.engine.changes.newest();
         let mut task = self.task_of(&task.into()).await?;
-        self.stand(std::slice::from_mut(&mut task)).await?;
-        self.tell_trouble(std::slice::from_mut(&mut task)).await?;
+        let mut waiting = [Waiting::from(&mut task)];
+        self.stand(&mut waiting).await?;
+        self.tell_trouble(&mut waiting).await?;
         let mut history = self.engine.store.history(&task.id).await?;
         history.unknown.splice(..0, task.beyond.parts());
         self.tell_elsewhere(&task.id, &mut history.work).await?;
@@ -80,15 +102,15 @@ impl Control {
         self.engine.reconciler()
     }
 
-    /// Who stands where in a repository's lane.
+    /// Who stands in front of a repository's lines: at most so many that were let in, that wait, and that land.
     ///
     /// # Errors
     /// [`ControlError::NotFound`], or the store's.
-    pub async fn lane(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ControlError> {
+    pub async fn lane(&self, repository: &RepositoryId, most: u32) -> Result<LineFronts, ControlError> {
         let repository = self.pick(Some(repository)).await?;
-        let (mut facts, _) = self.engine.store.lane_facts(&repository.id, &self.engine.served().policy).await?;
-        self.call_by_name(&mut [&mut facts.repository]).await?;
-        Ok(facts)
+        let mut fronts = self.engine.store.fronts(&repository.id, &self.engine.served().policy, most).await?;
+        self.call_by_name(&mut [&mut fronts.facts.repository]).await?;
+        Ok(fronts)
     }
 
     /// All repositories of this service; one that was taken out of the settings is none of them.

@@ -19,7 +19,7 @@ impl Control {
         self.allow(by, Right::Steer).await?;
         let store = &self.engine.store;
         for _ in 0..MOST_RELOADS {
-            let known: Vec<Outage> = store.queue().await?.outages.into_iter().filter(Outage::is_closed).collect();
+            let known: Vec<Outage> = store.outages().await?.into_iter().filter(Outage::is_closed).collect();
             let Some(outage) = known.iter().find(|outage| outage.source == *source) else {
                 return Err(ControlError::NotFound { what: nothing(source, &known) });
             };

@@ -4,8 +4,9 @@ use orch_rules::actor::Actor;
 use orch_rules::ids::RepositoryId;
 use orch_rules::outage::Source;
 use orch_rules::rights::Right;
-use orch_rules::task::{Task, Wait};
+use orch_rules::task::Wait;
 
+use super::standing::Waiting;
 use super::{Answer, Control, ControlError};
 use crate::perform::blocking;
 
@@ -51,11 +52,11 @@ impl Control {
     }
 
     /// Tasks of a repository that cannot be worked in wait for that first of all, whatever else they wait for.
-    pub(super) async fn tell_trouble(&self, tasks: &mut [Task]) -> Result<(), ControlError> {
-        let outages = self.engine.store.queue().await?.outages;
+    pub(super) async fn tell_trouble(&self, tasks: &mut [Waiting<'_>]) -> Result<(), ControlError> {
+        let outages = self.engine.store.outages().await?;
         for outage in outages.iter().filter(|outage| outage.is_closed()) {
             let Source::Repository { name } = &outage.source else { continue };
-            let of_it = |task: &&mut Task| task.repository.as_str() == name && !task.position.is_terminal();
+            let of_it = |task: &&mut Waiting<'_>| task.repository.as_str() == name && !task.ended;
             for task in tasks.iter_mut().filter(of_it) {
                 task.waits.retain(|wait| !matches!(wait, Wait::Outage { source, .. } if *source == outage.source));
                 let wait = Wait::Outage {

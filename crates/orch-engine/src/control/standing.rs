@@ -3,28 +3,60 @@
 
 use std::collections::BTreeMap;
 
-use orch_rules::facts::RepositoryFacts;
-use orch_rules::ids::{RepositoryId, WorkItemId};
-use orch_rules::lane::{LaneEntry, LaneState};
+use orch_ports::lists::{ListedTask, PlaceInLine};
+use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::lane::Line;
 use orch_rules::task::{Task, Wait};
 
 use super::{Control, ControlError};
 
+/// A task with its reasons for waiting, which are brought up to date.
+pub(super) struct Waiting<'a> {
+    pub id: &'a TaskId,
+    pub repository: &'a RepositoryId,
+    pub ended: bool,
+    pub waits: &'a mut Vec<Wait>,
+}
+
+impl<'a> From<&'a mut Task> for Waiting<'a> {
+    fn from(task: &'a mut Task) -> Self {
+        let ended = task.position.is_terminal();
+        Self { id: &task.id, repository: &task.repository, ended, waits: &mut task.waits }
+    }
+}
+
+impl<'a> From<&'a mut ListedTask> for Waiting<'a> {
+    fn from(task: &'a mut ListedTask) -> Self {
+        let ended = task.position.is_terminal();
+        Self { id: &task.id, repository: &task.repository, ended, waits: &mut task.shown.waits }
+    }
+}
+
 impl Control {
-    /// Brings the places in the tasks' reasons for waiting up to date: one look per repository in which somebody
-    /// stands in a line.
+    /// Brings the places in the tasks' reasons for waiting up to date.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn stand(&self, tasks: &mut [Task]) -> Result<(), ControlError> {
-        let mut lanes: BTreeMap<RepositoryId, RepositoryFacts> = BTreeMap::new();
-        for task in tasks.iter_mut().filter(|task| task.waits.iter().any(in_line)) {
-            if !lanes.contains_key(&task.repository) {
-                let (lane, _) = self.engine.store.lane_facts(&task.repository, &self.engine.served().policy).await?;
-                lanes.insert(task.repository.clone(), lane);
-            }
-            if let Some(lane) = lanes.get(&task.repository) {
-                place(task, lane);
+    pub(super) async fn stand(&self, tasks: &mut [Waiting<'_>]) -> Result<(), ControlError> {
+        let mut lines: BTreeMap<&RepositoryId, Vec<TaskId>> = BTreeMap::new();
+        for task in tasks.iter().filter(|task| task.waits.iter().any(in_line)) {
+            lines.entry(task.repository).or_default().push(task.id.clone());
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let store = &self.engine.store;
+        let repositories = store.repositories().await?;
+        let mut places = Vec::new();
+        for (id, tasks) in lines {
+            let serial =
+                self.engine.served().policy.serial && repositories.iter().any(|row| row.id == *id && row.serial);
+            let found = store.places_in_line(id, serial, &tasks).await?;
+            places.extend(found.into_iter().map(|place| (place, serial)));
+        }
+        for task in tasks {
+            for (place, serial) in places.iter().filter(|(place, _)| place.task == *task.id) {
+                task.waits.iter_mut().for_each(|wait| stand(wait, place, *serial));
             }
         }
         Ok(())
@@ -35,44 +67,15 @@ fn in_line(wait: &Wait) -> bool {
     matches!(wait, Wait::Entry { .. } | Wait::Lane { .. })
 }
 
-fn place(task: &mut Task, lane: &RepositoryFacts) {
-    let serial = lane.repository.serial && lane.policy.serial;
-    for wait in &mut task.waits {
-        match wait {
-            Wait::Entry { place, behind } => {
-                // One at a time: whoever was let in is in front, whatever its priority. Else it is in nobody's way.
-                let (inside, queued): (Vec<_>, Vec<_>) =
-                    lane.entry.iter().map(|e| &e.entry).partition(|e| e.state == LaneState::Admitted);
-                let line = inside.into_iter().filter(|_| serial).chain(queued);
-                if let Some((now, front, _)) = standing(&task.work_item, line) {
-                    (*place, *behind) = (now, front.filter(|_| serial).cloned());
-                }
-            }
-            Wait::Lane { place, behind, doing } => {
-                if let Some((now, front, own)) = standing(&task.work_item, lane.landing.iter().map(|l| &l.entry)) {
-                    (*place, *behind, *doing) = (now, front.cloned(), own.state.name().to_owned());
-                }
-            }
-            _ => {}
+fn stand(wait: &mut Wait, now: &PlaceInLine, serial: bool) {
+    match (wait, now.line) {
+        // Unless they are let in one at a time, nobody is in the way.
+        (Wait::Entry { place, behind }, Line::Entry) => {
+            (*place, *behind) = (now.place, now.behind.clone().filter(|_| serial));
         }
+        (Wait::Lane { place, behind, doing }, Line::Landing) => {
+            (*place, *behind, *doing) = (now.place, now.behind.clone(), now.state.name().to_owned());
+        }
+        _ => {}
     }
-}
-
-/// The place from 1, who is at the front, and the entry itself; `None` for who has left the line. The lane is done
-/// with settled ones, so nobody waits behind them.
-fn standing<'a>(
-    who: &WorkItemId,
-    line: impl Iterator<Item = &'a LaneEntry>,
-) -> Option<(u32, Option<&'a WorkItemId>, &'a LaneEntry)> {
-    let (mut place, mut front) = (1, None);
-    for entry in line {
-        if entry.work_item == *who {
-            return Some((place, front, entry));
-        }
-        if !entry.state.is_settled() {
-            place += 1;
-            front = front.or(Some(&entry.work_item));
-        }
-    }
-    None
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orch_engine::control::{Answer, Control, ControlError, Opened, TaskCommand};
-use orch_ports::store::TaskFilter;
+use orch_ports::lists::TaskFilter;
 use orch_rules::decide::intake::{Intake, intake};
 use orch_rules::episode::EpisodeKind;
 use orch_rules::facts::Policy;
@@ -133,8 +133,8 @@ async fn what_was_never_seen_waits_with_a_reason_and_goes_on_by_itself() {
     world.forge.moved_away(None);
     world.until("it was started", &task.id, |task| task.position != Position::Backlog).await;
     eventually("the issue is a task", async || {
-        let tasks = world.store.tasks(&TaskFilter::default()).await.unwrap();
-        tasks.into_iter().find(|task| task.title == "Take away")
+        let tasks = world.store.task_page(&TaskFilter::default()).await.unwrap().tasks;
+        tasks.into_iter().find(|task| task.shown.title == "Take away")
     })
     .await;
 }

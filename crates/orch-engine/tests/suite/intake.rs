@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orch_engine::control::{ControlError, NewIssue, TaskCommand};
-use orch_ports::store::TaskFilter;
+use orch_ports::lists::TaskFilter;
 use orch_rules::task::{Position, Task, Wait};
 use orch_testkit::fake::Side;
 use tokio::task::JoinSet;
@@ -139,7 +139,7 @@ async fn one_key_is_one_task_whoever_asks_and_whoever_dies() {
     }
     assert_eq!(ids.len(), 40);
     assert_eq!(ids.values().collect::<BTreeSet<_>>().len(), 40, "an id was given out twice: {ids:?}");
-    let kept = world.store.tasks(&TaskFilter { ended: true, ..TaskFilter::default() }).await.unwrap();
+    let kept = world.store.task_page(&TaskFilter { ended: true, ..TaskFilter::default() }).await.unwrap().tasks;
     assert_eq!(kept.len(), 40, "none beside them");
     // Once answered, a request that comes again waits for nobody who writes.
     let gate = last.store.faults.gate("accept", Side::Before);

@@ -50,7 +50,7 @@ async fn what_is_not_known_is_shown_left_alone_and_stopped() {
     second.swept().await;
     let other = second.issue("Add up").await;
     world.until_done(&other).await;
-    let board = second.control.board(&Default::default()).await.unwrap();
+    let board = second.control.board(&Default::default()).await.unwrap().tasks;
     assert_eq!(board.len(), tasks.len(), "the board shows them");
     for (task, plant) in tasks.iter().zip(PLANTS) {
         let path = format!("{plant:?}");
@@ -67,7 +67,7 @@ async fn what_is_not_known_is_shown_left_alone_and_stopped() {
         second.control.command(&task.work_item, TaskCommand::Stop, "Uma", format!("stop {path}")).await.unwrap();
         assert_eq!(world.store_task(task).await.position, Position::Cancelled, "{path}");
     }
-    assert!(second.control.board(&Default::default()).await.unwrap().is_empty());
+    assert!(second.control.board(&Default::default()).await.unwrap().tasks.is_empty());
     second.control.queue().await.unwrap();
 }
 

@@ -27,7 +27,8 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
     match guard {
         Guard::Version { task, version } => steps.push(
             Step::run(
-                "UPDATE tasks SET version = version + 1 WHERE id = ?1 AND version = ?2",
+                "UPDATE tasks SET version = version + 1, listed = CASE WHEN listed = version THEN version + 1 ELSE listed END
+                 WHERE id = ?1 AND version = ?2",
                 [task.as_str().into(), (*version).into()],
             )
             .or(broken()),

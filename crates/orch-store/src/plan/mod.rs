@@ -3,7 +3,7 @@
 
 mod change;
 mod guard;
-mod put;
+pub(crate) mod put;
 mod work;
 
 use orch_ports::store::{Finish, StoreResult};

@@ -1,5 +1,6 @@
 //! Whole rows: their columns and their statements.
 
+use orch_ports::lists::Shown;
 use orch_ports::store::StoreResult;
 use orch_rules::attempt::{Attempt, RunEnd};
 use orch_rules::change::Guard;
@@ -8,7 +9,7 @@ use orch_rules::episode::Episode;
 use orch_rules::ids::WorkItemId;
 use orch_rules::lane::{LaneEntry, Line, Repository};
 use orch_rules::outage::Outage;
-use orch_rules::task::{Task, Wait};
+use orch_rules::task::{Task, Wait, doing};
 use orch_rules::unknown::{self, Keeps};
 
 use super::body;
@@ -64,13 +65,21 @@ fn whole<T: Keeps>(row: &T) -> StoreResult<Value> {
     }
 }
 
-fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
+/// What a task is looked for by, and what lists show of it; that is empty for one with parts that this release does not
+/// know, which is read whole.
+pub(crate) fn listing(task: &Task) -> StoreResult<(Value, Value)> {
+    let shown = if task.beyond.is_unknown() { Value::Null } else { body(&Shown::of(task))? };
+    Ok((doing(&task.waits).into(), shown))
+}
+
+fn task_params(task: &Task) -> StoreResult<[Value; 18]> {
     let (prefix, number) = split_work_item(&task.work_item);
     let slot = task.waits.iter().find_map(|wait| match wait {
         Wait::Slot { key, .. } | Wait::Budget { key } => Some(key.clone()),
         Wait::Outage { source, .. } => Some(source.key()),
         _ => None,
     });
+    let (doing, shown) = listing(task)?;
     let resting = task.hold.is_some() || task.paused || task.stop.is_some();
     Ok([
         task.id.as_str().into(),
@@ -89,6 +98,8 @@ fn task_params(task: &Task) -> StoreResult<[Value; 16]> {
         slot.into(),
         task.started_at.map(|at| at.0).into(),
         whole(task)?,
+        doing,
+        shown,
     ])
 }
 
@@ -96,8 +107,8 @@ pub(super) fn insert_task(task: &Task) -> StoreResult<Step> {
     let params = task_params(task)?;
     let mut step = Step::run(
         "INSERT INTO tasks (id, repository, work_item, prefix, number, place, terminal, resting, visit, attempt, code,
-             pipeline, priority, wait_slot, started_at, body, version, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             pipeline, priority, wait_slot, started_at, body, doing, shown, version, created_at, listed, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?19, now_ms())
          ON CONFLICT (id) DO NOTHING",
         params,
     )
@@ -111,7 +122,7 @@ pub(super) fn put_task(task: &Task) -> StoreResult<Step> {
     Ok(Step::run(
         "UPDATE tasks SET repository = ?2, work_item = ?3, prefix = ?4, number = ?5, place = ?6, terminal = ?7,
              resting = ?8, visit = ?9, attempt = ?10, code = ?11, pipeline = ?12, priority = ?13, wait_slot = ?14,
-             started_at = ?15, body = ?16
+             started_at = ?15, body = ?16, doing = ?17, shown = ?18, listed = version, updated_at = now_ms()
          WHERE id = ?1",
         task_params(task)?,
     )

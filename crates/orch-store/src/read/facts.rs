@@ -1,8 +1,10 @@
 //! What decisions see: one snapshot each.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use orch_ports::lists::LineFronts;
 use orch_ports::store::{StoreError, StoreResult};
 use orch_rules::facts::{Dependencies, Dependency, EntryFacts, LandingFacts, Policy, RepositoryFacts, TaskFacts};
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
@@ -227,6 +229,65 @@ pub(crate) fn lane_facts(
         policy: policy.clone(),
     };
     Ok((facts, Timestamp(int("the clock", row, 10)?)))
+}
+
+/// Those in front of a repository's lines; read by [`fronts`].
+pub(crate) fn fronts_steps(id: &RepositoryId, most: u32) -> Vec<Step> {
+    macro_rules! entering {
+        ($admitted:literal) => {
+            concat!(
+                "SELECT e.body, t.resting, CASE WHEN EXISTS (
+                     SELECT 1 FROM dependencies d JOIN tasks o ON o.id = d.depends_on AND o.terminal = 0
+                     WHERE d.task = e.task) THEN 0 ELSE 1 END
+                 FROM lane_entries e JOIN tasks t ON t.id = e.task
+                 WHERE e.repository = ?1 AND e.line = 'entry' AND e.settled = 0 AND e.body ",
+                $admitted,
+                " '%\"state\":{\"state\":\"admitted\"}%' ORDER BY e.priority DESC, e.place, e.task LIMIT ?2"
+            )
+        };
+    }
+    let at = || [id.as_str().into(), most.into()];
+    vec![
+        Step::rows(
+            concat!("SELECT ", repository_columns!(), ", now_ms() FROM repositories r WHERE r.id = ?1"),
+            [id.as_str().into()],
+        ),
+        Step::rows(entering!("LIKE"), at()),
+        Step::rows(entering!("NOT LIKE"), at()),
+        Step::rows(
+            "SELECT e.body, t.resting, CASE WHEN EXISTS (
+                 SELECT 1 FROM episodes q WHERE q.task = e.task AND q.unanswered = 1) THEN 1 ELSE 0 END
+             FROM lane_entries e JOIN tasks t ON t.id = e.task
+             WHERE e.repository = ?1 AND e.line = 'landing' ORDER BY e.priority DESC, e.place, e.task LIMIT ?2",
+            at(),
+        ),
+        Step::rows(
+            "SELECT (SELECT COUNT(*) FROM lane_entries WHERE repository = ?1 AND line = 'entry' AND settled = 0
+                         AND body LIKE '%\"state\":{\"state\":\"admitted\"}%'),
+                    (SELECT COUNT(*) FROM lane_entries WHERE repository = ?1 AND line = 'entry' AND settled = 0
+                         AND body NOT LIKE '%\"state\":{\"state\":\"admitted\"}%'),
+                    (SELECT COUNT(*) FROM lane_entries WHERE repository = ?1 AND line = 'landing')",
+            [id.as_str().into()],
+        ),
+    ]
+}
+
+/// The lines in the answers to [`fronts_steps`].
+pub(crate) fn fronts(id: &RepositoryId, policy: &Policy, answers: &[Answer]) -> StoreResult<LineFronts> {
+    let [head, admitted, waiting, landing, counts] = answers else {
+        return Err(StoreError::Failed { detail: "the engine answered another number of questions".into() });
+    };
+    let what = "the lines of a repository";
+    let entry = Answer { touched: 0, rows: admitted.rows.iter().chain(&waiting.rows).cloned().collect() };
+    let (mut facts, _) = lane_facts(id, policy, &[head.clone(), entry, landing.clone()])?;
+    facts.entry.sort_by(|a, b| standing_order(&a.entry).cmp(&standing_order(&b.entry)));
+    let counted = |at| counts.rows.first().map_or(Ok(0), |row| int(what, row, at)).map(i64::unsigned_abs);
+    Ok(LineFronts { facts, admitted: counted(0)?, waiting: counted(1)?, landing: counted(2)? })
+}
+
+/// The order of a line.
+pub(crate) fn standing_order(entry: &LaneEntry) -> (Reverse<i32>, i64, &TaskId) {
+    (Reverse(entry.priority), entry.position, &entry.task)
 }
 
 #[cfg(test)]

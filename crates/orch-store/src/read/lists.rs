@@ -1,18 +1,14 @@
 //! What people look at, and small look-ups.
 
 use orch_ports::store::{
-    Accepted, BudgetRow, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, TaskFilter, Work, WorkId,
-    WorkRow,
+    Accepted, BudgetRow, History, InboxAnswer, Job, QueueView, StoreError, StoreResult, Work, WorkId, WorkRow,
 };
 use orch_rules::ids::{TaskId, Timestamp, WorkItemId};
 
-use super::{OUTAGES, outage, task_columns};
+use super::{OUTAGES, outage};
 use crate::plan::listed;
 use crate::row::{count, int, json, kept, known, optional_text, readable, text};
 use crate::step::{Answer, Row, Step, Value};
-
-/// How many rows a list has if nobody says.
-const LIST_DEFAULT: u32 = 500;
 
 /// Columns of a work row for people, of a table called `w`.
 macro_rules! work_columns {
@@ -93,41 +89,6 @@ fn claimed_job(id: i64, row: &Row) -> StoreResult<Job> {
         "decide_lane" => Ok(Job::DecideLane { repository: text(&what, row, 3)?.into() }),
         _ => json(&what, row, 7),
     }
-}
-
-pub(crate) fn tasks(filter: &TaskFilter) -> Vec<Step> {
-    let limit = Value::from(if filter.limit == 0 { LIST_DEFAULT } else { filter.limit });
-    vec![match (&filter.repository, filter.ended) {
-        (None, true) => Step::rows(
-            concat!("SELECT ", task_columns!(), " FROM tasks t ORDER BY created_at DESC, id DESC LIMIT ?1"),
-            [limit],
-        ),
-        (None, false) => Step::rows(
-            concat!(
-                "SELECT ",
-                task_columns!(),
-                " FROM tasks t WHERE terminal = 0 ORDER BY created_at DESC, id DESC LIMIT ?1"
-            ),
-            [limit],
-        ),
-        (Some(repository), true) => Step::rows(
-            concat!(
-                "SELECT ",
-                task_columns!(),
-                " FROM tasks t WHERE repository = ?2 ORDER BY created_at DESC, id DESC LIMIT ?1"
-            ),
-            [limit, repository.as_str().into()],
-        ),
-        (Some(repository), false) => Step::rows(
-            concat!(
-                "SELECT ",
-                task_columns!(),
-                " FROM tasks t WHERE terminal = 0 AND repository = ?2
-             ORDER BY created_at DESC, id DESC LIMIT ?1"
-            ),
-            [limit, repository.as_str().into()],
-        ),
-    }]
 }
 
 pub(crate) fn history_steps(task: &TaskId) -> Vec<Step> {

@@ -76,7 +76,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
     Ok(task)
 }
 
-fn position(place: &str, terminal: bool) -> Position {
+pub(crate) fn position(place: &str, terminal: bool) -> Position {
     match place {
         "backlog" => Position::Backlog,
         "entering" => Position::Entering,

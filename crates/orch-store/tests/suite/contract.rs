@@ -1,7 +1,6 @@
 //! Everything else both engines must do.
 
 use orch_ports::Store;
-use orch_ports::store::TaskFilter;
 use orch_rules::attempt::Usage;
 use orch_rules::change::{AuditLine, Change};
 use orch_rules::ids::Timestamp;
@@ -15,7 +14,6 @@ on_both!(
     a_repository_is_registered_once_and_kept_up_to_date,
     pipelines_are_kept_by_their_digest,
     work_items_are_found_and_counted,
-    tasks_are_listed_newest_first,
     active_tasks_come_in_chunks,
     a_history_keeps_everything_in_order,
     an_empty_change_set_is_nothing,
@@ -72,23 +70,6 @@ async fn work_items_are_found_and_counted(world: World) {
     write(store, vec![Change::InsertTask { task: elsewhere }]).await.unwrap();
     let all = store.tasks_by_work_item(&"SHOP-1042".into()).await.unwrap();
     assert_eq!(all.into_iter().map(|row| row.id.0).collect::<Vec<_>>(), ["elsewhere", "holder"]);
-}
-
-async fn tasks_are_listed_newest_first(world: World) {
-    let store = &*world.store;
-    shop(store, &["a", "b", "c"]).await;
-    store.register(&repository("attic")).await.unwrap();
-    let old = Task { position: Position::Done, ..task("old", 9) };
-    let other = Task { repository: "attic".into(), ..task("other", 4) };
-    write(store, vec![Change::InsertTask { task: old }, Change::InsertTask { task: other }]).await.unwrap();
-    let list = async |repository: Option<&str>, ended, limit| {
-        let filter = TaskFilter { repository: repository.map(Into::into), ended, limit };
-        store.tasks(&filter).await.unwrap().into_iter().map(|row| row.id.0).collect::<Vec<_>>().join(" ")
-    };
-    assert_eq!(list(None, false, 0).await, "other c b a");
-    assert_eq!(list(None, true, 2).await, "old other");
-    assert_eq!(list(Some("shop"), true, 0).await, "old c b a");
-    assert_eq!(list(Some("shop"), false, 2).await, "c b");
 }
 
 async fn active_tasks_come_in_chunks(world: World) {

@@ -291,6 +291,6 @@ async fn a_row_that_cannot_be_read_is_named_and_never_guessed(world: World) {
     world.raw("UPDATE tasks SET body = '{}' WHERE id = 'a'").await;
     let parts = store.task(&"a".into()).await.unwrap().unwrap().beyond.parts();
     assert!(parts.iter().any(|part| part.part == "title" && part.text.contains("missing")), "{parts:?}");
-    let listed = store.tasks(&Default::default()).await.unwrap();
+    let listed = store.task_page(&Default::default()).await.unwrap().tasks;
     assert_eq!(listed.iter().map(|row| row.work_item.as_str()).collect::<Vec<_>>(), ["SHOP-002", "SHOP-001"]);
 }

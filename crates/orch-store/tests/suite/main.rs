@@ -15,6 +15,7 @@ mod holding;
 mod hosts;
 mod intake;
 mod issues;
+mod lists;
 mod news;
 mod not_known;
 mod order;

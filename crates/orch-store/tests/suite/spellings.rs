@@ -1,6 +1,7 @@
 //! Spellings of a newer release inside rows that this one knows: planted in every enum that is stored, on both engines.
 
-use orch_ports::store::{StoreError, TaskFilter};
+use orch_ports::lists::TaskFilter;
+use orch_ports::store::StoreError;
 use orch_rules::attempt::RunEnd;
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::check::CheckKey;
@@ -139,7 +140,8 @@ async fn a_task_with_a_part_that_is_not_known_is_shown_left_alone_and_stopped(wo
         plant(&world, &format!("t{number}"), number, it).await;
     }
     let filter = TaskFilter { ended: true, ..TaskFilter::default() };
-    let mut listed: Vec<_> = world.store.tasks(&filter).await.unwrap().into_iter().map(|row| row.id.0).collect();
+    let mut listed: Vec<_> =
+        world.store.task_page(&filter).await.unwrap().tasks.into_iter().map(|row| row.id.0).collect();
     listed.sort();
     assert_eq!(listed.len(), plants.len() + 1, "the board shows everybody: {listed:?}");
     for (number, (table, path, value)) in (10..).zip(&plants) {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use orch_engine::control::LaneCommand;
-use orch_ports::store::TaskFilter;
+use orch_ports::lists::TaskFilter;
 use orch_rules::ids::RepositoryId;
 use orch_rules::outage::Source;
 
@@ -13,8 +13,11 @@ use crate::Problem;
 use crate::ask::{Asker, Json as Body, MaybeJson};
 use crate::view::{AnswerView, LiftRequest, QueueReport, QueueSources, UnfreezeRequest};
 
-/// Most unfinished tasks that are looked at for `/queue`.
-const MOST_TASKS: u32 = 10_000;
+/// Most places of a line in one answer, and most tasks of one kind of wait.
+pub(super) const MOST_PLACES: u32 = 200;
+/// What `/queue` tells of tasks, by what they wait for before all.
+const TOLD: [&[&str]; 4] =
+    [&["agent", "collecting", "stopping", "stop_after_step"], &["dependency"], &["outage"], &["budget", "human"]];
 
 /// What is queued, what runs, and what holds the rest back.
 #[utoipa::path(get, path = "/queue", tag = "queue", responses(
@@ -25,10 +28,19 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
     let queue = api.control.queue().await?;
     let mut lanes = Vec::new();
     for repository in api.control.repositories().await? {
-        lanes.push(api.control.lane(&repository.id).await?);
+        lanes.push(api.control.lane(&repository.id, MOST_PLACES).await?);
     }
-    let filter = TaskFilter { repository: None, ended: false, limit: MOST_TASKS };
-    let tasks = api.control.board(&filter).await?;
+    let mut tasks = Vec::new();
+    for doing in TOLD {
+        let filter = TaskFilter {
+            doing: doing.iter().copied().map(str::to_owned).collect(),
+            limit: MOST_PLACES,
+            ..TaskFilter::default()
+        };
+        tasks.extend(api.control.board(&filter).await?.tasks);
+    }
+    let counts = api.control.counts(None).await?;
+    let dependent = counts.iter().find(|(doing, _)| doing == "dependency").map_or(0, |(_, count)| *count);
     let reconciler = api.control.reconciler();
     let (here, hosts) = api.control.hosts().await?;
     let hosts = (&here, hosts.as_slice());
@@ -36,6 +48,7 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
         queue: &queue,
         lanes: &lanes,
         tasks: &tasks,
+        dependent,
         hosts,
         reconciler: &reconciler,
     })))

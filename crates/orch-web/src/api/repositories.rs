@@ -6,6 +6,7 @@ use orch_engine::control::LaneCommand;
 use orch_rules::ids::RepositoryId;
 
 use super::Api;
+use super::queue::MOST_PLACES;
 use super::tasks::Answered;
 use crate::Problem;
 use crate::ask::{Asker, Json as Body};
@@ -28,7 +29,7 @@ pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Proble
         (status = 404, body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn lane(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<LaneView>, Problem> {
-    Ok(Json(LaneView::from(&api.control.lane(&RepositoryId(id)).await?)))
+    Ok(Json(LaneView::from(&api.control.lane(&RepositoryId(id), MOST_PLACES).await?)))
 }
 
 /// A person's command to a lane.

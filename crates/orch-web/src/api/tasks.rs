@@ -7,10 +7,10 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use orch_engine::control::{ControlError, LogAsk, LogOf, Opened, TaskCommand, TaskName};
-use orch_ports::store::TaskFilter;
+use orch_engine::control::{LogAsk, LogOf, Opened, TaskCommand, TaskName};
+use orch_ports::lists::{ListedTask, PAGE, TaskFilter};
 use orch_rules::ids::{RepositoryId, WorkItemId};
-use orch_rules::task::Task;
+use orch_rules::task::Wait;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -28,9 +28,9 @@ const LONGEST_WAIT: u64 = 30;
 /// Usual wait for a change, in seconds.
 const USUAL_WAIT: u64 = 20;
 /// Most tasks in one answer.
-const MOST_TASKS: u32 = 10_000;
-/// Usual number of tasks in one answer.
-const USUAL_TASKS: u32 = 500;
+const MOST_TASKS: u32 = 1_000;
+/// Most kinds of waits that a list is asked for.
+const MOST_KINDS: usize = 4;
 
 /// Which tasks.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -42,8 +42,32 @@ pub struct ListParams {
     /// Those that have ended, too.
     #[serde(default)]
     ended: bool,
-    /// At most so many, newest first; 500 if left out, at most 10000.
+    /// Only those that have not ended and wait before all for one of these, at most four, with commas between:
+    /// `human,held`. The kinds are those of `waiting_on`.
+    waiting: Option<String>,
+    /// `next` of the answer before: those behind it. Nothing is told twice or left out because tasks are added meanwhile.
+    after: Option<String>,
+    /// At most so many, newest first; 200 if left out, at most 1000.
     limit: Option<u32>,
+}
+
+impl ListParams {
+    fn filter(self) -> Result<TaskFilter, Problem> {
+        let wrong = |why: String| Problem::new(StatusCode::BAD_REQUEST, "bad_request", why);
+        let after = self.after.map(|after| after.parse());
+        let after = after.transpose().map_err(|_| wrong("`after` is not the `next` of an answer".to_owned()))?;
+        let kinds = self.waiting.as_deref().unwrap_or_default().split(',').filter(|kind| !kind.is_empty());
+        let doing: Vec<String> = kinds.map(str::to_owned).collect();
+        if let Some(strange) = doing.iter().find(|kind| !Wait::KINDS.contains(&kind.as_str())) {
+            return Err(wrong(format!("`waiting`: nothing waits for {strange}"))
+                .fix(format!("name one of: {}", Wait::KINDS.join(", "))));
+        }
+        if doing.len() > MOST_KINDS {
+            return Err(wrong(format!("`waiting` names {} kinds, {MOST_KINDS} are the most", doing.len())));
+        }
+        let limit = self.limit.unwrap_or(PAGE).clamp(1, MOST_TASKS);
+        Ok(TaskFilter { repository: self.repository.map(RepositoryId), ended: self.ended, doing, after, limit })
+    }
 }
 
 /// Tasks, newest first.
@@ -57,14 +81,18 @@ pub async fn list(State(api): State<Api>, Params(params): Params<ListParams>) ->
         // An empty list would look like a repository without tasks.
         known(&api, wanted).await?;
     }
-    let filter = TaskFilter {
-        repository: params.repository.map(RepositoryId),
-        ended: params.ended,
-        limit: params.limit.unwrap_or(USUAL_TASKS).clamp(1, MOST_TASKS),
+    let filter = params.filter()?;
+    let page = api.control.board(&filter).await?;
+    let counts = match &filter.after {
+        None => api.control.counts(filter.repository.as_ref()).await?,
+        Some(_) => Vec::new(),
     };
-    let tasks = api.control.board(&filter).await?;
-    let stages = stages(&api, &tasks).await?;
-    Ok(Json(TaskList { tasks: tasks.iter().map(TaskView::from).collect(), stages }))
+    Ok(Json(TaskList {
+        stages: stages(&api, &page.tasks).await?,
+        tasks: page.tasks.iter().map(TaskView::from).collect(),
+        next: page.next.as_ref().map(ToString::to_string),
+        counts: counts.into_iter().collect(),
+    }))
 }
 
 async fn known(api: &Api, wanted: &str) -> Result<(), Problem> {
@@ -80,22 +108,18 @@ async fn known(api: &Api, wanted: &str) -> Result<(), Problem> {
     }))
 }
 
-/// The order of the stages, which only the pinned pipelines know: one task of each tells.
-async fn stages(api: &Api, tasks: &[Task]) -> Result<Vec<String>, Problem> {
+/// The order of the stages, which only the pinned pipelines know.
+async fn stages(api: &Api, tasks: &[ListedTask]) -> Result<Vec<String>, Problem> {
     let mut seen = BTreeSet::new();
     let mut stages: Vec<String> = Vec::new();
     for task in tasks.iter().filter(|task| task.position.stage().is_some()) {
         if !seen.insert(&task.pipeline) {
             continue;
         }
-        let detail = match api.control.show(task).await {
-            Ok(detail) => detail,
-            Err(ControlError::NotFound { .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
+        let Some(pipeline) = api.control.pipeline(&task.pipeline).await? else { continue };
         // A stage two pipelines share stays where the first has it; the others go behind the one before them.
         let mut after = 0;
-        for stage in &detail.pipeline.stages {
+        for stage in &pipeline.stages {
             let id = stage.id.as_str();
             let at = stages.iter().position(|known| known == id).unwrap_or_else(|| {
                 stages.insert(after, id.to_owned());

@@ -1,6 +1,6 @@
 //! Repositories and their lanes.
 
-use orch_rules::facts::RepositoryFacts;
+use orch_ports::lists::LineFronts;
 use orch_rules::lane::{Ejection, LaneEntry, LaneState, Repository};
 use orch_rules::outage::{Outage, Source};
 use serde::{Deserialize, Serialize};
@@ -102,8 +102,14 @@ pub struct LaneView {
     pub repository: RepositoryView,
     /// The line to start, front first. Tasks that were let in stay until they have ended.
     pub entry: Vec<PlaceView>,
+    /// How many more stand in it.
+    #[serde(default)]
+    pub more_entry: u64,
     /// The line to land, front first.
     pub landing: Vec<PlaceView>,
+    /// How many more stand in it.
+    #[serde(default)]
+    pub more_landing: u64,
 }
 
 /// A place in a line.
@@ -157,12 +163,15 @@ pub(super) fn cause(state: &LaneState) -> Option<String> {
     })
 }
 
-impl From<&RepositoryFacts> for LaneView {
-    fn from(facts: &RepositoryFacts) -> Self {
+impl From<&LineFronts> for LaneView {
+    fn from(fronts: &LineFronts) -> Self {
+        let facts = &fronts.facts;
         let entry = facts.entry.iter().enumerate();
         let landing = facts.landing.iter().enumerate();
         Self {
             repository: RepositoryView::from(&facts.repository),
+            more_entry: (fronts.admitted + fronts.waiting).saturating_sub(facts.entry.len() as u64),
+            more_landing: fronts.landing.saturating_sub(facts.landing.len() as u64),
             entry: entry.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, Some(who.ready))).collect(),
             landing: landing.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, None)).collect(),
         }

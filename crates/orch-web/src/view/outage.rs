@@ -1,7 +1,8 @@
 //! What is out on this host, and who waits for it.
 
+use orch_ports::lists::ListedTask;
 use orch_rules::outage::{Outage, Source};
-use orch_rules::task::{Task, Wait};
+use orch_rules::task::Wait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,10 +36,10 @@ pub struct OutageView {
 
 impl OutageView {
     /// `None` if nothing is held back by it.
-    pub fn of(outage: &Outage, tasks: &[Task]) -> Option<Self> {
+    pub fn of(outage: &Outage, tasks: &[ListedTask]) -> Option<Self> {
         let until = outage.until?;
         let waits = |wait: &Wait| matches!(wait, Wait::Outage { source, .. } if *source == outage.source);
-        let waiting = tasks.iter().filter(|task| task.waits.iter().any(waits));
+        let waiting = tasks.iter().filter(|task| task.shown.waits.iter().any(waits));
         let (kind, name) = match &outage.source {
             Source::Credential { name } => ("credential", name),
             Source::Agent { name } => ("agent", name),

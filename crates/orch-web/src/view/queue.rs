@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use orch_engine::Reconciler;
 use orch_ports::hosts::HostRow;
+use orch_ports::lists::{LineFronts, ListedTask};
 use orch_ports::store::{BudgetRow, QueueView};
 use orch_rules::budget::dollars;
 use orch_rules::change::SLOT_RUNS;
-use orch_rules::facts::RepositoryFacts;
 use orch_rules::ids::HostId;
 use orch_rules::lane::LaneState;
 use orch_rules::outage::Outage;
-use orch_rules::task::{Task, Wait};
+use orch_rules::task::Wait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -151,7 +151,7 @@ pub struct BudgetView {
 }
 
 impl BudgetView {
-    fn of(row: &BudgetRow, tasks: &[Task]) -> Self {
+    fn of(row: &BudgetRow, tasks: &[ListedTask]) -> Self {
         let mut parts = row.key.splitn(4, ':').skip(1);
         let of = match (parts.next(), parts.next()) {
             (Some("task"), Some(id)) => {
@@ -208,8 +208,14 @@ pub struct SerialLine {
     pub trouble: Option<TroubleView>,
     /// Let in and not ended yet, front first.
     pub admitted: Vec<String>,
+    /// How many more were let in.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more_admitted: u64,
     /// Waiting to be let in, front first.
     pub waiting: Vec<String>,
+    /// How many more wait behind them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more_waiting: u64,
 }
 
 /// Tasks that are being stopped.
@@ -245,6 +251,9 @@ pub struct DependencyGate {
     pub why: Option<String>,
     /// Who waits for whom.
     pub waiting: Vec<WaitingOnTasks>,
+    /// How many more wait so.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more: u64,
 }
 
 /// A task that waits for others.
@@ -274,6 +283,9 @@ pub struct LandingLine {
     pub main: Option<String>,
     /// Front first.
     pub line: Vec<PlaceView>,
+    /// How many more stand behind them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more: u64,
 }
 
 /// Something this release does not do.
@@ -291,9 +303,11 @@ pub struct QueueSources<'a> {
     /// The work table.
     pub queue: &'a QueueView,
     /// Every repository's lane.
-    pub lanes: &'a [RepositoryFacts],
-    /// Tasks that have not ended.
-    pub tasks: &'a [Task],
+    pub lanes: &'a [LineFronts],
+    /// Tasks that have not ended, as far as it tells of them.
+    pub tasks: &'a [ListedTask],
+    /// How many wait for other tasks.
+    pub dependent: u64,
     /// This host, and all there are.
     pub hosts: (&'a HostId, &'a [HostRow]),
     /// The sweep.
@@ -302,7 +316,7 @@ pub struct QueueSources<'a> {
 
 impl From<QueueSources<'_>> for QueueReport {
     fn from(from: QueueSources<'_>) -> Self {
-        let QueueSources { queue, lanes, tasks, hosts: (here, hosts), reconciler } = from;
+        let QueueSources { queue, lanes, tasks, dependent, hosts: (here, hosts), reconciler } = from;
         let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for (kind, state, count) in &queue.counts {
             *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
@@ -314,9 +328,10 @@ impl From<QueueSources<'_>> for QueueReport {
             failed: state("failed"),
             cancelled: state("cancelled"),
         };
+        let dependencies: Vec<_> = tasks.iter().filter_map(waiting).collect();
         let slots = queue.slots.iter().find(|(key, _)| key == SLOT_RUNS);
         // The limits are the host's, so every lane knows the same.
-        let policy = lanes.first().map(|facts| &facts.policy);
+        let policy = lanes.first().map(|lane| &lane.facts.policy);
         Self {
             jobs,
             counts,
@@ -350,7 +365,8 @@ impl From<QueueSources<'_>> for QueueReport {
             task_deps: DependencyGate {
                 enabled: policy.is_none_or(|policy| policy.dependencies),
                 why: policy.filter(|policy| !policy.dependencies).map(|_| off("ORCH_TASK_DEPS_ENABLED")),
-                waiting: tasks.iter().filter_map(waiting).collect(),
+                more: dependent.saturating_sub(dependencies.len() as u64),
+                waiting: dependencies,
             },
             merge_gate: MergeGate { enabled: true, repositories: lanes.iter().map(landing_line).collect() },
             deploy: NotBuilt {
@@ -365,26 +381,26 @@ fn off(switch: &str) -> String {
     format!("switched off in the settings ({switch})")
 }
 
-fn running_agent(task: &Task) -> Option<RunningAgent> {
-    task.waits.iter().find_map(|wait| match wait {
+fn running_agent(task: &ListedTask) -> Option<RunningAgent> {
+    task.shown.waits.iter().find_map(|wait| match wait {
         Wait::Agent { attempt } => Some(RunningAgent {
             id: task.work_item.to_string(),
             repository: task.repository.to_string(),
             stage: task.position.name().to_owned(),
             attempt: *attempt,
-            entered_at: rfc3339(task.entered_at),
+            entered_at: rfc3339(task.shown.entered_at),
         }),
         _ => None,
     })
 }
 
-fn stopping(task: &Task) -> Option<StoppingTask> {
-    let stop = task.stop.as_ref().filter(|_| !task.position.is_terminal())?;
+fn stopping(task: &ListedTask) -> Option<StoppingTask> {
+    let stop = task.shown.stop.as_ref().filter(|_| !task.position.is_terminal())?;
     Some(StoppingTask { id: task.work_item.to_string(), by: stop.by.to_string(), at: rfc3339(stop.at) })
 }
 
-fn waiting(task: &Task) -> Option<WaitingOnTasks> {
-    task.waits.iter().find_map(|wait| match wait {
+fn waiting(task: &ListedTask) -> Option<WaitingOnTasks> {
+    task.shown.waits.iter().find_map(|wait| match wait {
         Wait::Dependency { on } => {
             Some(WaitingOnTasks { id: task.work_item.to_string(), on: on.iter().map(ToString::to_string).collect() })
         }
@@ -392,7 +408,12 @@ fn waiting(task: &Task) -> Option<WaitingOnTasks> {
     })
 }
 
-fn serial_line(facts: &RepositoryFacts, outages: &[Outage]) -> SerialLine {
+fn is_none(more: &u64) -> bool {
+    *more == 0
+}
+
+fn serial_line(fronts: &LineFronts, outages: &[Outage]) -> SerialLine {
+    let facts = &fronts.facts;
     let repository = RepositoryView::with(&facts.repository, outages);
     let (admitted, waiting): (Vec<_>, Vec<_>) =
         facts.entry.iter().map(|who| &who.entry).partition(|entry| entry.state == LaneState::Admitted);
@@ -403,12 +424,19 @@ fn serial_line(facts: &RepositoryFacts, outages: &[Outage]) -> SerialLine {
         frozen: repository.frozen,
         paused: repository.paused,
         trouble: repository.trouble,
+        more_admitted: fronts.admitted.saturating_sub(admitted.len() as u64),
         admitted: ids(admitted),
+        more_waiting: fronts.waiting.saturating_sub(waiting.len() as u64),
         waiting: ids(waiting),
     }
 }
 
-fn landing_line(facts: &RepositoryFacts) -> LandingLine {
-    let lane = super::lane::LaneView::from(facts);
-    LandingLine { repository: lane.repository.id, main: lane.repository.main, line: lane.landing }
+fn landing_line(fronts: &LineFronts) -> LandingLine {
+    let lane = super::lane::LaneView::from(fronts);
+    LandingLine {
+        repository: lane.repository.id,
+        main: lane.repository.main,
+        line: lane.landing,
+        more: lane.more_landing,
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use orch_engine::control::TaskDetail;
+use orch_ports::lists::ListedTask;
 use orch_ports::store::UsageRow;
 use orch_rules::attempt::Attempt;
 use orch_rules::episode::{self, Episode, EpisodeKind};
@@ -47,6 +48,9 @@ pub struct TaskView {
     /// What its runs used; absent in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageView>,
+    /// In lists: what its runs cost that reported it, in US dollars; absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
     /// Its branch on the forge.
     pub branch: String,
     /// Main's tip the branch was cut from.
@@ -65,37 +69,49 @@ pub struct TaskView {
     pub entered_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// In lists: when anything of it changed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
 }
 
 impl From<&Task> for TaskView {
     fn from(task: &Task) -> Self {
+        Self::from(&ListedTask::from(task))
+    }
+}
+
+impl From<&ListedTask> for TaskView {
+    fn from(task: &ListedTask) -> Self {
+        let shown = &task.shown;
         Self {
             id: task.work_item.to_string(),
-            title: task.title.clone(),
+            title: shown.title.clone(),
             repository: task.repository.to_string(),
             stage: task.position.name().to_owned(),
             ended: task.position.is_terminal(),
             priority: task.priority,
-            waiting_on: waiting_on(task, &task.beyond.parts()),
-            rule: task.rule.clone(),
+            waiting_on: waiting_on(task, &task.unknown),
+            rule: shown.rule.clone(),
             attempts: task.attempt,
-            retries: task.retries,
+            retries: shown.retries,
             usage: None,
-            branch: task.branch.clone(),
-            base: task.base.as_ref().map(ToString::to_string),
-            head: task.head.as_ref().map(ToString::to_string),
-            landed: task.landed.as_ref().map(ToString::to_string),
-            author: task.author.to_string(),
+            cost_usd: task.cost_micros.map(|micros| micros as f64 / 1e6),
+            branch: shown.branch.clone(),
+            base: shown.base.as_ref().map(ToString::to_string),
+            head: shown.head.as_ref().map(ToString::to_string),
+            landed: shown.landed.as_ref().map(ToString::to_string),
+            author: shown.author.to_string(),
             created_at: rfc3339(task.created_at),
             started_at: task.started_at.map(rfc3339),
-            entered_at: rfc3339(task.entered_at),
-            ended_at: task.ended_at.map(rfc3339),
+            entered_at: rfc3339(shown.entered_at),
+            ended_at: shown.ended_at.map(rfc3339),
+            updated_at: task.updated_at.map(rfc3339),
         }
     }
 }
 
-fn waiting_on(task: &Task, unknown: &[Unknown]) -> Vec<WaitView> {
-    let waits = task.waits.iter().map(|wait| WaitView::of(wait, task));
+fn waiting_on(task: &ListedTask, unknown: &[Unknown]) -> Vec<WaitView> {
+    let waits = task.shown.waits.iter().map(|wait| WaitView::of(wait, task));
     WaitView::of_unknown(unknown, task).into_iter().chain(waits).collect()
 }
 
@@ -115,12 +131,18 @@ impl From<&Unknown> for UnknownView {
 }
 
 /// Tasks, and the order of the stages they stand in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskList {
     /// Newest first.
     pub tasks: Vec<TaskView>,
     /// Every stage of the pipelines of these tasks that have not ended, in the order of the line.
     pub stages: Vec<String>,
+    /// Ask with it as `after` for those behind these; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// On the first page: how many unfinished tasks there are in all, by what they wait for before all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// Everything known of one task.
@@ -179,7 +201,7 @@ impl From<&TaskDetail> for TaskDetailView {
         let rows = history.usage.iter().map(|row| Some(&row.usage));
         let runs = rows.chain(history.attempts.iter().filter(silent).map(|_| None));
         let mut view = TaskView::from(task);
-        view.waiting_on = waiting_on(task, &history.unknown);
+        view.waiting_on = waiting_on(&ListedTask::from(task), &history.unknown);
         view.usage = Some(UsageView::of(runs));
         Self {
             task: view,

@@ -1,9 +1,10 @@
 //! Why a task waits, in words.
 
+use orch_ports::lists::ListedTask;
 use orch_rules::outage::Source;
-use orch_rules::task::{Task, Wait};
+use orch_rules::task::Wait;
 use orch_rules::unknown::Unknown;
-use orch_text::{Language, rfc3339};
+use orch_text::{Language, Subject, rfc3339};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,46 +23,26 @@ pub struct WaitView {
 
 impl WaitView {
     /// As `task` waits for it.
-    pub fn of(wait: &Wait, task: &Task) -> Self {
+    pub fn of(wait: &Wait, task: &ListedTask) -> Self {
         let until = match wait {
             Wait::Outage { source: Source::Repository { .. }, .. } => None,
             Wait::Outage { until, probed_by: None, .. } => until.map(rfc3339),
             _ => None,
         };
-        Self { kind: kind(wait).to_owned(), text: orch_text::wait(wait, task, Language::English).to_string(), until }
+        let text = orch_text::wait(wait, subject(task), Language::English).to_string();
+        Self { kind: wait.kind().to_owned(), text, until }
     }
 
     /// That this release does not know all of a task, and so leaves it alone; `None` if it does, or the task has ended.
-    pub fn of_unknown(unknown: &[Unknown], task: &Task) -> Option<Self> {
+    pub fn of_unknown(unknown: &[Unknown], task: &ListedTask) -> Option<Self> {
         (!unknown.is_empty() && !task.position.is_terminal()).then(|| Self {
             kind: "unknown".to_owned(),
-            text: orch_text::unknown(unknown, task, Language::English).to_string(),
+            text: orch_text::unknown(unknown, subject(task), Language::English).to_string(),
             until: None,
         })
     }
 }
 
-fn kind(wait: &Wait) -> &'static str {
-    match wait {
-        Wait::Backlog => "backlog",
-        Wait::Unlisted { .. } => "unlisted",
-        Wait::Entry { .. } => "entry",
-        Wait::Frozen { .. } => "frozen",
-        Wait::Dependency { .. } => "dependency",
-        Wait::Agent { .. } => "agent",
-        Wait::Collecting { .. } => "collecting",
-        Wait::Check { .. } => "check",
-        Wait::Slot { .. } => "slot",
-        Wait::Budget { .. } => "budget",
-        Wait::Outage { source: Source::Repository { .. }, .. } => "repository",
-        Wait::Outage { .. } => "outage",
-        Wait::Human { .. } => "human",
-        Wait::Lane { .. } => "lane",
-        Wait::Paused { .. } => "paused",
-        Wait::Branch => "branch",
-        Wait::Hands { .. } => "hands",
-        Wait::Held { .. } => "held",
-        Wait::Stopping => "stopping",
-        Wait::StopAfterStep { .. } => "stop_after_step",
-    }
+fn subject(task: &ListedTask) -> Subject<'_> {
+    Subject { work_item: task.work_item.as_str(), repository: task.repository.as_str(), branch: &task.shown.branch }
 }

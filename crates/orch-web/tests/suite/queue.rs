@@ -3,13 +3,14 @@
 use orch_engine::Reconciler;
 use orch_engine::control::Control;
 use orch_ports::hosts::HostRow;
+use orch_ports::lists::{LineFronts, ListedTask};
 use orch_ports::store::{BudgetRow, QueueView, WorkRow};
 use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::facts::{EntryFacts, LandingFacts, Policy, RepositoryFacts};
 use orch_rules::ids::Timestamp;
 use orch_rules::lane::{Candidate, Freeze, LaneEntry, LaneState, Line, Repository};
 use orch_rules::outage::{Outage, Source};
-use orch_rules::task::{Position, StopRequest, Task, Wait};
+use orch_rules::task::{Position, StopRequest, Wait};
 use orch_stories::world::{World, eventually};
 use orch_testkit::fake::Step;
 use orch_web::view::{QueueReport, QueueSources};
@@ -47,14 +48,15 @@ fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
     }
 }
 
-fn tasks() -> Vec<Task> {
+fn tasks() -> Vec<ListedTask> {
     let mut stopped = task(3, Position::Stage("check".into()), vec![Wait::Stopping]);
     stopped.stop = Some(StopRequest { by: "ann".into(), at: Timestamp(2000) });
-    vec![
+    let tasks = [
         stopped,
         task(2, Position::Entering, vec![Wait::Dependency { on: vec!["SHOP-001".into()] }]),
         task(1, Position::Stage("make".into()), vec![Wait::Agent { attempt: 4 }]),
-    ]
+    ];
+    tasks.iter().map(ListedTask::from).collect()
 }
 
 fn queue() -> QueueView {
@@ -89,10 +91,10 @@ fn queue() -> QueueView {
     }
 }
 
-fn lane() -> RepositoryFacts {
+fn lane() -> LineFronts {
     let candidate = Candidate { commit: "ccc".into(), parent: "aaa".into(), empty: false };
     let testing = LaneState::Testing { candidate, check: "c1".into() };
-    RepositoryFacts {
+    let facts = RepositoryFacts {
         repository: repository(),
         entry: vec![
             EntryFacts { entry: entry(1, Line::Entry, LaneState::Admitted), ready: true, resting: false },
@@ -100,7 +102,8 @@ fn lane() -> RepositoryFacts {
         ],
         landing: vec![LandingFacts { entry: entry(3, Line::Landing, testing), resting: true, awaits_human: false }],
         policy: Policy::default(),
-    }
+    };
+    LineFronts { facts, admitted: 1, waiting: 11, landing: 3 }
 }
 
 #[test]
@@ -120,7 +123,8 @@ fn the_queue_has_every_key_with_real_figures() {
     };
     let (here, hosts) = ("one".into(), [host("one", true), host("two", false)]);
     let hosts = (&here, hosts.as_slice());
-    let sources = QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, hosts, reconciler: &reconciler };
+    let sources =
+        QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, dependent: 3, hosts, reconciler: &reconciler };
     let json = serde_json::to_value(QueueReport::from(sources)).unwrap();
     insta::assert_json_snapshot!(json);
 }

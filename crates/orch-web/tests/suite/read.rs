@@ -32,6 +32,46 @@ async fn the_list_knows_the_order_of_the_stages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_pages_that_tell_nothing_twice() {
+    let service = Served::new().await;
+    for number in 1..=5 {
+        service.open(&format!("Issue {number}"), false).await;
+    }
+    let (mut after, mut seen, mut pages) = (String::new(), Vec::new(), 0);
+    loop {
+        let page = service.get(&format!("/api/v1/tasks?limit=2{after}")).await.json;
+        let ids = page["tasks"].as_array().unwrap().iter().map(|task| task["id"].as_str().unwrap().to_owned());
+        seen.extend(ids);
+        assert_eq!(page["counts"] == json!({"backlog": 5}), pages == 0, "{page}");
+        pages += 1;
+        // One is added, and one ends, while somebody reads on.
+        service.open(&format!("Later {pages}"), false).await;
+        service.post("/api/v1/tasks/S-005/commands", r#"{"command":"stop"}"#).await;
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((seen.join(" ").as_str(), pages), ("S-005 S-004 S-003 S-002 S-001", 3));
+    assert_eq!(service.get("/api/v1/tasks?after=S-001").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_asked_for_what_tasks_wait_for() {
+    let service = Served::new().await;
+    service.open("Add up", false).await;
+    let found = async |kinds: &str| {
+        let reply = service.get(&format!("/api/v1/tasks?waiting={kinds}")).await;
+        (reply.status.as_u16(), reply.json["tasks"].as_array().map(Vec::len))
+    };
+    assert_eq!(found("backlog").await, (200, Some(1)));
+    assert_eq!(found("human,held,backlog").await, (200, Some(1)));
+    assert_eq!(found("human,held").await, (200, Some(0)));
+    assert_eq!(found("humans").await, (400, None));
+    assert_eq!(found("human,held,lane,entry,agent").await, (400, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_an_unknown_repository_is_not_empty_but_missing() {
     let service = Served::new().await;
     let reply = service.get("/api/v1/tasks?repository=shpo").await;

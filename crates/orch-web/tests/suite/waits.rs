@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use orch_ports::lists::ListedTask;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::ids::Timestamp;
 use orch_rules::outage::Source;
@@ -55,7 +56,7 @@ fn every_wait_is_one_sentence_with_what_to_do() {
     let task = task(1, Position::Entering, Vec::new());
     let mut text = String::new();
     for wait in &waits {
-        let view = WaitView::of(wait, &task);
+        let view = WaitView::of(wait, &ListedTask::from(&task));
         // The kind is the rules' own spelling.
         assert_eq!(serde_json::to_value(wait).unwrap()["kind"], view.kind);
         writeln!(text, "{:15} {}", view.kind, view.text).unwrap();

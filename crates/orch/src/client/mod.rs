@@ -2,6 +2,7 @@
 //! API, so a command cannot tell them apart.
 
 mod local;
+mod pages;
 mod remote;
 mod running;
 

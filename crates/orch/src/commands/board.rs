@@ -24,7 +24,13 @@ pub struct BoardArgs {
     /// Only this repository
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
+    /// At most so many, the newest; 200 if left out, with --json all
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
 }
+
+/// Tasks on a board for people, if nobody says.
+const LOOKED_AT: usize = 200;
 
 /// Runs it.
 ///
@@ -32,7 +38,9 @@ pub struct BoardArgs {
 /// If the service does not answer.
 pub fn run(args: &BoardArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let only = args.repo.as_deref().map(|repo| format!("&repository={}", encoded(repo))).unwrap_or_default();
-    let list: TaskList = caller.read(&format!("/api/v1/tasks?ended={}{only}", args.all))?;
+    // A program wants all of it, a person what can be looked at.
+    let most = args.limit.unwrap_or(if screen.is_json() { usize::MAX } else { LOOKED_AT });
+    let list = caller.tasks(&format!("ended={}{only}", args.all), most.max(1))?;
     screen.json(&list);
     if screen.is_json() {
         return Ok(());
@@ -73,9 +81,23 @@ pub fn lines(
     if list.tasks.is_empty() {
         lines.extend(empty(repositories, all, screen));
     } else {
-        lines.extend(summary(&list.tasks, screen));
+        lines.extend(more(list, screen));
+        lines.extend(summary(list, screen));
     }
     lines
+}
+
+/// That the list goes on.
+fn more(list: &TaskList, screen: &Screen) -> Option<String> {
+    list.next.as_ref()?;
+    let open: u64 = list.counts.values().sum();
+    let shown = list.tasks.iter().filter(|task| !task.ended).count() as u64;
+    let how_many = match open.saturating_sub(shown) {
+        0 => "more that have ended".to_owned(),
+        more => format!("{more} more"),
+    };
+    let text = format!("these are the newest {}; {how_many}: add --limit NUMBER", list.tasks.len());
+    Some(screen.styled(Style::Attention, &text))
 }
 
 /// What holds the whole repository back.
@@ -136,8 +158,13 @@ fn group(stage: &str, tasks: &[&TaskView], screen: &Screen, now: Timestamp) -> V
     lines
 }
 
-fn summary(tasks: &[TaskView], screen: &Screen) -> Vec<String> {
-    let count = |mark: Mark| tasks.iter().filter(|task| Mark::of(task) == mark).count();
+/// Of all that are open; of those that have ended as many as are shown.
+fn summary(list: &TaskList, screen: &Screen) -> Vec<String> {
+    let shown = |mark: Mark| list.tasks.iter().filter(|task| Mark::of(task) == mark).count() as u64;
+    let open = |mark: Mark| list.counts.iter().filter(|(kind, _)| Mark::of_kind(kind) == mark).map(|(_, n)| n).sum();
+    let count = |mark: Mark| {
+        if list.next.is_none() || matches!(mark, Mark::Done | Mark::CalledOff) { shown(mark) } else { open(mark) }
+    };
     let parts = [
         (count(Mark::Asks), "wait for you"),
         (count(Mark::Stuck), "stuck"),

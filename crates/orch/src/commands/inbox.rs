@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{EpisodeView, TaskDetailView, TaskList, TaskView};
+use orch_web::view::{EpisodeView, TaskDetailView};
 
 use super::text::{clean, fit, since, width, wrap};
 use crate::client::{Caller, encoded};
@@ -42,9 +42,7 @@ pub fn run(args: &InboxArgs, caller: &Caller, screen: &Screen) -> Result<(), Fai
 /// Tasks that wait for a person in one of these ways, the longest first.
 pub fn waiting(repo: Option<&str>, kinds: &[&str], caller: &Caller) -> Result<Vec<TaskDetailView>, Failure> {
     let only = repo.map(|repo| format!("&repository={}", encoded(repo))).unwrap_or_default();
-    let list: TaskList = caller.read(&format!("/api/v1/tasks?ended=false{only}"))?;
-    let asks = |task: &TaskView| task.waiting_on.iter().any(|wait| kinds.contains(&wait.kind.as_str()));
-    let mut tasks: Vec<TaskView> = list.tasks.into_iter().filter(asks).collect();
+    let mut tasks = caller.tasks(&format!("waiting={}{only}", kinds.join(",")), usize::MAX)?.tasks;
     tasks.sort_by(|a, b| a.entered_at.cmp(&b.entered_at));
     tasks
         .iter()

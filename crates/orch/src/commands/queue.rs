@@ -160,10 +160,10 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
     }
     let ids = |ids: &[String]| ids.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", ");
     if !line.admitted.is_empty() {
-        lines.push(row("  started", &ids(&line.admitted), screen));
+        lines.push(row("  started", &and_more(&ids(&line.admitted), line.more_admitted, screen), screen));
     }
     if !line.waiting.is_empty() {
-        lines.push(row("  to start", &ids(&line.waiting), screen));
+        lines.push(row("  to start", &and_more(&ids(&line.waiting), line.more_waiting, screen), screen));
     }
     for (index, place) in landing.iter().flat_map(|landing| &landing.line).enumerate() {
         let candidate = place.candidate.as_ref().map(|commit| format!("  {}", short(commit))).unwrap_or_default();
@@ -172,7 +172,20 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         let text = format!("{}  {}{why}{candidate}{resting}", clean(&place.id), clean(&place.state));
         lines.push(row(if index == 0 { "  to land" } else { "" }, &text, screen));
     }
+    if let Some(landing) = landing.filter(|landing| landing.more > 0) {
+        lines.push(row("", &format!("and {} more", landing.more), screen));
+    }
     lines
+}
+
+/// A list that goes on; how far must not be cut off.
+fn and_more(ids: &str, more: u64, screen: &Screen) -> String {
+    let room = screen.width().saturating_sub(LEFT);
+    if more == 0 {
+        return ids.to_owned();
+    }
+    let more = format!(" and {more} more");
+    format!("{}{more}", fit(ids, room.saturating_sub(more.len())))
 }
 
 /// What is out, until when, and who waits for it.
@@ -199,6 +212,9 @@ fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         let on = wait.on.iter().map(|id| clean(id)).collect::<Vec<_>>().join(", ");
         let text = format!("{} for {on}", clean(&wait.id));
         lines.push(row(if index == 0 { "waiting" } else { "" }, &text, screen));
+    }
+    if report.task_deps.more > 0 {
+        lines.push(row("", &format!("and {} more", report.task_deps.more), screen));
     }
     for (index, stop) in report.stop.stopping.iter().enumerate() {
         let text = format!("{}, asked by {} {} ago", clean(&stop.id), clean(&stop.by), since(&stop.at, now));

@@ -46,6 +46,8 @@ fn task(id: &str, title: &str, stage: &str, waits: &[(&str, &str)]) -> TaskView 
         rule: "approval_open".to_owned(),
         attempts: 3,
         retries: 1,
+        cost_usd: None,
+        updated_at: None,
         usage: None,
         branch: format!("feature/{id}-totals-are-wrong"),
         base: Some("0f1e2d3c4b5a69788796a5b4c3d2e1f001122334".to_owned()),
@@ -124,13 +126,28 @@ fn freeze() -> FreezeView {
 }
 
 fn list() -> TaskList {
-    TaskList { tasks: tasks(), stages: vec!["author".to_owned(), "build".to_owned()] }
+    TaskList { tasks: tasks(), stages: vec!["author".to_owned(), "build".to_owned()], ..TaskList::default() }
 }
 
 #[test]
 fn the_board() {
     let lines = board::lines(&list(), &[repository("shop")], true, &plain("80"), now());
     insta::assert_snapshot!(drawn(&lines, 80));
+}
+
+#[test]
+fn a_board_that_is_cut_counts_all() {
+    let mut list = list();
+    list.next = Some("1.t".to_owned());
+    list.counts = [("human", 9_000), ("held", 1), ("agent", 2), ("entry", 400)].map(|(k, n)| (k.to_owned(), n)).into();
+    let lines = board::lines(&list, &[repository("shop")], false, &plain("80"), now());
+    let open = list.tasks.iter().filter(|task| !task.ended).count();
+    let said = format!("these are the newest {}; {} more: add --limit NUMBER", list.tasks.len(), 9_403 - open);
+    assert!(lines.contains(&said), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("9000 wait for you · 1 stuck · 2 at work · 400 waiting")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -145,7 +162,7 @@ fn the_board_of_two_repositories_one_of_them_frozen() {
 
 #[test]
 fn an_empty_board_says_how_to_begin() {
-    let nothing = TaskList { tasks: Vec::new(), stages: Vec::new() };
+    let nothing = TaskList::default();
     let known = board::lines(&nothing, &[repository("shop")], false, &plain("80"), now());
     let how = ["Nothing on the board. Open a task: orch new \"What is wanted\"", "What has ended: orch board --all"];
     assert_eq!(known, how);
@@ -351,9 +368,12 @@ fn report() -> QueueReport {
         paused: false,
         trouble: None,
         admitted: waiting.iter().take(1).map(|&id| id.to_owned()).collect(),
+        more_admitted: 0,
+        more_waiting: 0,
         waiting: waiting.iter().skip(1).map(|&id| id.to_owned()).collect(),
     };
     let landing = |repository: &str, line: Vec<PlaceView>| LandingLine {
+        more: 0,
         repository: repository.to_owned(),
         main: Some("0f1e2d3c4b5a69788796a5b4c3d2e1f001122334".to_owned()),
         line,
@@ -431,6 +451,7 @@ fn report() -> QueueReport {
             }],
         },
         task_deps: DependencyGate {
+            more: 0,
             enabled: false,
             why: Some("switched off in the settings (ORCH_TASK_DEPS_ENABLED)".to_owned()),
             waiting: vec![WaitingOnTasks {

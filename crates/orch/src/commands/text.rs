@@ -234,17 +234,20 @@ pub enum Mark {
 impl Mark {
     /// Of a task.
     pub fn of(task: &TaskView) -> Self {
-        let waits = |kinds: &[&str]| task.waiting_on.iter().any(|wait| kinds.contains(&wait.kind.as_str()));
         if task.ended {
-            if task.stage == "cancelled" { Self::CalledOff } else { Self::Done }
-        } else if waits(&["human"]) {
-            Self::Asks
-        } else if waits(&["held", "budget"]) {
-            Self::Stuck
-        } else if waits(&["agent", "check", "stopping", "stop_after_step"]) {
-            Self::Works
-        } else {
-            Self::Waits
+            return if task.stage == "cancelled" { Self::CalledOff } else { Self::Done };
+        }
+        let waits = |mark: &Self| task.waiting_on.iter().any(|wait| Self::of_kind(&wait.kind) == *mark);
+        [Self::Asks, Self::Stuck, Self::Works].into_iter().find(waits).unwrap_or(Self::Waits)
+    }
+
+    /// Of an unfinished task that waits for this before all.
+    pub fn of_kind(wait: &str) -> Self {
+        match wait {
+            "human" => Self::Asks,
+            "held" | "budget" => Self::Stuck,
+            "agent" | "check" | "stopping" | "stop_after_step" => Self::Works,
+            _ => Self::Waits,
         }
     }
 
