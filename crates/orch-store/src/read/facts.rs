@@ -16,6 +16,30 @@ use super::{OUTAGES, outage, repository, repository_columns, task, task_columns}
 use crate::row::{count, int, json, kept, known, readable, text};
 use crate::step::{Answer, Step};
 
+/// Who stands before the task ?1 in a line, if it stands there itself.
+macro_rules! ahead {
+    ($line:literal, $most:literal) => {
+        concat!(
+            "SELECT o.work_item FROM lane_entries o
+             WHERE o.repository = (SELECT m.repository FROM lane_entries m WHERE m.task = ?1 AND m.line = '",
+            $line,
+            "') AND o.line = '",
+            $line,
+            "' AND o.settled = 0 AND o.task <> ?1
+                 AND o.priority >= (SELECT m.priority FROM lane_entries m WHERE m.task = ?1 AND m.line = '",
+            $line,
+            "') AND (o.priority > (SELECT m.priority FROM lane_entries m WHERE m.task = ?1 AND m.line = '",
+            $line,
+            "') OR o.place < (SELECT m.place FROM lane_entries m WHERE m.task = ?1 AND m.line = '",
+            $line,
+            "') OR (o.place = (SELECT m.place FROM lane_entries m WHERE m.task = ?1 AND m.line = '",
+            $line,
+            "') AND o.task < ?1)) ORDER BY o.priority DESC, o.place, o.task",
+            $most
+        )
+    };
+}
+
 /// Everything a task's decision sees; read by [`task_facts`].
 pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
     const QUERIES: [&str; 12] = [
@@ -51,16 +75,10 @@ pub(crate) fn task_steps(id: &TaskId) -> Vec<Step> {
              JOIN tasks t ON t.id = d.depends_on AND t.terminal = 0)
          SELECT r.task, r.depends_on, t.work_item FROM reached r JOIN tasks t ON t.id = r.task LIMIT 10000",
         "SELECT body FROM lane_entries WHERE task = ?1 ORDER BY line",
-        "SELECT o.work_item FROM lane_entries m
-         JOIN lane_entries o ON o.repository = m.repository AND o.line = 'landing' AND o.settled = 0 AND o.id <> m.id
-         WHERE m.task = ?1 AND m.line = 'landing' AND (o.priority > m.priority OR (o.priority = m.priority AND
-             (o.place < m.place OR (o.place = m.place AND o.task < m.task))))
-         ORDER BY o.priority DESC, o.place, o.task",
-        "SELECT o.work_item FROM lane_entries m
-         JOIN lane_entries o ON o.repository = m.repository AND o.line = 'entry' AND o.settled = 0 AND o.id <> m.id
-         WHERE m.task = ?1 AND m.line = 'entry' AND (o.priority > m.priority OR (o.priority = m.priority AND
-             (o.place < m.place OR (o.place = m.place AND o.task < m.task))))
-         ORDER BY o.priority DESC, o.place, o.task LIMIT 50",
+        // Those in front, in the order of an index: asked by a join, the whole line would be read and sorted for each task
+        // that stands in it.
+        ahead!("landing", ""),
+        ahead!("entry", " LIMIT 50"),
     ];
     let of_task = QUERIES.into_iter().map(|sql| Step::rows(sql, [id.as_str().into()]));
     of_task.chain([Step::rows(OUTAGES, [])]).collect()

@@ -188,3 +188,32 @@ async fn what_has_ended_costs_nothing() {
     let grown: Vec<_> = few.iter().zip(&many).filter(|(few, many)| many.1 > few.1 + few.1 / 5 + 50).collect();
     assert!(grown.is_empty(), "steps beside 2,500 and 7,500 finished tasks: {grown:?}");
 }
+
+/// What a look at the last of so many that stand in a line costs.
+async fn last_in_line(standing: u32, line: &str) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orch.db");
+    let connection = writing(Utf8Path::from_path(&path).unwrap()).unwrap();
+    connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    let seed = SEED.replace("MANY", "5");
+    let entries = format!(
+        "INSERT INTO tasks (id, repository, work_item, prefix, number, place, terminal, resting, visit, attempt, pipeline,
+             priority, created_at, version, body)
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {standing})
+         SELECT printf('w%012d', i), 'shop', 'SHOP-1' || i, 'SHOP', i, 'entering', 0, 0, 0, 0, 'p', 0, i, 1, '{{}}' FROM n;
+         INSERT INTO lane_entries (repository, task, line, work_item, priority, place, settled, body)
+         SELECT 'shop', id, '{line}', work_item, 0, number, 0, '{{}}' FROM tasks WHERE place = 'entering';"
+    );
+    connection.execute_batch(&format!("BEGIN; {seed} {entries} COMMIT;")).unwrap();
+    let store = Database { engine: Counting(Mutex::new((connection, 0))) };
+    let last = format!("w{standing:012}");
+    let facts = store.task_facts(&last.as_str().into(), &Policy::default()).await.unwrap().0;
+    assert_eq!(facts.entry_ahead.len() as u32, if line == "entry" { 50 } else { 0 });
+    store.engine.counted()
+}
+
+#[tokio::test]
+async fn a_long_line_costs_who_stands_in_it_what_a_short_one_does() {
+    let (short, long) = (last_in_line(60, "entry").await, last_in_line(5_000, "entry").await);
+    assert!(long < short + short / 5 + 50, "steps of the last of 60 and of 5,000: {short} and {long}");
+}
