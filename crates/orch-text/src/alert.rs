@@ -53,16 +53,18 @@ impl Alert {
         };
         let title = notice.title.clone().unwrap_or_default();
         let message = match (&notice.kind, notice.text.code()) {
-            (NoticeKind::Asked, code) if code.starts_with("asks_") => {
-                Some((format!("alert-{}", code.replace('_', "-")), title))
-            }
-            (NoticeKind::Held, _) => Some(("alert-held".to_owned(), sentence.clone())),
-            (NoticeKind::Done, _) => Some(("alert-done".to_owned(), title)),
-            (NoticeKind::Stopped, _) => Some(("alert-stopped".to_owned(), title)),
+            (NoticeKind::Asked, "asks_approval") => Some(("alert-asks-approval", title)),
+            (NoticeKind::Asked, "asks_questions") => Some(("alert-asks-questions", title)),
+            (NoticeKind::Asked, "asks_protected") => Some(("alert-asks-protected", title)),
+            (NoticeKind::Asked, "asks_confirmation") => Some(("alert-asks-confirmation", title)),
+            (NoticeKind::Asked, "asks_budget") => Some(("alert-asks-budget", title)),
+            (NoticeKind::Held, _) => Some(("alert-held", sentence.clone())),
+            (NoticeKind::Done, _) => Some(("alert-done", title)),
+            (NoticeKind::Stopped, _) => Some(("alert-stopped", title)),
             _ => None,
         };
         let (headline, detail) = match message.filter(|_| notice.work_item.is_some()) {
-            Some((message, detail)) => (text(language, &message, &arguments(notice)), detail),
+            Some((message, detail)) => (text(language, message, &arguments(notice)), detail),
             None => (sentence, String::new()),
         };
         Self { mark, headline, detail, questions: notice.questions.clone(), commands, loud }

@@ -20,7 +20,7 @@ mod wait;
 
 pub use alert::{Alert, AlertMark};
 pub use asked::asked;
-pub use chat::{button, chat};
+pub use chat::{ChatText, button};
 pub use language::Language;
 pub use notice::NoticeText;
 pub use outage::lift;

@@ -11,7 +11,7 @@ use orch_rules::actor::Actor;
 use orch_rules::ids::{EpisodeId, Timestamp};
 use orch_rules::people::Reply;
 use orch_rules::rights::{self, Right};
-use orch_text::{Language, chat as text};
+use orch_text::{ChatText, Language};
 
 use super::{Control, ControlError, TaskCommand, TaskName};
 use crate::perform::blocking;
@@ -128,7 +128,7 @@ impl ChatReading {
             }
             ChatWhat::Code(code) => {
                 let said = match self.control.use_code(&code, by.clone()).await {
-                    Ok(_) => text("linked", &[("who", &self.called(&by).await)], language),
+                    Ok(_) => ChatText::Linked.say(&[("who", &self.called(&by).await)], language),
                     Err(error) => unwell(&error, language),
                 };
                 let place = event.chat;
@@ -148,42 +148,42 @@ impl ChatReading {
     ) -> Result<String, ControlError> {
         if press.age_ms > ANSWERS_FOR_MS {
             self.offer(place, press, &[]).await;
-            return Ok(text("too-old", &[], language));
+            return Ok(ChatText::TooOld.say(&[], language));
         }
         let about = match self.about(place, press).await? {
             Pressed::PressSubject(about) => about,
             Pressed::Over => {
                 self.offer(place, press, &[]).await;
-                return Ok(text("over", &[], language));
+                return Ok(ChatText::Over.say(&[], language));
             }
             // Whoever made it up takes no button away.
-            Pressed::NotOurs => return Ok(text("over", &[], language)),
+            Pressed::NotOurs => return Ok(ChatText::Over.say(&[], language)),
         };
         let right = if about.episode.is_some() { Right::Answer } else { Right::Steer };
         let acting = self.control.met(&by, &[]).await?;
         if rights::may(&acting, right).is_err() {
-            return Ok(text("may-not", &[], language));
+            return Ok(ChatText::MayNot.say(&[], language));
         }
         let (command, done) = match press.verb {
-            Verb::Approve => (answered(&about, Reply::Approve), "approved"),
-            Verb::DeployNow => (answered(&about, Reply::Confirm), "confirmed"),
-            Verb::RaiseBy5 => (TaskCommand::RaiseBudget { by_micros: 5_000_000 }, "raised"),
-            Verb::RaiseBy20 => (TaskCommand::RaiseBudget { by_micros: 20_000_000 }, "raised"),
-            Verb::Retry => (TaskCommand::Retry, "retried"),
+            Verb::Approve => (answered(&about, Reply::Approve), ChatText::Approved),
+            Verb::DeployNow => (answered(&about, Reply::Confirm), ChatText::Confirmed),
+            Verb::RaiseBy5 => (TaskCommand::RaiseBudget { by_micros: 5_000_000 }, ChatText::Raised),
+            Verb::RaiseBy20 => (TaskCommand::RaiseBudget { by_micros: 20_000_000 }, ChatText::Raised),
+            Verb::Retry => (TaskCommand::Retry, ChatText::Retried),
             Verb::Deploy => {
                 self.offer(place, press, &[Verb::DeployNow, Verb::NotNow]).await;
-                return Ok(text("sure", &[], language));
+                return Ok(ChatText::Sure.say(&[], language));
             }
             Verb::NotNow => {
                 self.offer(place, press, &[Verb::Deploy]).await;
-                return Ok(text("not-now", &[], language));
+                return Ok(ChatText::NotNow.say(&[], language));
             }
             Verb::Reject => return Ok(self.ask(place, press, by, about, true, language).await),
             Verb::Answer => return Ok(self.ask(place, press, by, about, false, language).await),
         };
         let key = format!("{}:press:{}", self.connection, press.id);
         self.control.command(&about.task, command, by.clone(), key).await?;
-        let done = text(done, &[], language);
+        let done = done.say(&[], language);
         self.settle(place, press.message, &about.task, &done, &by, language).await;
         Ok(done)
     }
@@ -224,18 +224,18 @@ impl ChatReading {
         language: Language,
     ) -> String {
         let (id, who) = (about.task.work_item.to_string(), self.called(&by).await);
-        let name = if rejects { "ask-reason" } else { "ask-answer" };
-        let question = text(name, &[("id", &id), ("who", &who)], language);
+        let asks = if rejects { ChatText::AskReason } else { ChatText::AskAnswer };
+        let question = asks.say(&[("id", &id), ("who", &who)], language);
         let (to, under) = (place.to_owned(), press.message);
         let asked = self.there(move |chat| chat.say(&to, Some(under), &question, true)).await;
         let (Some(number), Ok(at)) = (asked, self.control.engine.store.now().await) else {
-            return text("failed", &[], language);
+            return ChatText::Failed.say(&[], language);
         };
         self.awaited.retain(|_, awaited| at.since_ms(awaited.at) <= AWAITED_MS);
         if self.awaited.len() < AWAITED {
             self.awaited.insert((place.to_owned(), number), AwaitedReply { by, about, rejects, under, at });
         }
-        text(if rejects { "tell-reason" } else { "tell-answer" }, &[], language)
+        if rejects { ChatText::TellReason } else { ChatText::TellAnswer }.say(&[], language)
     }
 
     /// Somebody replied to what they were asked for.
@@ -250,17 +250,17 @@ impl ChatReading {
     ) {
         let late = self.control.engine.store.now().await.is_ok_and(|now| now.since_ms(awaited.at) > AWAITED_MS);
         let (reply, done) = match awaited.rejects {
-            true => (Reply::Reject { reason: words }, "rejected"),
-            false => (Reply::Text { text: words }, "answered"),
+            true => (Reply::Reject { reason: words }, ChatText::Rejected),
+            false => (Reply::Text { text: words }, ChatText::Answered),
         };
         let key = format!("{}:reply:{number}", self.connection);
         let said = if late {
-            text("too-old", &[], language)
+            ChatText::TooOld.say(&[], language)
         } else {
             let command = answered(&awaited.about, reply);
             match self.control.command(&awaited.about.task, command, by.clone(), key).await {
                 Ok(_) => {
-                    let done = text(done, &[], language);
+                    let done = done.say(&[], language);
                     self.settle(&place, awaited.under, &awaited.about.task, &done, &by, language).await;
                     done
                 }
@@ -280,7 +280,7 @@ impl ChatReading {
         let (id, who) = (task.work_item.to_string(), self.called(by).await);
         let mut letters = done.chars();
         let done: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
-        let became = format!("✅ {}", text("settled", &[("id", &id), ("done", &done), ("who", &who)], language));
+        let became = format!("✅ {}", ChatText::Settled.say(&[("id", &id), ("done", &done), ("who", &who)], language));
         let place = place.to_owned();
         self.there(move |chat| chat.settle(&place, message, &became)).await;
     }
@@ -308,7 +308,7 @@ fn answered(about: &PressSubject, reply: Reply) -> TaskCommand {
 /// Why nothing was done, for whoever asked for it there.
 fn unwell(error: &ControlError, language: Language) -> String {
     match error {
-        ControlError::Store(_) | ControlError::Unavailable { .. } => text("failed", &[], language),
-        error => text("refused", &[("why", &error.to_string())], language),
+        ControlError::Store(_) | ControlError::Unavailable { .. } => ChatText::Failed.say(&[], language),
+        error => ChatText::Refused.say(&[("why", &error.to_string())], language),
     }
 }

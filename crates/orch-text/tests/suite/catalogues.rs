@@ -86,7 +86,8 @@ fn every_language_has_every_text_with_the_same_variables() {
 
 #[test]
 fn every_text_is_used() {
-    let sources = ["wait", "asked", "catalogue", "reason"]
+    let buttons = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../orch-ports/src/chat.rs")).unwrap();
+    let sources = ["wait", "asked", "catalogue", "reason", "alert", "chat"]
         .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
     for id in texts("en", FILES[0].1).keys().filter(|id| !id.contains('.')) {
         // A reason's text is named after its code.
@@ -96,6 +97,10 @@ fn every_text_is_used() {
         }
         if let Some(kind) = id.strip_prefix("outage-") {
             assert!(Source::of(kind, String::new()).is_some(), "nothing that is out is a {kind}");
+            continue;
+        }
+        if let Some(verb) = id.strip_prefix("button-") {
+            assert!(buttons.contains(&format!("\"{verb}\"")), "no button does {verb}");
             continue;
         }
         // `placed` adds the end of such an id.
