@@ -82,6 +82,8 @@ struct Storm<'s> {
     ran_before: Vec<String>,
     /// What each run has said, by the name of its directory.
     heard: BTreeMap<String, String>,
+    /// What the runs of tests that ended well are called by: the beginning of the commit.
+    green: BTreeSet<String>,
 }
 
 /// Rounds until the time is up, or so many; then the look from outside.
@@ -104,6 +106,7 @@ pub fn run(binary: &Path, time: Duration, most_rounds: u32, seed: u64) -> Result
         starts: 0,
         ran_before: Vec::new(),
         heard: BTreeMap::new(),
+        green: BTreeSet::new(),
         clock: Clock::made(sandbox.folder(), binary)?,
     };
     let begun = Instant::now();
