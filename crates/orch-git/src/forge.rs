@@ -14,6 +14,7 @@ use crate::objects::Idle;
 use crate::patch_id::Patches;
 use crate::process::{Call, Limits};
 use crate::source::{Place, branches, find_branch};
+use crate::standing::Listed;
 use crate::words::{BranchName, CommitId};
 
 /// Where the local forge's base branch comes from.
@@ -46,6 +47,8 @@ pub struct Forge {
     pub(crate) movers: [Arc<Idle>; 2],
     /// Changes that were named.
     pub(crate) patches: Patches,
+    /// The branches as they were listed last.
+    pub(crate) listed: Mutex<Option<Listed>>,
 }
 
 /// An opened local forge.
@@ -152,6 +155,7 @@ impl Forge {
             origin,
             contained: Mutex::new(None),
             fetching: Mutex::new(()),
+            listed: Mutex::new(None),
             idle: Arc::default(),
             movers: Default::default(),
             patches: Patches::default(),
@@ -171,7 +175,17 @@ impl Forge {
     pub fn at(git: &Git, origin: Origin, path: &Path) -> Self {
         let (git, path) = (git.clone(), path.to_path_buf());
         let (idle, movers, patches) = (Arc::default(), Default::default(), Patches::default());
-        Self { git, path, origin, contained: Mutex::new(None), fetching: Mutex::new(()), idle, movers, patches }
+        Self {
+            git,
+            path,
+            origin,
+            contained: Mutex::new(None),
+            fetching: Mutex::new(()),
+            listed: Mutex::new(None),
+            idle,
+            movers,
+            patches,
+        }
     }
 
     /// Where the forge is.

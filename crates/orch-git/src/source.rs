@@ -163,7 +163,7 @@ fn absolute(line: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(line.strip_suffix(b"\n").unwrap_or(line)))
 }
 
-type Branches = Vec<(String, CommitId)>;
+pub(crate) type Branches = Vec<(String, CommitId)>;
 
 /// All branches with their tips, and the one the user is on.
 pub(crate) fn branches(call: Call, root: &Path) -> Result<(Branches, Option<String>)> {

@@ -1,15 +1,25 @@
 //! What the forge itself says of the work that landed in it: the only memory that an older or a lost database cannot take
 //! with it.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::forge::{Forge, commit_id};
+use crate::source::Branches;
 use crate::tree;
 use crate::words::CommitId;
 
 /// Where the ids of the databases stand that have worked with a forge.
 const DATABASES: &str = "refs/orch/database";
+/// Files that changed longer ago are at rest: no clock of a file system is coarser.
+const AT_REST: Duration = Duration::from_secs(3);
 /// Where tasks keep their documents, from the top of a repository.
 pub(crate) const DOCUMENTS: &str = "docs/work-items";
 
@@ -33,6 +43,49 @@ pub struct TakenNumbers {
     pub main: CommitId,
     /// The names of all branches, as one number.
     pub branches: u64,
+}
+
+/// Branches that were listed while the files of the refs were at rest.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// See [`refs_at_rest`].
+    files: u64,
+    main: CommitId,
+    names: u64,
+}
+
+/// How the files of the branches stand, as one number: each change of a ref is one of a folder. `None` if a change could go
+/// unseen: beside one of a moment ago another one may have the same time.
+fn refs_at_rest(repository: &Path, base: &str, now: SystemTime) -> Option<u64> {
+    let mut digest = DefaultHasher::new();
+    let mut add = |path: &Path| {
+        let file = match fs::symlink_metadata(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Some(()),
+            Err(_) => return None,
+        };
+        let times = [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()];
+        (path, file.ino(), file.len(), times).hash(&mut digest);
+        let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(file.mtime().max(file.ctime())).ok()?);
+        (now.duration_since(changed).ok()? > AT_REST).then_some(())
+    };
+    if repository.join("reftable").exists() {
+        return None;
+    }
+    let heads = repository.join("refs/heads");
+    add(&repository.join("packed-refs"))?;
+    add(&heads.join(base))?;
+    let mut folders = BTreeSet::from([heads]);
+    while let Some(folder) = folders.pop_first() {
+        add(&folder)?;
+        for entry in fs::read_dir(&folder).ok()? {
+            let entry = entry.ok()?;
+            if entry.file_type().ok()?.is_dir() {
+                folders.insert(entry.path());
+            }
+        }
+    }
+    Some(digest.finish())
 }
 
 impl Forge {
@@ -64,6 +117,26 @@ impl Forge {
         Ok(found)
     }
 
+    /// Where the base branch is, the names of all branches, as one number, and the list of both if it had to be made.
+    fn branches_now(&self) -> Result<(CommitId, u64, Option<Branches>)> {
+        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the list: what moves while it is made is met the next time.
+        let files = refs_at_rest(&self.path, self.origin.base.as_str(), SystemTime::now());
+        if let (Some(files), Some(known)) = (files, &*listed())
+            && known.files == files
+        {
+            return Ok((known.main.clone(), known.names, None));
+        }
+        let branches = self.branches()?;
+        let main = branches.iter().find(|(name, _)| name == self.origin.base.as_str()).map(|(_, tip)| tip.clone());
+        let main = main.ok_or_else(|| self.no_base())?;
+        let mut digest = DefaultHasher::new();
+        branches.iter().for_each(|(name, _)| name.hash(&mut digest));
+        let names = digest.finish();
+        *listed() = files.map(|files| Listed { files, main: main.clone(), names });
+        Ok((main, names, Some(branches)))
+    }
+
     /// The highest number of a work item `PREFIX-NNN` that stands in this forge, in whatever case and padding: in subjects
     /// and trailers of what main has, in the documents there, in the names of branches. `None`: nothing has moved since
     /// `before`; else no older commit is read again.
@@ -71,15 +144,12 @@ impl Forge {
     /// # Errors
     /// As every call of git.
     pub fn highest_number(&self, prefix: &str, before: Option<&TakenNumbers>) -> Result<Option<TakenNumbers>> {
-        let branches = self.branches()?;
-        let main = branches.iter().find(|(name, _)| name == self.origin.base.as_str()).map(|(_, tip)| tip.clone());
-        let main = main.ok_or_else(|| self.no_base())?;
-        let mut digest = DefaultHasher::new();
-        branches.iter().for_each(|(name, _)| name.hash(&mut digest));
-        let seen = TakenNumbers { highest: before.map_or(0, |seen| seen.highest), main, branches: digest.finish() };
+        let (main, branches, list) = self.branches_now()?;
+        let seen = TakenNumbers { highest: before.map_or(0, |seen| seen.highest), main, branches };
         if before == Some(&seen) {
             return Ok(None);
         }
+        let branches = list.map_or_else(|| self.branches(), Ok)?;
         let mut names: Vec<String> = branches.into_iter().map(|(name, _)| name).collect();
         if before.is_none_or(|before| before.main != seen.main) {
             names.extend(self.named_on(&seen.main, before.map(|before| &before.main))?);
@@ -158,5 +228,51 @@ mod tests {
         for other in ["SHOPPING-3", "WORKSHOP-3", "MY-SHOP-3", "SHOP", "SHOP-", "SHOP-x", "SHOP-20260101"] {
             assert_eq!(all(other), Vec::<u32>::new(), "{other}");
         }
+    }
+
+    fn put(folder: &Path, name: &str, text: &str) {
+        let (file, lock) = (folder.join(name), folder.join(format!("{name}.lock")));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&lock, text).unwrap();
+        fs::rename(lock, file).unwrap();
+    }
+
+    /// The clock of the file system goes on.
+    fn tick(root: &Path) {
+        let probe = || {
+            fs::write(root.join("probe"), "x").unwrap();
+            fs::metadata(root.join("probe")).unwrap().modified().unwrap()
+        };
+        let first = probe();
+        while probe() == first {}
+    }
+
+    /// The number after each of these, as git makes them, looked at much later.
+    #[test]
+    fn every_move_of_a_ref_shows_in_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let much_later = || SystemTime::now() + AT_REST * 3;
+        put(root, "refs/heads/main", "a");
+        let mut seen = BTreeSet::from([refs_at_rest(root, "main", much_later()).unwrap()]);
+        let moves: [&dyn Fn(); 6] = [
+            &|| put(root, "refs/heads/main", "b"),
+            &|| put(root, "refs/heads/feature/et-1", "a"),
+            &|| put(root, "refs/heads/feature/deep/et-2", "a"),
+            &|| put(root, "packed-refs", "a refs/heads/feature/et-3"),
+            &|| fs::remove_file(root.join("refs/heads/feature/deep/et-2")).unwrap(),
+            // By hand, in place.
+            &|| fs::write(root.join("refs/heads/main"), "much longer").unwrap(),
+        ];
+        for (number, happens) in moves.iter().enumerate() {
+            tick(root);
+            happens();
+            assert_eq!(refs_at_rest(root, "main", SystemTime::now()), None, "it moved a moment ago: {number}");
+            let now = refs_at_rest(root, "main", much_later()).unwrap();
+            assert!(seen.insert(now), "{number} does not show");
+            assert_eq!(refs_at_rest(root, "main", much_later()), Some(now));
+        }
+        put(root, "reftable/tables.list", "");
+        assert_eq!(refs_at_rest(root, "main", much_later()), None, "refs are not in files of their own");
     }
 }
