@@ -244,7 +244,18 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args, screen, &variable),
         Command::Service(args) => units::run(&args, screen, &variable),
         Command::Host(args) => host::run(&args, screen, &variable),
-        Command::New(args) => ask!(new, args, screen),
+        Command::New(args) => {
+            // Nobody holds the data while a person writes.
+            let written = commands::new::written(&args, screen, &variable)?;
+            if written.is_empty() {
+                return Ok(());
+            }
+            let mut written = Some(written);
+            let done = wiring::local::with_caller(&variable, screen, |caller: &Caller| {
+                written.take().map_or(Ok(()), |written| commands::new::run(&args, written, caller, screen))
+            });
+            done.map_err(|failure| written.map_or(failure.clone(), |written| written.unsent(failure)))
+        }
         Command::Start(args) => ask!(start, args, screen),
         Command::Board(args) => ask!(board, args, screen),
         Command::Show(args) => ask!(show, args, screen),
@@ -256,7 +267,19 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Confirm(args) => ask!(confirm, args, screen),
         Command::Answer(args) => ask!(answer, args, screen),
         Command::Comment(args) => ask!(comment, args, screen),
-        Command::Edit(args) => ask!(edit, args, screen),
+        Command::Edit(args) => {
+            let changed = commands::edit::changed(&args, screen, &variable, &|ask| {
+                wiring::local::with_caller(&variable, screen, ask)
+            })?;
+            if changed.is_empty() {
+                return Ok(());
+            }
+            let mut changed = Some(changed);
+            let done = wiring::local::with_caller(&variable, screen, |caller: &Caller| {
+                changed.take().map_or(Ok(()), |changed| commands::edit::run(&args, changed, caller, screen))
+            });
+            done.map_err(|failure| changed.map_or(failure.clone(), |changed| changed.unsent(&args, failure)))
+        }
         Command::SendBack(args) => ask!(send_back, args, screen),
         Command::Skip(args) => ask!(skip, args, screen),
         Command::HandsOff(args) => ask!(hands_off, args, screen),

@@ -127,9 +127,17 @@ impl Caller {
     /// # Errors
     /// [`Exit::Unreachable`] if nobody answers. A refusal is a [`Reply`].
     pub fn post(&self, path: &str, body: &impl Serialize) -> Result<Reply, Failure> {
+        self.post_as(path, body, &uuid::Uuid::now_v7().to_string())
+    }
+
+    /// The same under this name: what was sent under it before is not done again.
+    ///
+    /// # Errors
+    /// [`Exit::Unreachable`] if nobody answers. A refusal is a [`Reply`].
+    pub fn post_as(&self, path: &str, body: &impl Serialize, key: &str) -> Result<Reply, Failure> {
         let body = serde_json::to_string(body)
             .map_err(|error| Failure::new(Exit::Internal, format!("the request cannot be written as JSON: {error}")))?;
-        let key = Some(uuid::Uuid::now_v7().to_string());
+        let key = Some(key.to_owned());
         self.ask(&Ask { method: "POST", path, body: Some(body), key })
     }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use orch_web::view::ReplyRequest;
 
-use super::ids::TaskArg;
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,7 +14,7 @@ use crate::screen::Screen;
 #[command(after_help = "Examples:\n  orch confirm SHOP-003")]
 pub struct ConfirmArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
     /// The question that you saw, from `orch show --json`; the open one if left out
     #[arg(long, value_name = "EPISODE")]
     pub episode: Option<String>,
@@ -25,5 +25,7 @@ pub struct ConfirmArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &ConfirmArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::reply(&args.task, args.episode.as_deref(), ReplyRequest::Confirm, caller, screen)
+    send::each(&args.tasks.ids, args.tasks.repo.as_deref(), |task| {
+        send::reply(task, args.episode.as_deref(), ReplyRequest::Confirm, caller, screen)
+    })
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use orch_engine::control::TaskCommand;
 
-use super::ids::TaskArg;
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -14,7 +14,7 @@ use crate::screen::Screen;
 #[command(after_help = "Examples:\n  orch hands-off SHOP-003")]
 pub struct HandsOffArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
 }
 
 /// Runs it.
@@ -22,5 +22,5 @@ pub struct HandsOffArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &HandsOffArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &TaskCommand::HandsOff, caller, screen)
+    send::to_tasks(&args.tasks, &TaskCommand::HandsOff, caller, screen)
 }

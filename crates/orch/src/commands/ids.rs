@@ -18,6 +18,17 @@ pub struct TaskArg {
     pub repo: Option<String>,
 }
 
+/// Which tasks, on a command line.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct TasksArg {
+    /// The tasks: `SHOP-001`, `shop-1`, or `1` in its repository
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+    /// The repository they are of, if several have such ids; that of the current folder, or the only one, if left out
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+}
+
 impl From<&str> for TaskArg {
     fn from(id: &str) -> Self {
         Self { id: id.to_owned(), repo: None }

@@ -11,6 +11,7 @@ pub mod confirm;
 pub mod deliveries;
 pub mod depend;
 pub mod diff;
+mod draft;
 pub mod edit;
 pub mod freeze;
 pub mod give_back;

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_web::view::ReplyRequest;
 
-use super::ids::TaskArg;
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -16,7 +16,7 @@ use crate::screen::Screen;
   orch reject SHOP-003 --reason "Say what happens with an empty basket.""#)]
 pub struct RejectArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
     /// The question that you saw, from `orch show --json`; the open one if left out
     #[arg(long, value_name = "EPISODE")]
     pub episode: Option<String>,
@@ -31,5 +31,7 @@ pub struct RejectArgs {
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &RejectArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let reply = ReplyRequest::Reject { reason: args.reason.clone() };
-    send::reply(&args.task, args.episode.as_deref(), reply, caller, screen)
+    send::each(&args.tasks.ids, args.tasks.repo.as_deref(), |task| {
+        send::reply(task, args.episode.as_deref(), reply.clone(), caller, screen)
+    })
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use orch_web::view::{NewTaskRequest, TaskDetailView};
 
-use super::ids::{self, TaskArg};
+use super::ids::{self, TaskArg, TasksArg};
 use super::new::{self, Sent};
 use super::send;
 use crate::client::Caller;
@@ -12,10 +12,10 @@ use crate::screen::{Screen, Style};
 
 /// Open a task that has ended once more, as a new one with the same words.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  orch reopen SHOP-003")]
+#[command(after_help = "Examples:\n  orch reopen SHOP-003\n  orch reopen 3 4 --backlog")]
 pub struct ReopenArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
     /// Leave it in the backlog: nothing starts
     #[arg(long)]
     pub backlog: bool,
@@ -26,7 +26,11 @@ pub struct ReopenArgs {
 /// # Errors
 /// If the service does not answer or knows no such task; [`Exit::Refused`] if it has not ended.
 pub fn run(args: &ReopenArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let named = ids::task(&args.task, caller)?;
+    send::each(&args.tasks.ids, args.tasks.repo.as_deref(), |task| again(task, args.backlog, caller, screen))
+}
+
+fn again(task: &TaskArg, backlog: bool, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    let named = ids::task(task, caller)?;
     let id = &named.id;
     let detail: TaskDetailView = caller.read(&named.address())?;
     if !detail.task.ended {
@@ -40,10 +44,10 @@ pub fn run(args: &ReopenArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
         priority: detail.task.priority,
         pipeline: None,
         labels: Vec::new(),
-        start: !args.backlog,
+        start: !backlog,
         depends_on: Vec::new(),
     };
-    let task = match new::open(&request, caller)? {
+    let task = match new::open(&request, None, caller)? {
         Sent::Task(task) => task,
         Sent::Stored(answer) => {
             send::tell(&answer, Some(id), screen);

@@ -12,13 +12,13 @@ use crate::screen::Screen;
 /// End a pause, or lift an outage.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "orch resume [OPTIONS] <ID>\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --all\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>\n       orch resume [OPTIONS] --red-base <REPO>",
+    override_usage = "orch resume [OPTIONS] <ID>...\n       orch resume [OPTIONS] --repo <REPO>\n       orch resume [OPTIONS] --all\n       orch resume [OPTIONS] --credential <NAME>\n       orch resume [OPTIONS] --agent <NAME>\n       orch resume [OPTIONS] --red-base <REPO>",
     after_help = "Examples:\n  orch resume SHOP-003\n  orch resume --repo shop\n  orch resume --all\n  orch resume --credential anthropic\n  orch resume --red-base shop"
 )]
 pub struct ResumeArgs {
-    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required_unless_present_any = ["repo", "all", "credential", "agent", "red_base"], conflicts_with_all = ["repo", "all", "credential", "agent", "red_base"])]
-    pub id: Option<String>,
+    /// The tasks: `SHOP-001`, `shop-1`, or `1` in its repository
+    #[arg(value_name = "ID", required_unless_present_any = ["repo", "all", "credential", "agent", "red_base"], conflicts_with_all = ["repo", "all", "credential", "agent", "red_base"])]
+    pub ids: Vec<String>,
     /// The whole repository instead of one task
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
@@ -47,9 +47,9 @@ pub fn run(args: &ResumeArgs, caller: &Caller, screen: &Screen) -> Result<(), Fa
     if let Some(request) = lifted {
         return send::lift(&request, caller, screen);
     }
-    match &args.id {
-        None if args.all => send::to_everything(EverythingRequest::Resume, caller, screen),
-        Some(id) => send::to_task(&id.as_str().into(), &TaskCommand::Resume, caller, screen),
-        None => send::to_lane(args.repo.as_deref(), &LaneCommand::Resume, caller, screen),
+    match args.ids.as_slice() {
+        [] if args.all => send::to_everything(EverythingRequest::Resume, caller, screen),
+        [] => send::to_lane(args.repo.as_deref(), &LaneCommand::Resume, caller, screen),
+        ids => send::each(ids, None, |task| send::to_task(task, &TaskCommand::Resume, caller, screen)),
     }
 }

@@ -3,7 +3,7 @@
 use orch_engine::control::{LaneCommand, TaskCommand};
 use orch_web::view::{AnswerRequest, AnswerView, EverythingRequest, LiftRequest, ReplyRequest, TaskDetailView};
 
-use super::ids::{self, TaskArg};
+use super::ids::{self, TaskArg, TasksArg};
 use crate::client::{Caller, encoded};
 use crate::exit::{Exit, Failure, Point};
 use crate::screen::{Screen, Style, printable};
@@ -16,6 +16,11 @@ pub fn to_task(typed: &TaskArg, command: &TaskCommand, caller: &Caller, screen: 
     Ok(())
 }
 
+/// Sends a command to each of the tasks.
+pub fn to_tasks(typed: &TasksArg, command: &TaskCommand, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    each(&typed.ids, typed.repo.as_deref(), |task| to_task(task, command, caller, screen))
+}
+
 /// Does the same to each task, whatever becomes of the others; what failed is told together at the end. Where nobody
 /// answers nothing more is tried.
 pub fn each(
@@ -23,23 +28,37 @@ pub fn each(
     repo: Option<&str>,
     mut one: impl FnMut(&TaskArg) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let looks = |id: &str| format!("see how it stands: orch show {id}");
+    every(ids, looks, |id| one(&TaskArg { id: id.to_owned(), repo: repo.map(str::to_owned) }))
+}
+
+/// The same with issues that are no tasks yet, by their titles.
+pub fn all(titles: &[String], one: impl FnMut(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+    every(titles, |_| "say it in other words, and send it again".to_owned(), one)
+}
+
+fn every(
+    names: &[String],
+    otherwise: impl Fn(&str) -> String,
+    mut one: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut failed = Vec::new();
-    for id in ids {
-        match one(&TaskArg { id: id.clone(), repo: repo.map(str::to_owned) }) {
+    for name in names {
+        match one(name) {
             Ok(()) => {}
             Err(failure) if failure.exit == Exit::Unreachable => return Err(failure),
-            Err(failure) => failed.push((id, failure)),
+            Err(failure) => failed.push((name, failure)),
         }
     }
     let Some((_, first)) = failed.first() else { return Ok(()) };
     if failed.len() == 1 {
         return Err(first.clone());
     }
-    let (exit, what) = (first.exit, format!("{} of {} are not done", failed.len(), ids.len()));
-    let point = |(id, failure): (&String, Failure)| Point {
+    let (exit, what) = (first.exit, format!("{} of {} are not done", failed.len(), names.len()));
+    let point = |(name, failure): (&String, Failure)| Point {
         what: failure.what,
-        place: id.clone(),
-        fix: failure.fix.unwrap_or_else(|| format!("see how it stands: orch show {id}")),
+        place: name.clone(),
+        fix: failure.fix.unwrap_or_else(|| otherwise(name)),
     };
     Err(Failure::several(exit, what, failed.into_iter().map(point).collect()))
 }

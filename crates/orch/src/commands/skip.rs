@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use orch_engine::control::TaskCommand;
 
-use super::ids::TaskArg;
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -16,7 +16,7 @@ use crate::screen::Screen;
   orch skip SHOP-003 --reason "Reviewed at my control.""#)]
 pub struct SkipArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
     /// Why, for others
     #[arg(long, short, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub reason: String,
@@ -27,5 +27,5 @@ pub struct SkipArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &SkipArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &TaskCommand::Skip { reason: args.reason.clone() }, caller, screen)
+    send::to_tasks(&args.tasks, &TaskCommand::Skip { reason: args.reason.clone() }, caller, screen)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use orch_engine::control::TaskCommand;
 
-use super::ids::TaskArg;
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -11,10 +11,12 @@ use crate::screen::Screen;
 
 /// Start a task, or start it again after its questions were answered.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  orch start SHOP-004")]
+#[command(after_help = "Examples:
+  orch start SHOP-004
+  orch start 4 5 6")]
 pub struct StartArgs {
     #[command(flatten)]
-    pub task: TaskArg,
+    pub tasks: TasksArg,
 }
 
 /// Runs it.
@@ -22,5 +24,5 @@ pub struct StartArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StartArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::to_task(&args.task, &TaskCommand::Start, caller, screen)
+    send::to_tasks(&args.tasks, &TaskCommand::Start, caller, screen)
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use orch_engine::control::TaskCommand;
 
+use super::ids::TasksArg;
 use super::send;
 use crate::client::Caller;
 use crate::exit::Failure;
@@ -13,15 +14,11 @@ use crate::screen::Screen;
 #[command(after_help = "Examples:\n  orch stop SHOP-003 --reason \"Not wanted any more\"\n  orch stop 3 4 5\n\n\
     It cannot be undone; the same words as a new task: orch reopen SHOP-003")]
 pub struct StopArgs {
-    /// The tasks: `SHOP-001`, `shop-1`, or `1` in its repository
-    #[arg(required = true, value_name = "ID")]
-    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub tasks: TasksArg,
     /// Why; kept in its history
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// The repository they are of, if several have such ids; that of the current folder, or the only one, if left out
-    #[arg(long, value_name = "REPO")]
-    pub repo: Option<String>,
 }
 
 /// Runs it.
@@ -29,7 +26,7 @@ pub struct StopArgs {
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses.
 pub fn run(args: &StopArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    send::each(&args.ids, args.repo.as_deref(), |task| {
+    send::each(&args.tasks.ids, args.tasks.repo.as_deref(), |task| {
         if let Some(text) = args.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             let text = format!("stopped: {text}");
             send::quietly(task, &TaskCommand::Comment { text }, caller)?;

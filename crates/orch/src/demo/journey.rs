@@ -130,7 +130,7 @@ impl Journey {
                 start: true,
                 depends_on: Vec::new(),
             };
-            let task = match new::open(&request, &caller)? {
+            let task = match new::open(&request, None, &caller)? {
                 Sent::Task(task) => task,
                 Sent::Stored(answer) => return Err(Failure::new(Exit::Failed, answer.text)),
             };

@@ -2,6 +2,7 @@
 //! is decided and stored at once; whatever touches the world stays queued until `orch up`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use orch_engine::control::Control;
@@ -19,6 +20,9 @@ use crate::settings::{self, Host};
 const SETTLING: Duration = Duration::from_secs(30);
 /// After so long a person is told what they wait for.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
+
+/// That nothing moves.
+static TOLD: Once = Once::new();
 
 /// Runs `command` with a caller.
 ///
@@ -71,7 +75,8 @@ pub fn with_caller(
                 .warn(&format!("a service elsewhere has this database ({}); it handles what you ask", theirs.words()));
         }
         _ if host.repositories.is_empty() => {}
-        _ => screen.warn("no service runs here, so nothing moves until you start one: orch up"),
+        // Once, however often a command asks.
+        _ => TOLD.call_once(|| screen.warn("no service runs here, so nothing moves until you start one: orch up")),
     }
     let token = uuid::Uuid::new_v4().to_string();
     let guard = Guard::new(token.clone(), super::account());

@@ -52,3 +52,7 @@ mod shell;
 mod ssh_server;
 #[cfg(feature = "demo")]
 mod survive;
+#[cfg(feature = "demo")]
+mod terminal;
+#[cfg(feature = "demo")]
+mod writing;

@@ -1,16 +1,13 @@
 //! `orch shell`: a person in the clone that a run gets.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::Write;
 use std::process::Stdio;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 use super::carried::{Carried, eventually, script};
+use super::terminal::{read_until, terminal};
 
 const PLAY: &str = r#"
 [[play]]
@@ -30,26 +27,6 @@ fn carried() -> Carried {
 fn left_over(carried: &Carried) -> Vec<String> {
     let names = std::fs::read_dir(carried.world.state()).unwrap().flatten();
     names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.starts_with("check-")).collect()
-}
-
-/// A terminal: our end, and the one for a program.
-fn terminal() -> (File, OwnedFd) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let theirs = rustix::fs::open(ptsname(&ours, Vec::new()).unwrap(), flags, Mode::empty()).unwrap();
-    (File::from(ours), theirs)
-}
-
-/// Reads until all of `wanted` was seen; the rest stays.
-fn read_until(from: &mut File, wanted: &str, seen: &mut String) {
-    let mut piece = [0_u8; 4096];
-    while !seen.contains(wanted) {
-        let count = from.read(&mut piece).unwrap_or_default();
-        assert!(count > 0, "it ended before {wanted:?}:\n{seen}");
-        seen.push_str(&String::from_utf8_lossy(&piece[..count]));
-    }
 }
 
 #[test]
