@@ -67,6 +67,9 @@ pub enum RunKind {
     Agent,
     /// A test command.
     Check,
+    /// A command of whoever keeps the host, which may change what is outside: never begun a second time, and never taken for
+    /// dead because time has passed.
+    Hook,
 }
 
 impl RunKind {
@@ -75,6 +78,7 @@ impl RunKind {
         match self {
             Self::Agent => "agent",
             Self::Check => "check",
+            Self::Hook => "hook",
         }
     }
 }
@@ -129,7 +133,7 @@ pub struct RunRow {
     pub host: HostId,
     /// The name of that host.
     pub host_name: String,
-    /// `agent` or `check`; a newer release may have others.
+    /// `agent`, `check` or `hook`; a newer release may have others.
     pub kind: String,
     /// When it was written down, which is before its launch.
     pub launched_at: Timestamp,

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::agent::{ModelAccess, StopStep};
 use crate::error::PortResult;
+use crate::hosts::RunKind;
 
 /// What makes a run's directory ready before its program starts: run to its end, with everything it started, in the run's
 /// confinement and without what the program alone may write.
@@ -45,13 +46,65 @@ pub struct Keeps {
     pub copy: Utf8PathBuf,
 }
 
+/// What a run is, with what its kind alone has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ordered {
+    /// An agent: it may have a model, finish commands and a result file.
+    Agent,
+    /// A test command, on a clean checkout.
+    Check,
+    /// A command of whoever keeps this host, which may change what is outside.
+    Hook(HookTerms),
+}
+
+impl Ordered {
+    /// As rows spell it.
+    pub fn kind(&self) -> RunKind {
+        match self {
+            Self::Agent => RunKind::Agent,
+            Self::Check => RunKind::Check,
+            Self::Hook(_) => RunKind::Hook,
+        }
+    }
+}
+
+/// What a hook may touch, and what it is given. No other kind of run gets a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookTerms {
+    /// Its confinement, and with that its network.
+    pub walls: HookWalls,
+    /// Secrets by name. Each is a file of its own in the folder that [`SECRETS_VARIABLE`] names; they go with the run.
+    pub secrets: Vec<HookSecret>,
+}
+
+/// How a hook is kept from the rest of its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookWalls {
+    /// Not at all: it has the account of the service, its files and its network.
+    Nothing,
+    /// As every other run of its host, which reaches the network by its proxy.
+    AsRuns,
+}
+
+/// A secret that a hook is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookSecret {
+    /// Name of its file in the run.
+    pub name: String,
+    /// Where the host keeps it. Read when the run is launched; the order never holds it.
+    pub file: Utf8PathBuf,
+}
+
+/// Tells a hook the folder of its secrets.
+pub const SECRETS_VARIABLE: &str = "ORCH_SECRETS";
+
 /// One run to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOrder {
     /// Names the run directory; the same name is the same run.
     pub name: String,
-    /// An agent (has finish commands and a result file) or a check.
-    pub check: bool,
+    /// What it is.
+    pub ordered: Ordered,
     /// Program and arguments.
     pub argv: Vec<String>,
     /// Working directory.

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Companion, Confinement, Error, Plan, RUN_ID_VARIABLE, RUN_MARK_VARIABLE, StopStep};
 
-/// What kind of work a run does. Recorded, and the place where the two will differ: a check never
-/// gets access to a model.
+/// What kind of work a run does. Recorded: who orders it knows what each may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A coding agent.
     Agent,
-    /// A gate, hook or test command on a clean checkout.
+    /// A gate or test command on a clean checkout.
     Check,
+    /// A command of whoever keeps this host, which may change what is outside.
+    Hook,
 }
 
 /// What a run reads from its standard input.
@@ -67,7 +68,7 @@ pub const INSIDE: &str = "inside";
 /// crate repeats a value.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
-    /// Agent or check.
+    /// What it is.
     pub kind: Kind,
     /// Program and arguments; the program is looked up in the `PATH` of `env` unless it has a slash.
     pub argv: Vec<String>,
@@ -196,5 +197,18 @@ impl Spec {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frozen_spellings_of_the_kinds() {
+        for (kind, word) in [(Kind::Agent, "agent"), (Kind::Check, "check"), (Kind::Hook, "hook")] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), word);
+            assert_eq!(serde_json::from_value::<Kind>(word.into()).unwrap(), kind);
+        }
     }
 }

@@ -136,7 +136,7 @@ fn joined(joining: &Joining) -> Vec<Step> {
         // What nobody waits for any more, however that came.
         Step::run(
             "UPDATE runs SET state = 'over', ended_at = now_ms() WHERE host = ?1 AND state <> 'over' AND state = 'launched'
-                 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.task = runs.task AND w.state <> 'done'
+                 AND kind <> 'hook' AND NOT EXISTS (SELECT 1 FROM work w WHERE w.task = runs.task AND w.state <> 'done'
                      AND w.state IN ('queued', 'running') AND w.kind IN ('run_agent', 'run_check'))",
             [id.clone()],
         ),
@@ -145,7 +145,7 @@ fn joined(joining: &Joining) -> Vec<Step> {
     steps
 }
 
-/// Of hosts whose lease has ended: everything but agents.
+/// Of hosts whose lease has ended: everything but agents and hooks.
 fn take_work(me: Value) -> Vec<Step> {
     let now = Value::Int(0);
     vec![
@@ -269,13 +269,13 @@ impl<E: Engine> Hosts for Database<E> {
         let (host, name) = (Value::from(me.host.as_str()), Value::from(run.name.as_str()));
         let answers = self.engine.write(vec![
             still_ours(work),
-            // An agent's run that was given up stays so; a check may be run again elsewhere.
+            // An agent's run that was given up stays so, and a hook's; a check may be run again elsewhere.
             Step::run(
                 "INSERT INTO runs (name, host, kind, task, launched_at, state)
                  SELECT ?1, ?2, CAST(?3 AS TEXT), ?4, now_ms(), 'launched' FROM hosts h
                  WHERE h.id = ?2 AND h.incarnation = ?5 AND h.lease_until > now_ms()
                      AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.name = ?1
-                         AND (r.state = 'launched' OR r.kind = 'agent'))
+                         AND (r.state = 'launched' OR r.kind <> 'check'))
                      AND (CAST(?3 AS TEXT) <> 'agent' OR h.max_runs > (SELECT COUNT(*) FROM runs r
                          WHERE r.host = ?2 AND r.kind = 'agent' AND r.state = 'launched' AND r.state <> 'over'))
                  ON CONFLICT (name, host) DO UPDATE SET state = 'launched', launched_at = excluded.launched_at,
@@ -303,7 +303,7 @@ impl<E: Engine> Hosts for Database<E> {
                 "launched" if host == me.host.as_str() => return Ok(RunPlace::Here),
                 "launched" => return Ok(RunPlace::Elsewhere { host: name }),
                 // Over: it was told of, and only a row that came back late asks.
-                _ if run.kind == RunKind::Agent => place = RunPlace::GivenUp { host: name },
+                _ if run.kind != RunKind::Check => place = RunPlace::GivenUp { host: name },
                 _ => {}
             }
         }

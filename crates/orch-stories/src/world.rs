@@ -10,7 +10,7 @@ use orch_engine::control::{Control, NewIssue};
 use orch_engine::{Engine, Hosting, Limits, Program, RepositoryContext};
 use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
-use orch_ports::runner::RunOrder;
+use orch_ports::runner::{Ordered, RunOrder};
 use orch_ports::store::{History, StoreError};
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::facts::Policy;
@@ -77,7 +77,7 @@ pub struct Act {
 impl Act {
     pub(crate) fn new(forge: FakeForge, order: &RunOrder) -> Self {
         let variable = |name: &str| order.environment.get(name).cloned().unwrap_or_default();
-        let who = if order.check { "check".to_owned() } else { variable("ORCH_ROLE") };
+        let who = if order.ordered == Ordered::Check { "check".to_owned() } else { variable("ORCH_ROLE") };
         Self {
             forge,
             who,

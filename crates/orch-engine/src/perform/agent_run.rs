@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::hosts::{RunKind, RunToBe};
-use orch_ports::runner::{Keeps, Metered, RunOrder, RunReport, Runner};
+use orch_ports::runner::{Keeps, Metered, Ordered, RunOrder, RunReport, Runner};
 use orch_ports::store::Work;
 use orch_ports::workshop::Overlay;
 use orch_ports::{Port, PortError};
@@ -303,7 +303,7 @@ fn prepare(
     let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     Ok(RunOrder {
         name: name.to_owned(),
-        check: false,
+        ordered: Ordered::Agent,
         argv: launch.argv,
         directory: place.directory.clone(),
         appears: context.program.appears.clone(),

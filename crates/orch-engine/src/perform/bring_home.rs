@@ -2,7 +2,7 @@
 //! the machine's trouble, the command is run again, and nobody else's work with it.
 
 use camino::Utf8Path;
-use orch_ports::runner::{RunOrder, RunReport, Runner};
+use orch_ports::runner::{Ordered, RunOrder, RunReport, Runner};
 use orch_ports::workshop::{Collected, Workplace};
 use orch_rules::attempt::{Attempt, Evidence, RunEnd};
 use orch_rules::facts::TaskFacts;
@@ -157,7 +157,7 @@ fn pack_again(
     let name = packing(attempt, begun + 1);
     runner.ensure(&RunOrder {
         name: name.clone(),
-        check: false,
+        ordered: Ordered::Agent,
         argv: context.workshop.parcel_command(place, start)?,
         directory: place.directory.clone(),
         appears: context.program.appears.clone(),

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use orch_ports::error::PortResult;
 use orch_ports::hosts::{RunKind, RunToBe};
-use orch_ports::runner::{Keeps, RunOrder, RunReport, Runner};
+use orch_ports::runner::{Keeps, Ordered, RunOrder, RunReport, Runner};
 use orch_ports::store::Work;
 use orch_ports::workshop::Overlay;
 use orch_rules::attempt::RunEnd;
@@ -129,7 +129,7 @@ pub fn check_order(
     let environment = &program.check_environment;
     RunOrder {
         name: run.to_owned(),
-        check: true,
+        ordered: Ordered::Check,
         argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         directory: folder.clone(),
         appears: program.appears.clone(),

@@ -1,6 +1,6 @@
 //! The repository's set-up command: before every agent and every check, and what its failure is called.
 
-use orch_ports::runner::{Metered, RunReport};
+use orch_ports::runner::{Metered, Ordered, RunReport};
 use orch_rules::attempt::RunEnd;
 use orch_testkit::fake::Step;
 
@@ -27,14 +27,14 @@ async fn every_run_begins_with_the_set_up_and_has_its_time_besides_its_own() {
     assert_eq!((done.attempt, done.retries), (2, 0));
     for name in world.runner.launched() {
         let order = world.runner.order(&name).unwrap();
-        let own = if order.check { 7_000 } else { 0 };
+        let own = if order.ordered == Ordered::Check { 7_000 } else { 0 };
         assert_eq!(order.deadline_ms, own, "{name}");
         let set_up = order.set_up.unwrap();
         assert!(set_up.deadline_ms > 5_000, "{name}");
         assert_eq!((set_up.argv[4].as_str(), set_up.argv[5].as_str()), ("npm ci", "5"), "{name}");
         assert!(!set_up.environment.contains_key("ORCH_ROLE"), "{name}: it does not know whom it is for");
-        assert!(!order.check || order.argv == ["/bin/sh", "-c", "test"], "{name}");
-        assert!(!order.check || order.model.is_none());
+        assert!(order.ordered != Ordered::Check || order.argv == ["/bin/sh", "-c", "test"], "{name}");
+        assert!(order.ordered != Ordered::Check || order.model.is_none());
     }
 }
 

@@ -20,6 +20,7 @@ on_both!(
     what_a_lost_host_handled_is_taken_over_but_not_its_agents,
     an_agent_of_a_lost_host_is_given_up_after_a_time_and_heard_of_later,
     a_check_of_a_lost_host_starts_elsewhere_at_once,
+    a_hook_of_a_lost_host_is_never_given_up_and_never_begun_elsewhere,
     a_host_takes_as_many_agents_as_it_may,
     a_second_host_keeps_earlier_releases_out,
     a_host_that_was_left_for_another_folder_keeps_nobody_out,
@@ -192,6 +193,32 @@ async fn an_agent_of_a_lost_host_is_given_up_after_a_time_and_heard_of_later(wor
     assert!(world.hosts().lost_runs(&two.host).await.unwrap().is_empty());
     write(&*world.store, vec![Change::EndRun { name: "a-1".into(), host: one.host.clone() }]).await.unwrap();
     assert!(world.hosts().lost_runs(&one.host).await.unwrap().is_empty());
+}
+
+async fn a_hook_of_a_lost_host_is_never_given_up_and_never_begun_elsewhere(world: World) {
+    shop(&*world.store, &["a"]).await;
+    let (one, two) = (join(&world, "one").await, join(&world, "two").await);
+    let hook = RunToBe { name: "deploy-1".into(), kind: RunKind::Hook, task: "a".into() };
+    write(&*world.store, vec![publish("a", "x")]).await.unwrap();
+    let work = take(&world, &one).await.remove(0);
+    assert_eq!(place(&world, &one, &hook, &work).await, RunPlace::Here);
+    // Its host comes back: nobody has ended it.
+    let one = world.hosts().join(&joining(one.host.as_str(), Some(LEASE_MS))).await.unwrap();
+    assert_eq!(world.hosts().runs(None).await.unwrap()[0].state, "launched");
+    for hours in [1, 1_000] {
+        lost(&world, "one", hours * 3_600_000).await;
+        world.hosts().take_over(&two, 900_000).await.unwrap();
+        let run = world.hosts().runs(None).await.unwrap().remove(0);
+        assert_eq!((run.kind.as_str(), run.state.as_str()), ("hook", "launched"), "after {hours} h");
+    }
+    write(&*world.store, vec![publish("a", "y")]).await.unwrap();
+    world.raw("UPDATE work SET host = NULL, state = 'queued'").await;
+    let row = take(&world, &two).await.remove(0);
+    assert_eq!(place(&world, &two, &hook, &row).await, elsewhere("one"));
+    // Over, and asked for once more by a row that came late: not begun again.
+    write(&*world.store, vec![Change::EndRun { name: "deploy-1".into(), host: one.host.clone() }]).await.unwrap();
+    let late = place(&world, &two, &hook, &row).await;
+    assert_eq!(late, RunPlace::GivenUp { host: "machine one".into() });
 }
 
 async fn a_check_of_a_lost_host_starts_elsewhere_at_once(world: World) {

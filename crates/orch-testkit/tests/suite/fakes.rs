@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::agent::Agent;
 use orch_ports::forge::Forge;
-use orch_ports::runner::{RunOrder, RunReport};
+use orch_ports::runner::{Ordered, RunOrder, RunReport};
 use orch_ports::workshop::{Workplace, Workshop};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::{CommitId, TaskId};
@@ -142,7 +142,7 @@ impl RunnerBench for Runs {
     fn order(&self, name: &str, does: Does) -> RunOrder {
         RunOrder {
             name: name.to_owned(),
-            check: false,
+            ordered: Ordered::Agent,
             argv: vec![format!("{does:?}")],
             directory: "/".into(),
             appears: None,

@@ -4,15 +4,16 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_ports::runner::{KeptRun, RunOrder, RunReport, RunState as State, Runner};
+use orch_ports::runner::{HookWalls, KeptRun, Ordered, RunOrder, RunReport, RunState as State, Runner};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{ConfinementLevel, RunEnd};
 use orch_rules::port_error::ErrorKind;
 use orch_run::{
-    AgentResult, Confinement, End, Ended, Ends, Kind, Made, RunDirectory, RunState, Spec, StandardInput, StopStep,
+    AgentResult, Confinement, End, Ended, Ends, Kind, Made, Plan, RunDirectory, RunState, Spec, StandardInput, StopStep,
 };
 
 use super::confining::Confining;
+use super::hook;
 use super::proxy::{Proxies, metered};
 use super::put_back;
 
@@ -83,6 +84,11 @@ impl HostRunner {
         }
     }
 
+    /// What a hook is given, for as long as it runs.
+    fn secrets(&self, name: &str) -> PathBuf {
+        self.root.with_file_name("secrets").join(name)
+    }
+
     /// Home and temporary files of a confined run: beside the run directories, for those are closed to its account.
     fn scratch(&self, name: &str) -> PathBuf {
         self.root.with_file_name("scratch").join(name)
@@ -113,7 +119,14 @@ impl Runner for HostRunner {
     fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         std::fs::create_dir_all(&self.root)
             .map_err(|e| self.told(&order.name)(format!("cannot make {}: {e}", self.root.display())))?;
-        let found = self.level().map_err(self.told(&order.name))?;
+        if order.model.is_some() && order.ordered != Ordered::Agent {
+            return Err(self.told(&order.name)("only an agent may have a model"));
+        }
+        let unwalled = hook::terms(order).is_some_and(|terms| terms.walls == HookWalls::Nothing);
+        let found = match unwalled {
+            true => (Confinement::None, Made::Plainly),
+            false => self.level().map_err(self.told(&order.name))?,
+        };
         let level = found.0;
         let scratch = self.scratch(&order.name);
         let companion = match (&order.model, &self.proxies) {
@@ -133,14 +146,25 @@ impl Runner for HostRunner {
         }
         let scratched = (level > Confinement::None).then_some(scratch.as_path());
         let before = put_back::steps(order.set_up.as_ref(), order.directory.as_std_path(), scratched);
+        let secrets = self.secrets(&order.name);
+        let mut plan = match unwalled {
+            // The limits are for runs that do what a model or a repository says.
+            true => Plan::default(),
+            false => self.confining.plan(order, found, scratch).map_err(self.told(&order.name))?,
+        };
+        plan.read_write.extend(hook::folder(order, &secrets).map(Path::to_path_buf));
         let spec = Spec {
-            kind: if order.check { Kind::Check } else { Kind::Agent },
+            kind: match order.ordered {
+                Ordered::Agent => Kind::Agent,
+                Ordered::Check => Kind::Check,
+                Ordered::Hook(_) => Kind::Hook,
+            },
             argv: order.argv.clone(),
             cwd: order.directory.clone().into(),
-            env: order.environment.clone(),
+            env: hook::environment(order, &secrets),
             stdin: self.terminal.clone().map_or(StandardInput::Null, StandardInput::Terminal),
             confinement: level,
-            plan: self.confining.plan(order, found, scratch).map_err(self.told(&order.name))?,
+            plan,
             stop: order.stop.iter().map(|step| StopStep { signal: step.signal, wait_ms: step.wait_ms }).collect(),
             companion,
             deadline_ms: order.deadline_ms,
@@ -163,6 +187,9 @@ impl Runner for HostRunner {
         {
             proxies.prepare(order.model.as_ref(), directory.path(), &companion).map_err(self.told(&order.name))?;
         }
+        if !self.exists(&order.name) {
+            hook::hand_out(order, &secrets).map_err(self.told(&order.name))?;
+        }
         let launched = match &self.host {
             Some(host) => host.launch(&directory, &self.supervisor),
             None => orch_run::launch(&directory, &self.supervisor),
@@ -182,6 +209,9 @@ impl Runner for HostRunner {
     fn wait(&self, name: &str) -> PortResult<RunReport> {
         let directory = self.open(name)?;
         let ended = orch_run::wait(&directory).map_err(self.told(name))?;
+        if !matches!(ended, Ended::Lost { tree_dead: false }) {
+            hook::take_back(&self.secrets(name)).map_err(self.told(name))?;
+        }
         let report = match ended {
             Ended::Lost { tree_dead } => {
                 let end = if tree_dead { RunEnd::LOST } else { RunEnd::Quarantined };

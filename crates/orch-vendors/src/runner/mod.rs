@@ -1,6 +1,7 @@
 //! Runners.
 
 pub mod confining;
+mod hook;
 pub mod host;
 pub mod memory;
 pub mod proxy;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camino::Utf8Path;
-use orch_ports::runner::{RunOrder, Runner};
+use orch_ports::runner::{Ordered, RunOrder, Runner};
 use orch_rules::attempt::RunEnd;
 use orch_testkit::contract::{self, runner::Does, runner::RunnerBench};
 use orch_vendors::runner::confining::Confining;
@@ -77,7 +77,7 @@ impl RunnerBench for Bench {
         let finish = format!("echo once >> '{}'", path("finishes"));
         RunOrder {
             name: name.to_owned(),
-            check: false,
+            ordered: Ordered::Agent,
             argv,
             directory: Utf8Path::from_path(self.folder.path()).unwrap().to_owned(),
             appears: Some("/repo/shop".into()),

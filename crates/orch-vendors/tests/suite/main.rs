@@ -9,6 +9,7 @@ mod fixture;
 #[path = "../../../orch-git/tests/suite/git_server.rs"]
 mod git_server;
 mod gitea;
+mod hooks;
 mod host_runner;
 mod local_forge;
 mod notifiers;

@@ -130,7 +130,8 @@ pub fn live(paths: &Paths) -> Vec<String> {
 }
 
 /// Asks every agent at work to stop, by the locks of the runs and not by what a service remembers; how many there were.
-/// Checks go on: they end by themselves, and a stopped one would have to be told from a red one.
+/// Checks go on: they end by themselves, and a stopped one would have to be told from a red one. Hooks go on, too: a stopped
+/// one leaves behind what nobody knows.
 ///
 /// # Errors
 /// [`Exit::Failed`] if the live runs cannot be told, or one of them does not answer.
@@ -141,7 +142,7 @@ pub fn stop_agents(paths: &Paths) -> Result<usize, Failure> {
     for live in host.list().map_err(|e| failure(&e))?.unwrap_or_default() {
         let asked = RunDirectory::open(&live.run_directory).and_then(|run| match run.spec()?.kind {
             Kind::Agent => request_stop(&run).map(|asked| asked == StopRequest::Stopping),
-            Kind::Check => Ok(false),
+            Kind::Check | Kind::Hook => Ok(false),
         });
         stopped += usize::from(asked.map_err(|e| failure(&e))?);
     }

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use camino::Utf8PathBuf;
 use orch_egress::{Access, Budget, Limits, Model, Wire};
 use orch_ports::agent::{MODEL_ADDRESS, ModelAccess, ModelWire};
-use orch_ports::runner::{RunOrder, Runner};
+use orch_ports::runner::{Ordered, RunOrder, Runner};
 use orch_rules::attempt::RunEnd;
 use orch_run::{Account, Confinement, Trial, find};
 use orch_testkit::world::not_run;
@@ -190,7 +190,7 @@ impl Place {
         let argv = std::iter::once(PERL).chain(arguments.iter().copied()).map(str::to_owned);
         RunOrder {
             name: name.to_owned(),
-            check: false,
+            ordered: Ordered::Agent,
             argv: argv.collect(),
             directory: Utf8PathBuf::try_from(code).unwrap(),
             appears: None,
