@@ -6,6 +6,7 @@ mod circle;
 mod deliveries;
 pub(crate) mod directory;
 mod elsewhere;
+mod freezing;
 mod log;
 mod orders;
 mod outages;
@@ -212,9 +213,21 @@ pub enum LaneCommand {
     Freeze {
         /// For people; must not be empty.
         reason: String,
+        /// The task whose change on main is to blame: what it still lands passes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        cause: Option<WorkItemId>,
+        /// Tasks that are to mend it: they enter and land all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schema(value_type = Vec<String>)]
+        fixes: Vec<WorkItemId>,
     },
-    /// Lift the freeze.
-    Unfreeze,
+    /// Lift the freeze; refused while what it names is not mended.
+    Unfreeze {
+        /// Lift it all the same; why, for others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        force: Option<String>,
+    },
     /// Nothing new starts.
     Pause,
     /// Goes on.

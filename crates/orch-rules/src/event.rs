@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::{Evidence, RunEnd, Usage};
 use crate::check::CheckOutcome;
 use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, StageId, TaskId, WorkItemId};
-use crate::lane::{Candidate, LandingRefused};
+use crate::lane::{Candidate, LandingRefused, NamedTask};
 use crate::people::{BranchSeen, HumanAnswer, ReviewWord};
 use crate::reason::{self, Reason};
 
@@ -200,9 +200,19 @@ pub enum LaneEvent {
     FreezeRequested {
         /// For people.
         reason: String,
+        /// The task whose change is to blame: what it still lands passes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<NamedTask>,
+        /// Tasks that are to mend it: they pass.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fixes: Vec<NamedTask>,
     },
     /// The freeze is lifted.
-    UnfreezeRequested,
+    UnfreezeRequested {
+        /// Although what it is there for was not mended, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        force: Option<String>,
+    },
     /// Nothing new starts in the repository.
     Paused,
     /// Goes on.

@@ -42,6 +42,39 @@ pub struct Freeze {
     pub by: Actor,
     /// When.
     pub at: Timestamp,
+    /// The task whose change on the base branch is to blame: what it still lands passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<NamedTask>,
+    /// Tasks that are to mend it: they pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<NamedTask>,
+    /// What one of those landed that passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<CommitId>,
+}
+
+/// A task, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedTask {
+    /// Which.
+    pub task: TaskId,
+    /// As people know it.
+    pub work_item: WorkItemId,
+}
+
+impl Freeze {
+    /// Whether what this task brings enters and lands all the same.
+    pub fn passes(&self, task: &TaskId) -> bool {
+        self.passing().any(|named| named.task == *task)
+    }
+    /// All that pass.
+    pub fn passing(&self) -> impl Iterator<Item = &NamedTask> {
+        self.cause.iter().chain(&self.fixes)
+    }
+    /// What it is there for is named, and nothing has mended it.
+    pub fn stands(&self) -> bool {
+        self.mended.is_none() && self.passing().next().is_some()
+    }
 }
 
 /// Which of the lane's two lines an entry stands in.

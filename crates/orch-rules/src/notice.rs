@@ -259,6 +259,10 @@ fn froze(before: &Repository, after: &Repository, now: Timestamp) -> Option<Noti
     let occasion = format!("{}:{}", after.id, after.freeze_epoch);
     let (kind, text) = match (&before.frozen, &after.frozen) {
         (None, Some(freeze)) => (NoticeKind::Frozen, reason::repository_frozen(&after.id, &freeze.reason)),
+        (Some(before), Some(freeze)) if before != freeze => {
+            let of = if freeze.mended.is_some() { reason::repository_freeze_mended } else { reason::repository_frozen };
+            (NoticeKind::Frozen, of(&after.id, &freeze.reason))
+        }
         (Some(_), None) => (NoticeKind::Unfrozen, reason::repository_unfrozen(&after.id)),
         _ => return None,
     };

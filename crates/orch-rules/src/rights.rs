@@ -162,7 +162,7 @@ impl Right {
     pub fn of_lane(event: &LaneEvent) -> Option<Self> {
         match event {
             LaneEvent::FreezeRequested { .. }
-            | LaneEvent::UnfreezeRequested
+            | LaneEvent::UnfreezeRequested { .. }
             | LaneEvent::Paused
             | LaneEvent::Resumed => Some(Self::Steer),
             LaneEvent::CandidateMade { .. }

@@ -124,4 +124,5 @@ reason-asks-budget = { $task } "{ $title }" has used up its budget
 reason-task-done = { $task } "{ $title }" is done
 reason-task-stopped = { $task } "{ $title }" was stopped
 reason-repository-frozen = { $name } is frozen: { $why }
+reason-repository-freeze-mended = { $name } can be unfrozen: what it was frozen for is mended ({ $why })
 reason-repository-unfrozen = { $name } takes tasks again

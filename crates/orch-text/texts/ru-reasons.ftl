@@ -131,4 +131,5 @@ reason-asks-budget = { $task } «{ $title }»: бюджет исчерпан
 reason-task-done = { $task } «{ $title }» готова
 reason-task-stopped = { $task } «{ $title }» остановлена
 reason-repository-frozen = репозиторий { $name } заморожен: { $why }
+reason-repository-freeze-mended = репозиторий { $name } можно разморозить: причина устранена ({ $why })
 reason-repository-unfrozen = репозиторий { $name } снова принимает задачи

@@ -136,8 +136,13 @@ impl Control {
     ) -> Result<Answer, ControlError> {
         let repository = self.pick(Some(repository)).await?.id;
         let event = match command {
-            LaneCommand::Freeze { reason } => LaneEvent::FreezeRequested { reason: words_of("reason", &reason)? },
-            LaneCommand::Unfreeze => LaneEvent::UnfreezeRequested,
+            LaneCommand::Freeze { reason, cause, fixes } => {
+                let reason = words_of("reason", &reason)?;
+                self.freeze(&repository, reason, cause.as_ref(), &fixes).await?
+            }
+            LaneCommand::Unfreeze { force } => {
+                LaneEvent::UnfreezeRequested { force: force.map(|why| words_of("force", &why)).transpose()? }
+            }
             LaneCommand::Pause => LaneEvent::Paused,
             LaneCommand::Resume => LaneEvent::Resumed,
         };

@@ -16,7 +16,7 @@ async fn a_command_is_accepted_or_refused_with_the_reason() {
     world.until_done(&task).await;
     let refused = process.control.command(&task.work_item, TaskCommand::Stop, "Uma", "1".to_owned()).await;
     assert!(matches!(&refused, Err(ControlError::Refused { why }) if why.contains("too late")), "{refused:?}");
-    let freeze = LaneCommand::Freeze { reason: "a release".to_owned() };
+    let freeze = LaneCommand::Freeze { reason: "a release".to_owned(), cause: None, fixes: Vec::new() };
     let answer = process.control.lane_command(&repository(), freeze, "Uma", "2".to_owned()).await.unwrap();
     assert!(!answer.pending && answer.text.contains("nothing enters"), "{answer:?}");
 }
@@ -27,7 +27,7 @@ async fn the_same_key_is_the_same_command_and_gets_the_same_answer() {
     let process = world.start("p1");
     process.swept().await;
     let freeze = || {
-        let command = LaneCommand::Freeze { reason: "a release".to_owned() };
+        let command = LaneCommand::Freeze { reason: "a release".to_owned(), cause: None, fixes: Vec::new() };
         let control = process.control.clone();
         async move { control.lane_command(&repository(), command, "Uma", "same".to_owned()).await.unwrap() }
     };

@@ -191,7 +191,7 @@ async fn a_held_task_and_a_freeze_are_told_to_those_who_want_it() {
     let why = world.until_held(&task).await;
     phone.rang(1).await;
     assert_eq!(phone.body(0)["text"].as_str(), Some(why.as_str()));
-    let freeze = LaneCommand::Freeze { reason: "red".to_owned() };
+    let freeze = LaneCommand::Freeze { reason: "red".to_owned(), cause: None, fixes: Vec::new() };
     process.control.lane_command(&repository(), freeze, "Uma", "f".to_owned()).await.unwrap();
     assert_eq!(phone.rang(2).await, ["held", "frozen"]);
     assert_eq!(phone.body(1)["text"].as_str(), Some("shop is frozen: red"));

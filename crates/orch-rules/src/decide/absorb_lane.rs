@@ -6,7 +6,7 @@ use crate::change::Change;
 use crate::check::{Check, CheckKey, CheckOutcome};
 use crate::event::{CandidateResult, LaneEvent, Refusal};
 use crate::ids::{CheckId, CommitId, TaskId, WorkItemId};
-use crate::lane::{Ejection, Freeze, LandingRefused, LaneState};
+use crate::lane::{Ejection, Freeze, LandingRefused, LaneState, NamedTask};
 use crate::reason::{self, Reason};
 use crate::rights::{self, Acting, Right};
 
@@ -22,8 +22,8 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
     }
     let by = &acting.actor;
     match event {
-        LaneEvent::FreezeRequested { reason } => Ok(freeze(draft, by, reason)),
-        LaneEvent::UnfreezeRequested => Ok(unfreeze(draft, by)),
+        LaneEvent::FreezeRequested { reason, cause, fixes } => Ok(freeze(draft, by, reason, (cause.as_ref(), fixes))),
+        LaneEvent::UnfreezeRequested { force } => unfreeze(draft, by, force.as_deref()),
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
         LaneEvent::CandidateMade { task, fence, main, result, settings } => {
@@ -57,28 +57,73 @@ pub fn refuse_unknown(draft: &LaneDraft, event: &LaneEvent) -> Result<(), Refusa
     }
 }
 
-fn freeze(draft: &mut LaneDraft, by: &Actor, reason: &str) -> Reason {
-    if let Some(freeze) = &draft.facts.repository.frozen {
-        return reason::frozen_already(&freeze.reason);
+fn freeze(draft: &mut LaneDraft, by: &Actor, reason: &str, named: (Option<&NamedTask>, &[NamedTask])) -> Reason {
+    if draft.facts.repository.frozen.is_some() {
+        return name_more(draft, by, named);
     }
     draft.audit(None, by, "freeze", reason::frozen(reason));
     let at = draft.now;
     let repository = &mut draft.facts.repository;
-    repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.clone(), at });
+    let (cause, fixes) = (named.0.cloned(), named.1.to_vec());
+    repository.frozen = Some(Freeze { reason: reason.to_owned(), by: by.clone(), at, cause, fixes, mended: None });
     repository.freeze_epoch += 1;
     wake_everybody(draft);
     reason::now_frozen()
 }
 
-fn unfreeze(draft: &mut LaneDraft, by: &Actor) -> Reason {
-    if draft.facts.repository.frozen.is_none() {
-        return reason::not_frozen();
+/// Who else passes a freeze that is there.
+fn name_more(draft: &mut LaneDraft, by: &Actor, (cause, fixes): (Option<&NamedTask>, &[NamedTask])) -> Reason {
+    let Some(freeze) = draft.facts.repository.frozen.as_mut() else { return reason::not_frozen() };
+    let mut more = Vec::new();
+    if let Some(cause) = cause.filter(|_| freeze.cause.is_none()) {
+        freeze.cause = Some(cause.clone());
+        more.push(cause.work_item.to_string());
     }
-    draft.audit(None, by, "unfreeze", reason::freeze_lifted());
+    for fix in fixes {
+        if !freeze.passes(&fix.task) {
+            freeze.fixes.push(fix.clone());
+            more.push(fix.work_item.to_string());
+        }
+    }
+    if more.is_empty() {
+        return reason::frozen_already(&freeze.reason);
+    }
+    // Whoever names another one says that it is not mended.
+    freeze.mended = None;
+    draft.facts.repository.freeze_epoch += 1;
+    let text = reason::passes_freeze(more.join(", "));
+    draft.audit(None, by, "freeze", text.clone());
+    wake_everybody(draft);
+    text
+}
+
+/// Refused while what the freeze names stands: it stays, and so does what people were told.
+fn unfreeze(draft: &mut LaneDraft, by: &Actor, force: Option<&str>) -> Result<Reason, Refusal> {
+    let Some(freeze) = &draft.facts.repository.frozen else { return Ok(reason::not_frozen()) };
+    let text = match force {
+        Some(why) if freeze.stands() => reason::freeze_forced(why),
+        None if freeze.stands() => {
+            let work_item = WorkItemId(draft.facts.repository.id.to_string());
+            let passing: Vec<_> = freeze.passing().map(|named| named.work_item.as_str()).collect();
+            return Err(Refusal { work_item, why: reason::cause_stands(passing.join(", ")) });
+        }
+        _ => reason::freeze_lifted(),
+    };
+    draft.audit(None, by, "unfreeze", text);
     draft.facts.repository.frozen = None;
     draft.facts.repository.freeze_epoch += 1;
     wake_everybody(draft);
-    reason::freeze_lifted()
+    Ok(reason::freeze_lifted())
+}
+
+/// What landed may be what a freeze waits for. People lift it. What main had already has mended nothing.
+fn mends(draft: &mut LaneDraft, task: &TaskId, commit: &CommitId) {
+    let Some(freeze) = draft.facts.repository.frozen.as_mut().filter(|freeze| freeze.stands()) else { return };
+    let Some(named) = freeze.passing().find(|named| named.task == *task).cloned() else { return };
+    freeze.mended = Some(commit.clone());
+    // It is another freeze than before: people are told of it anew.
+    draft.facts.repository.freeze_epoch += 1;
+    draft.audit(Some(task), ORCH, "freeze_mended", reason::freeze_mended(named.work_item, commit));
 }
 
 fn set_paused(draft: &mut LaneDraft, by: &Actor, paused: bool) -> Reason {
@@ -206,7 +251,8 @@ fn land_ended(
     draft.facts.repository.main = Some(main.clone());
     if landed {
         let text = reason::main_is(&candidate.commit);
-        draft.move_landing(task, LaneState::Landed { commit: candidate.commit }, "land_ended", text);
+        draft.move_landing(task, LaneState::Landed { commit: candidate.commit.clone() }, "land_ended", text);
+        mends(draft, task, &candidate.commit);
     } else if let Some(LandingRefused { by, why }) = refused {
         let cause = Ejection::Refused { by: by.clone(), why: why.clone() };
         let text = reason::candidate_refused(by, &candidate.commit, why);

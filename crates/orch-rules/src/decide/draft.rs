@@ -9,7 +9,7 @@ use crate::effect::Effect;
 use crate::episode::{Answer, Answered, Episode, EpisodeKind};
 use crate::facts::{Dependencies, TaskFacts, Worker};
 use crate::ids::{CheckId, CommitId, EpisodeId, StageId, Timestamp};
-use crate::lane::{LaneEntry, LaneState, Line, Repository};
+use crate::lane::{Freeze, LaneEntry, LaneState, Line, Repository};
 use crate::outage::{Outage, Source};
 use crate::pipeline::{Role, Stage, Target};
 use crate::reason::{self, Reason};
@@ -146,6 +146,11 @@ impl Draft {
     /// What the attempt of the present visit left.
     pub fn visit_evidence(&self) -> Option<&Evidence> {
         self.visit_attempt()?.ended.as_ref()?.evidence.as_ref()
+    }
+
+    /// The freeze that keeps this task, if there is one.
+    pub fn freeze(&self) -> Option<&Freeze> {
+        self.facts.repository.frozen.as_ref().filter(|freeze| !freeze.passes(&self.facts.task.id))
     }
 
     pub fn landing_entry(&self) -> Option<&LaneEntry> {

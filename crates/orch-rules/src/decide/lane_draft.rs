@@ -91,9 +91,10 @@ impl LaneDraft {
     }
 
     /// The guard that the repository is not frozen when this is written. A decision that lifts the freeze itself goes
-    /// without: guards look at the rows before it.
+    /// without: guards look at the rows before it. So does what passes a freeze: the row it was seen in is guarded.
     pub fn guard_not_frozen(&mut self) {
-        if self.facts.repository.freeze_epoch != self.before.freeze_epoch {
+        let epoch = self.facts.repository.freeze_epoch;
+        if epoch != self.before.freeze_epoch || self.facts.repository.frozen.is_some() {
             return;
         }
         let (repository, epoch) = (self.facts.repository.id.clone(), self.facts.repository.freeze_epoch);

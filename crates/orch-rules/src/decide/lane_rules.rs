@@ -22,10 +22,13 @@ pub const LANE_RULES: &[(&str, Rule)] =
 /// (K). A task that waits for another one is passed over, so that an earlier task may wait for a later one.
 fn admit(draft: &mut LaneDraft) -> bool {
     let repository = &draft.facts.repository;
-    if repository.frozen.is_some() || repository.paused {
+    if repository.paused {
         return false;
     }
-    let serial = repository.serial && draft.facts.policy.serial;
+    let frozen = repository.frozen.clone();
+    // What is to mend a frozen repository waits for nobody whom the freeze holds.
+    let serial = repository.serial && draft.facts.policy.serial && frozen.is_none();
+    let passes = |task: &TaskId| frozen.as_ref().is_none_or(|freeze| freeze.passes(task));
     let heeds = draft.facts.policy.dependencies;
     let ready = |e: &EntryFacts| e.ready || !heeds;
     // One that was let in and waits for another task now does not hold the line: the other may stand behind it, and
@@ -35,8 +38,11 @@ fn admit(draft: &mut LaneDraft) -> bool {
     if serial && unfinished {
         return false;
     }
-    let Some(next) =
-        draft.facts.entry.iter_mut().find(|e| e.entry.state == LaneState::Queued && ready(e) && !e.resting)
+    let Some(next) = draft
+        .facts
+        .entry
+        .iter_mut()
+        .find(|e| e.entry.state == LaneState::Queued && ready(e) && !e.resting && passes(&e.entry.task))
     else {
         return false;
     };
@@ -78,11 +84,13 @@ fn validate(draft: &mut LaneDraft) -> bool {
 
 /// Move main to the validated candidate. Irreversible from here on.
 fn land(draft: &mut LaneDraft) -> bool {
-    if closed(draft) || in_flight(draft, |s| matches!(s, LaneState::Landing { .. })) {
+    if in_flight(draft, |s| matches!(s, LaneState::Landing { .. })) {
         return false;
     }
     let ready = draft.facts.landing.iter().find_map(|l| match &l.entry.state {
-        LaneState::Validated { candidate } if !l.resting => Some((l.entry.task.clone(), candidate.clone())),
+        LaneState::Validated { candidate } if !l.resting && open(draft, &l.entry.task) => {
+            Some((l.entry.task.clone(), candidate.clone()))
+        }
         _ => None,
     });
     let Some((task, candidate)) = ready else { return false };
@@ -98,10 +106,11 @@ fn land(draft: &mut LaneDraft) -> bool {
 /// Take the next one in line. One candidate at a time: what is being made, tested, staged or landed holds the lane;
 /// a waiting human does not.
 fn build(draft: &mut LaneDraft) -> bool {
-    if closed(draft) || draft.facts.landing.iter().any(holds_lane) {
+    if draft.facts.landing.iter().any(|l| holds_lane(draft, l)) {
         return false;
     }
-    let next = draft.facts.landing.iter().find(|l| l.entry.state == LaneState::Queued && !l.resting);
+    let ready = |l: &&LandingFacts| l.entry.state == LaneState::Queued && !l.resting && open(draft, &l.entry.task);
+    let next = draft.facts.landing.iter().find(ready);
     let Some((task, head)) = next.and_then(|l| Some((l.entry.task.clone(), l.entry.head.clone()?))) else {
         return false;
     };
@@ -112,18 +121,21 @@ fn build(draft: &mut LaneDraft) -> bool {
     true
 }
 
-/// Nothing new is begun in a frozen or paused repository.
-fn closed(draft: &LaneDraft) -> bool {
-    draft.facts.repository.frozen.is_some() || draft.facts.repository.paused
+/// Nothing new is begun in a paused repository, and in a frozen one only for what passes the freeze.
+fn open(draft: &LaneDraft, task: &TaskId) -> bool {
+    let repository = &draft.facts.repository;
+    !repository.paused && repository.frozen.as_ref().is_none_or(|freeze| freeze.passes(task))
 }
 
 fn in_flight(draft: &LaneDraft, state: fn(&LaneState) -> bool) -> bool {
     draft.facts.landing.iter().any(|l| state(&l.entry.state))
 }
 
-fn holds_lane(landing: &LandingFacts) -> bool {
+fn holds_lane(draft: &LaneDraft, landing: &LandingFacts) -> bool {
     match landing.entry.state {
         LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. } => true,
+        // What a freeze keeps from landing keeps nobody who passes it.
+        LaneState::Tested { .. } | LaneState::Validated { .. } if !open(draft, &landing.entry.task) => false,
         LaneState::Tested { .. } => !landing.awaits_human && !landing.resting,
         LaneState::Validated { .. } => !landing.resting,
         _ => false,

@@ -128,6 +128,8 @@ codes! {
     task_stopped(task: Id, title: Quote);
     /// A repository takes nothing.
     repository_frozen(name: Id, why: Quote);
+    /// What it was frozen for is mended; people lift it.
+    repository_freeze_mended(name: Id, why: Quote);
     /// It does again.
     repository_unfrozen(name: Id);
 

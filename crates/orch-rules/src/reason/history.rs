@@ -159,6 +159,8 @@ codes! {
     frozen_already(why: Quote);
     /// There is no freeze.
     not_frozen();
+    /// What a freeze is there for was not mended.
+    cause_stands(names: Text);
     /// A place in a line that a newer release wrote.
     landing_unknown(state: Text);
     /// A row that a newer release wrote.
@@ -395,4 +397,11 @@ codes! {
     candidate_once_more();
     /// The same, as an answer.
     candidate_made_again();
+
+    /// Tasks that are to mend what a freeze is there for.
+    passes_freeze(names: Text);
+    /// A person lifts a freeze although nothing has mended that.
+    freeze_forced(why: Quote);
+    /// Something has.
+    freeze_mended(name: Id, commit: Id);
 }

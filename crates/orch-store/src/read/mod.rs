@@ -121,6 +121,9 @@ fn freeze(stored: &str) -> Freeze {
         reason: format!("frozen by a newer release: {stored}"),
         by: Actor::ORCH,
         at: Timestamp(0),
+        cause: None,
+        fixes: Vec::new(),
+        mended: None,
     })
 }
 

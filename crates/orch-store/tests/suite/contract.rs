@@ -26,7 +26,14 @@ async fn a_repository_is_registered_once_and_kept_up_to_date(world: World) {
     assert_eq!(first, repository("shop"));
     assert_eq!(store.register(&repository("shop")).await.unwrap().version, 0, "nothing changed");
     let frozen = Repository {
-        frozen: Some(Freeze { reason: "why".into(), by: "ann".into(), at: Timestamp(3) }),
+        frozen: Some(Freeze {
+            reason: "why".into(),
+            by: "ann".into(),
+            at: Timestamp(3),
+            cause: None,
+            fixes: Vec::new(),
+            mended: None,
+        }),
         freeze_epoch: 4,
         paused: true,
         main: Some("m".into()),

@@ -311,7 +311,14 @@ async fn write_skew_a_landing_never_commits_after_a_freeze(world: World) {
     for _ in 0..10 {
         let now = world.store.repositories().await.unwrap().remove(0);
         let frozen = Repository {
-            frozen: Some(Freeze { reason: "test".into(), by: "ann".into(), at: Timestamp(1) }),
+            frozen: Some(Freeze {
+                reason: "test".into(),
+                by: "ann".into(),
+                at: Timestamp(1),
+                cause: None,
+                fixes: Vec::new(),
+                mended: None,
+            }),
             freeze_epoch: now.freeze_epoch + 1,
             ..now.clone()
         };

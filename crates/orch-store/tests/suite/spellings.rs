@@ -277,7 +277,8 @@ async fn rows_of_the_host_that_are_not_known_hold_up_nobody(world: World) {
     );
     let (lane, _) = world.store.lane_facts(&"shop".into(), &Policy::default()).await.unwrap();
     let lifted =
-        decide_lane(lane, &LaneEvent::UnfreezeRequested, &acting("ann"), Moment { now: Timestamp(9) }).unwrap();
+        decide_lane(lane, &LaneEvent::UnfreezeRequested { force: None }, &acting("ann"), Moment { now: Timestamp(9) })
+            .unwrap();
     world.store.apply(lifted.changes, None).await.unwrap();
     assert_eq!(world.number("SELECT COUNT(*) FROM repositories WHERE frozen IS NULL").await, 1, "it can be lifted");
 }

@@ -101,7 +101,7 @@ async fn deliveries_of_one_task_are_handled_in_their_order(world: World) {
         let event = TaskEvent::PrioritySet { priority: key };
         order.push(world.store.accept(delivery(&key.to_string(), event)).await.unwrap().inbox);
     }
-    let freeze = LaneEvent::FreezeRequested { reason: "x".into() };
+    let freeze = LaneEvent::FreezeRequested { reason: "x".into(), cause: None, fixes: Vec::new() };
     let event = Event::Lane { repository: "shop".into(), event: freeze.clone() };
     world.store.accept(Delivery { event, ..delivery("lane", TaskEvent::Looked) }).await.unwrap();
     let mut handled = Vec::new();

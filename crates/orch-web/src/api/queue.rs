@@ -62,7 +62,7 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
         (status = 202, description = "Stored, and handled later", body = AnswerView),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is not frozen", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is not frozen, or what it is frozen for is not mended", body = Problem, content_type = "application/problem+json"),
     ))]
 pub async fn unfreeze(
     State(api): State<Api>,
@@ -73,7 +73,10 @@ pub async fn unfreeze(
         Some(repository) => RepositoryId(repository),
         None => only_repository(&api).await?,
     };
-    let answer = api.control.lane_command(&repository, LaneCommand::Unfreeze, asker.by.clone(), asker.key).await?;
+    let answer = api
+        .control
+        .lane_command(&repository, LaneCommand::Unfreeze { force: request.force }, asker.by.clone(), asker.key)
+        .await?;
     Ok(Answered(answer.into()))
 }
 

@@ -1,7 +1,7 @@
 //! Repositories and their lanes.
 
 use orch_ports::lists::LineFronts;
-use orch_rules::lane::{Ejection, LaneEntry, LaneState, Repository};
+use orch_rules::lane::{Ejection, Freeze, LaneEntry, LaneState, Repository};
 use orch_rules::outage::{Outage, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -66,6 +66,40 @@ pub struct FreezeView {
     pub by: String,
     /// When.
     pub at: String,
+    /// The task whose change is to blame: what it still lands passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Tasks that are to mend it: they pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
+    /// The commit with which one of them has landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended: Option<String>,
+}
+
+impl From<&Freeze> for FreezeView {
+    fn from(freeze: &Freeze) -> Self {
+        Self {
+            reason: freeze.reason.clone(),
+            by: freeze.by.to_string(),
+            at: rfc3339(freeze.at),
+            cause: freeze.cause.as_ref().map(|named| named.work_item.to_string()),
+            fixes: freeze.fixes.iter().map(|named| named.work_item.to_string()).collect(),
+            mended: freeze.mended.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl FreezeView {
+    /// What is needed before it is lifted, or that nothing is; empty if it names nothing.
+    pub fn passing(&self) -> String {
+        let names: Vec<_> = self.cause.iter().chain(&self.fixes).map(String::as_str).collect();
+        match (&self.mended, names.is_empty()) {
+            (Some(commit), _) => format!("mended by {}", commit.chars().take(12).collect::<String>()),
+            (None, true) => String::new(),
+            (None, false) => format!("until {} has mended it", names.join(" or ")),
+        }
+    }
 }
 
 impl From<&Repository> for RepositoryView {
@@ -75,11 +109,7 @@ impl From<&Repository> for RepositoryView {
             prefix: repository.prefix.clone(),
             base_branch: repository.base_branch.clone(),
             serial: repository.serial,
-            frozen: repository.frozen.as_ref().map(|freeze| FreezeView {
-                reason: freeze.reason.clone(),
-                by: freeze.by.to_string(),
-                at: rfc3339(freeze.at),
-            }),
+            frozen: repository.frozen.as_ref().map(FreezeView::from),
             paused: repository.paused,
             main: repository.main.as_ref().map(ToString::to_string),
             trouble: None,

@@ -62,4 +62,7 @@ pub struct UnfreezeRequest {
     /// May be left out if the service has exactly one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// Although what it is frozen for is not mended: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub force: Option<String>,
 }

@@ -116,8 +116,8 @@ async fn commands_are_accepted_as_they_are_meant() {
         of(TaskEvent::DependencyRemoved { on }),
         of(answered(Word::Confirm)),
         of(answered(Word::Text { text: "In euro.".to_owned() })),
-        lane(LaneEvent::FreezeRequested { reason: "red".to_owned() }),
-        lane(LaneEvent::UnfreezeRequested),
+        lane(LaneEvent::FreezeRequested { reason: "red".to_owned(), cause: None, fixes: Vec::new() }),
+        lane(LaneEvent::UnfreezeRequested { force: None }),
     ];
     let (by, events): (Vec<_>, Vec<_>) = service.accepted().into_iter().unzip();
     assert_eq!(events, expected);

@@ -105,7 +105,9 @@ fn notice(repository: &RepositoryView, screen: &Screen, now: Timestamp) -> Vec<S
     let id = clean(&repository.id);
     let frozen = repository.frozen.as_ref().map(|freeze| {
         let (ago, by, reason) = (since(&freeze.at, now), clean(&freeze.by), clean(&freeze.reason));
-        format!("frozen {ago} ago by {by}: {reason}; lift it: orch unfreeze --repo {id}")
+        let passing = clean(&freeze.passing());
+        let passing = if passing.is_empty() { passing } else { format!("; {passing}") };
+        format!("frozen {ago} ago by {by}: {reason}{passing}; lift it: orch unfreeze --repo {id}")
     });
     let paused = repository.paused.then(|| format!("paused; go on: orch resume --repo {id}"));
     let trouble = repository.trouble.as_ref().map(|trouble| {

@@ -146,6 +146,8 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
     let mut lines = vec![fit(format!("{name} {}", facts.join(" · ")).trim_end(), screen.width())];
     if let Some(freeze) = &line.frozen {
         let text = format!("frozen {} ago by {}: {}", since(&freeze.at, now), clean(&freeze.by), clean(&freeze.reason));
+        let passing = clean(&freeze.passing());
+        let text = if passing.is_empty() { text } else { format!("{text}; {passing}") };
         lines.push(row("", &screen.styled(Style::Attention, &text), screen));
     }
     if let Some(trouble) = &line.trouble {

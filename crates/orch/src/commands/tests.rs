@@ -122,6 +122,9 @@ fn freeze() -> FreezeView {
         reason: "production answers with 500 since the last deploy".to_owned(),
         by: "ann".to_owned(),
         at: "2026-11-20T23:00:00Z".to_owned(),
+        cause: None,
+        fixes: Vec::new(),
+        mended: None,
     }
 }
 

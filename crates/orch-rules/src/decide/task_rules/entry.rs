@@ -110,7 +110,7 @@ pub fn entering(draft: &mut Draft) -> Option<Step> {
 fn entry_waits(draft: &Draft) -> Vec<Wait> {
     let facts = &draft.facts;
     let mut waits = Vec::new();
-    if let Some(freeze) = &facts.repository.frozen {
+    if let Some(freeze) = draft.freeze() {
         waits.push(Wait::Frozen { reason: freeze.reason.clone() });
     }
     if facts.repository.paused {

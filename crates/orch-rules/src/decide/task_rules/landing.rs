@@ -121,7 +121,7 @@ pub fn waits(draft: &mut Draft) -> Option<Step> {
     }
     let place = u32::try_from(draft.facts.ahead.len()).unwrap_or(u32::MAX).saturating_add(1);
     let mut rest = Vec::new();
-    if let Some(freeze) = &draft.facts.repository.frozen {
+    if let Some(freeze) = draft.freeze() {
         rest.push(Wait::Frozen { reason: freeze.reason.clone() });
     }
     rest.push(Wait::Lane { place, behind: draft.facts.ahead.first().cloned(), doing: entry.state.name().to_owned() });

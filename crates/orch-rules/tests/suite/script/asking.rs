@@ -5,6 +5,7 @@ use orch_rules::check::CheckOutcome;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{TaskId, WorkItemId};
+use orch_rules::lane::NamedTask;
 use orch_rules::people::Reply;
 use orch_rules::verdict::read_document;
 
@@ -12,14 +13,25 @@ use super::{Asked, Script, Words, option};
 use crate::world::{Delivered, says, with_front_matter};
 
 impl Script {
+    fn named(&self, id: &str) -> Result<NamedTask, String> {
+        Ok(NamedTask { task: self.task(id)?, work_item: id.into() })
+    }
+
     pub(super) fn asked(&mut self, words: Words) -> Result<Asked, String> {
         let by = option(words, "by").unwrap_or("ann").to_owned();
         let plain = |event| Asked { event, by: by.clone(), answers: None };
         let on_lane = |id: &str, event| plain(Event::Lane { repository: id.into(), event });
         let on_task = |task: TaskId, event| plain(Event::Task { task, event });
         Ok(match words {
-            ["freeze", id, reason, ..] => on_lane(id, LaneEvent::FreezeRequested { reason: (*reason).to_owned() }),
-            ["unfreeze", id, ..] => on_lane(id, LaneEvent::UnfreezeRequested),
+            ["freeze", id, reason, ..] => {
+                let cause = option(words, "cause").map(|id| self.named(id)).transpose()?;
+                let fixes = option(words, "fix").map(|id| self.named(id)).transpose()?.into_iter().collect();
+                on_lane(id, LaneEvent::FreezeRequested { reason: (*reason).to_owned(), cause, fixes })
+            }
+            ["unfreeze", id, ..] => {
+                let force = option(words, "force").map(str::to_owned);
+                on_lane(id, LaneEvent::UnfreezeRequested { force })
+            }
             ["pause-repository", id, ..] => on_lane(id, LaneEvent::Paused),
             ["resume-repository", id, ..] => on_lane(id, LaneEvent::Resumed),
             ["look-lane", id] => on_lane(id, LaneEvent::Looked),

@@ -261,7 +261,17 @@ impl World {
                     newest = Some(attempt);
                 }
                 Change::PutLaneEntry { entry } if entry.line == Line::Entry && entry.state == LaneState::Admitted => {
-                    let serial = self.repositories.get(&entry.repository).is_some_and(|r| r.serial);
+                    // One that passes a freeze waits for nobody, and the freeze may be of this very decision or lifted by it.
+                    let put = set.changes.iter().find_map(|c| match c {
+                        Change::PutRepository { repository } => repository.frozen.as_ref(),
+                        _ => None,
+                    });
+                    let before = self.repositories.get(&entry.repository).and_then(|r| r.frozen.as_ref());
+                    let freezes: Vec<_> = put.into_iter().chain(before).collect();
+                    let serial = self
+                        .repositories
+                        .get(&entry.repository)
+                        .is_some_and(|r| r.serial && !freezes.iter().any(|f| f.passes(&entry.task)));
                     let holding = |e: &&orch_rules::lane::LaneEntry| {
                         e.repository == entry.repository
                             && e.line == Line::Entry

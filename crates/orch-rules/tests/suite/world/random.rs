@@ -16,8 +16,10 @@ use orch_rules::episode::EpisodeKind;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Worker;
 use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::lane::NamedTask;
 use orch_rules::people::Reply;
 use orch_rules::pipeline::{Role, StageKind};
+use orch_rules::task::Task;
 
 use super::random_people;
 use super::whim::Whim;
@@ -177,7 +179,7 @@ impl Simulation {
             0 => event.clone(),
             1 => Event::Lane {
                 repository: self.repository_of(&event),
-                event: LaneEvent::FreezeRequested { reason: "storm".to_owned() },
+                event: LaneEvent::FreezeRequested { reason: "storm".to_owned(), cause: None, fixes: Vec::new() },
             },
             2 => Event::Lane { repository: self.repository_of(&event), event: LaneEvent::Looked },
             3 => match &event {
@@ -329,13 +331,23 @@ impl Simulation {
     fn lane_order(&mut self) {
         let repository = self.repository();
         let event = match self.whim.below(20) {
-            0 => LaneEvent::FreezeRequested { reason: "storm".to_owned() },
-            1..8 => LaneEvent::UnfreezeRequested,
+            0 => {
+                let (cause, fixes) = (self.named_of(&repository), self.named_of(&repository).into_iter().collect());
+                LaneEvent::FreezeRequested { reason: "storm".to_owned(), cause, fixes }
+            }
+            1..8 => LaneEvent::UnfreezeRequested { force: self.whim.percent(30).then(|| "enough".to_owned()) },
             8 => LaneEvent::Paused,
             9..16 => LaneEvent::Resumed,
             _ => LaneEvent::Looked,
         };
         self.deliver(Event::Lane { repository, event }, "ann");
+    }
+
+    /// A task that a freeze names, or none.
+    fn named_of(&mut self, repository: &RepositoryId) -> Option<NamedTask> {
+        let named = |task: &Task| NamedTask { task: task.id.clone(), work_item: task.work_item.clone() };
+        let all: Vec<_> = self.world.tasks.values().filter(|t| t.repository == *repository).map(named).collect();
+        if self.whim.percent(50) { self.whim.pick(&all).cloned() } else { None }
     }
 
     /// A worker takes an effect, or an effect comes back.

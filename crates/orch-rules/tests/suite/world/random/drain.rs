@@ -30,7 +30,10 @@ impl Simulation {
                 let repository = row.id;
                 if row.frozen.is_some() {
                     self.absorb(
-                        &Event::Lane { repository: repository.clone(), event: LaneEvent::UnfreezeRequested },
+                        &Event::Lane {
+                            repository: repository.clone(),
+                            event: LaneEvent::UnfreezeRequested { force: Some("drained".to_owned()) },
+                        },
                         "ann",
                     );
                 }
