@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::looking::MOST_RELOADS;
-use crate::perform::{PerformError, Test, Tested};
+use crate::perform::{PerformError, Test, Tested, blocking};
 use crate::work_folders;
 
 /// After trouble that passes by itself.
@@ -97,11 +97,25 @@ impl Engine {
             return Err(PerformError::Lasting("it names no test command".to_owned()));
         };
         let (commit, checkout) = (tip.clone(), folder.clone());
-        let test = Test { name, commit, folder: checkout, file, command, overlay: None, keeps: None };
+        let left = format!("{name}-cache");
+        let (asked, of, at, under) = (context.clone(), file.clone(), tip.clone(), left.clone());
+        let leaves = blocking(move || Ok(asked.leaves(&of, &at, &under)?)).await?;
+        let fetched = file.clone();
+        let test = Test { name, commit, folder: checkout, file, command, overlay: None, keeps: None, leaves };
         let Tested { outcome, excerpt, .. } = self.test(&context, test).await?;
         let lines = excerpt.lines().rev().map(str::trim);
         let last_words = lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default().to_owned();
         work_folders::remove_if_possible(vec![folder]).await;
+        if outcome == CheckOutcome::Passed {
+            let (at, under) = (tip.clone(), left.clone());
+            let keep = move || {
+                context.keep_cache(&fetched, &at, &under);
+                Ok(())
+            };
+            blocking(keep).await?;
+        } else {
+            work_folders::remove_if_possible(vec![context.work_folder(&left)]).await;
+        }
         match &outcome {
             CheckOutcome::Passed => tracing::info!(%repository, commit = %tip, "the base branch is green"),
             other => tracing::warn!(%repository, commit = %tip, outcome = ?other, "the base branch is not green"),

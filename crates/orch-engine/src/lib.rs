@@ -6,6 +6,7 @@
 mod answers;
 mod base_checks;
 mod base_looks;
+pub mod cache;
 mod changes;
 mod compare;
 pub mod control;

@@ -16,6 +16,8 @@ use orch_rules::pipeline::Role;
 use orch_rules::repository_file::{self, RepositoryFile};
 use orch_rules::work_item::DOCUMENTS;
 
+use crate::cache::{self, CachePlace, Leaves};
+
 /// Path of the repository's own settings, on its base branch.
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 
@@ -29,6 +31,8 @@ pub struct Program {
     pub check_environment: BTreeMap<String, String>,
     /// The path that runs know their directory by, where they have files of their own.
     pub appears: Option<Utf8PathBuf>,
+    /// Where the packages that were fetched in this repository are kept; `None`: nothing is.
+    pub cache: Option<CachePlace>,
     /// An agent is ended after so long.
     pub run_deadline_ms: u64,
     /// An agent is ended after so long without output; 0 is never.
@@ -177,6 +181,40 @@ impl RepositoryContext {
     /// Everything a run of this name has on disk besides its run directory.
     pub fn work_folder(&self, name: &str) -> Utf8PathBuf {
         self.work_folders.join(name)
+    }
+
+    /// How a test at a commit leaves what it fetched, if that is another cache than there is. Blocks.
+    ///
+    /// # Errors
+    /// The workshop's.
+    pub fn leaves(&self, file: &RepositoryFile, commit: &CommitId, name: &str) -> PortResult<Option<Leaves>> {
+        let Some(place) = &self.program.cache else { return Ok(None) };
+        let key = self.cache_key(file, commit)?;
+        Ok(place.wants(file, &key).then(|| place.leaves(file, &self.work_folder(name))))
+    }
+
+    /// Keeps what a green test at a commit left under that name. Nothing hangs on it. Blocks.
+    pub fn keep_cache(&self, file: &RepositoryFile, commit: &CommitId, name: &str) {
+        let (Some(place), folder) = (&self.program.cache, self.work_folder(name)) else { return };
+        if !folder.is_dir() {
+            return;
+        }
+        let kept = self.cache_key(file, commit).map_err(|error| error.to_string());
+        let kept = kept.and_then(|key| place.take(&folder, &key).map_err(|error| error.to_string()));
+        if let Err(error) = kept {
+            tracing::warn!(repository = %self.repository, error, "what a test fetched was not kept");
+        }
+        if let Err(error) = std::fs::remove_dir_all(&folder) {
+            tracing::warn!(%folder, %error, "a place on disk could not be removed");
+        }
+    }
+
+    fn cache_key(&self, file: &RepositoryFile, commit: &CommitId) -> PortResult<String> {
+        cache::key(file, |name| match self.workshop.read(commit, name, cache::READ_AT_MOST) {
+            // It is no file, or larger than that.
+            Err(error) if error.is_fact() => Ok(None),
+            read => read,
+        })
     }
 
     /// Name of an attempt's run.

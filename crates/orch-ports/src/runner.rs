@@ -14,6 +14,10 @@ use crate::agent::{ModelAccess, StopStep};
 use crate::error::PortResult;
 use crate::hosts::RunKind;
 
+/// Stands in the environment of a run for the folder that is made for it alone, and goes with it. Where it has none, what
+/// names it is left out.
+pub const SCRATCH: &str = "{orch-scratch}";
+
 /// What makes a run's directory ready before its program starts: run to its end, with everything it started, in the run's
 /// confinement and without what the program alone may write.
 #[derive(Debug, Clone, PartialEq, Eq)]

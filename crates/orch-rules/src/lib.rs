@@ -18,6 +18,7 @@ pub mod connection;
 pub mod convergence;
 pub mod decide;
 pub mod deploy;
+pub mod ecosystem;
 pub mod effect;
 pub mod episode;
 pub mod event;

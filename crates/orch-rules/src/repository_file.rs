@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use crate::agent_files;
 use crate::ci_files;
+use crate::ecosystem;
 use crate::problem::Problem;
 use crate::toml_file::{self, Problems, Table};
 
@@ -31,10 +32,11 @@ pub const DOCUMENTS_KEPT: RangeInclusive<u32> = 0..=1_000_000;
 pub const DOCUMENTS_KEPT_AT_FIRST: u32 = 100;
 
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
+    "cache.of",
     "check.command",
     "check.timeout_seconds",
     "check.from_base",
@@ -59,6 +61,9 @@ pub struct RepositoryFile {
     pub setup_command: Option<String>,
     /// `[setup] timeout_seconds`, within [`TIMEOUT_SECONDS`]. Default 600.
     pub setup_timeout_seconds: u32,
+    /// `[cache] of`: ecosystems of [`crate::ecosystem`] whose fetched packages are kept from run to run. Default none.
+    #[serde(default)]
+    pub cache_of: Vec<String>,
     /// `[check] command`: the test command, run by `sh -c` on a clean checkout; `None` means that every gate that
     /// needs it is unknown, never green.
     pub check_command: Option<String>,
@@ -104,6 +109,7 @@ impl Default for RepositoryFile {
             base_branch: "main".to_owned(),
             setup_command: None,
             setup_timeout_seconds: 600,
+            cache_of: Vec::new(),
             check_command: None,
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
@@ -169,6 +175,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let setup_timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
     table.finish(&mut problems);
 
+    let mut table = root.table(&mut problems, "cache");
+    let cache_of = ecosystems(&mut problems, &mut table, "of");
+    table.finish(&mut problems);
+
     let mut table = root.table(&mut problems, "check");
     let check_command = value(&mut problems, &mut table, "command", command_fault);
     let timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
@@ -212,6 +222,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         base_branch: base_branch.unwrap_or(default.base_branch),
         setup_command,
         setup_timeout_seconds: setup_timeout.unwrap_or(default.setup_timeout_seconds),
+        cache_of: cache_of.unwrap_or_default(),
         check_command,
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
@@ -273,6 +284,26 @@ fn patterns(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static st
         }
     }
     Some(usable)
+}
+
+/// A list of ecosystems.
+fn ecosystems(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let path = table.key_path(key);
+    let listed = table.texts(problems, key)?;
+    for spelled in &listed {
+        if ecosystem::named(spelled.get_ref()).is_none() {
+            let known: Vec<&str> = ecosystem::ALL.iter().map(|known| known.name).collect();
+            let what = format!("{} is no ecosystem that is known here", toml_file::quoted(spelled.get_ref()));
+            problems.report(
+                "unusable_value",
+                Some(spelled.span()),
+                &path,
+                what,
+                format!("name some of: {}", known.join(", ")),
+            );
+        }
+    }
+    Some(listed.into_iter().map(Spanned::into_inner).collect())
 }
 
 /// A list of people's names.

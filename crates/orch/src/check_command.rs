@@ -88,6 +88,9 @@ pub fn check(
     let Ended { report, seconds, set_up_seconds } = trial.carried_out(screen)?;
     let outcome = check_outcome(&trial.runner, run_by_hand::RUN, &report, u64::from(file.check_timeout_seconds));
     let outcome = outcome.map_err(|error| Failure::new(Exit::Failed, error.words))?;
+    if outcome == CheckOutcome::Passed {
+        trial.keep_cache();
+    }
     let (word, reason) = match outcome {
         CheckOutcome::Passed => ("green", None),
         CheckOutcome::Failed { reason } => ("red", Some(format!("the tests of {branch} are red: {reason}"))),

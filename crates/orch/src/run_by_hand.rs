@@ -6,6 +6,7 @@ use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use orch_engine::cache::{CachePlace, Leaves};
 use orch_engine::{SET_UP_DONE, check_order};
 use orch_git::{BranchName, CommitId, Forge, Git, Origin, OwnRepository, remove_clone};
 use orch_ports::runner::{RunOrder, RunReport, Runner};
@@ -46,6 +47,8 @@ pub struct RunByHand {
     pub runner: HostRunner,
     /// What is run: the set-up, then the command.
     pub order: RunOrder,
+    /// Where what it fetches is kept if it is green, how it leaves it, and the key that it is kept under.
+    cache: Option<(CachePlace, Leaves, String)>,
     _place: Place,
 }
 
@@ -85,6 +88,13 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// Whether this command tests the base branch: only that leaves a cache.
+    fn tests_base(&self, command: &str) -> bool {
+        self.work.is_none() && self.file.check_command.as_deref() == Some(command)
+    }
+}
+
 impl RunByHand {
     /// Makes it: nothing runs yet. `command` is for `sh -c`.
     ///
@@ -117,8 +127,27 @@ impl RunByHand {
         runner.room().map_err(refused)?;
         let registered = host.repositories.iter().find(|entry| entry.path == *top).map(|entry| entry.id.clone());
         let id = registered.unwrap_or_else(|| init::id_from(top.file_name().unwrap_or_default()));
-        let order = check_order(&wiring::program(host, &id, env), RUN, &subject.file, command, &clone, None);
-        Ok(Self { commit, runner, order, _place: place })
+        let program = wiring::program(host, &id, env);
+        let cache = program.cache.clone().filter(|_| subject.tests_base(command)).map(|kept| {
+            // The checkout is as git made it: nobody has been in it yet.
+            let read = |name: &str| Ok::<_, std::convert::Infallible>(fs::read_to_string(clone.join(name)).ok());
+            let Ok(key) = orch_engine::cache::key(&subject.file, read);
+            let leaves = kept.leaves(&subject.file, &place.0.join("places").join("cache"));
+            (kept, leaves, key)
+        });
+        let cache = cache.filter(|(kept, _, key)| kept.wants(&subject.file, key));
+        let leaves = cache.as_ref().map(|(_, leaves, _)| leaves);
+        let order = check_order(&program, RUN, &subject.file, command, &clone, None, leaves);
+        Ok(Self { commit, runner, order, cache, _place: place })
+    }
+
+    /// Keeps what a green test of the base branch fetched, if that is another cache than there is.
+    pub fn keep_cache(&self) {
+        if let Some((kept, leaves, key)) = &self.cache
+            && let Err(error) = kept.take(&leaves.folder, key)
+        {
+            tracing::warn!(%error, "what the tests fetched was not kept");
+        }
     }
 
     /// Runs it to its end, and prints what it prints. A hang-up, or the first Ctrl-C, ends it.
@@ -222,7 +251,7 @@ impl Place {
         let failed = |error: std::io::Error| {
             Failure::new(Exit::Failed, format!("it cannot be made: {error}")).at(place.0.as_str())
         };
-        for folder in [place.0.clone(), place.0.join("places"), place.0.join("runs")] {
+        for folder in [place.0.clone(), place.0.join("places"), place.0.join("places/cache"), place.0.join("runs")] {
             fs::create_dir_all(folder).map_err(failed)?;
         }
         Ok(place)

@@ -19,6 +19,7 @@ use orch_rules::work_item;
 
 use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking, bring_home, known, said, set_up, task_file};
+use crate::cache;
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::hosting::Placed;
@@ -299,15 +300,19 @@ fn prepare(
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &context.program.check_environment;
     let snapshot = context.workshop.snapshot_command(&place, &start)?;
-    let set_up = set_up::of(file, environment, keeps, &snapshot);
-    let told = vec![assignment.prompt_file(), assignment.task_file.clone()];
+    let lent = cache::lent(file, context.program.cache.as_ref());
+    let set_up = set_up::of(file, environment, &lent, keeps, &snapshot);
+    let mut told = vec![assignment.prompt_file(), assignment.task_file.clone()];
+    told.extend(lent.file);
+    // It reads what was fetched, and leaves nothing.
+    let variables = launch.environment.into_iter().chain(lent.environment);
     Ok(RunOrder {
         name: name.to_owned(),
         ordered: Ordered::Agent,
         argv: launch.argv,
         directory: place.directory.clone(),
         appears: context.program.appears.clone(),
-        environment: launch.environment,
+        environment: variables.collect(),
         set_up,
         result_file: Some(assignment.result_file),
         finish: vec![context.workshop.parcel_command(&place, &start)?],

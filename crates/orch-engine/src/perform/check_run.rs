@@ -16,6 +16,7 @@ use orch_rules::repository_file::RepositoryFile;
 
 use super::commit_test::{Test, Tested};
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
+use crate::cache::{self, Leaves};
 use crate::engine::Engine;
 use crate::repository_context::{Program, REPOSITORY_FILE, RepositoryContext};
 
@@ -37,7 +38,8 @@ impl Engine {
         let context = self.context(&facts.task.repository)?;
         let granted = granted(&facts);
         let (asked, name, commit) = (context.clone(), check.to_string(), commit.clone());
-        let found = blocking(move || test_of(&asked, name, commit, granted)).await?;
+        let left = lane.then(|| left_by(task, &commit));
+        let found = blocking(move || test_of(&asked, name, commit, granted, left)).await?;
         let (tested, leftovers) = match found {
             Err(reason) => (Tested::unknown(&reason), Vec::new()),
             Ok(test) => {
@@ -77,6 +79,7 @@ fn test_of(
     name: String,
     commit: CommitId,
     granted: bool,
+    left: Option<String>,
 ) -> Result<Result<Test, String>, PerformError> {
     let base = context.forge.base()?.tip;
     let settings = context.settings_at(&base)?;
@@ -93,7 +96,16 @@ fn test_of(
     let copy = context.work_folder(&kept_of(&name));
     let keeps = overlay.as_ref().map(|overlay| Keeps { patterns: overlay.patterns.clone(), repository: false, copy });
     let folder = context.work_folder(&name);
-    Ok(Ok(Test { name, commit, folder, file, command, overlay, keeps }))
+    let leaves = match left {
+        Some(left) => context.leaves(&file, &commit, &left)?,
+        None => None,
+    };
+    Ok(Ok(Test { name, commit, folder, file, command, overlay, keeps, leaves }))
+}
+
+/// Where the test of a candidate leaves what it fetched, until it lands.
+pub(super) fn left_by(task: &TaskId, candidate: &CommitId) -> String {
+    format!("{task}-cache-{}", candidate.as_str().chars().take(12).collect::<String>())
 }
 
 fn unknown(reason: &str) -> CheckOutcome {
@@ -125,24 +137,28 @@ pub fn check_order(
     command: &str,
     folder: &Utf8PathBuf,
     keeps: Option<Keeps>,
+    leaves: Option<&Leaves>,
 ) -> RunOrder {
     let environment = &program.check_environment;
+    let lent = cache::lent(Some(file), program.cache.as_ref());
+    let set_up = set_up::of(Some(file), environment, &lent, keeps, &[]);
+    let variables = environment.iter().chain(&lent.environment);
     RunOrder {
         name: run.to_owned(),
         ordered: Ordered::Check,
         argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         directory: folder.clone(),
         appears: program.appears.clone(),
-        environment: environment.clone(),
-        set_up: set_up::of(Some(file), environment, keeps, &[]),
+        environment: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        set_up,
         result_file: None,
-        finish: Vec::new(),
+        finish: leaves.iter().map(|leaves| leaves.command.clone()).collect(),
         deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),
         stall_ms: 0,
         stop_grace_ms: program.stop_grace_ms,
         output_cap_bytes: program.output_cap_bytes,
-        read_only: Vec::new(),
-        read_write: Vec::new(),
+        read_only: lent.file.into_iter().collect(),
+        read_write: leaves.iter().map(|leaves| leaves.folder.clone()).collect(),
         model: None,
         stop: Vec::new(),
     }

@@ -13,6 +13,7 @@ use orch_rules::repository_file::RepositoryFile;
 use super::agent_run::never_began;
 use super::check_run::{check_order, check_outcome};
 use super::{PerformError, blocking};
+use crate::cache::Leaves;
 use crate::engine::Engine;
 use crate::repository_context::RepositoryContext;
 
@@ -37,6 +38,8 @@ pub(crate) struct Test {
     pub overlay: Option<Overlay>,
     /// What the set-up must leave as it is.
     pub keeps: Option<Keeps>,
+    /// How it leaves what it fetched, if that is to be kept.
+    pub leaves: Option<Leaves>,
 }
 
 /// What came of it.
@@ -96,8 +99,9 @@ impl Engine {
             }
             runner.room().map_err(PerformError::NoRoom)?;
             context.workshop.checkout(&asked.commit, &asked.folder, asked.overlay.as_ref())?;
-            let (program, keeps) = (&context.program, asked.keeps.clone());
-            let order = check_order(program, &name, &asked.file, &asked.command, &asked.folder, keeps);
+            let (program, keeps, leaves) = (&context.program, asked.keeps.clone(), asked.leaves.as_ref());
+            leaves.map(Leaves::prepare).transpose()?;
+            let order = check_order(program, &name, &asked.file, &asked.command, &asked.folder, keeps, leaves);
             runner.ensure(&order).map_err(PerformError::Launch)
         })
         .await?;

@@ -6,6 +6,7 @@ use orch_rules::event::{CandidateResult, Event, LaneEvent};
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
+use super::check_run::left_by;
 use super::{PerformResult, Performed, blocking};
 use crate::engine::Engine;
 use crate::repository_context::RepositoryContext;
@@ -61,13 +62,18 @@ impl Engine {
         fence: i64,
     ) -> PerformResult {
         let context = self.context(repository)?;
-        let (candidate, parent) = (candidate.clone(), parent.clone());
+        let (candidate, parent, left) = (candidate.clone(), parent.clone(), left_by(task, candidate));
         let landing = blocking(move || {
             // Nothing lands on a main whose people took back what it stands on.
             let base = context.forge.base()?;
             let landing = context.forge.land(&candidate, &parent)?;
             let green = matches!(&landing, Landing::Landed { tip } if *tip == candidate)
                 && tested_alike(&*context.settings_at(&parent)?, &*context.settings_at(&candidate)?);
+            if let (Landing::Landed { tip }, Ok(file)) = (&landing, context.settings_at(&parent)?.as_ref())
+                && *tip == candidate
+            {
+                context.keep_cache(file, &candidate, &left);
+            }
             Ok((landing, base.tip, green))
         });
         let (landing, base, green) = landing.await?;

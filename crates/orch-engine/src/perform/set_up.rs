@@ -9,6 +9,7 @@ use orch_ports::runner::{Keeps, RunReport, Runner, SetUp};
 use orch_rules::attempt::RunEnd;
 use orch_rules::repository_file::RepositoryFile;
 
+use crate::cache::Lent;
 use crate::repository_context::REPOSITORY_FILE;
 
 /// First line of a run with a set-up.
@@ -21,10 +22,18 @@ pub const LINE: &str = "set-up| ";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
-/// Arguments: the command and its seconds. The prefix keeps the set-up's lines from being read as the agent's own words.
-/// The status takes a way of its own (3), because a pipe only tells that of its last command; 4 is the log.
+/// Arguments: the command and its seconds, both perhaps for nothing, and the packed cache or nothing. The prefix keeps the
+/// set-up's lines from being read as the agent's own words. The status takes a way of its own (3), because a pipe only tells
+/// that of its last command; 4 is the log.
 const SCRIPT: &str = r#"
 printf '== set-up ==\n'
+if [ -n "$3" ] && [ -n "${ORCH_CACHE:-}" ]; then
+    mkdir -p "$ORCH_CACHE" && timeout 300 tar -xf "$3" -C "$ORCH_CACHE" --no-same-owner 2>/dev/null || {
+        rm -rf "$ORCH_CACHE"
+        printf 'set-up| the cache could not be unpacked; everything is fetched\n'
+    }
+fi
+[ -n "$1" ] || exit 0
 exec 4>&1
 code=$( { { timeout -k 5 "$2" /bin/sh -c "$1" </dev/null 3>&- 4>&-; echo $? >&3; } 2>&1 |
     sed -u 's/^/set-up| /' >&4 3>&-; } 3>&1 )
@@ -32,26 +41,32 @@ if [ "$code" = 124 ]; then printf '== set-up failed: it was not done after %s s\
 if [ "$code" != 0 ]; then printf '== set-up failed: exit code %s\n' "$code"; exit 1; fi
 "#;
 
-/// What a set-up may take beyond its seconds: to be killed, to end.
-const BEYOND_MS: u64 = 30_000;
+/// What a set-up may take beyond its seconds: to unpack a cache, to be killed, to end.
+const BEYOND_MS: u64 = 330_000;
 
 /// Bytes at the end of a log in which the reason stands.
 const TAIL: usize = 2048;
 
-/// The set-up of a repository that has one; `then` is run when it went well and is dead.
+/// The set-up of a repository that has one, or whose cache is to be unpacked; `then` is run when it went well and is dead.
 pub(super) fn of(
     file: Option<&RepositoryFile>,
     environment: &BTreeMap<String, String>,
+    lent: &Lent,
     keeps: Option<Keeps>,
     then: &[String],
 ) -> Option<SetUp> {
     let file = file?;
-    let command = file.setup_command.as_ref()?;
+    if file.setup_command.is_none() && lent.file.is_none() {
+        return None;
+    }
+    let command = file.setup_command.as_deref().unwrap_or_default();
+    let packed = lent.file.as_ref().map_or("", |file| file.as_str());
     let seconds = file.setup_timeout_seconds;
-    let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string()];
+    let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string(), packed];
+    let variables = environment.iter().chain(&lent.environment);
     Some(SetUp {
         argv: words.map(str::to_owned).to_vec(),
-        environment: environment.clone(),
+        environment: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
         deadline_ms: u64::from(seconds).saturating_mul(1000).saturating_add(BEYOND_MS),
         keeps,
         then: then.to_vec(),
@@ -103,7 +118,7 @@ mod tests {
             setup_timeout_seconds: seconds,
             ..RepositoryFile::default()
         };
-        let made = of(Some(&file), &BTreeMap::new(), None, &[]).unwrap();
+        let made = of(Some(&file), &BTreeMap::new(), &Lent::default(), None, &[]).unwrap();
         assert_eq!(made.deadline_ms, u64::from(seconds) * 1000 + BEYOND_MS);
         let output = Command::new(&made.argv[0]).args(&made.argv[1..]).output().unwrap();
         (String::from_utf8_lossy(&output.stdout).into_owned(), output)
@@ -111,8 +126,8 @@ mod tests {
 
     #[test]
     fn without_a_command_there_is_none() {
-        assert_eq!(of(None, &BTreeMap::new(), None, &[]), None);
-        assert_eq!(of(Some(&RepositoryFile::default()), &BTreeMap::new(), None, &[]), None);
+        assert_eq!(of(None, &BTreeMap::new(), &Lent::default(), None, &[]), None);
+        assert_eq!(of(Some(&RepositoryFile::default()), &BTreeMap::new(), &Lent::default(), None, &[]), None);
     }
 
     #[test]

@@ -3,14 +3,20 @@
 use serde_json::{Value, json};
 
 use super::{DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, RepositoryFile, TIMEOUT_SECONDS};
+use crate::ecosystem;
 
 /// The whole file with every key explained and commented out at its default. `command` fills in the test command;
-/// without one that key stays commented out, with what follows from it. `set_up` fills in the set-up command.
-pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
+/// without one that key stays commented out, with what follows from it. `set_up` fills in the set-up command, `caches` the
+/// ecosystems whose packages are kept.
+pub fn example(command: Option<&str>, set_up: Option<&str>, caches: &[String]) -> String {
     let default = RepositoryFile::default();
     let set_up = match set_up {
         Some(command) => format!("command = {}", toml_text(command)),
         None => "# command = \"npm ci\"".to_owned(),
+    };
+    let caches = match caches {
+        [] => "# of = []".to_owned(),
+        caches => format!("of = {}", toml_texts(caches)),
     };
     let check = match command {
         Some(command) => format!("command = {}", toml_text(command)),
@@ -32,6 +38,11 @@ pub fn example(command: Option<&str>, set_up: Option<&str>) -> String {
 
 # Seconds it may take, from {shortest} to {longest}.
 # timeout_seconds = {setup_timeout}
+
+[cache]
+# Ecosystems whose fetched packages are kept from run to run: every run reads them, and only a green test of the base branch,
+# or of what lands on it, renews them. Known: {ecosystems}.
+{caches}
 
 [check]
 # The test command. Run by `sh -c` on a clean checkout of an exact commit; exit code 0 is green.
@@ -89,6 +100,7 @@ keep = {keep}
 # name = {name}
 # email = {email}
 ",
+        ecosystems = ecosystem::ALL.iter().map(|known| known.name).collect::<Vec<_>>().join(", "),
         base_branch = toml_text(&default.base_branch),
         shortest = TIMEOUT_SECONDS.start(),
         longest = TIMEOUT_SECONDS.end(),
@@ -140,6 +152,14 @@ pub fn repository_schema() -> Value {
                 "timeout_seconds": {
                     "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
                     "description": "Seconds it may take.", "default": default.setup_timeout_seconds,
+                },
+            })),
+            "cache": section("Packages that are kept from run to run.", json!({
+                "of": {
+                    "type": "array",
+                    "items": {"enum": ecosystem::ALL.iter().map(|known| known.name).collect::<Vec<_>>()},
+                    "description": "Ecosystems whose fetched packages every run reads, and a green test of the base branch, or of what lands on it, renews.",
+                    "default": default.cache_of,
                 },
             })),
             "check": section("The test command.", json!({

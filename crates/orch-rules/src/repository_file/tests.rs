@@ -4,10 +4,10 @@ use super::*;
 
 #[test]
 fn example_reads_as_the_defaults() {
-    let file = parse(&example(None, None), REPOSITORY_FILE).unwrap();
+    let file = parse(&example(None, None, &[]), REPOSITORY_FILE).unwrap();
     assert_eq!(file, at_first());
     for command in ["cargo test", "sh -c 'a \"b\"' \\ && echo\n\"x\"", "тест"] {
-        let file = parse(&example(Some(command), Some(command)), REPOSITORY_FILE).unwrap();
+        let file = parse(&example(Some(command), Some(command), &[]), REPOSITORY_FILE).unwrap();
         let (check_command, setup_command) = (Some(command.to_owned()), Some(command.to_owned()));
         assert_eq!(file, RepositoryFile { check_command, setup_command, ..at_first() });
     }
@@ -21,7 +21,7 @@ fn at_first() -> RepositoryFile {
 /// Every default that the example shows is the default, and every key is shown.
 #[test]
 fn example_with_every_key_switched_on_reads_as_the_defaults() {
-    let text: String = example(Some("true"), None)
+    let text: String = example(Some("true"), None, &[])
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
@@ -53,6 +53,8 @@ fn everything_can_be_set() {
         [setup]
         command = " npm ci "
         timeout_seconds = 90
+        [cache]
+        of = ["cargo", "npm"]
         [check]
         command = "make test"
         timeout_seconds = 60
@@ -81,6 +83,7 @@ fn everything_can_be_set() {
         base_branch: "trunk".to_owned(),
         setup_command: Some("npm ci".to_owned()),
         setup_timeout_seconds: 90,
+        cache_of: vec!["cargo".to_owned(), "npm".to_owned()],
         check_command: Some("make test".to_owned()),
         check_timeout_seconds: 60,
         check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],

@@ -10,7 +10,7 @@ mod plan;
 pub use account::Account;
 pub(crate) use available::landlock_abi as available_abi;
 pub use available::{Made, Trial, Tried, available, choose, find};
-pub use plan::{Companion, KEY, MODEL_ADDRESS, Plan, StopStep};
+pub use plan::{Companion, KEY, MODEL_ADDRESS, Plan, SCRATCH, StopStep};
 
 use serde::{Deserialize, Serialize};
 

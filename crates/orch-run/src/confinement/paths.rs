@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::SCRATCH;
 use crate::Spec;
 
 /// What may be done with a path and everything below it.
@@ -191,12 +192,23 @@ pub(crate) fn environment(spec: &Spec, own_tmp: bool, appears: &Appears) -> BTre
     env.into_iter().map(|(name, value)| (name, appears.text(&value))).collect()
 }
 
+/// An environment for a run that has no folder of its own.
+pub(crate) fn without_scratch(env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    env.iter()
+        .filter(|(_, value)| !value.contains(SCRATCH))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 fn environment_outside(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String> {
+    let Some(scratch) = &spec.plan.scratch else { return without_scratch(&spec.env) };
     let mut env = spec.env.clone();
-    let Some(scratch) = &spec.plan.scratch else { return env };
+    if let Some(scratch) = scratch.to_str() {
+        env.values_mut().for_each(|value| *value = value.replace(SCRATCH, scratch));
+    }
     let its_own = |value: Option<&String>| {
         value.is_some_and(|path| {
-            let mut writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write);
+            let mut writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
             writable.any(|own| Path::new(path).starts_with(own))
         })
     };

@@ -12,6 +12,9 @@ pub const MODEL_ADDRESS: &str = "{orch-model-address}";
 /// Stands in arguments and environment of a run for [`Companion::key`].
 pub const KEY: &str = "{orch-model-key}";
 
+/// Stands in the environment of a run for its [`Plan::scratch`]; what names it is left out where there is none.
+pub const SCRATCH: &str = "{orch-scratch}";
+
 /// What a confined run may touch and use. At level 0 only the limits matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

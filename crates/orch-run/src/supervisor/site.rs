@@ -62,7 +62,7 @@ impl Site {
             paths: Vec::new(),
             appears: Appears::default(),
             entrances: groups.entrances(),
-            env: spec.env.clone(),
+            env: paths::without_scratch(&spec.env),
             limits: Vec::new(),
             port: None,
             socket: None,
@@ -120,7 +120,7 @@ impl Site {
             env: if confined {
                 paths::environment(&spec, crate::private_network(spec.confinement), &self.appears)
             } else {
-                before.env.clone()
+                paths::without_scratch(&before.env)
             },
             limits: self.limits.clone(),
             port: self.port,

@@ -135,9 +135,15 @@ pub fn plan(top: &Utf8Path, args: &InitArgs, look: &Look) -> Result<Plan, Failur
             } else {
                 found.map(|f| format!("{} ({})", f.command, f.why)).collect()
             };
+            let commands = command.iter().chain(set_up.as_ref().map(|found| &found.command)).map(String::as_str);
+            let commands: Vec<&str> = commands.collect();
             let example = format!(
                 "{SCHEMA_LINE}{}",
-                repository_file::example(command.as_deref(), set_up.as_ref().map(|found| found.command.as_str()))
+                repository_file::example(
+                    command.as_deref(),
+                    set_up.as_ref().map(|found| found.command.as_str()),
+                    &toolchain::caches(top, &commands)
+                )
             );
             let text = match look.base.as_str() {
                 base if base == RepositoryFile::default().base_branch => example,

@@ -88,6 +88,36 @@ pub fn missing(command: &str, path: &str) -> Vec<String> {
     missing
 }
 
+/// Words of a command that name an ecosystem whose packages can be kept, and its manifest, which says so where the command
+/// is the project's own.
+const ECOSYSTEMS: &[(&str, &[&str], &[&str])] = &[
+    ("npm", &["npm", "npx"], &["package-lock.json", "npm-shrinkwrap.json"]),
+    ("pnpm", &["pnpm"], &["pnpm-lock.yaml"]),
+    ("yarn", &["yarn"], &["yarn.lock"]),
+    ("pip", &["pip", "pip3", "tox", "nox"], &[]),
+    ("uv", &["uv"], &["uv.lock"]),
+    ("poetry", &["poetry"], &["poetry.lock"]),
+    ("cargo", &["cargo"], &["Cargo.toml"]),
+    ("go", &["go"], &["go.mod"]),
+    ("bundler", &["bundle"], &["Gemfile"]),
+    ("maven", &["mvn", "mvnw"], &["pom.xml"]),
+    ("gradle", &["gradle", "gradlew"], &["build.gradle", "build.gradle.kts"]),
+];
+
+/// Ecosystems whose packages these commands fetch.
+pub fn caches(top: &Utf8Path, commands: &[&str]) -> Vec<String> {
+    let words = |command: &&str| -> Vec<String> {
+        let words = command.split(|c: char| c.is_whitespace() || "&|;/()".contains(c));
+        words.map(str::to_owned).collect()
+    };
+    let words: Vec<String> = commands.iter().flat_map(words).collect();
+    let used = ECOSYSTEMS.iter().filter(|(_, programs, manifests)| {
+        words.iter().any(|word| programs.contains(&word.as_str()))
+            || (!commands.is_empty() && first(top, manifests).is_some())
+    });
+    used.map(|(name, ..)| (*name).to_owned()).collect()
+}
+
 /// What the project wrote for exactly this purpose.
 fn own(top: &Utf8Path) -> Vec<Found> {
     let mut found = Vec::new();
@@ -304,6 +334,27 @@ mod tests {
         let files =
             [("pyproject.toml", "[tool.pytest]"), ("uv.lock", ""), ("package.json", NPM), ("pnpm-lock.yaml", "")];
         assert_eq!(commands(&files).1, "uv sync --locked && pnpm install --frozen-lockfile");
+    }
+
+    #[test]
+    fn packages_of_what_the_commands_use_are_kept() {
+        let known: Vec<&str> = ECOSYSTEMS.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(known, orch_rules::ecosystem::ALL.iter().map(|known| known.name).collect::<Vec<_>>());
+        let dir = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(dir.path()).unwrap();
+        for (commands, names) in [
+            (vec!["npm test", "npm ci"], vec!["npm"]),
+            (vec![".venv/bin/python -m pytest", "python3 -m venv .venv && .venv/bin/pip install -e ."], vec!["pip"]),
+            (vec!["uv run pytest", "uv sync --locked && pnpm install --frozen-lockfile"], vec!["pnpm", "uv"]),
+            (vec!["./gradlew test"], vec!["gradle"]),
+            (vec!["make test"], vec![]),
+            (vec![], vec![]),
+        ] {
+            assert_eq!(caches(top, &commands), names, "{commands:?}");
+        }
+        std::fs::write(top.join("go.mod"), "").unwrap();
+        assert_eq!(caches(top, &["make test"]), ["go"]);
+        assert!(caches(top, &[]).is_empty());
     }
 
     #[test]

@@ -136,6 +136,8 @@ pub struct Limits {
     pub free_disk_floor_mb: u64,
     /// Megabytes (10^6 bytes) of memory that is to be had, below which nothing starts; 0 switches the floor off.
     pub free_memory_floor_mb: u64,
+    /// Megabytes (10^6 bytes) that the fetched packages of one repository may have; 0: none are kept.
+    pub cache_mb: u64,
 }
 
 impl Default for Limits {
@@ -149,6 +151,7 @@ impl Default for Limits {
             episode_expire_hours: 0,
             free_disk_floor_mb: 512,
             free_memory_floor_mb: 128,
+            cache_mb: 2_000,
         }
     }
 }

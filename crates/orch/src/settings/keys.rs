@@ -236,6 +236,21 @@ pub const HOST: &[Key<Host>] = &[
     super::egress::DENY,
     super::egress::SILENCE,
     Key {
+        section: "limits",
+        name: "cache_mb",
+        variable: None,
+        kind: Kind::Number(0, 1_000_000),
+        required: false,
+        doc: "Megabytes of fetched packages that are kept for each repository whose `[cache] of` names some; more begins anew. \
+              0: none are kept.",
+        set: |h, v| {
+            if let Value::Number(n) = v {
+                h.limits.cache_mb = n;
+            }
+        },
+        get: |h| Some(h.limits.cache_mb.to_string()),
+    },
+    Key {
         section: "fleet",
         name: "presume_dead_after_minutes",
         variable: tuning("ORCH_PRESUME_DEAD_AFTER_MINUTES"),

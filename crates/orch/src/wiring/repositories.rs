@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
+use orch_engine::cache::CachePlace;
 use orch_engine::control::Reread;
 use orch_engine::{Engine, Program, RepositoryContext};
 use orch_git::{BranchName, Forge as GitForge, Git, Origin};
@@ -92,6 +93,10 @@ pub fn program(host: &Host, repository: &str, env: &dyn Fn(&str) -> Option<Strin
     Program {
         check_environment: environment(TOOL_VARIABLES.iter().copied(), env),
         appears: Some(Utf8Path::new("/repo").join(repository)),
+        cache: (host.limits.cache_mb > 0).then(|| CachePlace {
+            file: host.paths.state.join("caches").join(format!("{repository}.tar")),
+            most_bytes: host.limits.cache_mb.saturating_mul(1_000_000),
+        }),
         run_deadline_ms: minutes(host.limits.run_deadline_minutes),
         run_stall_ms: minutes(host.limits.run_stall_minutes),
         stop_grace_ms: STOP_GRACE.as_millis() as u64,

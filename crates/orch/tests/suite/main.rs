@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(feature = "demo")]
 mod bare;
 #[cfg(feature = "demo")]
+mod caches;
+#[cfg(feature = "demo")]
 mod carried;
 #[cfg(feature = "demo")]
 mod chat;
@@ -46,6 +48,8 @@ mod self_hosting;
 mod set_up;
 #[cfg(feature = "demo")]
 mod shell;
+#[cfg(feature = "demo")]
+mod smallest_agent;
 #[cfg(feature = "demo")]
 #[expect(dead_code, reason = "other crates use the rest of it")]
 #[path = "../../../orch-git/tests/suite/ssh_server.rs"]
