@@ -1,5 +1,5 @@
 //! What a contributor runs: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`,
-//! `cargo xtask chaos`, `cargo xtask dist`.
+//! `cargo xtask chaos`, `cargo xtask dist`, `cargo xtask strangers`.
 //!
 //! It depends on no other crate of the workspace, so that it starts and can say what is wrong
 //! when one of them does not compile.
@@ -12,6 +12,7 @@ mod interrupt;
 mod process;
 mod root;
 mod sandbox;
+mod strangers;
 mod test;
 mod tidy;
 
@@ -39,6 +40,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Builds the program to hand out: static, stripped, packed, with its checksum.
     Dist(dist::Options),
+    /// Carries real repositories of five languages to a landed change, as a stranger would.
+    Strangers(strangers::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Chaos(options) => chaos::run(&options),
         Command::Dist(options) => dist::run(&options),
+        Command::Strangers(options) => strangers::run(&options),
     };
     match answer {
         Ok(code) => code,

@@ -55,6 +55,8 @@ mod smallest_agent;
 #[path = "../../../orch-git/tests/suite/ssh_server.rs"]
 mod ssh_server;
 #[cfg(feature = "demo")]
+mod strangers;
+#[cfg(feature = "demo")]
 mod survive;
 #[cfg(feature = "demo")]
 mod terminal;

@@ -23,6 +23,8 @@ const REQUIREMENTS: &[&str] = &[
     "requirements/dev.txt",
     "requirements/test.txt",
     "requirements/tests.txt",
+    "tests/requirements.txt",
+    "test/requirements.txt",
 ];
 
 /// Names of extras and dependency groups that hold what tests need.
