@@ -43,6 +43,25 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Hosts and their reasons that are told of one run.
+const TOLD: usize = 5;
+
+/// What the run with this directory asked for and was not given, each once, in the order it was asked for.
+pub fn refused(directory: &Path) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        refused: Option<String>,
+    }
+    let text = std::fs::read_to_string(directory.join(JOURNAL_FILE)).unwrap_or_default();
+    let mut told = Vec::new();
+    for words in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()?.refused) {
+        if told.len() < TOLD && !told.contains(&words) {
+            told.push(words);
+        }
+    }
+    told
+}
+
 /// The journal of one run.
 pub struct Journal {
     inner: Mutex<Inner>,

@@ -243,6 +243,10 @@ pub trait Runner: Send + Sync {
     fn await_output(&self, name: &str, offset: u64, patience: Duration) -> PortResult<bool>;
     /// All of its output, raw, from the start: for parsing, never for people.
     fn raw_output(&self, name: &str) -> PortResult<Box<dyn BufRead + Send>>;
+    /// What it asked for on its way out and was not given, each once, in words for people.
+    fn refused(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
     /// How it stands; `None` if nothing is known of it.
     fn state(&self, name: &str) -> Option<RunState>;
 }

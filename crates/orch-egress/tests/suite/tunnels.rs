@@ -148,6 +148,8 @@ fn what_is_not_let_out_is_refused_with_the_setting_to_change() {
     assert_eq!(proxy.raw(connect("nowhere.org:443").as_bytes()).status, 502);
     let refused = proxy.journal().iter().filter(|line| line["refused"].is_string()).count();
     assert_eq!(refused, 14);
+    let told = orch_egress::journal::refused(&proxy.run_directory());
+    assert!(told.len() == 5 && told[0].starts_with("evil.com is not let out"), "{told:?}");
 }
 
 #[test]

@@ -171,7 +171,12 @@ pub fn check_order(
 pub fn check_outcome(runner: &dyn Runner, run: &str, report: &RunReport, timeout_s: u64) -> PortResult<CheckOutcome> {
     Ok(match set_up::failed(runner, run, report)? {
         Some(reason) => unknown(&reason),
-        None => outcome(report, timeout_s),
+        None => match outcome(report, timeout_s) {
+            CheckOutcome::Failed { reason } => {
+                CheckOutcome::Failed { reason: format!("{reason}{}", set_up::refused(runner, run)) }
+            }
+            other => other,
+        },
     })
 }
 

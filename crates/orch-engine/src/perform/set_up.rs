@@ -92,12 +92,36 @@ pub(super) fn failed(runner: &dyn Runner, name: &str, report: &RunReport) -> Por
         (None, RunEnd::TimedOut | RunEnd::Stalled) => "it was still running when the run was ended".to_owned(),
         (None, end) => format!("the run ended in the middle of it: {end:?}"),
     };
-    let last = tail.lines().rev().find_map(|line| line.strip_prefix(LINE)).map(str::trim);
-    let last = last.filter(|line| !line.is_empty()).map(|line| format!("; its last words: {line}"));
+    let last = last_words(&tail).map(|line| format!("; its last words: {line}")).unwrap_or_default();
+    let refused = refused(runner, name);
     Ok(Some(format!(
-        "the set-up of the clone failed: {why}{}; see [setup] in {REPOSITORY_FILE} of the base branch",
-        last.unwrap_or_default()
+        "the set-up of the clone failed: {why}{last}{refused}; see [setup] in {REPOSITORY_FILE} of the base branch"
     )))
+}
+
+/// What the way out of a run refused, to stand behind why it failed; empty if there is nothing.
+pub(super) fn refused(runner: &dyn Runner, name: &str) -> String {
+    match runner.refused(name).as_slice() {
+        [] => String::new(),
+        told => format!("; refused on its way out: {}", told.join("; ")),
+    }
+}
+
+/// Words that package managers end with whatever went wrong.
+const SAID_ALWAYS: [&str; 6] = [
+    "A complete log of this run",
+    "This error originates from a subprocess",
+    "hint: See above",
+    "[notice]",
+    "npm notice",
+    "note: This",
+];
+
+/// The last line of a set-up that says something.
+fn last_words(tail: &str) -> Option<&str> {
+    let lines = || tail.lines().rev().filter_map(|line| line.strip_prefix(LINE)).map(str::trim);
+    let says = |line: &&str| !line.is_empty() && !SAID_ALWAYS.iter().any(|always| line.contains(always));
+    lines().find(says).or_else(|| lines().find(|line| !line.is_empty()))
 }
 
 /// Whether this is the output of a run that began with a set-up and never came to its end.
@@ -151,6 +175,25 @@ mod tests {
     fn a_set_up_without_end_is_ended() {
         let (said, _) = run("echo begun; exec tail -f /dev/null", 1);
         assert_eq!(said, "== set-up ==\nset-up| begun\n== set-up failed: it was not done after 1 s\n");
+    }
+
+    #[test]
+    fn its_last_words_are_those_that_say_why() {
+        for (said, words) in [
+            (
+                "npm error code 128\nnpm error fatal: no such host\n\nnpm error A complete log of this run can be found in: /x",
+                "npm error fatal: no such host",
+            ),
+            (
+                "ERROR: No matching distribution found for six\n[notice] A new release of pip is available",
+                "ERROR: No matching distribution found for six",
+            ),
+            ("npm notice only this", "npm notice only this"),
+        ] {
+            let tail: String = said.lines().map(|line| format!("{LINE}{line}\n")).collect();
+            assert_eq!(last_words(&tail), Some(words));
+        }
+        assert_eq!(last_words("FAIL\n"), None);
     }
 
     #[test]

@@ -328,6 +328,10 @@ impl Runner for HostRunner {
         Ok(Box::new(BufReader::new(opened)))
     }
 
+    fn refused(&self, name: &str) -> Vec<String> {
+        orch_egress::journal::refused(&self.root.join(name))
+    }
+
     fn state(&self, name: &str) -> Option<State> {
         let directory = self.open(name).ok()?;
         let (confinement, limits) = directory.confinement().unwrap_or_default();
