@@ -11,6 +11,7 @@ mod repositories;
 pub mod restore;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -42,7 +43,7 @@ pub use repositories::{Notes, Rereading, program};
 
 use crate::exit::{Exit, Failure};
 use crate::init::git_failure;
-use crate::settings::{AgentKind, AgentProgram, Host};
+use crate::settings::{self, AgentKind, AgentProgram, Host};
 use repositories::{Channels, Doors, Making, registered};
 
 /// Variables of the service that every check and agent gets, because tools do not work without them. None of them
@@ -218,17 +219,37 @@ pub fn runner_in(host: &Host, root: &Utf8Path, keys: &dyn Fn(&str) -> Option<Str
     let supervisor = std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Internal, format!("this program cannot find itself: {e}")))?;
     let proxies = Proxies { access: models::access(host, keys)?, program: supervisor.clone() };
+    let mut confining = confining(host);
+    confining.shown = shown(host)?;
     Ok(HostRunner {
         root: root.into(),
         supervisor,
         host: None,
         proxies: Some(proxies),
-        confining: confining(host),
+        confining,
         free_disk_floor_bytes: host.limits.free_disk_floor_mb.saturating_mul(1_000_000),
         ends: orch_run::Ends::default(),
         terminal: None,
         free_memory_floor_bytes: host.limits.free_memory_floor_mb.saturating_mul(1_000_000),
     })
+}
+
+/// Files that tools of runs find above their directory.
+fn shown(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Some(text) = settings::egress::cargo_config(&host.egress) else { return Ok(Vec::new()) };
+    let folder = host.paths.state.join("tools/cargo");
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("it cannot be written: {error}")).at(folder.as_str())
+    };
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for open in [folder.as_path(), folder.parent().unwrap_or(&folder)] {
+        std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    }
+    std::fs::write(folder.join("config.toml"), text).map_err(failed)?;
+    std::fs::set_permissions(folder.join("config.toml"), std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    Ok(vec![(folder.into(), "/repo/.cargo".into())])
 }
 
 fn confining(host: &Host) -> Confining {

@@ -28,6 +28,8 @@ pub struct Confining {
     pub user: Option<String>,
     /// Paths every run may read: tools and caches that are not found by themselves.
     pub read_only: Vec<PathBuf>,
+    /// Folders every run may read, and the paths that it knows them by where it has files of its own.
+    pub shown: Vec<(PathBuf, PathBuf)>,
     /// Bytes of memory for each run.
     pub memory_bytes: Option<u64>,
     /// Processes and threads of each run.
@@ -46,6 +48,7 @@ impl Confining {
             min,
             user: None,
             read_only: Vec::new(),
+            shown: Vec::new(),
             memory_bytes: None,
             processes: None,
             file_bytes: None,
@@ -106,13 +109,14 @@ impl Confining {
         let account = self.account(level)?;
         let mut read_only: Vec<PathBuf> = order.read_only.iter().map(Into::into).collect();
         read_only.extend(self.read_only.iter().cloned());
+        read_only.extend(self.shown.iter().map(|(path, _)| path.clone()));
         read_only.extend(order.set_up.as_ref().and_then(|set_up| Some(set_up.keeps.as_ref()?.copy.clone().into())));
         read_only.extend(borrowed(&order.directory));
         let appears = order.appears.iter().flat_map(|at| {
             [(order.directory.clone().into(), at.clone().into()), (scratch.clone(), PathBuf::from(SCRATCH))]
         });
         Ok(Plan {
-            appears: appears.collect(),
+            appears: appears.chain(self.shown.iter().cloned()).collect(),
             account,
             read_only,
             read_write: order.read_write.iter().map(Into::into).collect(),

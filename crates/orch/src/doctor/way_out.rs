@@ -7,6 +7,7 @@ use orch_egress::{Access, Ways};
 
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Look, Told};
+use crate::settings::egress;
 use crate::wiring;
 
 /// What does not answer by then is not to be had.
@@ -16,6 +17,30 @@ const ASKED: &[&str] = &["index.crates.io", "registry.npmjs.org", "pypi.org"];
 
 /// How runs reach hosts.
 pub fn way_out(look: &Look) -> Vec<Told> {
+    let mut told = registries(look);
+    told.extend(mirrors(look));
+    told
+}
+
+/// Every mirror that is named, by the way that runs take.
+fn mirrors(look: &Look) -> Vec<Told> {
+    let Access { allow, allow_inside, .. } = wiring::models::let_out(&look.host);
+    let Ok(ways) = Ways::read(&allow, &allow_inside, None) else { return Vec::new() };
+    let asked = look.host.egress.mirrors.named().map(|(name, address)| {
+        let entry = egress::inside_entry(address);
+        let target = if entry.contains(':') { entry } else { format!("{entry}:{}", tunnel::PORT) };
+        match tunnel::open(&target, &ways, &Network, LIMIT) {
+            Ok(_) => (Good, format!("the mirror for {name} answers: {target}"), None),
+            Err(Closed::Refused(words) | Closed::Unreachable(words)) => {
+                let fix = format!("correct egress.mirrors.{name} in the host file");
+                (Fail, format!("runs do not reach the mirror for {name}: {words}"), Some(fix))
+            }
+        }
+    });
+    asked.collect()
+}
+
+fn registries(look: &Look) -> Vec<Told> {
     let Access { allow, allow_inside, proxy, .. } = wiring::models::let_out(&look.host);
     let ways = match Ways::read(&allow, &allow_inside, proxy) {
         Ok(ways) => ways,

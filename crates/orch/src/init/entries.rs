@@ -54,11 +54,14 @@ pub fn set_value(paths: &Paths, section: &str, name: &str, value: &str) -> Resul
         Failure::new(Exit::Settings, error.message().to_owned()).at(config.as_str())
     })?;
     let parsed: toml_edit::Value = value.parse().unwrap_or_else(|_| toml_edit::Value::from(value));
-    let table = document
-        .entry(section)
-        .or_insert_with(toml_edit::table)
-        .as_table_like_mut()
-        .ok_or_else(|| Failure::new(Exit::Settings, format!("`{section}` is no table")).at(config.as_str()))?;
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for part in section.split('.') {
+        table = table
+            .entry(part)
+            .or_insert_with(toml_edit::table)
+            .as_table_like_mut()
+            .ok_or_else(|| Failure::new(Exit::Settings, format!("`{section}` is no table")).at(config.as_str()))?;
+    }
     match table.get_mut(name).and_then(toml_edit::Item::as_value_mut) {
         Some(present) => {
             let decor = present.decor().clone();

@@ -1,5 +1,9 @@
 //! `[egress]`: what runs reach besides their models, and by which way.
 
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
 use super::host::Host;
 use super::keys::{Key, array, on, quoted, words};
 use super::kind::{Kind, Value};
@@ -15,6 +19,10 @@ pub struct Egress {
     pub proxy: Option<String>,
     /// Name of the credential for the proxy.
     pub proxy_credential: Option<String>,
+    /// Authorities that tools of runs trust, PEM.
+    pub ca_file: Option<Utf8PathBuf>,
+    /// `[egress.mirrors]`
+    pub mirrors: Mirrors,
     /// The built-in list of registries is not let out.
     pub deny_default_registries: bool,
     /// Seconds a model may be silent within an answer.
@@ -28,9 +36,32 @@ impl Default for Egress {
             allow_inside: Vec::new(),
             proxy: None,
             proxy_credential: None,
+            ca_file: None,
+            mirrors: Mirrors::default(),
             deny_default_registries: false,
             silence_seconds: 120,
         }
+    }
+}
+
+/// `[egress.mirrors]`: addresses of registries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mirrors {
+    /// Of npm, pnpm and yarn.
+    pub npm: Option<String>,
+    /// Of pip, uv and what they are used by: an index.
+    pub pip: Option<String>,
+    /// Of Cargo: a sparse index.
+    pub cargo: Option<String>,
+    /// Of Go: a module proxy.
+    pub go: Option<String>,
+}
+
+impl Mirrors {
+    /// All that are named.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [("npm", &self.npm), ("pip", &self.pip), ("cargo", &self.cargo), ("go", &self.go)];
+        all.into_iter().filter_map(|(name, address)| Some((name, address.as_deref()?)))
     }
 }
 
@@ -106,6 +137,128 @@ pub const SILENCE: Key<Host> = row(
     },
     |h| Some(h.egress.silence_seconds.to_string()),
 );
+
+/// As [`ALLOW`].
+pub const CA_FILE: Key<Host> = row(
+    "ca_file",
+    Kind::Path,
+    "A PEM file with all authorities that tools of runs trust, for a network that opens TLS or mirrors with a certificate of \
+     your own: usually the machine's, such as \"/etc/ssl/certs/ca-certificates.crt\".",
+    |h, v| h.egress.ca_file = Some(Utf8PathBuf::from(v.into_text())),
+    |h| h.egress.ca_file.as_ref().map(|file| quoted(file.as_str())),
+);
+
+/// The row `name` of `[egress.mirrors]`.
+const fn mirror(
+    name: &'static str,
+    doc: &'static str,
+    set: fn(&mut Host, Value),
+    get: fn(&Host) -> Option<String>,
+) -> Key<Host> {
+    Key { section: "egress.mirrors", ..row(name, Kind::WebAddress, doc, set, get) }
+}
+
+/// As [`ALLOW`].
+pub const NPM: Key<Host> = mirror(
+    "npm",
+    "For npm, pnpm and yarn: a registry.",
+    |h, v| h.egress.mirrors.npm = Some(v.into_text()),
+    |h| h.egress.mirrors.npm.as_deref().map(quoted),
+);
+
+/// As [`ALLOW`].
+pub const PIP: Key<Host> = mirror(
+    "pip",
+    "For pip and uv: an index (PEP 503), such as \"https://nexus.example.com/repository/pypi/simple\".",
+    |h, v| h.egress.mirrors.pip = Some(v.into_text()),
+    |h| h.egress.mirrors.pip.as_deref().map(quoted),
+);
+
+/// As [`ALLOW`].
+pub const CARGO: Key<Host> = mirror(
+    "cargo",
+    "For Cargo: a sparse index in place of crates.io's. At L2 and above.",
+    |h, v| h.egress.mirrors.cargo = Some(v.into_text()),
+    |h| h.egress.mirrors.cargo.as_deref().map(quoted),
+);
+
+/// As [`ALLOW`].
+pub const GO: Key<Host> = mirror(
+    "go",
+    "For Go: a module proxy. Sums are then not asked of sum.golang.org; those in go.sum hold.",
+    |h, v| h.egress.mirrors.go = Some(v.into_text()),
+    |h| h.egress.mirrors.go.as_deref().map(quoted),
+);
+
+/// What tools of runs are told by their environment.
+pub fn environment(egress: &Egress) -> BTreeMap<String, String> {
+    let mut told = BTreeMap::new();
+    let mut tell =
+        |names: &[&str], value: &str| told.extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
+    if let Some(file) = &egress.ca_file {
+        tell(CA_VARIABLES, file.as_str());
+    }
+    let Mirrors { npm, pip, go, .. } = &egress.mirrors;
+    if let Some(address) = npm {
+        tell(&["npm_config_registry", "YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER"], address);
+        if address.starts_with("http://") {
+            tell(&["YARN_UNSAFE_HTTP_WHITELIST"], &host_of(address));
+        }
+    }
+    if let Some(address) = pip {
+        tell(&["PIP_INDEX_URL", "UV_DEFAULT_INDEX"], address);
+        if address.starts_with("http://") {
+            tell(&["PIP_TRUSTED_HOST", "UV_INSECURE_HOST"], &host_of(address));
+        }
+    }
+    if let Some(address) = go {
+        tell(&["GOPROXY"], address);
+        tell(&["GOSUMDB"], "off");
+        if address.starts_with("http://") {
+            tell(&["GOINSECURE"], "*");
+        }
+    }
+    told
+}
+
+/// The variables by which usual tools know a file of authorities.
+const CA_VARIABLES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
+    "BUNDLE_SSL_CA_CERT",
+];
+
+/// What Cargo reads above the repository: it knows its sources by a file alone.
+pub fn cargo_config(egress: &Egress) -> Option<String> {
+    let address = egress.mirrors.cargo.as_deref()?;
+    let address = address.strip_prefix("sparse+").unwrap_or(address).trim_end_matches('/');
+    Some(format!(
+        "[source.crates-io]\nreplace-with = \"mirror\"\n\n[source.mirror]\nregistry = {}\n",
+        quoted(&format!("sparse+{address}/"))
+    ))
+}
+
+/// `HOST`, or `HOST:PORT` if the address names a port.
+fn host_of(address: &str) -> String {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
+}
+
+/// The entry of `allow_inside` that opens an address.
+pub fn inside_entry(address: &str) -> String {
+    let host = host_of(address);
+    let port = |host: &str| host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match (port(&host), address.starts_with("http://")) {
+        (false, true) => format!("{host}:80"),
+        (false, false) => host,
+        (true, _) => host.strip_suffix(":443").unwrap_or(&host).to_owned(),
+    }
+}
 
 /// What the single values cannot tell: the key, what is wrong with it, and what to do.
 pub fn misfits(host: &Host) -> Vec<(&'static str, String, String)> {

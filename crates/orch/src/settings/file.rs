@@ -89,11 +89,24 @@ impl Reader<'_> {
                     let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
                     if let Some(table) = self.table(value, section) {
                         self.fill(table, section, &of_section, host, value.span());
+                        self.nested(table, section, host);
                         let misfits = if section == "egress" { egress::misfits(host) } else { Vec::new() };
                         self.misfits(table, section, misfits, value.span());
                     }
                 }
                 other => self.unknown("section", "", other, name.span(), &sections),
+            }
+        }
+    }
+
+    /// Tables in the table of a section.
+    fn nested(&mut self, table: &DeTable<'_>, section: &str, host: &mut Host) {
+        for (path, _) in keys::SECTIONS {
+            let name = path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'));
+            let Some(value) = name.and_then(|name| table.get(name)) else { continue };
+            let rows: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == *path).collect();
+            if let Some(table) = self.table(value, path) {
+                self.fill(table, path, &rows, host, value.span());
             }
         }
     }
@@ -259,6 +272,7 @@ impl Reader<'_> {
         for (name, value) in table {
             match rows.iter().find(|key| key.name == name.get_ref()) {
                 Some(key) => self.value(key, path, (name, value), target),
+                None if keys::SECTIONS.iter().any(|(section, _)| *section == format!("{path}.{}", name.get_ref())) => {}
                 None => {
                     let known: Vec<&str> = rows.iter().map(|key| key.name).collect();
                     self.unknown("key", &format!("{path}."), name.get_ref(), name.span(), &known);

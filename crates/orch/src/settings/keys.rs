@@ -92,6 +92,11 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ),
     ("confinement", "How runs are kept from the rest of this host."),
     ("egress", "What runs reach besides their models: hosts on port 443, through the proxy of each run."),
+    (
+        "egress.mirrors",
+        "Registries of your own network that package managers of runs ask instead of the public ones. They are reached as if \
+         `allow_inside` named them.",
+    ),
     ("switches", "Kill switches. What \"off\" means is spelled out for each."),
 ];
 
@@ -235,6 +240,11 @@ pub const HOST: &[Key<Host>] = &[
     super::egress::PROXY_CREDENTIAL,
     super::egress::DENY,
     super::egress::SILENCE,
+    super::egress::CA_FILE,
+    super::egress::NPM,
+    super::egress::PIP,
+    super::egress::CARGO,
+    super::egress::GO,
     Key {
         section: "limits",
         name: "cache_mb",

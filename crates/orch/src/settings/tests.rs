@@ -188,6 +188,9 @@ fn what_runs_may_reach_is_looked_at() {
         ("[egress]\nproxy = \"http://me:s3cret@proxy.corp:1\"\n", "without a login, found something else"),
         ("[egress]\nproxy = \"http://proxy.corp:1\"\nproxy_credential = \"x\"\n", "no [credentials.x]"),
         ("[egress]\nproxy_credential = \"x\"\n", "is for a `proxy`"),
+        ("[egress.mirrors]\nnpm = \"nexus.corp\"\n", "`egress.mirrors.npm` must be an address"),
+        ("[egress.mirrors]\nnmp = \"https://nexus.corp\"\n", "`egress.mirrors.nmp` is no known key"),
+        ("[egress]\nmirrors = 1\n", "`egress.mirrors` must be a table"),
     ] {
         let told = read(text).unwrap_err();
         assert!(told.contains(word), "{text}: {told}");
@@ -447,7 +450,10 @@ fn schema() -> Json {
         let rows: Vec<_> = keys::HOST.iter().filter(|k| k.section == *section).collect();
         let mut table = schema_table(&rows, &defaults);
         table["description"] = json!(about);
-        properties.insert((*section).to_owned(), table);
+        match section.split_once('.') {
+            Some((above, name)) => properties[above]["properties"][name] = table,
+            None => drop(properties.insert((*section).to_owned(), table)),
+        }
     }
     let agent = schema_table(&keys::AGENT.iter().collect::<Vec<_>>(), &AgentProgram::default());
     let names = Role::ALL.iter().map(|r| r.name()).chain([file::DEFAULT_AGENT]);

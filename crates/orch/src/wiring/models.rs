@@ -7,9 +7,9 @@ use camino::Utf8PathBuf;
 use orch_egress::{Access, Budget, Limits, Model, OuterProxy};
 
 use crate::exit::{Exit, Failure};
-use crate::settings::Host;
 use crate::settings::model::{self, ModelEntry};
 use crate::settings::paths;
+use crate::settings::{Host, egress};
 
 /// Models that need no table: their key may come by a variable.
 const BY_VARIABLE: &[(&str, &str)] = &[("anthropic", "ANTHROPIC_API_KEY"), ("openai", "OPENAI_API_KEY")];
@@ -47,15 +47,17 @@ pub fn access(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Result<Acces
 
 /// The hosts that runs may reach, and by which way; no model.
 pub fn let_out(host: &Host) -> Access {
-    let egress = &host.egress;
-    let registries = orch_egress::allow::REGISTRIES.iter().filter(|_| !egress.deny_default_registries);
-    let login = egress.proxy_credential.as_ref().and_then(|name| {
+    let set = &host.egress;
+    let registries = orch_egress::allow::REGISTRIES.iter().filter(|_| !set.deny_default_registries);
+    let login = set.proxy_credential.as_ref().and_then(|name| {
         let entry = host.credentials.get(name)?;
         Some((entry.user.clone()?, entry.token_file.clone()?.into()))
     });
-    let proxy = egress.proxy.as_deref().and_then(OuterProxy::read).map(|proxy| OuterProxy { login, ..proxy });
-    let allow = egress.allow.iter().cloned().chain(registries.map(|name| (*name).to_owned())).collect();
-    Access { allow, allow_inside: egress.allow_inside.clone(), proxy, ..Access::default() }
+    let proxy = set.proxy.as_deref().and_then(OuterProxy::read).map(|proxy| OuterProxy { login, ..proxy });
+    let allow = set.allow.iter().cloned().chain(registries.map(|name| (*name).to_owned())).collect();
+    let mirrors = set.mirrors.named().map(|(_, address)| egress::inside_entry(address));
+    let allow_inside = set.allow_inside.iter().cloned().chain(mirrors).collect();
+    Access { allow, allow_inside, proxy, ..Access::default() }
 }
 
 /// The file with the key of a model; `None` if it has none.

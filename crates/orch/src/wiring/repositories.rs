@@ -90,8 +90,10 @@ impl Doors {
 /// as the state folder usually does, and some write the path into what they build.
 pub fn program(host: &Host, repository: &str, env: &dyn Fn(&str) -> Option<String>) -> Program {
     let minutes = |m: u32| u64::from(m) * 60_000;
+    let mut tools = environment(TOOL_VARIABLES.iter().copied(), env);
+    tools.extend(settings::egress::environment(&host.egress));
     Program {
-        check_environment: environment(TOOL_VARIABLES.iter().copied(), env),
+        check_environment: tools,
         appears: Some(Utf8Path::new("/repo").join(repository)),
         cache: (host.limits.cache_mb > 0).then(|| CachePlace {
             file: host.paths.state.join("caches").join(format!("{repository}.tar")),

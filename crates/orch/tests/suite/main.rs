@@ -15,6 +15,8 @@ mod carried;
 mod chat;
 mod check;
 #[cfg(feature = "demo")]
+mod company;
+#[cfg(feature = "demo")]
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;
