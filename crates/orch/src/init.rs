@@ -63,6 +63,12 @@ pub struct InitArgs {
     /// What lets us in there: the name of a [credentials.NAME] of the host file
     #[arg(long, value_name = "NAME")]
     pub credential: Option<String>,
+    /// The product that the server runs
+    #[arg(long, value_name = "PRODUCT", value_parser = ["gitea", "forgejo"])]
+    pub forge: Option<String>,
+    /// Its page on that server, https://HOST/OWNER/NAME; the --remote, if that is by https
+    #[arg(long, value_name = "URL", requires = "forge")]
+    pub forge_url: Option<String>,
 }
 
 /// What was found and done; the answer under `--json`.

@@ -7,7 +7,7 @@ pub mod local;
 mod lock;
 pub mod models;
 pub mod notifiers;
-mod repositories;
+pub(crate) mod repositories;
 pub mod restore;
 
 use std::collections::BTreeMap;

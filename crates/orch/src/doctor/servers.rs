@@ -1,16 +1,24 @@
 //! Servers where branches live: is each reached, does it let us in, may we push.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use orch_git::{BranchName, Git, MayPush, Remote, RemoteError, RemoteTrouble};
 use orch_rules::repository_file::RepositoryFile;
 
+use orch_ports::PortError;
+use orch_ports::change_requests::Requirements;
+use orch_rules::port_error::ErrorKind;
+use orch_vendors::forge::gitea::requirements;
+
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Look, Told};
 use crate::init::read_repository_file;
 use crate::settings::RepositoryEntry;
+use crate::settings::forge::Product;
 use crate::settings::remote::Server;
+use crate::wiring::repositories::api;
 
 /// The branch that is pushed and removed again.
 const SCRATCH: &str = "orch-doctor";
@@ -23,7 +31,11 @@ pub fn servers(look: &Look) -> Vec<Told> {
     let mut told = Vec::new();
     for entry in &look.host.repositories {
         let Some(server) = look.host.server(entry) else { continue };
-        let found = examine(&git, entry, &server);
+        let mut found = examine(&git, entry, &server);
+        // Whoever is not let in by git gets no better answer from the API.
+        if let Some(product) = look.host.product(entry).filter(|_| found.iter().all(|(state, ..)| *state != Fail)) {
+            found.extend(asked(product, &base_of(entry)));
+        }
         told.extend(found.into_iter().map(|(state, words, fix)| (state, format!("{}: {words}", entry.id), fix)));
     }
     told
@@ -34,14 +46,81 @@ fn examine(git: &Git, entry: &RepositoryEntry, server: &Server) -> Vec<Told> {
         Ok(remote) => remote.with_time_limit(PATIENCE),
         Err(why) => return vec![(Fail, why, Some(format!("mend it: {}", server.credential())))],
     };
-    let base = read_repository_file(&entry.path).ok().flatten().unwrap_or_default().base_branch;
-    let base = BranchName::new(base).or_else(|_| BranchName::new(RepositoryFile::default().base_branch));
+    let base = BranchName::new(base_of(entry)).or_else(|_| BranchName::new(RepositoryFile::default().base_branch));
     let (Ok(base), Ok(scratch)) = (base, BranchName::new(SCRATCH)) else { return Vec::new() };
     let folder = std::env::temp_dir().join(format!("orch-doctor-{}", uuid::Uuid::new_v4().simple()));
     let told = ask(&remote, &base, &scratch, &folder)
         .unwrap_or_else(|error| vec![(Fail, error.to_string(), Some(fix(&error, server)))]);
     // In the folder of temporary files; what cannot be removed there is removed by the machine.
     drop(std::fs::remove_dir_all(&folder));
+    told
+}
+
+fn base_of(entry: &RepositoryEntry) -> String {
+    read_repository_file(&entry.path).ok().flatten().unwrap_or_default().base_branch
+}
+
+/// What a product says of main and of us.
+fn asked(product: Product, main: &str) -> Vec<Told> {
+    let (page, credential) = (product.page.clone(), product.credential());
+    let api = api(product, |_| Arc::default()).with_time_limit(PATIENCE);
+    match requirements(&api, main) {
+        Ok(found) => judged(&found, &page.to_string(), main, &credential),
+        Err(error) => {
+            let fix = api_fix(&error, &credential);
+            vec![(Fail, error.words, Some(fix))]
+        }
+    }
+}
+
+fn api_fix(error: &PortError, credential: &str) -> String {
+    match error.kind {
+        ErrorKind::Unauthorised => {
+            format!(
+                "put one there with the scopes write:repository and read:user: {credential}; it is read again at each call"
+            )
+        }
+        ErrorKind::Gone | ErrorKind::Refused | ErrorKind::Malformed => {
+            "correct `forge_url` in the host file, or let the account see the repository".to_owned()
+        }
+        ErrorKind::RateLimited { .. } => "try again in a minute".to_owned(),
+        _ => "look whether the server is up and reached from here; what waits for it goes on by itself".to_owned(),
+    }
+}
+
+fn judged(found: &Requirements, page: &str, main: &str, credential: &str) -> Vec<Told> {
+    let account = found.account.as_deref().unwrap_or("its account");
+    let mut told = Vec::new();
+    if !found.may_write {
+        let fix = format!("give the token write:repository, and {account} the right to write there: {credential}");
+        told.push((Fail, format!("{page}: {account} may not write change requests and statuses"), Some(fix)));
+    }
+    let how = match (found.may_push, found.keeps_commit) {
+        (true, _) => "work lands by a push",
+        (false, true) => "work lands by a merge that keeps the commit",
+        (false, false) => {
+            let fix = format!(
+                "let {account} push to {main}, or allow the merge style \"fast-forward only\" in the repository's settings"
+            );
+            let words =
+                format!("{page}: {main} takes no push from {account}, and no merge there keeps the tested commit");
+            told.push((Fail, words, Some(fix)));
+            return told;
+        }
+    };
+    if found.approvals > 0 && !found.may_push {
+        let (state, words) = match found.dismisses_stale {
+            Some(true) => (Fail, "and a push voids them: each landing is a new commit, so none is ever approved"),
+            Some(false) => (Warn, "so a person approves the change request of each landing"),
+            None => (
+                Warn,
+                "so a person approves the change request of each landing; it cannot be seen whether a push voids that",
+            ),
+        };
+        let fix = format!("let {account} push to {main}, or ask for no approvals there");
+        told.push((state, format!("{page}: {main} asks for {} approval(s), {words}", found.approvals), Some(fix)));
+    }
+    told.push((Good, format!("{} as {account}; {how}", found.product), None));
     told
 }
 

@@ -6,6 +6,7 @@ use orch_git::{BranchName, CommitId, Forge, Git, Origin, Pushed, RemoteUrl};
 use super::{InitArgs, git_failure};
 use crate::doctor::server_fix;
 use crate::exit::{Exit, Failure};
+use crate::settings::forge::{ForgeEntry, forge_misfits};
 use crate::settings::remote::{RemoteEntry, Server, remote_misfits};
 use crate::settings::{self, Host, RepositoryEntry};
 
@@ -39,7 +40,9 @@ pub fn cloned(
     }
     let remote =
         RemoteEntry { url: Some(address.to_owned()), credential: args.credential.clone(), ..RemoteEntry::default() };
-    let entry = RepositoryEntry { id: "new".to_owned(), path: folder.clone(), remote, ..RepositoryEntry::default() };
+    let forge = ForgeEntry { kind: args.forge.clone(), url: args.forge_url.clone(), credential: None };
+    let entry =
+        RepositoryEntry { id: "new".to_owned(), path: folder.clone(), remote, forge, ..RepositoryEntry::default() };
     fits(&entry, &host)?;
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
     let server = host.server(&entry).ok_or_else(|| Failure::new(Exit::Settings, "the address cannot be used"))?;
@@ -56,11 +59,11 @@ pub fn cloned(
 /// # Errors
 /// [`Exit::Settings`].
 pub fn fits(entry: &RepositoryEntry, host: &Host) -> Result<(), Failure> {
-    match remote_misfits(entry, host).into_iter().next() {
+    match remote_misfits(entry, host).into_iter().chain(forge_misfits(entry, host)).next() {
         None => Ok(()),
-        Some((_, what, fix)) => Err(Failure::new(Exit::Settings, format!("the credential {what}"))
-            .at(host.paths.config_file.as_str())
-            .fix(fix)),
+        Some((key, what, fix)) => {
+            Err(Failure::new(Exit::Settings, format!("the {key} {what}")).at(host.paths.config_file.as_str()).fix(fix))
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::InitArgs;
 use crate::exit::{Exit, Failure};
+use crate::settings::forge::ForgeEntry;
 use crate::settings::paths::create_private;
 use crate::settings::remote::RemoteEntry;
 use crate::settings::{AgentKind, Host, Paths, RepositoryEntry, example, file};
@@ -24,6 +25,8 @@ pub struct Wish {
     agent: Option<AgentKind>,
     remote: Option<String>,
     credential: Option<String>,
+    forge: Option<String>,
+    forge_url: Option<String>,
 }
 
 /// A repository as it is registered now.
@@ -60,6 +63,8 @@ impl Wish {
             ("agent_command", &args.agent_command),
             ("remote", &args.remote),
             ("credential", &args.credential),
+            ("forge", &args.forge),
+            ("forge_url", &args.forge_url),
         ];
         for (name, value) in rows {
             if let Some(text) = value {
@@ -76,6 +81,8 @@ impl Wish {
             agent: None,
             remote: args.remote.clone(),
             credential: args.credential.clone(),
+            forge: args.forge.clone(),
+            forge_url: args.forge_url.clone(),
         })
     }
 
@@ -84,6 +91,15 @@ impl Wish {
         RemoteEntry {
             url: self.remote.clone().or_else(|| present.url.clone()),
             credential: self.credential.clone().or_else(|| present.credential.clone()),
+            ..present.clone()
+        }
+    }
+
+    /// The product of that server by it, which was `present`.
+    fn forge(&self, present: &ForgeEntry) -> ForgeEntry {
+        ForgeEntry {
+            kind: self.forge.clone().or_else(|| present.kind.clone()),
+            url: self.forge_url.clone().or_else(|| present.url.clone()),
             ..present.clone()
         }
     }
@@ -152,7 +168,7 @@ pub fn register(paths: &Paths, top: &Utf8Path, wish: &Wish) -> Result<Registered
         write_whole(&config, &new, Some(mode))?;
         written.push(paths.config_file.clone());
     }
-    let RepositoryEntry { id, path, prefix, agent_command, remote } = entry;
+    let RepositoryEntry { id, path, prefix, agent_command, remote, .. } = entry;
     Ok(Registered { id, path, prefix, agent_command, remote: remote.url, default_agent: wish.agent, written })
 }
 
@@ -199,6 +215,7 @@ fn amended(present: &RepositoryEntry, wish: &Wish, config: &Utf8Path) -> Result<
             None => present.agent_command.clone(),
         },
         remote: wish.remote(&present.remote),
+        forge: wish.forge(&present.forge),
         ..present.clone()
     })
 }
@@ -229,6 +246,7 @@ fn fresh(host: &Host, top: &Utf8Path, wish: &Wish, config: &Utf8Path) -> Result<
         prefix,
         agent_command,
         remote: wish.remote(&RemoteEntry::default()),
+        forge: wish.forge(&ForgeEntry::default()),
     })
 }
 
@@ -257,7 +275,13 @@ fn entry_text(entry: &RepositoryEntry, wish: &Wish) -> String {
     if let Some(command) = &wish.agent_command {
         text.push_str(&format!("agent_command = {}\n", quoted(command)));
     }
-    for (key, value) in [("remote", &wish.remote), ("credential", &wish.credential)] {
+    let rows = [
+        ("remote", &wish.remote),
+        ("credential", &wish.credential),
+        ("forge", &wish.forge),
+        ("forge_url", &wish.forge_url),
+    ];
+    for (key, value) in rows {
         if let Some(value) = value {
             text.push_str(&format!("{key} = {}\n", quoted(value)));
         }
@@ -292,6 +316,8 @@ fn with_amendment(text: &str, index: usize, present: &RepositoryEntry, entry: &R
     set(present.agent_command != entry.agent_command, "agent_command", &wish.agent_command);
     set(present.remote.url != entry.remote.url, "remote", &wish.remote);
     set(present.remote.credential != entry.remote.credential, "credential", &wish.credential);
+    set(present.forge.kind != entry.forge.kind, "forge", &wish.forge);
+    set(present.forge.url != entry.forge.url, "forge_url", &wish.forge_url);
     if changed { document.to_string() } else { text.to_owned() }
 }
 

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::agent::{self, AgentProgram};
 use super::egress;
+use super::forge::forge_misfits;
 use super::host::{Host, RepositoryEntry};
 use super::keys::{self, Key};
 use super::kind::Kind;
@@ -252,7 +253,8 @@ impl Reader<'_> {
                     );
                 }
             }
-            let misfits = remote::remote_misfits(&entry, host);
+            let mut misfits = remote::remote_misfits(&entry, host);
+            misfits.extend(forge_misfits(&entry, host));
             self.misfits(table, &path, misfits, item.span());
             host.repositories.push(entry);
         }

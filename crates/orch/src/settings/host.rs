@@ -9,6 +9,7 @@ use orch_rules::pipeline::Role;
 use super::agent::AgentProgram;
 use super::confinement::Confine;
 use super::egress::Egress;
+use super::forge::ForgeEntry;
 use super::model::ModelEntry;
 use super::notify::NotifyEntry;
 use super::paths::Paths;
@@ -220,4 +221,6 @@ pub struct RepositoryEntry {
     pub agent_command: Option<Vec<String>>,
     /// Where its branches live on a server.
     pub remote: RemoteEntry,
+    /// What that server runs.
+    pub forge: ForgeEntry,
 }

@@ -401,6 +401,9 @@ pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
     super::remote::NAME,
     super::remote::TIMEOUT,
     super::remote::SIZE,
+    super::forge::KIND,
+    super::forge::URL,
+    super::forge::CREDENTIAL,
 ];
 
 /// Variables known from the field on which nothing in this version acts. Whoever sets one is told so.

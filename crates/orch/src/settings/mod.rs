@@ -25,6 +25,7 @@ pub mod confinement;
 pub mod egress;
 pub mod example;
 pub mod file;
+pub mod forge;
 pub mod host;
 pub mod keys;
 mod kind;

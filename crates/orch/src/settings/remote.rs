@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use orch_git::{Access, Git, Remote, RemoteName, RemoteUrl, Secret};
 
 use super::host::{Host, RepositoryEntry};
@@ -165,7 +165,8 @@ pub const SIZE: Key<RepositoryEntry> = Key {
     get: |r| Some(r.remote.max_mb.to_string()),
 };
 
-type Misfit = (&'static str, String, String);
+/// The key, what is wrong with it, and what to do.
+pub type Misfit = (&'static str, String, String);
 
 /// What the single values of a credential cannot tell: the key, what is wrong with it, and what to do.
 pub fn misfits(entry: &CredentialEntry) -> Vec<Misfit> {
@@ -290,10 +291,15 @@ fn access(entry: Option<&CredentialEntry>) -> Result<Access, String> {
         return Ok(Access::Key { key: key.into(), known_hosts: known_hosts.into() });
     }
     let Some(file) = &entry.token_file else { return Ok(Access::Anonymous) };
+    let user = entry.user.clone().unwrap_or_else(|| ANY_USER.to_owned());
+    Ok(Access::Token { user, token: Secret::new(read_token(file)?) })
+}
+
+/// The token in a file, without a word of it in the error.
+pub(super) fn read_token(file: &Utf8Path) -> Result<String, String> {
     let token = secret::read("the token", file).map_err(|failure| {
         let fix = failure.fix.map_or_else(String::new, |fix| format!("; {fix}"));
         format!("{} ({file}){fix}", failure.what)
     })?;
-    let user = entry.user.clone().unwrap_or_else(|| ANY_USER.to_owned());
-    Ok(Access::Token { user, token: Secret::new(token.reveal()) })
+    Ok(token.reveal().to_owned())
 }

@@ -19,6 +19,7 @@ use orch_rules::lane::Repository;
 use orch_rules::pipeline::Role;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::repository_file::RepositoryFile;
+use orch_vendors::forge::gitea::{Gitea, GiteaApi};
 use orch_vendors::forge::local::LocalForge;
 use orch_vendors::forge::reach::{Channel, Reach};
 use orch_vendors::forge::remote::RemoteForge;
@@ -27,6 +28,7 @@ use orch_vendors::workshop::{GitWorkshop, Opening};
 use super::{TOOL_VARIABLES, agent, environment, policy, quoted, store_failure};
 use crate::exit::Failure;
 use crate::init::{git_failure, read_repository_file};
+use crate::settings::forge::Product;
 use crate::settings::remote::Server;
 use crate::settings::{self, Host, RepositoryEntry};
 
@@ -170,7 +172,12 @@ impl Making {
                 let reach = Arc::new(self.reach(server));
                 let way = Arc::clone(&reach);
                 let opening = Arc::new(Opening::asking(move |port| opening.open_on_server(&way, port)));
-                (GitWorkshop::new(Arc::clone(&opening)), Arc::new(RemoteForge::new(opening, reach)))
+                let git = RemoteForge::new(Arc::clone(&opening), reach);
+                let forge: Arc<dyn Forge> = match host.product(entry) {
+                    Some(product) => Arc::new(Gitea::new(git, Arc::clone(&opening), self.api(product))),
+                    None => Arc::new(git),
+                };
+                (GitWorkshop::new(opening), forge)
             }
         };
         let bring_home = match &entry.remote.url {
@@ -191,11 +198,22 @@ impl Making {
 }
 
 impl Making {
+    /// The way to a product's API, in the channel of its credential there.
+    pub fn api(&self, product: Product) -> GiteaApi {
+        api(product, |name| self.channels.of(name))
+    }
+
     fn reach(&self, server: Server) -> Reach {
         let git = self.git.clone();
         let (url, credential, channel) = (server.url.clone(), server.credential(), self.channels.of(server.channel()));
         Reach::new(url, credential, channel, move || server.remote(&git))
     }
+}
+
+/// The way to a product's API, which shares its limits with whatever else is in that channel.
+pub fn api(product: Product, channel: impl FnOnce(String) -> Arc<Channel>) -> GiteaApi {
+    let (page, credential, authorities) = (product.page.clone(), product.credential(), product.authorities());
+    GiteaApi::new(page, credential, channel(product.channel()), authorities, move || product.token())
 }
 
 /// Writes the rows; gives the contexts.

@@ -29,8 +29,9 @@ mod fixture;
 #[path = "../../../orch-git/tests/suite/git_server.rs"]
 mod git_server;
 #[cfg(feature = "demo")]
-mod hostile;
+mod gitea;
 #[cfg(feature = "demo")]
+mod hostile;
 mod hosting;
 #[cfg(feature = "demo")]
 mod line;

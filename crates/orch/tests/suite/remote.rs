@@ -11,8 +11,8 @@ use super::fixture::{plain, run};
 use super::git_server::{Fault, GitServer, TOKEN};
 use super::ssh_server::SshServer;
 
-struct Far {
-    world: World,
+pub struct Far {
+    pub world: World,
     /// A person's clone, made by the command.
     clone: PathBuf,
     token: PathBuf,
@@ -21,6 +21,11 @@ struct Far {
 impl Far {
     /// Registers what is served at `url`; `credential` is a table of the host file.
     fn new(world: World, url: &str, credential: &str, script: &Script) -> Self {
+        Self::with(world, url, credential, script, &[])
+    }
+
+    /// The same, with more arguments of the command.
+    pub fn with(world: World, url: &str, credential: &str, script: &Script, more: &[&str]) -> Self {
         let token = world.path("token");
         world.run(&world.home(), &["config", "set", "limits.max_runs", "2"]).unwrap().success();
         let told = world.run(&world.home(), &["config", "path", "--json"]).unwrap().success().stdout;
@@ -35,23 +40,24 @@ impl Far {
         let add = [
             &["repo", "add", url, "--into", clone.to_str().unwrap(), "--credential", "forge", "--yes"][..],
             &["--id", "code", "--prefix", "IT", "--test", "sh test.sh", "--agent-command", &agent],
+            more,
         ];
         let told = world.run(&world.home(), &add.concat()).unwrap().success().stdout;
         assert!(told.contains("here and on the server"), "{told}");
         Self { world, clone, token }
     }
 
-    fn up(&self) -> Up {
+    pub fn up(&self) -> Up {
         Up(self.world.start(&self.world.home(), &[]).unwrap())
     }
 
-    fn orch(&self, arguments: &[&str]) -> String {
+    pub fn orch(&self, arguments: &[&str]) -> String {
         let output = self.world.run(&self.world.home(), arguments).unwrap();
         format!("{}{}", output.stdout, output.stderr)
     }
 
     /// Letters that no file of the service may hold, nor what people read.
-    fn keeps_to_itself(&self, secret: &str, told: &[String]) {
+    pub fn keeps_to_itself(&self, secret: &str, told: &[String]) {
         assert!(told.iter().all(|words| !words.contains(secret)), "{told:?}");
         let found = std::process::Command::new("grep")
             .args(["-rlF", secret])
@@ -75,7 +81,7 @@ fn told(service: &Up, words: &str) -> String {
     })
 }
 
-fn writes_a_file() -> Script {
+pub fn writes_a_file() -> Script {
     script(
         r#"
         [[play]]
@@ -87,7 +93,7 @@ fn writes_a_file() -> Script {
     )
 }
 
-fn served(world: &World) -> PathBuf {
+pub fn served(world: &World) -> PathBuf {
     let source = world.path("source");
     create_small(&source);
     source

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{BOT, GITEA_TOKEN, Inside, Shared, StatusRow};
+use super::{BOT, Inside, Shared, StatusRow};
 use crate::git;
 use crate::model_server::http::{Answer, Request};
 
@@ -43,7 +43,7 @@ fn number(query: &str, name: &str) -> Option<usize> {
 impl Shared {
     pub(super) fn answer(&self, request: &Request) -> Answer {
         let mut inside = self.lock();
-        if request.header("authorization") != Some(&format!("token {GITEA_TOKEN}")) {
+        if request.header("authorization") != Some(&format!("token {}", inside.settings.token)) {
             return error(401, "invalid username, password or token");
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::model_server::http::{self, Answer};
 
-/// The token that opens it.
+/// The token that opens it, unless another one is set.
 pub const GITEA_TOKEN: &str = "g1tea-token-of-the-server";
 /// The account that it belongs to.
 pub const BOT: &str = "orch-bot";
@@ -39,6 +39,8 @@ pub enum GiteaFault {
 /// What the repository's administrators set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiteaSettings {
+    /// The token that opens it.
+    pub token: String,
     /// Our account may push to main.
     pub push_to_main: bool,
     /// A merge of the style *fast-forward only* is allowed.
@@ -64,6 +66,7 @@ pub struct GiteaSettings {
 impl Default for GiteaSettings {
     fn default() -> Self {
         Self {
+            token: GITEA_TOKEN.to_owned(),
             push_to_main: true,
             fast_forward: true,
             manual_merge: true,

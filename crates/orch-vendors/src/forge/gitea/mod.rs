@@ -5,6 +5,7 @@ mod api;
 mod landing;
 #[cfg(test)]
 mod recorded_tests;
+mod requirements;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -24,9 +25,8 @@ use ureq::http::Method;
 
 use self::api::{Answered, part};
 pub use self::api::{GiteaApi, Page};
-use self::wire::{
-    Branch, CombinedStatus, Comparison, PullRequest, Review, Rule, SeenRepository, SeenStatus, ServerVersion, User,
-};
+pub use self::requirements::requirements;
+use self::wire::{CombinedStatus, Comparison, PullRequest, Review, SeenStatus};
 use crate::forge::remote::RemoteForge;
 use crate::workshop::Opening;
 
@@ -34,8 +34,6 @@ use crate::workshop::Opening;
 const PAGE: usize = 50;
 /// No list has more pages than this.
 const MOST_PAGES: usize = 200;
-/// A number that no change request has.
-const NO_NUMBER: u64 = 999_999_999;
 
 /// One repository on a Gitea or Forgejo server.
 pub struct Gitea {
@@ -95,17 +93,6 @@ impl Gitea {
     fn not_there(&self, commit: &CommitId) -> orch_ports::PortError {
         let words = format!("{} does not have {} yet", self.api.server(), commit.as_str());
         self.api.of(ErrorKind::Missing, commit.as_str(), words)
-    }
-
-    /// Whether the rule of main voids approvals at a push; `None` if we may not know.
-    fn dismisses(&self, main: &str) -> PortResult<Option<bool>> {
-        let answer = self.api.call(Method::GET, "/branch_protections", None)?;
-        if answer.status == 403 {
-            return Ok(None);
-        }
-        let rules: Option<Vec<Rule>> = self.api.read("its branch protection", &answer)?;
-        let rule = rules.unwrap_or_default().into_iter().find(|rule| rule.rule_name == main);
-        Ok(rule.map(|rule| rule.dismiss_stale_approvals || rule.ignore_stale_approvals))
     }
 }
 
@@ -214,28 +201,7 @@ impl ChangeRequests for Gitea {
     }
 
     fn requirements(&self) -> PortResult<Requirements> {
-        let main = self.main()?;
-        let version: ServerVersion = self.api.read("its version", &self.api.ask(Method::GET, "version", None)?)?;
-        let product =
-            if version.version.contains("gitea-") || version.version.contains("forgejo") { "Forgejo" } else { "Gitea" };
-        let repository: SeenRepository = self.api.read("the repository", &self.api.call(Method::GET, "", None)?)?;
-        let answer = self.api.call(Method::GET, &format!("/branches/{}", part(&main)), None)?;
-        let branch: Branch = self.api.read(&main, &answer)?;
-        // Asked for what is not there: a token without the right is refused before anything is looked at.
-        let write = self.api.call(Method::PATCH, &format!("/pulls/{NO_NUMBER}"), Some(json!({})));
-        let account = self.api.ask(Method::GET, "user", None);
-        let account = account.and_then(|answer| self.api.read::<User>("our account", &answer));
-        let pushes = repository.permissions.is_some_and(|permissions| permissions.push);
-        Ok(Requirements {
-            product: format!("{product} {}", version.version),
-            account: account.ok().map(|user| user.login),
-            may_push: pushes && (!branch.protected || branch.user_can_push),
-            may_write: pushes && write.is_ok(),
-            keeps_commit: repository.allow_fast_forward_only_merge,
-            approvals: branch.required_approvals,
-            dismisses_stale: if branch.protected { self.dismisses(&main)? } else { Some(false) },
-            contexts: branch.status_check_contexts.filter(|_| branch.enable_status_check).unwrap_or_default(),
-        })
+        requirements(&self.api, &self.main()?)
     }
 }
 
