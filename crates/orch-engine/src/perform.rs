@@ -3,6 +3,7 @@
 mod agent_run;
 mod branch;
 mod bring_home;
+mod change_request;
 mod check_run;
 mod commit_test;
 mod kept;

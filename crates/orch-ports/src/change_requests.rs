@@ -97,6 +97,8 @@ pub struct Requirements {
 
 /// Change requests of one repository. Every call is safe to repeat.
 pub trait ChangeRequests: Send + Sync {
+    /// A change request from a task branch to main, open or not; `None` if there never was one.
+    fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>>;
     /// The change request from a task branch to main: the open one, else one is opened. One that would be empty is
     /// `Refused`: products take it for merged.
     fn open(&self, branch: &str, text: &ChangeRequestText) -> PortResult<ChangeRequest>;

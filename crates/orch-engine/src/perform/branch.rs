@@ -11,7 +11,7 @@ use orch_rules::task::Task;
 
 use super::check_run::kept_of;
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking};
+use super::{PerformError, PerformResult, Performed, blocking, change_request};
 use crate::engine::Engine;
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
@@ -31,7 +31,11 @@ impl Engine {
         }
         let context = self.context(&row.repository)?;
         let (branch, was, head) = (branch.to_owned(), was.cloned(), head.clone());
-        blocking(move || Ok(context.forge.publish(&branch, was.as_ref(), &head)?)).await?;
+        let published = blocking(move || {
+            context.forge.publish(&branch, was.as_ref(), &head)?;
+            context.forge.change_requests().map_or(Ok(()), |product| change_request::opened(product, &row))
+        });
+        published.await?;
         Ok(Performed::nothing())
     }
 
@@ -69,13 +73,17 @@ impl Engine {
         let context = self.context(&row.repository)?;
         let checks = self.store.history(task).await?.checks;
         let runs = (1..=row.attempt).map(|number| RepositoryContext::run_name(task, number));
-        let checks = checks.iter().flat_map(|check| [check.id.to_string(), kept_of(&check.id.to_string())]);
-        let leftovers = runs.chain(checks);
+        let known = checks.iter().flat_map(|check| [check.id.to_string(), kept_of(&check.id.to_string())]);
+        let leftovers = runs.chain(known);
         // Before the row is finished: nobody would look for them afterwards.
         let homes = Role::ALL.into_iter().map(|role| Kept::of(&context, task, role).folder());
         work_folders::remove(leftovers.map(|name| context.work_folder(&name)).chain(homes).collect()).await?;
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
         let gone = blocking(move || {
+            // Before its branch goes, which would close it.
+            if let Some(product) = context.forge.change_requests() {
+                change_request::ended(product, &row, &checks)?;
+            }
             // The newest head need not have been published yet. What it does not contain is a person's push, and stays.
             if let (Some(tip), Some(head)) = (context.forge.tip(&branch)?, head)
                 && context.workshop.contains(&head, &tip)?

@@ -73,11 +73,13 @@ fn status(context: &str, state: StatusState) -> CommitStatus {
 
 fn opening_again_is_the_same_one<B: ProductBench>(bench: &B) {
     let head = bench.push("feature/SH-001-ä");
+    assert_eq!(bench.product().find("feature/SH-001-ä").unwrap(), None);
     let first = bench.product().open("feature/SH-001-ä", &text("one")).unwrap();
     assert_eq!((first.state, &first.head), (ChangeRequestState::Open, &head));
     assert!(first.address.contains(&first.number.to_string()), "{}", first.address);
     assert_eq!(bench.product().open("feature/SH-001-ä", &text("one")).unwrap(), first);
     assert_eq!(bench.product().look(first.number).unwrap(), first);
+    assert_eq!(bench.product().find("feature/SH-001-ä").unwrap(), Some(first.clone()));
     let next = bench.push("feature/SH-001-ä");
     assert_eq!(bench.product().look(first.number).unwrap().head, next);
     bench.push("feature/b");
@@ -146,6 +148,8 @@ fn what_was_stopped_is_closed<B: ProductBench>(bench: &B) {
     for _ in 0..2 {
         assert_eq!(bench.product().end(number, &text("stopped"), None).unwrap(), ChangeRequestState::Closed);
     }
+    let found = bench.product().find("feature/a").unwrap().unwrap();
+    assert_eq!((found.number, found.state), (number, ChangeRequestState::Closed));
 }
 
 fn removing_its_branch_closes_it<B: ProductBench>(bench: &B) {

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use orch_testkit::fake::gitea::{FakeGitea, GiteaFault};
 
-use super::carried::{waits, world};
+use super::carried::{eventually, waits, world};
+use super::fixture::run;
 use super::git_server::{GitServer, TOKEN};
 use super::remote::{Far, served, writes_a_file};
 
@@ -79,9 +80,10 @@ fn an_issue_lands_where_main_takes_no_push() {
     let service = gitea.far.up();
     let task = service.open("Say hello");
     service.until(&task, "asks for approval", |task| waits(task, "human"));
+    eventually("its change request is open", || gitea.server.pulls().pop().ok_or("none".to_owned()));
     gitea.server.fault(Some(GiteaFault::Status(503, Vec::new())));
     service.approve(&task);
-    gitea.server.until_asked("GET /api/v1/");
+    service.until(&task, "is about to land", |task| task["stage"] == "landing" && waits(task, "lane"));
     let said = service.0.output();
     service.0.stop().unwrap();
     let service = gitea.far.up();
@@ -89,6 +91,69 @@ fn an_issue_lands_where_main_takes_no_push() {
     let done = service.done(&task);
     let landed = done["landed"].as_str().unwrap().to_owned();
     assert_eq!((gitea.git.tip("main").as_deref(), &done["retries"]), (Some(&*landed), &serde_json::json!(0)));
-    assert!(gitea.server.pulls().iter().all(|pull| pull.merged), "{:?}", gitea.server.pulls());
+    eventually("every change request is merged", || {
+        let pulls = gitea.server.pulls();
+        if pulls.len() == 2 && pulls.iter().all(|pull| pull.merged) { Ok(()) } else { Err(format!("{pulls:?}")) }
+    });
     gitea.far.keeps_to_itself(TOKEN, &[said, service.0.output(), gitea.far.orch(&["show", &task])]);
+}
+
+/// The API is away while it lands, and the service is restarted before that is back: it delays and loses nothing.
+#[test]
+fn an_issue_crosses_as_a_change_request_that_ends_merged_with_a_green_commit() {
+    let gitea = Gitea::new();
+    let service = gitea.far.up();
+    let task = service.open("Say hello");
+    service.until(&task, "asks for approval", |task| waits(task, "human"));
+    let pull = eventually("its change request is open", || gitea.server.pulls().pop().ok_or("none".to_owned()));
+    assert!(pull.open && pull.title == format!("{task}: Say hello") && pull.branch.contains(&task), "{pull:?}");
+    gitea.server.fault(Some(GiteaFault::Status(503, Vec::new())));
+    service.approve(&task);
+    let done = service.done(&task);
+    let landed = done["landed"].as_str().unwrap().to_owned();
+    assert_eq!(gitea.git.tip("main").as_deref(), Some(&*landed), "the API is not needed for it");
+    service.0.stop().unwrap();
+    assert!(gitea.git.tip(&pull.branch).is_some(), "its branch stays until the change request is marked");
+    let service = gitea.far.up();
+    gitea.server.fault(None);
+    eventually("all of it is over there", || {
+        let pulls = gitea.server.pulls();
+        let status = gitea.server.statuses(&landed).remove("orchestrion/check").unwrap_or_default().0;
+        let over = pulls.len() == 1 && pulls[0].merged && status == "success" && gitea.git.tip(&pull.branch).is_none();
+        if over { Ok(()) } else { Err(format!("{pulls:?} {status:?}")) }
+    });
+    assert!(gitea.server.pulls()[0].body.contains(&landed));
+    gitea.far.keeps_to_itself(TOKEN, &[service.0.output(), gitea.far.orch(&["show", &task])]);
+}
+
+#[test]
+fn a_person_who_presses_merge_has_landed_it_and_one_who_stops_it_closes_it() {
+    let gitea = Gitea::new();
+    let service = gitea.far.up();
+    let task = service.open("Say hello");
+    service.until(&task, "asks for approval", |task| waits(task, "human"));
+    gitea.far.orch(&["freeze", "--reason", "the release is being cut"]);
+    service.approve(&task);
+    service.until(&task, "waits to land", |task| waits(task, "frozen"));
+    let pull = eventually("its whole work is published", || {
+        let found = gitea.server.pulls().pop().ok_or("none".to_owned())?;
+        let files = run(&gitea.git.repository(), ["ls-tree", "--name-only", &found.branch]);
+        if files.contains(&format!("{task}.txt")) { Ok(found) } else { Err(files) }
+    });
+    assert_eq!(gitea.server.press(pull.number, "merge"), 200);
+    gitea.far.orch(&["unfreeze"]);
+    let done = service.done(&task);
+    assert_eq!(done["retries"], 0, "nobody was blamed");
+    let second = service.open("Say goodbye");
+    service.until(&second, "asks for approval", |task| waits(task, "human"));
+    eventually("its change request is open", || {
+        if gitea.server.pulls().len() == 2 { Ok(()) } else { Err("not yet".to_owned()) }
+    });
+    gitea.far.orch(&["stop", &second]);
+    eventually("the first is merged, the second closed, and their branches are gone", || {
+        let ends: Vec<_> = gitea.server.pulls().iter().map(|pull| (pull.open, pull.merged)).collect();
+        let left = run(&gitea.git.repository(), ["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        let over = ends == [(false, true), (false, false)] && left == "main";
+        if over { Ok(()) } else { Err(format!("{ends:?} {left}")) }
+    });
 }

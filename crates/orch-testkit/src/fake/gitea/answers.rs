@@ -62,6 +62,7 @@ impl Shared {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let body = &request.body;
         match (method, &parts[..]) {
+            ("GET", ["pulls", pull, "reviews"]) => reviews(&inside, pull, query),
             ("GET", ["branches", branch]) => self.branch(&inside, branch),
             ("GET", ["branch_protections"]) if !inside.settings.admin => {
                 error(403, "user should be an owner or a collaborator with admin write of a repository")
@@ -76,11 +77,11 @@ impl Shared {
             ("POST", ["statuses", sha]) => self.post_status(&mut inside, sha, body),
             ("POST", ["pulls"]) => self.open_pull(&mut inside, body),
             ("GET", ["pulls", pull]) => self.get_pull(&mut inside, pull),
+            ("GET", ["pulls", "main", head @ ..]) => self.pull_of(&inside, &head.join("/")),
             ("PATCH", ["pulls", pull]) => self.edit_pull(&mut inside, pull, body),
             ("POST", ["pulls", pull, "merge"]) => {
                 pull.parse().map_or_else(|_| missing(), |pull| self.merge(&mut inside, pull, body))
             }
-            ("GET", ["pulls", pull, "reviews"]) => reviews(&inside, pull, query),
             _ => missing(),
         }
     }

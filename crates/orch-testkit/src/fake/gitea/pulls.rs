@@ -91,6 +91,14 @@ impl Shared {
         answer
     }
 
+    /// Any one of a branch, in no order that is promised.
+    pub(super) fn pull_of(&self, inside: &Inside, branch: &str) -> Answer {
+        match inside.pulls.iter().find(|pull| pull.branch == branch) {
+            Some(pull) => Answer::json(200, &self.shown(pull)),
+            None => missing(),
+        }
+    }
+
     pub(super) fn edit_pull(&self, inside: &mut Inside, number: &str, body: &Value) -> Answer {
         let Some(pull) = inside.pulls.iter_mut().find(|pull| pull.number.to_string() == number) else {
             return missing();

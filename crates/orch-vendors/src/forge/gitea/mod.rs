@@ -97,6 +97,18 @@ impl Gitea {
 }
 
 impl ChangeRequests for Gitea {
+    fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>> {
+        let (main, object) = (self.main()?, format!("the change request of {branch}"));
+        // The head may have slashes, the base may not.
+        let head = branch.split('/').map(part).collect::<Vec<_>>().join("/");
+        let answer = self.api.call(Method::GET, &format!("/pulls/{}/{head}", part(&main)), None)?;
+        match self.api.read::<PullRequest>(&object, &answer) {
+            Ok(found) => Ok(Some(found.ours())),
+            Err(error) if error.kind == ErrorKind::Gone && error.place.object.is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn open(&self, branch: &str, text: &ChangeRequestText) -> PortResult<ChangeRequest> {
         let (main, object) = (self.main()?, format!("the change request of {branch}"));
         let compared = self.api.call(Method::GET, &format!("/compare/{}...{}", part(&main), part(branch)), None)?;
