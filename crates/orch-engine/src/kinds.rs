@@ -12,8 +12,12 @@ pub enum Class {
     Decision,
     /// Makes tasks of issues.
     Intake,
-    /// Asks the forge.
-    Forge,
+    /// Asks the forge what a person pushed: a task waits for it.
+    Reading,
+    /// Makes candidates and lands them: a lane waits for it.
+    Landing,
+    /// Shows on the forge how far a task is: nobody waits for it.
+    Showing,
     /// Runs the test command.
     Check,
     /// An agent's run, limited by its slot; or its stop, which waits for nothing.
@@ -27,14 +31,17 @@ impl Class {
             "run_agent" | "stop_run" => Self::Run,
             "run_check" => Self::Check,
             "intake" => Self::Intake,
+            "observe_branch" => Self::Reading,
+            "build_candidate" | "land" => Self::Landing,
+            "wake_waiters" => Self::Decision,
             kind if Job::DECISIONS.contains(&kind) => Self::Decision,
-            _ => Self::Forge,
+            _ => Self::Showing,
         }
     }
 
     fn most(self, limits: &Limits) -> u32 {
         match self {
-            Self::Decision | Self::Forge => limits.max_handled,
+            Self::Decision | Self::Reading | Self::Landing | Self::Showing => limits.max_handled,
             Self::Intake => INTAKES,
             Self::Check => limits.max_checks,
             Self::Run => u32::MAX,
@@ -47,7 +54,10 @@ pub const INTAKES: u32 = 2;
 
 /// How many handlers of each class there are.
 #[derive(Debug, Default)]
-pub struct Busy([u32; 5]);
+pub struct Busy([u32; 7]);
+
+/// Those that are over in a moment, if all is well.
+const SHORT: [Class; 5] = [Class::Decision, Class::Intake, Class::Reading, Class::Landing, Class::Showing];
 
 impl Busy {
     pub fn begin(&mut self, class: Class) {
@@ -58,7 +68,7 @@ impl Busy {
     }
     /// Anything that is over in a moment, if all is well.
     pub fn short(&self) -> bool {
-        self.0[Class::Decision as usize] + self.0[Class::Intake as usize] + self.0[Class::Forge as usize] > 0
+        SHORT.into_iter().any(|class| self.0[class as usize] > 0)
     }
     /// Handlers of this class.
     pub fn of(&self, class: Class) -> u32 {
@@ -69,15 +79,13 @@ impl Busy {
     }
     /// Some class takes nothing now.
     pub fn full(&self, limits: &Limits) -> bool {
-        [Class::Decision, Class::Intake, Class::Forge, Class::Check]
-            .into_iter()
-            .any(|class| self.room(class, limits) == 0)
+        SHORT.into_iter().chain([Class::Check]).any(|class| self.room(class, limits) == 0)
     }
 
     /// What may be claimed now: the kinds with room, and how many rows at most. Checks are claimed apart, because a
     /// claim has one limit and they have by far the least room.
     pub fn claims(&self, limits: &Limits) -> Vec<(Vec<&'static str>, u32)> {
-        let classes = [Class::Decision, Class::Forge, Class::Run];
+        let classes = [Class::Decision, Class::Reading, Class::Landing, Class::Showing, Class::Run];
         let open: Vec<_> = classes.into_iter().filter(|class| self.room(*class, limits) > 0).collect();
         let room = open.iter().map(|class| self.room(*class, limits)).min().unwrap_or(0);
         let intake = self.room(Class::Intake, limits) > 0;
@@ -100,6 +108,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_shows_keeps_neither_a_landing_nor_a_push_waiting() {
+        let limits = Limits { max_handled: 1, ..Limits::default() };
+        let mut busy = Busy::default();
+        busy.begin(Class::of("publish_branch"));
+        let (kinds, _) = &busy.claims(&limits)[0];
+        assert!(!kinds.contains(&"publish_branch") && !kinds.contains(&"clean_up"));
+        assert!(kinds.contains(&"land") && kinds.contains(&"build_candidate") && kinds.contains(&"observe_branch"));
+        busy.begin(Class::of("observe_branch"));
+        let (kinds, _) = &busy.claims(&limits)[0];
+        assert!(kinds.contains(&"land") && !kinds.contains(&"observe_branch"));
+    }
+
+    #[test]
     fn a_full_class_takes_no_room_from_another() {
         let limits = Limits { max_handled: 2, max_checks: 1, ..Limits::default() };
         let mut busy = Busy::default();
@@ -111,8 +132,10 @@ mod tests {
         let claims = busy.claims(&limits);
         let (kinds, most) = &claims[0];
         assert_eq!((claims.len(), *most), (1, 2));
-        assert!(!kinds.contains(&"land") && !kinds.contains(&"run_check"));
-        for open in ["inbox", "decide_lane", "stop_run", "run_agent"] {
+        assert!(!kinds.contains(&"land") && !kinds.contains(&"build_candidate") && !kinds.contains(&"run_check"));
+        for open in
+            ["inbox", "decide_lane", "stop_run", "run_agent", "observe_branch", "publish_branch", "wake_waiters"]
+        {
             assert!(kinds.contains(&open), "{open}");
         }
         for _ in 0..3 {
