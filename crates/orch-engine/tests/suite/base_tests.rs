@@ -80,7 +80,9 @@ async fn a_red_main_is_mended_by_a_task_when_a_person_says_so() {
     until_it_waits(&process, &task, "orch resume --red-base shop").await;
     process.control.accept_red_base(&repository(), "Uma").await.unwrap();
     world.until_done(&task).await;
-    let refused = process.control.accept_red_base(&repository(), "Uma").await.unwrap_err().to_string();
+    // The landed main is looked at after the task was told done.
+    let again = async || process.control.accept_red_base(&repository(), "Uma").await.err();
+    let refused = eventually("the new main is known", again).await.to_string();
     assert!(refused.contains("not known to be red"), "{refused}");
     // Another commit is another question.
     world.forge.user_commits(&[("src/new.txt", Some("RED\n"))], true);
