@@ -104,18 +104,27 @@ const ECOSYSTEMS: &[(&str, &[&str], &[&str])] = &[
     ("gradle", &["gradle", "gradlew"], &["build.gradle", "build.gradle.kts"]),
 ];
 
-/// Ecosystems whose packages these commands fetch.
+/// Ecosystems whose packages these commands fetch. One that says it fetches nothing finds its packages where the machine has
+/// them, and a cache in that place would hide them.
 pub fn caches(top: &Utf8Path, commands: &[&str]) -> Vec<String> {
-    let words = |command: &&str| -> Vec<String> {
+    let words = |command: &str| -> Vec<String> {
         let words = command.split(|c: char| c.is_whitespace() || "&|;/()".contains(c));
         words.map(str::to_owned).collect()
     };
-    let words: Vec<String> = commands.iter().flat_map(words).collect();
+    let words: Vec<Vec<String>> =
+        commands.iter().map(|command| words(command)).filter(|words| fetches(words)).collect();
     let used = ECOSYSTEMS.iter().filter(|(_, programs, manifests)| {
-        words.iter().any(|word| programs.contains(&word.as_str()))
-            || (!commands.is_empty() && first(top, manifests).is_some())
+        words.iter().flatten().any(|word| programs.contains(&word.as_str()))
+            || (!words.is_empty() && first(top, manifests).is_some())
     });
     used.map(|(name, ..)| (*name).to_owned()).collect()
+}
+
+/// Whether a command of these words may fetch anything. `--frozen` is a lock file's for most, and for Cargo `--offline`, too.
+fn fetches(words: &[String]) -> bool {
+    let has = |wanted: &str| words.iter().any(|word| word == wanted);
+    let stays = ["--offline", "--no-index", "GOPROXY=off", "GOFLAGS=-mod=vendor", "-mod=vendor"];
+    !(stays.into_iter().any(has) || (has("cargo") && has("--frozen")) || has("CARGO_NET_OFFLINE=true"))
 }
 
 /// What the project wrote for exactly this purpose.
@@ -348,12 +357,19 @@ mod tests {
             (vec!["uv run pytest", "uv sync --locked && pnpm install --frozen-lockfile"], vec!["pnpm", "uv"]),
             (vec!["./gradlew test"], vec!["gradle"]),
             (vec!["make test"], vec![]),
+            (vec!["cargo test --offline"], vec![]),
+            (vec!["CARGO_NET_OFFLINE=true cargo test"], vec![]),
+            (vec!["cargo test --frozen"], vec![]),
+            (vec!["uv run --frozen pytest"], vec!["uv"]),
+            (vec!["go test -mod=vendor ./..."], vec![]),
+            (vec!["cargo test --offline", "npm ci"], vec!["npm"]),
             (vec![], vec![]),
         ] {
             assert_eq!(caches(top, &commands), names, "{commands:?}");
         }
         std::fs::write(top.join("go.mod"), "").unwrap();
         assert_eq!(caches(top, &["make test"]), ["go"]);
+        assert!(caches(top, &["GOPROXY=off go test ./..."]).is_empty(), "what is there is used");
         assert!(caches(top, &[]).is_empty());
     }
 
