@@ -10,6 +10,8 @@ pub struct Changes {
     all: watch::Sender<State>,
     /// How many of them it made itself.
     own: watch::Sender<u64>,
+    /// How many runs it launched: nothing is written for that.
+    launched: watch::Sender<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,11 @@ impl Default for Changes {
         // Begins anywhere, so that a number of an earlier process is none of this one's; below 2^53, for programs that
         // read JSON numbers as floats.
         let newest = uuid::Uuid::now_v7().as_u64_pair().1 & ((1 << 52) - 1);
-        Self { all: watch::Sender::new(State { newest, closing: false }), own: watch::Sender::new(0) }
+        Self {
+            all: watch::Sender::new(State { newest, closing: false }),
+            own: watch::Sender::new(0),
+            launched: watch::Sender::new(0),
+        }
     }
 }
 
@@ -32,6 +38,22 @@ impl Changes {
     pub fn happened(&self) {
         self.own.send_modify(|own| *own = own.wrapping_add(1));
         self.heard();
+    }
+
+    /// A run was launched.
+    pub fn run_launched(&self) {
+        self.launched.send_modify(|launched| *launched = launched.wrapping_add(1));
+        self.happened();
+    }
+
+    /// Waits until a run is launched by this process after now.
+    pub fn next_launch(&self) -> impl Future<Output = ()> + use<> {
+        let mut launched = self.launched.subscribe();
+        async move {
+            if launched.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Another process on the same store wrote something.

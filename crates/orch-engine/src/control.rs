@@ -6,6 +6,7 @@ mod circle;
 mod deliveries;
 pub(crate) mod directory;
 mod elsewhere;
+mod following;
 mod freezing;
 mod log;
 mod orders;

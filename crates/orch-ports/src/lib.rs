@@ -6,6 +6,7 @@ pub mod change_requests;
 pub mod chat;
 pub mod deliveries;
 pub mod error;
+pub mod feed;
 pub mod forge;
 pub mod hosts;
 pub mod intake;

@@ -9,6 +9,7 @@
 mod database;
 mod deliveries;
 mod engine;
+mod feed;
 mod hosts;
 mod intake;
 mod lists;

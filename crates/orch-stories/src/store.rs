@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::deliveries::*;
+use orch_ports::feed::*;
 use orch_ports::hosts::*;
 use orch_ports::lists::*;
 use orch_ports::outbox::Outbox;
@@ -316,6 +317,13 @@ impl Lists for FaultyStore {
     }
     async fn outages(&self) -> StoreResult<Vec<Outage>> {
         through!(self, "outages", self.inner.outages())
+    }
+}
+
+#[async_trait]
+impl Feed for FaultyStore {
+    async fn feed(&self, filter: &FeedFilter) -> StoreResult<FeedPart> {
+        self.inner.feed(filter).await
     }
 }
 

@@ -125,11 +125,6 @@ impl Control {
         Ok(all)
     }
 
-    /// Waits until something was written after the change `seen`, for `patience` at most.
-    pub async fn await_change(&self, seen: u64, patience: std::time::Duration) {
-        self.engine.changes.after(seen, patience).await;
-    }
-
     /// Can this process work?
     ///
     /// # Errors

@@ -63,7 +63,8 @@ impl Control {
     }
 }
 
-fn in_line(wait: &Wait) -> bool {
+/// It is about a place in a line.
+pub(super) fn in_line(wait: &Wait) -> bool {
     matches!(wait, Wait::Entry { .. } | Wait::Lane { .. })
 }
 

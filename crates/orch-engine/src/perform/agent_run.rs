@@ -160,7 +160,7 @@ fn begin(
     runner.room().map_err(PerformError::NoRoom)?;
     runner.ensure(&prepare(context, facts, attempt, &folder, &name, said)?).map_err(PerformError::Launch)?;
     // Whoever waits for its output has a log to watch from now on.
-    changes.happened();
+    changes.run_launched();
     Ok(Begun::Launched)
 }
 

@@ -177,10 +177,10 @@ async fn a_change_is_awaited_and_a_live_run_is_shown() {
     let run = shown.run.unwrap();
     assert_eq!((run.attempt, run.level.name(), run.usage), (1, "L0", None), "nobody counted: unknown, not zero");
     let pause = (TaskCommand::Pause, "Uma", "1".to_owned());
-    let (control, id) = (process.control.clone(), task.work_item.clone());
-    let waiting = tokio::spawn(async move { control.await_change(shown.change, PATIENCE).await });
+    let (control, id, awaited) = (process.control.clone(), task.work_item.clone(), task.work_item.clone());
+    let waiting = tokio::spawn(async move { control.await_change(&(&awaited).into(), shown.change, PATIENCE).await });
     process.control.command(&id, pause.0, pause.1, pause.2).await.unwrap();
-    tokio::time::timeout(PATIENCE, waiting).await.expect("the wait ends with the change").unwrap();
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the wait ends with the change").unwrap().unwrap();
     assert!(world.runner.end(&name, Step::fails(1)));
     assert_eq!(task.repository, repository());
 }

@@ -16,6 +16,7 @@ pub use work::{
     waiting, wake_waiting, written_ahead,
 };
 
+use crate::feed;
 use crate::step::{Step, Value};
 
 /// Steps of a change set and of the end of the work row that asked for it, for one transaction.
@@ -40,6 +41,7 @@ pub fn plan(changes: &ChangeSet, finish: Option<&Finish>) -> StoreResult<Vec<Ste
     for change in changes.changes.iter().filter(|change| change::wake_order(change).is_none()) {
         change::steps(change, changes, &mut steps)?;
     }
+    feed::told(changes, &mut steps);
     // They only queue "decide again", so they may come last, and in one order: two change sets that wake the same
     // aggregates must not wait for each other crosswise.
     let mut wakes: Vec<_> =

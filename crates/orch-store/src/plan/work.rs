@@ -244,6 +244,7 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
                  SELECT name FROM runs WHERE state = 'over' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
             [work.0.into(), most.into()],
         ),
+        crate::feed::tidy(most),
     ]
 }
 

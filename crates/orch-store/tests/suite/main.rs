@@ -9,6 +9,7 @@
 mod contract;
 mod deliveries;
 mod facts;
+mod feed;
 mod guards;
 mod harness;
 mod holding;

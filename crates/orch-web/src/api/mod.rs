@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod bare;
+pub(crate) mod changes;
 pub(crate) mod deliveries;
 pub(crate) mod health;
 pub(crate) mod outbox;
@@ -59,6 +60,7 @@ fn table() -> Vec<Route> {
         reads("/api/v1/people", get(people::list)),
         writes("/api/v1/people/commands", post(people::command)),
         reads("/api/v1/openapi.json", get(health::document)),
+        reads("/api/v1/changes", get(changes::list)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),
         reads("/api/v1/repositories/{repository}/tasks/{id}", get(tasks::show)),

@@ -24,7 +24,7 @@ const MOST_LOG: usize = 1024 * 1024;
 /// Usual part of a log, in bytes.
 const USUAL_LOG: usize = 64 * 1024;
 /// Longest wait for something to tell, in seconds: clients give up after a minute.
-const LONGEST_WAIT: u64 = 30;
+pub(super) const LONGEST_WAIT: u64 = 30;
 /// Usual wait for a change, in seconds.
 const USUAL_WAIT: u64 = 20;
 /// Most tasks in one answer.
@@ -181,7 +181,7 @@ impl TaskPath {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ShowParams {
-    /// `change` of an earlier answer: wait until something has changed since, in this task or another.
+    /// `change` of an earlier answer: wait until something of this task has changed since.
     after: Option<u64>,
     /// Seconds to wait at most; 20 if left out, at most 30.
     wait: Option<u64>,
@@ -206,10 +206,11 @@ pub async fn show(
     Path(path): Path<TaskPath>,
     Params(params): Params<ShowParams>,
 ) -> Result<Json<TaskDetailView>, Problem> {
+    let name = path.name();
     if let Some(seen) = params.after {
-        api.control.await_change(seen, params.patience()).await;
+        api.control.await_change(&name, seen, params.patience()).await?;
     }
-    Ok(Json(TaskDetailView::from(&api.control.show(&path.name()).await?)))
+    Ok(Json(TaskDetailView::from(&api.control.show(&name).await?)))
 }
 
 /// A person's command to a task.

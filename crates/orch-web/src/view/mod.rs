@@ -4,6 +4,7 @@
 
 mod answer;
 mod answer_request;
+mod changes;
 mod deliveries;
 mod judgement;
 mod lane;
@@ -20,6 +21,7 @@ mod work_seen;
 
 pub use answer::{AnswerView, HealthView, LogView};
 pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
+pub use changes::{ChangeView, ChangesView};
 pub use deliveries::{DeliveryList, DeliveryView};
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};

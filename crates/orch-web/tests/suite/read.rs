@@ -213,3 +213,72 @@ async fn what_came_in_is_listed_and_shown_with_what_became_of_it() {
     let refused = service.post(&format!("/api/v1/deliveries/{}/drop", issue["id"].as_str().unwrap()), "{}").await;
     assert_eq!(refused.status, 409);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_goes_on_where_a_lost_connection_left_it() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.swept().await;
+    let router = of(&process);
+    post(&router, "/api/v1/tasks", r#"{"title":"Add up","start":false}"#).await;
+    let begin = get(&router, "/api/v1/changes").await.json;
+    assert_eq!((begin["changes"].as_array().map(Vec::len), begin["lost"].as_bool()), (Some(0), Some(false)));
+    let after = begin["next"].as_str().unwrap().to_owned();
+    let priority = async |id: &str, at: u32| {
+        let body = format!(r#"{{"command":"set_priority","priority":{at}}}"#);
+        post(&router, &format!("/api/v1/tasks/{id}/commands"), &body).await;
+    };
+    // It waits for the first one.
+    let waiting = format!("/api/v1/changes?after={after}&wait=30");
+    let (first, ()) = tokio::join!(get(&router, &waiting), priority("S-001", 1));
+    assert_eq!(first.json["changes"][0]["task"], "S-001", "{}", first.json);
+    // The answer was lost on its way: asked again it is the same, and nothing more.
+    let again = get(&router, &format!("/api/v1/changes?after={after}")).await.json;
+    assert_eq!(again["changes"][0], first.json["changes"][0]);
+    // Another process goes on where this one ended.
+    let next = again["next"].as_str().unwrap().to_owned();
+    process.kill().await;
+    let second = world.start("p2");
+    second.swept().await;
+    let router = of(&second);
+    post(&router, "/api/v1/tasks", r#"{"title":"Take away","start":false}"#).await;
+    let only = |of: &str| format!("/api/v1/changes?after={next}{of}&wait=1");
+    let opened = get(&router, &only("&task=S-002")).await.json;
+    assert_eq!(opened["changes"][0]["what"], "opened", "{opened}");
+    assert_eq!(get(&router, &only("&task=S-001")).await.json["changes"], json!([]));
+    assert_eq!(get(&router, &only("&repository=other")).await.json["changes"], json!([]));
+    assert_eq!(get(&router, "/api/v1/changes?after=x").await.status, 400);
+    assert_eq!(get(&router, "/api/v1/changes?after=0-999999").await.json["lost"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_task_sleeps_through_the_changes_of_others() {
+    let world = World::new().await;
+    let process = world.start("p1");
+    process.swept().await;
+    let router = of(&process);
+    for title in ["Add up", "Take away"] {
+        post(&router, "/api/v1/tasks", &json!({"title": title, "start": false}).to_string()).await;
+    }
+    let change = |json: &serde_json::Value| json["change"].as_u64().unwrap();
+    let mut seen = change(&get(&router, "/api/v1/tasks/S-001").await.json);
+    // Until nothing more comes of the issues.
+    loop {
+        let now = change(&get(&router, &format!("/api/v1/tasks/S-001?after={seen}&wait=1")).await.json);
+        if std::mem::replace(&mut seen, now) == now {
+            break;
+        }
+    }
+    let priority = async |id: &str, at: u32| {
+        let body = format!(r#"{{"command":"set_priority","priority":{at}}}"#);
+        post(&router, &format!("/api/v1/tasks/{id}/commands"), &body).await;
+    };
+    let address = format!("/api/v1/tasks/S-001?after={seen}&wait=30");
+    let (reply, ()) = tokio::join!(get(&router, &address), async {
+        for at in 1..=3 {
+            priority("S-002", at).await;
+        }
+        priority("S-001", 7).await;
+    });
+    assert_eq!(reply.json["priority"], 7, "it was told of its own change, not of theirs");
+}

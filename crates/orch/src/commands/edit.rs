@@ -46,7 +46,7 @@ const HELP: &[&str] = &[
 ];
 
 /// What is to be changed.
-pub struct Changed {
+pub struct TaskEdit {
     command: Option<TaskCommand>,
     draft: Option<Draft>,
 }
@@ -71,18 +71,18 @@ pub fn changed(
     screen: &Screen,
     env: &dyn Fn(&str) -> Option<String>,
     ask: &dyn Fn(&mut Question<'_>) -> Result<(), Failure>,
-) -> Result<Changed, Failure> {
+) -> Result<TaskEdit, Failure> {
     let priority = args.priority;
     if let Some(file) = &args.file {
         let text = words::given("file", None, Some(file))?.unwrap_or_default();
         let (title, description) = parted(&text);
         let command = TaskCommand::Edit { title: Some(title), description: Some(description), priority };
-        return Ok(Changed { command: Some(command), draft: None });
+        return Ok(TaskEdit { command: Some(command), draft: None });
     }
     if args.says_something() {
         let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
         let command = TaskCommand::Edit { title: args.title.clone(), description, priority };
-        return Ok(Changed { command: Some(command), draft: None });
+        return Ok(TaskEdit { command: Some(command), draft: None });
     }
     if !screen.is_interactive() {
         return Err(Failure::new(Exit::Usage, "nothing is to be changed: give a title, a description or a priority")
@@ -103,12 +103,12 @@ pub fn changed(
     if after == before || after.0.is_empty() {
         draft.remove();
         screen.line("Nothing was changed.");
-        return Ok(Changed { command: None, draft: None });
+        return Ok(TaskEdit { command: None, draft: None });
     }
     let (title, description) = after;
     let title = Some(title).filter(|title| *title != before.0);
     let description = Some(description).filter(|description| *description != before.1);
-    Ok(Changed { command: Some(TaskCommand::Edit { title, description, priority }), draft: Some(draft) })
+    Ok(TaskEdit { command: Some(TaskCommand::Edit { title, description, priority }), draft: Some(draft) })
 }
 
 /// The first line, and what follows: a heading further down opens no other issue here.
@@ -121,7 +121,7 @@ fn parted(text: &str) -> (String, String) {
 ///
 /// # Errors
 /// If the service does not answer, knows no such task, or refuses: what was written in an editor is kept then.
-pub fn run(args: &EditArgs, changed: Changed, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+pub fn run(args: &EditArgs, changed: TaskEdit, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let Some(command) = &changed.command else { return Ok(()) };
     let done = send::to_task(&args.task, command, caller, screen);
     match (done, changed.draft) {
@@ -133,7 +133,7 @@ pub fn run(args: &EditArgs, changed: Changed, caller: &Caller, screen: &Screen) 
     }
 }
 
-impl Changed {
+impl TaskEdit {
     /// There is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.command.is_none()
