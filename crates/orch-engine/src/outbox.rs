@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orch_ports::keep::Keep;
 use orch_ports::notifier::Notifier;
 use orch_ports::outbox::{Ended, Message, Outbox, TRIED_MS};
 use orch_ports::store::StoreError;
@@ -75,7 +76,7 @@ impl Engine {
             for notifier in telling.notifiers {
                 loops.spawn(self.clone().send_forever(telling.outbox.clone(), notifier));
             }
-            loops.spawn(forget_forever(telling.outbox));
+            loops.spawn(forget_forever(telling.outbox, self.limits.retention.rows.clone()));
         }
         loops
     }
@@ -185,9 +186,9 @@ fn judge(
     (ended, health)
 }
 
-async fn forget_forever(outbox: Arc<dyn Outbox>) {
+async fn forget_forever(outbox: Arc<dyn Outbox>, keep: Keep) {
     loop {
-        match outbox.forget_messages(FORGOTTEN_AT_ONCE).await {
+        match outbox.forget_messages(&keep, FORGOTTEN_AT_ONCE).await {
             Ok(rows) if rows >= u64::from(FORGOTTEN_AT_ONCE) => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old messages cannot be removed; trying again later"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orch_ports::keep::Keep;
 use orch_ports::store::StoreError;
 use orch_rules::effect::Effect;
 use orch_rules::ids::TaskId;
@@ -27,10 +28,8 @@ const MOST_CHUNKS: u32 = 100;
 /// How long things are kept that nobody needs any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// Finished work.
-    pub work: Duration,
-    /// Answers to deliveries: for so long the same key is the same delivery.
-    pub answers: Duration,
+    /// Rows.
+    pub rows: Keep,
     /// Directories of runs, with their logs, of tasks that have ended.
     pub runs: Duration,
     /// So many of them at most, whatever their age; the oldest go first.
@@ -39,8 +38,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        let day = Duration::from_secs(24 * 3600);
-        Self { work: ROUND, answers: 30 * day, runs: 30 * day, most_runs: 500 }
+        Self { rows: Keep::default(), runs: 30 * Duration::from_secs(24 * 3600), most_runs: 500 }
     }
 }
 
@@ -94,12 +92,9 @@ impl Engine {
     }
 
     async fn remove_what_is_over(&self) -> Result<(u64, u64), StoreError> {
-        let kept = &self.limits.retention;
-        let now = self.store.now().await?;
-        let before = |age: Duration| now.plus_ms(i64::try_from(age.as_millis()).map_or(i64::MIN / 2, |ms| -ms));
         let mut rows = 0;
         for _ in 0..MOST_CHUNKS {
-            let removed = self.store.tidy(before(kept.work), before(kept.answers), CHUNK).await?;
+            let removed = self.store.tidy(&self.limits.retention.rows, CHUNK).await?;
             rows += removed;
             if removed < u64::from(CHUNK) {
                 break;

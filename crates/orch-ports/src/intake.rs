@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use orch_rules::ids::Timestamp;
 use orch_rules::observation::Object;
 
+use crate::keep::Keep;
 use crate::store::StoreResult;
 
 /// A webhook's delivery, stored before the sender is answered.
@@ -75,11 +76,6 @@ pub struct LookEnd {
     pub error: Option<String>,
 }
 
-/// How long a delivery's body is kept, in milliseconds.
-pub const BODY_KEPT_MS: i64 = 7 * 24 * 60 * 60_000;
-/// How long is kept that it came, in milliseconds.
-pub const DELIVERY_KEPT_MS: i64 = 90 * 24 * 60 * 60_000;
-
 /// Deliveries, looks and observations. No look ends on an observation that another one replaced meanwhile.
 #[async_trait]
 pub trait Intake: Send + Sync {
@@ -102,5 +98,5 @@ pub trait Intake: Send + Sync {
     /// Deliveries for a list, newest first.
     async fn deliveries(&self, connection: Option<&str>, limit: u32) -> StoreResult<Vec<DeliveryRow>>;
     /// Forget old bodies and old deliveries, at most `limit` rows of each; how many.
-    async fn forget_deliveries(&self, limit: u32) -> StoreResult<u64>;
+    async fn forget_deliveries(&self, keep: &Keep, limit: u32) -> StoreResult<u64>;
 }

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod forge;
 pub mod hosts;
 pub mod intake;
+pub mod keep;
 pub mod lists;
 pub mod notifier;
 pub mod outbox;

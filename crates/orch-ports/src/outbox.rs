@@ -7,6 +7,7 @@ use orch_rules::outbox::fate::Facts;
 use orch_rules::outbox::target::Health;
 use serde::{Deserialize, Serialize};
 
+use crate::keep::Keep;
 use crate::store::StoreResult;
 
 /// Row number of a message.
@@ -111,10 +112,6 @@ pub struct MessageFilter {
     pub limit: u32,
 }
 
-/// How long ended rows are kept, in milliseconds.
-pub const SENT_KEPT_MS: i64 = 30 * 24 * 60 * 60_000;
-/// How long a dead letter waits for a person, in milliseconds.
-pub const DEAD_KEPT_MS: i64 = 90 * 24 * 60 * 60_000;
 /// How long a message is tried, in milliseconds.
 pub const TRIED_MS: i64 = 7 * 24 * 60 * 60_000;
 
@@ -147,5 +144,5 @@ pub trait Outbox: Send + Sync {
     /// Give a message up that is queued or dead; false if it is in another state.
     async fn drop_message(&self, id: MessageId, why: &str) -> StoreResult<bool>;
     /// Remove what is kept long enough, at most `limit` rows; how many.
-    async fn forget_messages(&self, limit: u32) -> StoreResult<u64>;
+    async fn forget_messages(&self, keep: &Keep, limit: u32) -> StoreResult<u64>;
 }

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deliveries::Deliveries;
 use crate::feed::Feed;
+use crate::keep::Keep;
 use crate::lists::Lists;
 
 /// Row number in the work table.
@@ -466,9 +467,8 @@ pub trait Store: Deliveries + Lists + Feed + Send + Sync {
     /// Whether work was written down at a moment that is still to come: by a clock that was ahead, so that no moment of it
     /// means anything. Reads every row of it: once, at a start.
     async fn clock_was_ahead(&self) -> StoreResult<bool>;
-    /// Removes at most `most` rows of each kind that nobody reads any more: work that was finished before `work`, deliveries
-    /// that were answered before `inbox`, dead letters after 90 days, what webhooks told by its own rule. Gives how many.
-    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64>;
+    /// Removes at most `most` rows of each kind that were kept long enough. Gives how many.
+    async fn tidy(&self, keep: &Keep, most: u32) -> StoreResult<u64>;
     /// What tells this database from every other, wherever it is copied to; `None` if it has no such mark.
     async fn identity(&self) -> StoreResult<Option<String>> {
         Ok(None)

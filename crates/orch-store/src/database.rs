@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::intake::Intake;
+use orch_ports::keep::Keep;
 use orch_ports::store::{
     Accepted, Applied, BaseSeen, Claim, Delivery, Finish, History, InboxAnswer, QueueView, StoreError, StoreResult,
     Work,
@@ -113,10 +114,9 @@ impl<E: Engine> Store for Database<E> {
         Ok(rows.map_or(Ok(0), |row| int("the queue", &row, 0))? > 0)
     }
 
-    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
-        let asked: u64 =
-            self.engine.write(plan::tidy(work, inbox, most)).await?.iter().map(|answer| answer.touched).sum();
-        Ok(asked + self.forget_deliveries(most).await?)
+    async fn tidy(&self, keep: &Keep, most: u32) -> StoreResult<u64> {
+        let asked: u64 = self.engine.write(plan::tidy(keep, most)).await?.iter().map(|answer| answer.touched).sum();
+        Ok(asked + self.forget_deliveries(keep, most).await?)
     }
 
     async fn identity(&self) -> StoreResult<Option<String>> {

@@ -1,7 +1,8 @@
 //! Deliveries, looks and observations.
 
 use async_trait::async_trait;
-use orch_ports::intake::{BODY_KEPT_MS, DELIVERY_KEPT_MS, DeliveryRow, Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::intake::{DeliveryRow, Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::keep::Keep;
 use orch_ports::store::{StoreError, StoreResult};
 use orch_rules::ids::Timestamp;
 use orch_rules::observation::Object;
@@ -203,11 +204,11 @@ impl<E: Engine> Intake for Database<E> {
         Ok(readable(&self.list(step).await?, delivery))
     }
 
-    async fn forget_deliveries(&self, limit: u32) -> StoreResult<u64> {
+    async fn forget_deliveries(&self, keep: &Keep, limit: u32) -> StoreResult<u64> {
         let old = Step::rows(
             "SELECT 1 FROM deliveries WHERE received_at < (SELECT now_ms()) - CAST(?1 AS INTEGER) AND body IS NOT NULL
                  OR received_at < (SELECT now_ms()) - CAST(?2 AS INTEGER) LIMIT 1",
-            [BODY_KEPT_MS.into(), DELIVERY_KEPT_MS.into()],
+            [keep.bodies_ms.into(), keep.deliveries_ms.into()],
         );
         if self.one(old).await?.is_none() {
             return Ok(0);
@@ -217,12 +218,12 @@ impl<E: Engine> Intake for Database<E> {
                 "UPDATE deliveries SET body = NULL, headers = NULL WHERE id IN (SELECT id FROM deliveries
                      WHERE body IS NOT NULL AND received_at < (SELECT now_ms()) - CAST(?1 AS INTEGER)
                      ORDER BY received_at LIMIT ?2)",
-                [BODY_KEPT_MS.into(), limit.into()],
+                [keep.bodies_ms.into(), limit.into()],
             ),
             Step::run(
                 "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
                      WHERE received_at < (SELECT now_ms()) - CAST(?1 AS INTEGER) ORDER BY received_at LIMIT ?2)",
-                [DELIVERY_KEPT_MS.into(), limit.into()],
+                [keep.deliveries_ms.into(), limit.into()],
             ),
         ];
         Ok(self.engine.write(steps).await?.iter().map(|answer| answer.touched).sum())

@@ -1,7 +1,8 @@
 //! Messages and their targets.
 
 use async_trait::async_trait;
-use orch_ports::outbox::{DEAD_KEPT_MS, Ended, Message, MessageFilter, MessageId, MessageState, Outbox, SENT_KEPT_MS};
+use orch_ports::keep::Keep;
+use orch_ports::outbox::{Ended, Message, MessageFilter, MessageId, MessageState, Outbox};
 use orch_ports::store::StoreResult;
 use orch_rules::ids::Timestamp;
 use orch_rules::notice::{Notice, NoticeKind};
@@ -281,14 +282,14 @@ impl<E: Engine> Outbox for Database<E> {
         Ok(self.engine.write(vec![step]).await?.iter().any(|answer| answer.touched > 0))
     }
 
-    async fn forget_messages(&self, limit: u32) -> StoreResult<u64> {
+    async fn forget_messages(&self, keep: &Keep, limit: u32) -> StoreResult<u64> {
         macro_rules! old {
             () => {
                 "ended_at IS NOT NULL AND (state IN ('sent', 'dropped') AND ended_at < (SELECT now_ms()) - CAST(?1 AS INTEGER)
                      OR ended_at < (SELECT now_ms()) - CAST(?2 AS INTEGER))"
             };
         }
-        let kept: [Value; 2] = [SENT_KEPT_MS.into(), DEAD_KEPT_MS.into()];
+        let kept: [Value; 2] = [keep.sent_ms.into(), keep.dead_ms.into()];
         if self
             .one(Step::rows(concat!("SELECT 1 FROM messages WHERE ", old!(), " LIMIT 1"), kept.clone()))
             .await?

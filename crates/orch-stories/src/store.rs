@@ -10,6 +10,7 @@ use orch_ports::Store;
 use orch_ports::deliveries::*;
 use orch_ports::feed::*;
 use orch_ports::hosts::*;
+use orch_ports::keep::Keep;
 use orch_ports::lists::*;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
@@ -273,8 +274,8 @@ impl Store for FaultyStore {
     async fn clock_was_ahead(&self) -> StoreResult<bool> {
         self.inner.clock_was_ahead().await
     }
-    async fn tidy(&self, work: Timestamp, inbox: Timestamp, most: u32) -> StoreResult<u64> {
-        self.inner.tidy(work, inbox, most).await
+    async fn tidy(&self, keep: &Keep, most: u32) -> StoreResult<u64> {
+        self.inner.tidy(keep, most).await
     }
     async fn identity(&self) -> StoreResult<Option<String>> {
         self.inner.identity().await

@@ -13,14 +13,15 @@ pub mod restore;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use camino::Utf8Path;
-use orch_engine::{Engine, Hosting, Limits};
+use orch_engine::{Engine, Hosting, Limits, Retention};
 use orch_git::Git;
 use orch_ports::agent::Agent;
 use orch_ports::chat::Chat;
 use orch_ports::hosts::Hosts;
+use orch_ports::keep::Keep;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
 use orch_ports::store::{Store, StoreError};
@@ -204,7 +205,7 @@ pub async fn wire(
         pace: matches!(opened, Opened::Postgres).then(Pace::default),
     };
     let (max_checks, base_check) = (host.limits.max_checks, host.switches.base_check);
-    let limits = Limits { max_checks, base_check, ..Limits::default() };
+    let limits = Limits { max_checks, base_check, retention: retention(&host.keep), ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
@@ -278,6 +279,22 @@ fn policy(host: &Host) -> Policy {
         budgets: budgets(&host.budgets),
         presume_dead_after_ms: i64::from(host.fleet.presume_dead_after_minutes) * 60_000,
         ..Policy::default()
+    }
+}
+
+fn retention(set: &crate::settings::host::KeepFor) -> Retention {
+    let days = |days: u32| i64::from(days) * Keep::DAY_MS;
+    Retention {
+        rows: Keep {
+            work_ms: i64::from(set.work_minutes) * 60_000,
+            answers_ms: days(set.answers_days),
+            bodies_ms: days(set.bodies_days),
+            deliveries_ms: days(set.deliveries_days),
+            sent_ms: days(set.messages_days),
+            dead_ms: days(set.dead_letters_days),
+        },
+        runs: Duration::from_secs(u64::from(set.runs_days) * 24 * 3600),
+        most_runs: usize::try_from(set.most_runs).unwrap_or(usize::MAX),
     }
 }
 

@@ -4,7 +4,7 @@
 //! one aggregate share a key; effects have their own ([`Effect::ordering_key`]), so that a long run never keeps a stop
 //! from being heard.
 
-use orch_ports::outbox::DEAD_KEPT_MS;
+use orch_ports::keep::Keep;
 use orch_ports::store::{Claim, Delivery, Finish, Finished, Job, StoreResult, WorkId};
 use orch_rules::actor::Actor;
 use orch_rules::effect::Effect;
@@ -211,19 +211,19 @@ pub fn bring_near(longest_ms: i64) -> Vec<Step> {
 
 /// Removes what nobody reads any more: finished work, and deliveries that were answered, by their own moments. Of the
 /// deliveries only the oldest are looked at: they come in the order of their moments.
-pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
+pub fn tidy(keep: &Keep, most: u32) -> Vec<Step> {
     vec![
         Step::run(
             "DELETE FROM work WHERE id IN (
-                 SELECT id FROM work WHERE state IN ('done', 'cancelled') AND armed_at < ?1 AND due < ?1
+                 SELECT id FROM work WHERE state IN ('done', 'cancelled') AND armed_at < now_ms() - CAST(?1 AS INTEGER) AND due < now_ms() - CAST(?1 AS INTEGER)
                  ORDER BY id LIMIT ?2)",
-            [work.0.into(), most.into()],
+            [keep.work_ms.into(), most.into()],
         ),
         Step::run(
             "DELETE FROM inbox WHERE id IN (
                  SELECT id FROM (SELECT id, answer, received_at FROM inbox ORDER BY id LIMIT ?2 * 4) AS oldest
-                 WHERE answer IS NOT NULL AND received_at < ?1 ORDER BY id LIMIT ?2)",
-            [inbox.0.into(), most.into()],
+                 WHERE answer IS NOT NULL AND received_at < now_ms() - CAST(?1 AS INTEGER) ORDER BY id LIMIT ?2)",
+            [keep.answers_ms.into(), most.into()],
         ),
         // What nobody cared about for so long: the row that failed, then what it was to handle.
         Step::run(
@@ -231,7 +231,7 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
                  SELECT w.inbox FROM work w JOIN inbox i ON i.id = w.inbox
                  WHERE w.state <> 'done' AND w.state = 'failed' AND i.received_at < now_ms() - CAST(?1 AS INTEGER)
                  ORDER BY w.id LIMIT ?2)",
-            [DEAD_KEPT_MS.into(), most.into()],
+            [keep.dead_ms.into(), most.into()],
         ),
         Step::run(
             "DELETE FROM work WHERE id IN (
@@ -240,9 +240,9 @@ pub fn tidy(work: Timestamp, inbox: Timestamp, most: u32) -> Vec<Step> {
             [most.into()],
         ),
         Step::run(
-            "DELETE FROM runs WHERE state = 'over' AND ended_at < ?1 AND name IN (
-                 SELECT name FROM runs WHERE state = 'over' AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
-            [work.0.into(), most.into()],
+            "DELETE FROM runs WHERE state = 'over' AND ended_at < (SELECT now_ms()) - CAST(?1 AS INTEGER) AND name IN (
+                 SELECT name FROM runs WHERE state = 'over' AND ended_at < (SELECT now_ms()) - CAST(?1 AS INTEGER) ORDER BY ended_at LIMIT ?2)",
+            [keep.work_ms.into(), most.into()],
         ),
         crate::feed::tidy(most),
     ]

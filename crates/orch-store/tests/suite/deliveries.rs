@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use orch_ports::deliveries::{DeliveryFilter, DeliveryId, DeliverySeen, DeliveryState};
 use orch_ports::intake::NewDelivery;
+use orch_ports::keep::Keep;
 use orch_ports::store::{Finished, InboxAnswer, Job};
 use orch_rules::event::TaskEvent;
 use orch_rules::observation::{Object, ObjectKind};
@@ -115,8 +116,8 @@ async fn what_a_webhook_told_is_looked_at_again(world: World) {
 
 async fn the_dead_are_kept_until_somebody_cares_or_for_long(world: World) {
     five(&world).await;
-    let now = world.store.now().await.unwrap();
-    world.store.tidy(now.plus_ms(1), now.plus_ms(1), 100).await.unwrap();
+    let at_once = Keep { work_ms: -1, answers_ms: -1, ..Keep::default() };
+    world.store.tidy(&at_once, 100).await.unwrap();
     assert_eq!(listed(&world, None).await, ["k5 queued", "k4 waiting", "k3 dead"]);
     let long = 91 * 24 * 3_600_000_i64;
     world
@@ -124,7 +125,7 @@ async fn the_dead_are_kept_until_somebody_cares_or_for_long(world: World) {
             "UPDATE inbox SET received_at = received_at - {long}; UPDATE work SET armed_at = armed_at - {long}"
         ))
         .await;
-    world.store.tidy(now, now, 100).await.unwrap();
+    world.store.tidy(&Keep { work_ms: 0, answers_ms: 0, ..Keep::default() }, 100).await.unwrap();
     assert_eq!(listed(&world, None).await, ["k5 queued", "k4 waiting"], "what waits is no dead letter");
 }
 

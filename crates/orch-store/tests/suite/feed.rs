@@ -2,8 +2,8 @@
 
 use orch_ports::Store;
 use orch_ports::feed::{FeedFilter, FeedPart, FeedPlace};
+use orch_ports::keep::Keep;
 use orch_rules::change::{Change, Guard};
-use orch_rules::ids::Timestamp;
 use orch_rules::task::{Position, Task};
 
 use crate::harness::{On, World, on_both};
@@ -91,7 +91,7 @@ async fn who_was_away_too_long_is_told_so(world: World) {
     }
     let late = store.feed(&FeedFilter::default()).await.unwrap().next;
     world.raw("UPDATE changes SET at = at - 3600001").await;
-    store.tidy(Timestamp(0), Timestamp(0), 100).await.unwrap();
+    store.tidy(&Keep::default(), 100).await.unwrap();
     assert_eq!(world.number("SELECT COUNT(*) FROM changes").await, 1, "the newest stays: numbers go on behind it");
     for lost in [early, FeedPlace::default()] {
         assert_eq!(behind(store, lost, 9).await, FeedPart { lost: true, next: late, changes: vec![] });

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use orch_ports::intake::{BODY_KEPT_MS, DELIVERY_KEPT_MS, Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::intake::{Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::keep::Keep;
 use orch_ports::store::StoreError;
 use orch_rules::base_branch::{BaseBranch, FileSeen};
 use orch_rules::ids::Timestamp;
@@ -145,12 +146,14 @@ async fn bodies_are_forgotten_before_their_deliveries(world: World) {
     for key in ["new", "week", "quarter"] {
         intake.deliver(delivery(key, &["1"])).await.unwrap();
     }
-    assert_eq!(intake.forget_deliveries(10).await.unwrap(), 0);
+    assert_eq!(intake.forget_deliveries(&Keep::default(), 10).await.unwrap(), 0);
     let now = world.store.now().await.unwrap().0;
-    for (key, at) in [("week", now - BODY_KEPT_MS - 1_000), ("quarter", now - DELIVERY_KEPT_MS - 1_000)] {
+    for (key, at) in
+        [("week", now - Keep::default().bodies_ms - 1_000), ("quarter", now - Keep::default().deliveries_ms - 1_000)]
+    {
         world.raw(&format!("UPDATE deliveries SET received_at = {at} WHERE delivery_key = '{key}'")).await;
     }
-    assert!(intake.forget_deliveries(10).await.unwrap() > 0);
+    assert!(intake.forget_deliveries(&Keep::default(), 10).await.unwrap() > 0);
     let rows = intake.deliveries(None, 0).await.unwrap();
     let told: Vec<_> = rows.iter().map(|row| (row.key.as_str(), row.body.is_some())).collect();
     assert_eq!(told, [("week", false), ("new", true)]);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use orch_ports::outbox::{DEAD_KEPT_MS, Ended, MessageFilter, MessageState, Outbox, SENT_KEPT_MS};
+use orch_ports::keep::Keep;
+use orch_ports::outbox::{Ended, MessageFilter, MessageState, Outbox};
 use orch_ports::store::StoreError;
 use orch_rules::change::Change;
 use orch_rules::ids::Timestamp;
@@ -151,16 +152,16 @@ async fn ended_messages_are_forgotten_in_time(world: World) {
     let outbox = outbox(&world);
     let rows = ["1", "2", "3", "4"].map(|key| said(NoticeKind::Done, None, key));
     write(&*world.store, rows.to_vec()).await.unwrap();
-    assert_eq!(outbox.forget_messages(10).await.unwrap(), 0);
+    assert_eq!(outbox.forget_messages(&Keep::default(), 10).await.unwrap(), 0);
     let ended = |key: &str, state: &str, ago: i64| {
         format!("UPDATE messages SET state = '{state}', ended_at = {ago} WHERE message_key = 'done:{key}';")
     };
     let now = world.store.now().await.unwrap().0;
-    let (month, quarter) = (now - SENT_KEPT_MS - 1_000, now - DEAD_KEPT_MS - 1_000);
+    let (month, quarter) = (now - Keep::default().sent_ms - 1_000, now - Keep::default().dead_ms - 1_000);
     let sql = ended("1", "sent", month) + &ended("2", "dead", month) + &ended("3", "dead", quarter);
     world.raw(&sql).await;
-    assert_eq!(outbox.forget_messages(1).await.unwrap(), 1, "in bounded pieces");
-    assert_eq!(outbox.forget_messages(10).await.unwrap(), 1);
+    assert_eq!(outbox.forget_messages(&Keep::default(), 1).await.unwrap(), 1, "in bounded pieces");
+    assert_eq!(outbox.forget_messages(&Keep::default(), 10).await.unwrap(), 1);
     let kept: Vec<_> = outbox.messages(&MessageFilter::default()).await.unwrap();
     assert_eq!(kept.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["done:4", "done:2"]);
 }

@@ -1,10 +1,10 @@
 //! What is put in order beside the work: moments of a fast clock, rows that nobody reads any more.
 
+use orch_ports::keep::Keep;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer};
 use orch_rules::change::Change;
 use orch_rules::effect::Effect;
 use orch_rules::event::TaskEvent;
-use orch_rules::ids::Timestamp;
 
 use crate::harness::{World, on_both};
 use crate::rows::*;
@@ -56,11 +56,12 @@ async fn what_nobody_reads_any_more_is_removed(world: World) {
     let answer = Some(InboxAnswer::Accepted { text: "done".into() });
     let finish = Finish { work: taken[0].id, fence: taken[0].fence, how: Finished::Done { answer } };
     store.apply(set(Vec::new(), Vec::new()), Some(finish)).await.unwrap();
-    let later = store.now().await.unwrap().plus_ms(1000);
-    assert_eq!(store.tidy(later, Timestamp(0), 100).await.unwrap(), 1, "the finished row; its answer is kept");
+    let (work, answers) = (Keep { work_ms: -1_000, ..Keep::default() }, Keep { answers_ms: -1_000, ..Keep::default() });
+    assert_eq!(store.tidy(&Keep::default(), 100).await.unwrap(), 0, "both are kept for a while");
+    assert_eq!(store.tidy(&work, 100).await.unwrap(), 1, "the finished row; its answer is kept");
     assert!(store.accept(delivery("old", TaskEvent::Looked)).await.unwrap().duplicate);
-    assert_eq!(store.tidy(later, later, 100).await.unwrap(), 1, "the answer; what waits is kept");
-    assert_eq!(store.tidy(later, later, 100).await.unwrap(), 0);
+    assert_eq!(store.tidy(&answers, 100).await.unwrap(), 1, "the answer; what waits is kept");
+    assert_eq!(store.tidy(&answers, 100).await.unwrap(), 0);
     assert!(store.accept(delivery("new", TaskEvent::Looked)).await.unwrap().duplicate);
     assert!(!store.accept(delivery("old", TaskEvent::Looked)).await.unwrap().duplicate);
 }

@@ -23,6 +23,7 @@ pub const ALL: &[Check] = &[
     Check { name: "git", look: git },
     Check { name: "database", look: super::data::database },
     Check { name: "forges", look: super::data::forges },
+    Check { name: "kept", look: super::data::kept },
     Check { name: "repositories", look: super::repositories::repositories },
     Check { name: "servers", look: super::servers::servers },
     Check { name: "agents", look: agents },

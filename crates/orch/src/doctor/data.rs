@@ -25,6 +25,24 @@ pub fn database(look: &Look) -> Vec<Told> {
     }
 }
 
+/// How long what is over is kept.
+pub fn kept(look: &Look) -> Vec<Told> {
+    let keep = &look.host.keep;
+    let words = format!(
+        "work that is done {} min, answers {} days, runs and their logs {} days ({} at most), what webhooks told {} days \
+         (its text {}), messages {} days, dead letters {} days",
+        keep.work_minutes,
+        keep.answers_days,
+        keep.runs_days,
+        keep.most_runs,
+        keep.deliveries_days,
+        keep.bodies_days,
+        keep.messages_days,
+        keep.dead_letters_days
+    );
+    vec![(Good, words, None)]
+}
+
 /// Main of every forge, against what the database saw there last.
 pub fn forges(look: &Look) -> Vec<Told> {
     let path = look.host.paths.database();

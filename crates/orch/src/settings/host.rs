@@ -29,6 +29,8 @@ pub struct Host {
     pub limits: Limits,
     /// `[fleet]`
     pub fleet: Fleet,
+    /// `[keep]`
+    pub keep: KeepFor,
     /// `[confinement]`
     pub confinement: Confine,
     /// `[budgets]`
@@ -60,6 +62,7 @@ impl Host {
             store: Store::default(),
             limits: Limits::default(),
             fleet: Fleet::default(),
+            keep: KeepFor::default(),
             confinement: Confine::default(),
             budgets: Budgets::default(),
             switches: Switches::default(),
@@ -167,6 +170,42 @@ pub struct Fleet {
 impl Default for Fleet {
     fn default() -> Self {
         Self { presume_dead_after_minutes: 15 }
+    }
+}
+
+/// `[keep]`: how long what is over is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepFor {
+    /// Minutes: finished work.
+    pub work_minutes: u32,
+    /// Days: answers to what was asked.
+    pub answers_days: u32,
+    /// Days: bodies of what webhooks told.
+    pub bodies_days: u32,
+    /// Days: that a webhook told it.
+    pub deliveries_days: u32,
+    /// Days: messages that were sent.
+    pub messages_days: u32,
+    /// Days: dead letters.
+    pub dead_letters_days: u32,
+    /// Days: run directories with their logs.
+    pub runs_days: u32,
+    /// So many run directories at most.
+    pub most_runs: u32,
+}
+
+impl Default for KeepFor {
+    fn default() -> Self {
+        Self {
+            work_minutes: 10,
+            answers_days: 30,
+            bodies_days: 7,
+            deliveries_days: 90,
+            messages_days: 30,
+            dead_letters_days: 90,
+            runs_days: 30,
+            most_runs: 500,
+        }
     }
 }
 

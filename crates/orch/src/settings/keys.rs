@@ -53,7 +53,7 @@ pub(super) const fn vital(name: &'static str) -> Option<Variable> {
 }
 
 /// Numbers are bounded by their kind, so none is cut here.
-fn narrow(value: Value) -> u32 {
+pub(super) fn narrow(value: Value) -> u32 {
     match value {
         Value::Number(n) => u32::try_from(n).unwrap_or(u32::MAX),
         _ => 0,
@@ -87,6 +87,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("limits", "Tuning."),
     ("fleet", "Hosts that share one PostgreSQL database."),
     (
+        "keep",
+        "How long what is over is kept; then it is removed in small pieces, beside the work. Tasks and their history stay.",
+    ),
+    (
         "budgets",
         "What runs may cost, in whole US dollars. 0 is no limit. What is not covered waits and asks: orch budget.",
     ),
@@ -100,7 +104,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("switches", "Kill switches. What \"off\" means is spelled out for each."),
 ];
 
-/// `[service]`, `[store]`, `[limits]`, `[fleet]`, `[budgets]`, `[confinement]`, `[egress]`, `[switches]`.
+/// `[service]`, `[store]`, `[limits]`, `[fleet]`, `[keep]`, `[budgets]`, `[confinement]`, `[egress]`, `[switches]`.
 pub const HOST: &[Key<Host>] = &[
     Key {
         section: "service",
@@ -271,6 +275,14 @@ pub const HOST: &[Key<Host>] = &[
         set: |h, v| h.fleet.presume_dead_after_minutes = narrow(v),
         get: |h| Some(h.fleet.presume_dead_after_minutes.to_string()),
     },
+    super::keep::WORK_MINUTES,
+    super::keep::ANSWERS_DAYS,
+    super::keep::BODIES_DAYS,
+    super::keep::DELIVERIES_DAYS,
+    super::keep::MESSAGES_DAYS,
+    super::keep::DEAD_LETTERS_DAYS,
+    super::keep::RUNS_DAYS,
+    super::keep::MOST_RUNS,
     Key {
         section: "budgets",
         name: "run_usd",

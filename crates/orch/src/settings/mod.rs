@@ -27,6 +27,7 @@ pub mod example;
 pub mod file;
 pub mod forge;
 pub mod host;
+mod keep;
 pub mod keys;
 mod kind;
 pub mod model;
