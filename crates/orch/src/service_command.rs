@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::client::{Caller, Running};
 use crate::commands::ids::REPOSITORIES;
+use crate::commands::text::counted;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
@@ -53,12 +54,13 @@ pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(
     }));
     let good = screen.styled(Style::Good, "up");
     screen.line(&format!(
-        "{good} at {} (process {}), API and dashboard of {} repositories",
+        "{good} at {} (process {}), the API of {}",
         running.base(),
         running.pid,
-        known.repositories.len()
+        counted(known.repositories.len(), "repository")
     ));
-    screen.line(&format!("{tasks} tasks, {} agents at work", queue.agent_slots.used));
+    let agents = counted(queue.agent_slots.used, "agent");
+    screen.line(&format!("{}, {agents} at work", counted(tasks, "task")));
     if asks + held > 0 {
         let text = format!("{asks} ask you something, {held} are held: orch inbox");
         screen.line(&screen.styled(Style::Attention, &text));

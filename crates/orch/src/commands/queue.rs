@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
 
-use super::text::{clean, fit, pad, short, since, until, wrap};
+use super::text::{clean, counted, fit, pad, short, since, until, wrap};
 use crate::client::Caller;
 use crate::exit::Failure;
 use crate::screen::{Screen, Style};
@@ -106,7 +106,7 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
 fn one_host(host: &HostView, screen: &Screen, now: Timestamp) -> String {
     let here = if host.here { " (this one)" } else { "" };
     let mut text =
-        format!("{}{here}  release {}, {}", clean(&host.name), clean(&host.release), counted(host.runs.into(), "run"));
+        format!("{}{here}  release {}, {}", clean(&host.name), clean(&host.release), counted(host.runs, "run"));
     if let Some(silent) = &host.silent_since {
         text += &screen.styled(Style::Attention, &format!(", not heard of for {}", since(silent, now)));
     }
@@ -123,10 +123,6 @@ fn sweep(sweep: &Reconcile, now: Timestamp) -> String {
         None => "not yet since the start".to_owned(),
     };
     format!("every {}s, {last}; set {} going", sweep.every_seconds, counted(sweep.unblocked_total, "task"))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn row(name: &str, text: &str, screen: &Screen) -> String {

@@ -56,6 +56,15 @@ pub fn fit(text: &str, most: usize) -> String {
     fitted
 }
 
+/// `1 task`, `3 tasks`, `2 repositories`.
+pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(count: N, what: &str) -> String {
+    match what.strip_suffix('y') {
+        _ if count == N::from(1) => format!("{count} {what}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {what}s"),
+    }
+}
+
 /// `text` filled up to `columns`.
 pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))

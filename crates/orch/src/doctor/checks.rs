@@ -12,6 +12,7 @@ use orch_rules::pipeline::Role;
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Check, Look, Told};
 use crate::client::Running;
+use crate::commands::text::counted;
 
 /// A program that does not say its version within this is not well.
 const VERSION_WITHIN: Duration = Duration::from_secs(10);
@@ -64,8 +65,7 @@ fn settings(look: &Look) -> Vec<Told> {
                 format!("{file}: no repository is registered"),
                 Some("go to one and run: orch init".into()),
             )],
-            1 => good(format!("{file}, 1 repository")),
-            n => good(format!("{file}, {n} repositories")),
+            n => good(format!("{file}, {}", counted(n, "repository"))),
         },
     }
 }
