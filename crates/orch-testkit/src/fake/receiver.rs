@@ -55,17 +55,8 @@ impl FakeReceiver {
     /// # Errors
     /// When no port can be had.
     pub fn start(script: Vec<Answers>) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let base = format!("http://{}", listener.local_addr()?);
         let inside = Arc::new((Mutex::new(Inside { script, ..Inside::default() }), Condvar::new()));
-        let shared = inside.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = shared.clone();
-                std::thread::spawn(move || serve(stream, &shared));
-            }
-        });
-        Ok(Self { base, inside })
+        Ok(Self { base: listen(inside.clone(), serve)?, inside })
     }
 
     /// Everything it was told so far.
@@ -79,6 +70,19 @@ impl FakeReceiver {
         let told = self.inside.1.wait_timeout_while(guard, patience, |inside| inside.told.len() < times);
         told.unwrap_or_else(PoisonError::into_inner).0.told.clone()
     }
+}
+
+/// Serves each connection by a thread of its own, on a port that the system chooses; the address of that.
+pub(super) fn listen<S: Send + Sync + 'static>(shared: Arc<S>, serve: fn(TcpStream, &S)) -> std::io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let base = format!("http://{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let shared = shared.clone();
+            std::thread::spawn(move || serve(stream, &shared));
+        }
+    });
+    Ok(base)
 }
 
 fn serve(mut stream: TcpStream, shared: &(Mutex<Inside>, Condvar)) {

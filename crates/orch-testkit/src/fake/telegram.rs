@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::receiver::read;
+use super::receiver::{listen, read};
 
 /// The token that is taken.
 pub const TOKEN: &str = "4711:s3cret-token";
@@ -75,17 +75,8 @@ impl FakeTelegram {
     /// # Errors
     /// When no port can be had.
     pub fn start(chats: &[i64]) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let base = format!("http://{}", listener.local_addr()?);
         let inside = Arc::new((Mutex::new(Inside { chats: chats.to_vec(), ..Inside::default() }), Condvar::new()));
-        let shared = inside.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = shared.clone();
-                std::thread::spawn(move || serve(stream, &shared));
-            }
-        });
-        Ok(Self { base, inside })
+        Ok(Self { base: listen(inside.clone(), serve)?, inside })
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Inside) -> T) -> T {

@@ -273,6 +273,22 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) ->
     }
 }
 
+/// An analyst who prints what it was told, and numbers its rounds in the document.
+pub fn rounds() -> Script {
+    script(
+        r#"
+        [[play]]
+        title = "*"
+        [[play.act]]
+        role = "analyst"
+        steps = [
+          { say = "told: {rework}" },
+          { document = "01-brd.md", text = "---\nwork_item: {id}\n---\n# Round {round}\n" },
+        ]
+        "#,
+    )
+}
+
 /// A script from its text.
 pub fn script(text: &str) -> Script {
     Script::parse(text).unwrap()

@@ -8,7 +8,7 @@ use orch_testkit::fake::FakeTelegram;
 use orch_testkit::fake::telegram::{ChatMessage, TOKEN, TelegramFault};
 use serde_json::Value;
 
-use super::carried::{Carried, Up, attempts_of, script, waits};
+use super::carried::{Carried, Up, attempts_of, rounds, waits};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const CHAT: i64 = -42;
@@ -16,18 +16,7 @@ const ANN: i64 = 7;
 const EVE: i64 = 8;
 
 fn with_chat(server: &FakeTelegram) -> Carried {
-    let carried = Carried::small(&script(
-        r#"
-        [[play]]
-        title = "*"
-        [[play.act]]
-        role = "analyst"
-        steps = [
-          { say = "told: {rework}" },
-          { document = "01-brd.md", text = "---\nwork_item: {id}\n---\n# Round {round}\n" },
-        ]
-        "#,
-    ));
+    let carried = Carried::small(&rounds());
     let token = carried.world.path("telegram-token");
     std::fs::write(&token, TOKEN).unwrap();
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -6,7 +6,7 @@ use orch_testkit::sample::{TEST_COMMAND, conflicting_pair, script as of_issues, 
 use orch_testkit::scripted_agent::Script;
 use serde_json::json;
 
-use super::carried::{Carried, attempts_of, eventually, script, summary, waits};
+use super::carried::{Carried, attempts_of, eventually, rounds, script, summary, waits};
 
 /// Two tasks on the same lines: the second candidate conflicts, its developer is told where and why, and both wishes
 /// hold in the end.
@@ -61,18 +61,7 @@ fn a_review_sends_back_and_then_approves() {
 /// A10: rejected means the analyst again, with the person's words; no retry is counted.
 #[test]
 fn a_rejection_is_the_analyst_again() {
-    let carried = Carried::small(&script(
-        r#"
-        [[play]]
-        title = "*"
-        [[play.act]]
-        role = "analyst"
-        steps = [
-          { say = "told: {rework}" },
-          { document = "01-brd.md", text = "---\nwork_item: {id}\n---\n# Round {round}\n" },
-        ]
-        "#,
-    ));
+    let carried = Carried::small(&rounds());
     let service = carried.up();
     let id = service.open("Say hello");
     service.until(&id, "asks for approval", |task| waits(task, "human"));
