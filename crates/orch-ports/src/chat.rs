@@ -1,9 +1,16 @@
 //! Chats in which people answer: they press buttons under what they are told, and reply.
 
 use orch_rules::connection::NewConnection;
-use orch_rules::ids::WorkItemId;
+use orch_rules::ids::{TaskId, WorkItemId};
+use orch_rules::reason::Reason;
 
 use crate::error::PortResult;
+
+/// The subject of a button that is about a hold: another hold of the same task is another subject.
+#[must_use]
+pub fn held(task: &TaskId, reason: &Reason) -> String {
+    format!("{task}: {reason}")
+}
 
 /// What a button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_ports::PortResult;
-use orch_ports::chat::{Chat, ChatEvent, ChatWhat, Press, Verb};
+use orch_ports::chat::{Chat, ChatEvent, ChatWhat, Press, Verb, held};
 use orch_rules::actor::Actor;
 use orch_rules::ids::{EpisodeId, Timestamp};
 use orch_rules::people::Reply;
+use orch_rules::port_error::ErrorKind;
 use orch_rules::rights::{self, Right};
 use orch_text::{ChatText, Language};
 
@@ -24,8 +25,8 @@ const AWAITED_MS: i64 = 10 * 60_000;
 const AWAITED: usize = 1_000;
 /// Pauses after the chat could not be read.
 const AWAY: Duration = Duration::from_secs(5);
-/// The same when another program reads it: it had the better right for a while.
-const READ_ELSEWHERE: Duration = Duration::from_secs(60);
+/// The same when another program reads it, when it wants to be left alone, and when somebody has to mend its token.
+const LONG_AWAY: Duration = Duration::from_secs(60);
 
 /// What a press is about.
 struct PressSubject {
@@ -42,6 +43,23 @@ enum Pressed {
     Over,
     /// Of nothing that we asked.
     NotOurs,
+}
+
+/// What is written in the chat after a press was answered.
+enum PressEffect {
+    Nothing,
+    /// These buttons stand under the message.
+    Offer(&'static [Verb]),
+    /// The message says what became of it.
+    Settle {
+        task: TaskName,
+        done: ChatText,
+    },
+    /// Words are asked for.
+    Ask {
+        about: PressSubject,
+        rejects: bool,
+    },
 }
 
 /// A reply that somebody was asked for.
@@ -96,8 +114,11 @@ impl Control {
                     if !std::mem::replace(&mut quiet, true) {
                         tracing::warn!(chat = reading.chat.name(), %error, "the chat cannot be read; trying again");
                     }
-                    let elsewhere = error.kind == orch_rules::port_error::ErrorKind::Conflict;
-                    tokio::time::sleep(if elsewhere { READ_ELSEWHERE } else { AWAY }).await;
+                    tokio::time::sleep(match error.kind {
+                        ErrorKind::Conflict | ErrorKind::Unauthorised | ErrorKind::RateLimited { .. } => LONG_AWAY,
+                        _ => AWAY,
+                    })
+                    .await;
                 }
                 Err(_) => tokio::time::sleep(AWAY).await,
             }
@@ -111,12 +132,14 @@ impl ChatReading {
         let by = Actor::at(&self.connection, &event.account).known_as(&event.name);
         match event.what {
             ChatWhat::Press(press) => {
-                let answer = match self.pressed(&event.chat, &press, by, language).await {
-                    Ok(answer) => answer,
-                    Err(error) => unwell(&error, language),
+                let (answer, after) = match self.pressed(&event.chat, &press, &by).await {
+                    Ok((answer, after)) => (answer.say(&[], language), after),
+                    Err(error) => (unwell(&error, language), PressEffect::Nothing),
                 };
-                let id = press.id;
+                // A press is soon too old to be answered, and what is written there waits for the chat's pace.
+                let id = press.id.clone();
                 self.there(move |chat| chat.answer(&id, &answer)).await;
+                self.afterwards(&event.chat, &press, by, after, language).await;
             }
             ChatWhat::Reply { to, text: words } => {
                 let at = (event.chat.clone(), to);
@@ -138,31 +161,20 @@ impl ChatReading {
         }
     }
 
-    /// Does what a button says; what the presser is told.
-    async fn pressed(
-        &mut self,
-        place: &str,
-        press: &Press,
-        by: Actor,
-        language: Language,
-    ) -> Result<String, ControlError> {
+    /// Does what a button says: what the presser is told, and what is written in the chat then.
+    async fn pressed(&self, place: &str, press: &Press, by: &Actor) -> Result<(ChatText, PressEffect), ControlError> {
         if press.age_ms > ANSWERS_FOR_MS {
-            self.offer(place, press, &[]).await;
-            return Ok(ChatText::TooOld.say(&[], language));
+            return Ok((ChatText::TooOld, PressEffect::Offer(&[])));
         }
         let about = match self.about(place, press).await? {
             Pressed::PressSubject(about) => about,
-            Pressed::Over => {
-                self.offer(place, press, &[]).await;
-                return Ok(ChatText::Over.say(&[], language));
-            }
+            Pressed::Over => return Ok((ChatText::Over, PressEffect::Offer(&[]))),
             // Whoever made it up takes no button away.
-            Pressed::NotOurs => return Ok(ChatText::Over.say(&[], language)),
+            Pressed::NotOurs => return Ok((ChatText::Over, PressEffect::Nothing)),
         };
         let right = if about.episode.is_some() { Right::Answer } else { Right::Steer };
-        let acting = self.control.met(&by, &[]).await?;
-        if rights::may(&acting, right).is_err() {
-            return Ok(ChatText::MayNot.say(&[], language));
+        if rights::may(&self.control.met(by, &[]).await?, right).is_err() {
+            return Ok((ChatText::MayNot, PressEffect::Nothing));
         }
         let (command, done) = match press.verb {
             Verb::Approve => (answered(&about, Reply::Approve), ChatText::Approved),
@@ -170,22 +182,26 @@ impl ChatReading {
             Verb::RaiseBy5 => (TaskCommand::RaiseBudget { by_micros: 5_000_000 }, ChatText::Raised),
             Verb::RaiseBy20 => (TaskCommand::RaiseBudget { by_micros: 20_000_000 }, ChatText::Raised),
             Verb::Retry => (TaskCommand::Retry, ChatText::Retried),
-            Verb::Deploy => {
-                self.offer(place, press, &[Verb::DeployNow, Verb::NotNow]).await;
-                return Ok(ChatText::Sure.say(&[], language));
-            }
-            Verb::NotNow => {
-                self.offer(place, press, &[Verb::Deploy]).await;
-                return Ok(ChatText::NotNow.say(&[], language));
-            }
-            Verb::Reject => return Ok(self.ask(place, press, by, about, true, language).await),
-            Verb::Answer => return Ok(self.ask(place, press, by, about, false, language).await),
+            Verb::Deploy => return Ok((ChatText::Sure, PressEffect::Offer(&[Verb::DeployNow, Verb::NotNow]))),
+            Verb::NotNow => return Ok((ChatText::NotNow, PressEffect::Offer(&[Verb::Deploy]))),
+            Verb::Reject => return Ok((ChatText::TellReason, PressEffect::Ask { about, rejects: true })),
+            Verb::Answer => return Ok((ChatText::TellAnswer, PressEffect::Ask { about, rejects: false })),
         };
         let key = format!("{}:press:{}", self.connection, press.id);
         self.control.command(&about.task, command, by.clone(), key).await?;
-        let done = done.say(&[], language);
-        self.settle(place, press.message, &about.task, &done, &by, language).await;
-        Ok(done)
+        Ok((done, PressEffect::Settle { task: about.task, done }))
+    }
+
+    async fn afterwards(&mut self, place: &str, press: &Press, by: Actor, after: PressEffect, language: Language) {
+        match after {
+            PressEffect::Nothing => {}
+            PressEffect::Offer(verbs) => {
+                let (place, press) = (place.to_owned(), press.clone());
+                self.there(move |chat| chat.offer(&place, &press, verbs)).await;
+            }
+            PressEffect::Settle { task, done } => self.settle(place, press.message, &task, done, &by, language).await,
+            PressEffect::Ask { about, rejects } => self.ask(place, press.message, by, about, rejects, language).await,
+        }
     }
 
     /// The open question, or the hold, that a button is about: whatever was answered or asked anew meanwhile is another.
@@ -193,15 +209,12 @@ impl ChatReading {
         for task in self.control.engine.store.tasks_by_work_item(&press.work_item).await? {
             let name = TaskName::from(&task);
             if press.verb == Verb::Retry {
-                if !self.chat.is_about(place, press, task.id.as_str()) {
-                    continue;
+                // Of a hold that is over nothing is kept to know its button by.
+                let subject = task.hold.as_ref().map(|hold| held(&task.id, &hold.reason()));
+                if subject.is_some_and(|subject| self.chat.is_about(place, press, &subject)) {
+                    return Ok(Pressed::PressSubject(PressSubject { task: name, episode: None }));
                 }
-                let held = task.hold.is_some();
-                return Ok(if held {
-                    Pressed::PressSubject(PressSubject { task: name, episode: None })
-                } else {
-                    Pressed::Over
-                });
+                continue;
             }
             let history = self.control.engine.store.history(&task.id).await?;
             let mut asked = history.episodes.into_iter();
@@ -213,29 +226,28 @@ impl ChatReading {
         Ok(Pressed::NotOurs)
     }
 
-    /// Asks for words; the answer to the press.
+    /// Asks for words.
     async fn ask(
         &mut self,
         place: &str,
-        press: &Press,
+        under: i64,
         by: Actor,
         about: PressSubject,
         rejects: bool,
         language: Language,
-    ) -> String {
+    ) {
+        let Ok(at) = self.control.engine.store.now().await else { return };
+        self.awaited.retain(|_, awaited| at.since_ms(awaited.at) <= AWAITED_MS);
+        if self.awaited.len() >= AWAITED {
+            return;
+        }
         let (id, who) = (about.task.work_item.to_string(), self.called(&by).await);
         let asks = if rejects { ChatText::AskReason } else { ChatText::AskAnswer };
         let question = asks.say(&[("id", &id), ("who", &who)], language);
-        let (to, under) = (place.to_owned(), press.message);
-        let asked = self.there(move |chat| chat.say(&to, Some(under), &question, true)).await;
-        let (Some(number), Ok(at)) = (asked, self.control.engine.store.now().await) else {
-            return ChatText::Failed.say(&[], language);
-        };
-        self.awaited.retain(|_, awaited| at.since_ms(awaited.at) <= AWAITED_MS);
-        if self.awaited.len() < AWAITED {
+        let to = place.to_owned();
+        if let Some(number) = self.there(move |chat| chat.say(&to, Some(under), &question, true)).await {
             self.awaited.insert((place.to_owned(), number), AwaitedReply { by, about, rejects, under, at });
         }
-        if rejects { ChatText::TellReason } else { ChatText::TellAnswer }.say(&[], language)
     }
 
     /// Somebody replied to what they were asked for.
@@ -260,9 +272,8 @@ impl ChatReading {
             let command = answered(&awaited.about, reply);
             match self.control.command(&awaited.about.task, command, by.clone(), key).await {
                 Ok(_) => {
-                    let done = done.say(&[], language);
-                    self.settle(&place, awaited.under, &awaited.about.task, &done, &by, language).await;
-                    done
+                    self.settle(&place, awaited.under, &awaited.about.task, done, &by, language).await;
+                    done.say(&[], language)
                 }
                 Err(error) => unwell(&error, language),
             }
@@ -276,18 +287,14 @@ impl ChatReading {
         acting.ok().and_then(|acting| acting.person).map_or_else(|| by.to_string(), |person| person.display)
     }
 
-    async fn settle(&self, place: &str, message: i64, task: &TaskName, done: &str, by: &Actor, language: Language) {
+    async fn settle(&self, place: &str, message: i64, task: &TaskName, done: ChatText, by: &Actor, language: Language) {
         let (id, who) = (task.work_item.to_string(), self.called(by).await);
+        let done = done.say(&[], language);
         let mut letters = done.chars();
         let done: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
         let became = format!("✅ {}", ChatText::Settled.say(&[("id", &id), ("done", &done), ("who", &who)], language));
         let place = place.to_owned();
         self.there(move |chat| chat.settle(&place, message, &became)).await;
-    }
-
-    async fn offer(&self, place: &str, press: &Press, verbs: &'static [Verb]) {
-        let (place, press) = (place.to_owned(), press.clone());
-        self.there(move |chat| chat.offer(&place, &press, verbs)).await;
     }
 
     /// Calls the chat. What does not arrive there is logged: what was decided stands whatever people see of it.

@@ -1,19 +1,17 @@
 //! A chat of Telegram: each notice is one message, with a sound where a person has to act.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use orch_ports::notifier::Notifier;
 use orch_ports::{Port, PortError, PortResult};
-use orch_rules::ids::Timestamp;
 use orch_rules::notice::{Notice, NoticeKind};
-use orch_rules::port_error::ErrorKind;
 use orch_text::{Alert, AlertMark};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Subscription, fingerprint};
-use crate::telegram::{Bot, BotRefusal, ChatPace, ChatPlace, Markup, buttons};
+use crate::telegram::{Bot, BotRefusal, ChatPlace, Markup, buttons};
 
 /// Most UTF-16 units of an alert before its commands.
 const WORDS: usize = 400;
@@ -30,7 +28,6 @@ pub struct Telegram {
     buttons: bool,
     subscription: Subscription,
     fingerprint: String,
-    pace: Mutex<ChatPace>,
 }
 
 /// A bot, a person or a chat, as much as is read.
@@ -60,7 +57,6 @@ impl Telegram {
             place,
             buttons,
             subscription,
-            pace: Mutex::default(),
         }
     }
 
@@ -81,7 +77,7 @@ impl Telegram {
             if let Some(keyboard) = self.keyboard(notice) {
                 message["reply_markup"] = keyboard;
             }
-            self.take_turn();
+            self.place.take_turn();
             match self.bot.call::<Value>("sendMessage", &message, Duration::ZERO) {
                 Ok(_) => return Ok(()),
                 Err(BotRefusal::Migrated(number)) => self.place.moved(number),
@@ -102,30 +98,14 @@ impl Telegram {
         self.buttons.then(|| buttons(&self.token, &self.place.name(), notice, self.subscription.language)).flatten()
     }
 
-    fn take_turn(&self) {
-        // The lock is held while it waits: who comes second waits for both.
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = pace.wait(Instant::now());
-        if !wait.is_zero() {
-            std::thread::sleep(wait);
-        }
-        pace.begin(Instant::now());
-    }
-
     fn error(&self, refusal: &BotRefusal, key: &str) -> PortError {
-        let kind = match refusal {
-            BotRefusal::Limited(seconds) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                let now = Timestamp(i64::try_from(now).unwrap_or(0).saturating_mul(1_000));
-                ErrorKind::RateLimited { until: now.plus_ms(seconds.saturating_mul(1_000)) }
-            }
-            BotRefusal::Token => ErrorKind::Unauthorised,
-            BotRefusal::Chat(_) => ErrorKind::Missing,
-            BotRefusal::Passing(_) => ErrorKind::Passing,
-            BotRefusal::InDoubt(_) => ErrorKind::InDoubt,
-            _ => ErrorKind::Refused,
-        };
-        PortError::of_object(kind, Port::Notifier, self.name.as_str(), key, format!("Telegram {}", refusal.words()))
+        PortError::of_object(
+            refusal.kind(),
+            Port::Notifier,
+            self.name.as_str(),
+            key,
+            format!("Telegram {}", refusal.words()),
+        )
     }
 }
 

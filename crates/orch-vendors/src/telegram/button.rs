@@ -1,7 +1,7 @@
 //! Buttons: what a press sends back, at most 64 bytes that nobody else can make.
 
 use hmac::{Hmac, KeyInit, Mac};
-use orch_ports::chat::Verb;
+use orch_ports::chat::{Verb, held};
 use orch_rules::ids::WorkItemId;
 use orch_rules::notice::{Notice, NoticeKind};
 use orch_text::{Language, button};
@@ -38,10 +38,10 @@ pub(super) fn read(data: &str) -> Option<(Verb, WorkItemId, String)> {
 }
 
 /// What a notice is about as buttons know it, and its buttons; none for what no button answers.
-pub(super) fn of_notice(notice: &Notice) -> Option<(&str, &'static [Verb])> {
-    let episode = notice.episode.as_ref().map(|episode| episode.as_str());
+pub(super) fn of_notice(notice: &Notice) -> Option<(String, &'static [Verb])> {
+    let episode = notice.episode.as_ref().map(|episode| episode.as_str().to_owned());
     match (&notice.kind, notice.text.code()) {
-        (NoticeKind::Held, _) => Some((notice.task.as_ref()?.as_str(), &[Verb::Retry])),
+        (NoticeKind::Held, _) => Some((held(notice.task.as_ref()?, &notice.text), &[Verb::Retry])),
         (NoticeKind::Asked, "asks_approval" | "asks_protected") => Some((episode?, &[Verb::Approve, Verb::Reject])),
         (NoticeKind::Asked, "asks_questions") => Some((episode?, &[Verb::Answer])),
         (NoticeKind::Asked, "asks_confirmation") => Some((episode?, &[Verb::Deploy])),

@@ -10,7 +10,6 @@ mod refusal;
 
 pub use bot::Bot;
 pub use html::{Markup, escaped};
-pub use pace::ChatPace;
 pub use place::ChatPlace;
 pub use reader::ChatReader;
 pub use refusal::BotRefusal;
@@ -22,6 +21,6 @@ use serde_json::Value;
 /// The buttons that answer a notice in a chat; `None` for what no button answers.
 pub(crate) fn buttons(token: &str, chat: &str, notice: &Notice, language: Language) -> Option<Value> {
     let (subject, verbs) = button::of_notice(notice)?;
-    let proof = button::proof(token, chat, *verbs.first()?, subject);
+    let proof = button::proof(token, chat, *verbs.first()?, &subject);
     Some(button::keyboard(verbs, notice.work_item.as_ref()?, &proof, language))
 }

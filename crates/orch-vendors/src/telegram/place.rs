@@ -1,9 +1,12 @@
 //! One chat that we write to, as the notifier and the reader of its bot know it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use orch_text::Language;
 use serde_json::Value;
+
+use super::pace::ChatPace;
 
 /// A chat, or a topic of one.
 pub struct ChatPlace {
@@ -13,13 +16,14 @@ pub struct ChatPlace {
     pub topic: Option<u64>,
     /// Its language.
     pub language: Language,
+    pace: Mutex<ChatPace>,
 }
 
 impl ChatPlace {
     /// As the settings name it.
     #[must_use]
     pub fn new(chat: &str, topic: Option<u64>, language: Language) -> Self {
-        Self { chat: Mutex::new(chat.to_owned()), topic, language }
+        Self { chat: Mutex::new(chat.to_owned()), topic, language, pace: Mutex::default() }
     }
 
     /// As it is called now.
@@ -30,6 +34,17 @@ impl ChatPlace {
     /// As calls name it.
     pub(crate) fn id(&self) -> Value {
         id(&self.name())
+    }
+
+    /// Waits until something may be written there: messages and edits, whoever makes them, share one pace.
+    pub(crate) fn take_turn(&self) {
+        // The lock is held while it waits: who comes second waits for both.
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = pace.wait(Instant::now());
+        if !wait.is_zero() {
+            std::thread::sleep(wait);
+        }
+        pace.begin(Instant::now());
     }
 
     /// It has another number from now on.

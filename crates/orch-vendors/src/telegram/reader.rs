@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use orch_ports::chat::{Chat, ChatEvent, ChatWhat, Press, Verb};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::connection::NewConnection;
-use orch_rules::port_error::ErrorKind;
 use orch_rules::rights::ConnectionKind;
 use orch_text::Language;
 use serde_json::{Value, json};
@@ -40,23 +39,25 @@ impl ChatReader {
     }
 
     fn call(&self, method: &str, body: &Value, waiting: Duration) -> PortResult<Value> {
-        self.bot.call(method, body, waiting).map_err(|refusal| {
-            let kind = match &refusal {
-                BotRefusal::Token => ErrorKind::Unauthorised,
-                BotRefusal::OtherReader => ErrorKind::Conflict,
-                BotRefusal::Passing(_) | BotRefusal::Limited(_) => ErrorKind::Passing,
-                BotRefusal::InDoubt(_) => ErrorKind::InDoubt,
-                _ => ErrorKind::Refused,
-            };
-            PortError::of_object(kind, Port::Notifier, self.name.as_str(), method, refusal.words())
-        })
+        self.bot.call(method, body, waiting).map_err(|refusal| self.error(&refusal, method))
+    }
+
+    fn error(&self, refusal: &BotRefusal, method: &str) -> PortError {
+        PortError::of_object(refusal.kind(), Port::Notifier, self.name.as_str(), method, refusal.words())
+    }
+
+    /// Writes in a chat when its pace allows.
+    fn turn(&self, chat: &str) {
+        if let Some(place) = self.place(chat) {
+            place.take_turn();
+        }
     }
 
     /// A call whose target may stand so already, or be gone: nobody needs it then.
     fn change(&self, method: &str, body: &Value) -> PortResult<()> {
         match self.bot.call::<Value>(method, body, Duration::ZERO) {
             Ok(_) | Err(BotRefusal::NotModified | BotRefusal::MessageGone | BotRefusal::QueryTooOld) => Ok(()),
-            Err(_) => self.call(method, body, Duration::ZERO).map(drop),
+            Err(refusal) => Err(self.error(&refusal, method)),
         }
     }
 
@@ -160,6 +161,7 @@ impl Chat for ChatReader {
         let language = self.place(chat).map(|place| place.language).unwrap_or_default();
         let keyboard = button::keyboard(verbs, &press.work_item, &press.proof, language);
         let body = json!({"chat_id": id(chat), "message_id": press.message, "reply_markup": keyboard});
+        self.turn(chat);
         self.change("editMessageReplyMarkup", &body)
     }
 
@@ -168,6 +170,7 @@ impl Chat for ChatReader {
             "chat_id": id(chat), "message_id": message, "text": escaped(text), "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": true},
         });
+        self.turn(chat);
         self.change("editMessageText", &body)
     }
 
@@ -182,6 +185,7 @@ impl Chat for ChatReader {
         if reply {
             body["reply_markup"] = json!({"force_reply": true, "selective": true});
         }
+        self.turn(chat);
         let sent = self.call("sendMessage", &body, Duration::ZERO)?;
         Ok(sent["message_id"].as_i64().unwrap_or_default())
     }

@@ -1,6 +1,10 @@
 //! What the Bot API refuses. Decided by the code first and by the beginning of the description second: descriptions
 //! change over the years (server 10.0 and TDLib of July 2026; clients wait for older ones).
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use orch_rules::ids::Timestamp;
+use orch_rules::port_error::ErrorKind;
 use serde_json::Value;
 
 /// The longest pause that is believed, in seconds.
@@ -44,6 +48,24 @@ pub enum BotRefusal {
 }
 
 impl BotRefusal {
+    /// What kind of trouble it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Limited(seconds) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                let now = Timestamp(i64::try_from(now).unwrap_or(0).saturating_mul(1_000));
+                ErrorKind::RateLimited { until: now.plus_ms(seconds.saturating_mul(1_000)) }
+            }
+            Self::Token => ErrorKind::Unauthorised,
+            Self::Chat(_) => ErrorKind::Missing,
+            Self::OtherReader => ErrorKind::Conflict,
+            Self::Passing(_) => ErrorKind::Passing,
+            Self::InDoubt(_) => ErrorKind::InDoubt,
+            _ => ErrorKind::Refused,
+        }
+    }
+
     /// What the server does, in words: `does not take the bot's token`.
     #[must_use]
     pub fn words(&self) -> String {
@@ -55,6 +77,8 @@ impl BotRefusal {
             Self::Passing(why) => format!("did not take it: {why}"),
             Self::InDoubt(why) => format!("may or may not have taken it: {why}"),
             Self::TooLong => "says that it is too long".to_owned(),
+            Self::Migrated(number) => format!("says that this group is a supergroup now: write chat = {number}"),
+            Self::TopicGone => "says that this topic is gone".to_owned(),
             Self::Other(status, why) => format!("refused it (status {status}: {why})"),
             other => format!("answered something that is no answer to this: {other:?}"),
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use orch_ports::chat::{Chat as _, ChatEvent, ChatWhat, Press, Verb, held};
 use orch_ports::notifier::Notifier as _;
 use orch_rules::ids::WorkItemId;
 use orch_rules::notice::Notice;
@@ -12,7 +13,7 @@ use orch_testkit::fake::telegram::{TOKEN, TelegramFault};
 use orch_text::Language;
 use orch_vendors::notifier::Subscription;
 use orch_vendors::notifier::telegram::Telegram;
-use orch_vendors::telegram::ChatPlace;
+use orch_vendors::telegram::{ChatPlace, ChatReader};
 use serde_json::{Value, json};
 
 use crate::notifiers::notice;
@@ -107,4 +108,73 @@ fn a_chat_is_written_to_once_a_second_whoever_asks() {
     });
     assert!(begun.elapsed() >= Duration::from_secs(2), "three messages need two pauses");
     assert_eq!(server.messages().len(), 3);
+}
+
+/// A chat with buttons, and who reads it.
+fn asked(server: &FakeTelegram) -> (Telegram, ChatReader) {
+    let place = Arc::new(ChatPlace::new("-42", None, Language::English));
+    let subscription = Subscription::default();
+    let telegram = Telegram::new("team".into(), &server.base, TOKEN, place.clone(), true, subscription);
+    (telegram, ChatReader::new("team".into(), &server.base, TOKEN, vec![place]))
+}
+
+fn pressed(events: &[ChatEvent]) -> &Press {
+    let Some(ChatEvent { what: ChatWhat::Press(press), .. }) = events.last() else { panic!("{events:?}") };
+    press
+}
+
+#[test]
+fn a_button_of_a_hold_is_of_that_hold_alone_and_follows_its_group() {
+    let server = FakeTelegram::start(&[CHAT]).unwrap();
+    let (telegram, reader) = asked(&server);
+    let hold = |why: &str| Notice { text: why.into(), ..notice("held") };
+    telegram.notify("a", &hold("red")).unwrap();
+    server.press(7, "ann", "Retry");
+    let events = reader.events(None).unwrap();
+    let press = pressed(&events);
+    let subject = |task: &str, why: &str| held(&task.into(), &why.into());
+    assert_eq!((press.verb, events[0].account.as_str()), (Verb::Retry, "7"));
+    assert!(reader.is_about("-42", press, &subject("t1", "red")));
+    for (chat, task, why) in [("-42", "t1", "stuck"), ("-42", "t2", "red"), ("-43", "t1", "red")] {
+        assert!(!reader.is_about(chat, press, &subject(task, why)), "{chat} {task} {why}");
+    }
+    server.migrate(CHAT, -10_042);
+    telegram.notify("b", &hold("red")).unwrap();
+    server.press(7, "ann", "Retry");
+    let events = reader.events(Some(events[0].number)).unwrap();
+    assert!(reader.is_about("-10042", pressed(&events), &subject("t1", "red")), "{events:?}");
+}
+
+#[test]
+fn what_is_no_button_no_reply_and_no_code_is_never_a_command() {
+    let server = FakeTelegram::start(&[CHAT]).unwrap();
+    let (telegram, reader) = asked(&server);
+    telegram.notify("a", &notice("held")).unwrap();
+    let ours = server.messages()[0].id;
+    for (chat, text, answers) in [
+        (CHAT, "approve", None),
+        (CHAT, "/approve SHOP-001", None),
+        (CHAT, "/link", None),
+        (CHAT, "  ", Some(ours)),
+        (-77, "yes", Some(ours)),
+        (CHAT, "yes", Some(ours)),
+        (7, "/start 4F1A-09BC-77D2", None),
+        (CHAT, "/link@line_bot 4F1A-09BC-77D2", None),
+    ] {
+        server.write(7, "ann", chat, text, answers);
+    }
+    let bot = json!({"id": 4711, "is_bot": true});
+    server.update(json!({"message": {"from": bot, "chat": {"id": CHAT}, "text": "/link 4F1A-09BC-77D2"}}));
+    server.update(json!({"poll": {}}));
+    server.press_data(7, "ann", (CHAT, ours), "1.approve.SHOP-001");
+    let events = reader.events(None).unwrap();
+    let what: Vec<&ChatWhat> = events.iter().map(|event| &event.what).collect();
+    let code = ChatWhat::Code("4F1A-09BC-77D2".to_owned());
+    assert_eq!(what[..5], [&ChatWhat::Other; 5]);
+    assert_eq!(what[5..8], [&ChatWhat::Reply { to: ours, text: "yes".to_owned() }, &code, &code]);
+    assert_eq!(what[8..], [&ChatWhat::Other; 3]);
+    assert!(
+        reader.events(events.last().map(|event| event.number - 1)).unwrap().len() == 1,
+        "told again until asked on"
+    );
 }
