@@ -196,16 +196,14 @@ impl<E: Engine> Lists for Database<E> {
         serial: bool,
         tasks: &[TaskId],
     ) -> StoreResult<Vec<PlaceInLine>> {
+        // The repository is looked at afterwards: named here, SQLite would look through its whole line for each task.
         let entries = tasks.iter().map(|task| {
-            Step::rows(
-                "SELECT body FROM lane_entries WHERE task = ?1 AND repository = ?2 AND settled = 0",
-                [task.as_str().into(), repository.as_str().into()],
-            )
+            Step::rows("SELECT body FROM lane_entries WHERE task = ?1 AND settled = 0", [task.as_str().into()])
         });
         let mut lines: BTreeMap<Line, Vec<LaneEntry>> = BTreeMap::new();
         for answer in self.engine.read(entries.collect()).await? {
             for entry in readable(&answer, |row| kept::<LaneEntry>("a place in a line", row, 0)) {
-                if entry.state != LaneState::Admitted {
+                if entry.repository == *repository && entry.state != LaneState::Admitted {
                     lines.entry(entry.line).or_default().push(entry);
                 }
             }

@@ -192,8 +192,8 @@ async fn what_has_ended_costs_nothing() {
     assert!(grown.is_empty(), "steps beside 2,500 and 7,500 finished tasks: {grown:?}");
 }
 
-/// What a look at the last of so many that stand in a line costs.
-async fn last_in_line(standing: u32, line: &str) -> u64 {
+/// A database with so many tasks that stand in a line.
+fn with_line(standing: u32, line: &str) -> Database<Counting> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orch.db");
     let connection = writing(Utf8Path::from_path(&path).unwrap()).unwrap();
@@ -208,7 +208,12 @@ async fn last_in_line(standing: u32, line: &str) -> u64 {
          SELECT 'shop', id, '{line}', work_item, 0, number, 0, '{{}}' FROM tasks WHERE place = 'entering';"
     );
     connection.execute_batch(&format!("BEGIN; {seed} {entries} COMMIT;")).unwrap();
-    let store = Database { engine: Counting(Mutex::new((connection, 0))) };
+    Database { engine: Counting(Mutex::new((connection, 0))) }
+}
+
+/// What a look at the last of so many that stand in a line costs.
+async fn last_in_line(standing: u32, line: &str) -> u64 {
+    let store = with_line(standing, line);
     let last = format!("w{standing:012}");
     let facts = store.task_facts(&last.as_str().into(), &Policy::default()).await.unwrap().0;
     assert_eq!(facts.entry_ahead.len() as u32, if line == "entry" { 50 } else { 0 });
@@ -219,4 +224,18 @@ async fn last_in_line(standing: u32, line: &str) -> u64 {
 async fn a_long_line_costs_who_stands_in_it_what_a_short_one_does() {
     let (short, long) = (last_in_line(60, "entry").await, last_in_line(5_000, "entry").await);
     assert!(long < short + short / 5 + 50, "steps of the last of 60 and of 5,000: {short} and {long}");
+}
+
+/// What the places of a page of those in front cost beside so many.
+async fn a_page_of_places(standing: u32) -> u64 {
+    let store = with_line(standing, "entry");
+    let page: Vec<_> = (1..=50).map(|number| format!("w{number:012}").as_str().into()).collect();
+    store.places_in_line(&"shop".into(), false, &page).await.unwrap();
+    store.engine.counted()
+}
+
+#[tokio::test]
+async fn the_places_of_a_page_cost_the_same_beside_a_long_line() {
+    let (short, long) = (a_page_of_places(60).await, a_page_of_places(5_000).await);
+    assert!(long < short + short / 5 + 50, "steps for 50 places beside 60 and 5,000: {short} and {long}");
 }
