@@ -8,6 +8,7 @@ mod apt;
 mod libtest;
 mod not_run;
 mod postgres;
+mod previous;
 mod summary;
 mod toolchain;
 mod tools;
@@ -188,6 +189,14 @@ fn tests(summary: &mut Summary, root: &Path, private: &Path, filter: &[String]) 
         return Ok(());
     }
 
+    println!("── previous release");
+    let start = Instant::now();
+    let previous = previous::ensure(summary, root);
+    summary.time("previous", start.elapsed());
+    if interrupt::happened() {
+        return Ok(());
+    }
+
     println!("── test");
     let start = Instant::now();
     let mut command = Command::new(root::cargo());
@@ -197,6 +206,9 @@ fn tests(summary: &mut Summary, root: &Path, private: &Path, filter: &[String]) 
     }
     if let Some(cluster) = &cluster {
         command.env("ORCH_TEST_POSTGRES", cluster.url());
+    }
+    if let Some(previous) = previous {
+        command.env("ORCH_TEST_PREVIOUS", previous);
     }
     let mut tally = libtest::Tally::default();
     let status = process::stream(&mut command, |line| tally.line(line));

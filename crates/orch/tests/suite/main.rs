@@ -40,6 +40,8 @@ mod one_holder;
 #[cfg(feature = "demo")]
 mod pipeline;
 #[cfg(feature = "demo")]
+mod previous;
+#[cfg(feature = "demo")]
 mod remote;
 mod repositories;
 mod restart;
