@@ -101,6 +101,13 @@ impl Projection {
         self.writes.drain(..spare);
     }
 
+    /// Until then a call that nobody has answered may still arrive, whether its process died or its connection broke. None
+    /// starts before: the older value could come last, and nobody would know it. `None`: no call is unanswered.
+    pub fn unanswered_until(&self, longest_call_ms: i64) -> Option<Timestamp> {
+        let unanswered = self.writes.iter().filter(|write| write.ended.is_none());
+        unanswered.map(|write| write.begun.plus_ms(longest_call_ms)).max()
+    }
+
     /// The call arrived.
     pub fn written(&mut self, number: u64, rendering: Rendering, now: Timestamp) {
         self.settle(number);
@@ -211,6 +218,16 @@ mod tests {
             let step = row.step(aspect, &showing("b"), Some(value), Some(value));
             assert_eq!(step == Step::Write, due, "{aspect:?} {value}");
         }
+    }
+
+    #[test]
+    fn a_call_that_nobody_answered_is_awaited_for_as_long_as_one_may_take() {
+        let mut row = sent("a");
+        assert_eq!(row.unanswered_until(10), None);
+        row.begin(2, "b", Timestamp(3));
+        row.begin(3, "c", Timestamp(5));
+        row.written(3, showing("c"), Timestamp(6));
+        assert_eq!(row.unanswered_until(10), Some(Timestamp(13)), "the one that was begun first may come last");
     }
 
     #[test]

@@ -60,7 +60,10 @@ fn a_write_over_an_unread_command_is_rarer_for_the_compare() {
 
 #[test]
 fn the_outside_ends_as_it_is_wanted() {
-    let wrong = |lacking, product| (1..=800).filter(|seed| Outside::new(*seed, lacking, product).ends_wrong()).count();
+    let among = |seeds: u64, lacking, product| {
+        (1..=seeds).filter(|seed| Outside::new(*seed, lacking, product).ends_wrong()).count()
+    };
+    let wrong = |lacking, product| among(800, lacking, product);
     for product in [Answering::Blind, Answering::InTime, Answering::Late] {
         assert_eq!(wrong(Lacking::Nothing, product), 0, "{product:?}");
     }
@@ -69,6 +72,10 @@ fn the_outside_ends_as_it_is_wanted() {
     {
         assert!(wrong(lacking, product) > 0, "without {lacking:?} nothing is wrong");
     }
+    assert!(
+        among(6_000, Lacking::Unanswered, Answering::Blind) > 0,
+        "a call that was given up may be repeated at once"
+    );
     // Late and blind cannot be right; who lost the claim during a call still spares some.
     let (with, without) = (Lacking::Nothing, Lacking::LostClaim);
     let late = Answering::LateAndBlind;

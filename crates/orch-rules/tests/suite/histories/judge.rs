@@ -34,9 +34,13 @@ impl History {
         } else if cause.at < self.questions[open].opened {
             self.count(OLDER);
         } else if cause.taken_back.is_some_and(|back| back < waiting.look_begun) {
-            // Its undo and a second one were not shown yet: they had said it once more.
-            let person = |entry: &&Entry| entry.who == Who::Person && entry.at <= waiting.look_read;
-            let again = self.product.entries.iter().rfind(person).is_some_and(|entry| entry.to == YES);
+            // Its undo and a second one were not shown yet: they had said it once more, and it stood as the look began or
+            // as it read the history.
+            let said = |until: i64| {
+                let person = |entry: &&Entry| entry.who == Who::Person && entry.at <= until;
+                self.product.entries.iter().rfind(person).is_some_and(|entry| entry.to == YES)
+            };
+            let again = said(waiting.look_begun) || said(waiting.look_read);
             self.count(if again { SECOND } else { TAKEN_BACK });
         }
     }

@@ -24,6 +24,8 @@ pub enum Lacking {
     LostClaim,
     /// A look that finds our own, older value says nothing.
     Echo,
+    /// A call that was given up is repeated at once.
+    Unanswered,
 }
 
 /// How the product carries calls out.
@@ -134,7 +136,9 @@ impl Outside {
 
     fn claim(&mut self, which: usize) {
         let free = self.holder.is_none_or(|(_, until)| self.now > until);
-        if self.row.is_due() && free {
+        let arrives_until = self.row.unanswered_until(LONGEST_CALL_MS).filter(|_| self.lacking != Lacking::Unanswered);
+        let awaits = arrives_until.is_some_and(|until| self.now <= until.0);
+        if self.row.is_due() && free && !awaits {
             self.fence += 1;
             let claimed_until = self.now + CLAIM_MS;
             self.holder = Some((which, claimed_until));
