@@ -36,7 +36,7 @@ use crate::perform::PerformError;
 pub use deliveries::DeliveryDetail;
 pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;
-pub use outbox::OutboxView;
+pub use outbox::{OutboxView, ProjectionSeen};
 pub use task_name::TaskName;
 pub use work_seen::Paper;
 

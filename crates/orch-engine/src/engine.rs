@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use orch_ports::people::People;
+use orch_ports::projection::ProjectionTarget;
 use orch_ports::runner::Runner;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreError, Work};
 use orch_rules::actor::Actor;
-use orch_rules::change::ChangeSet;
+use orch_rules::change::{Change, ChangeSet};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{PipelineDigest, RepositoryId, Timestamp};
@@ -88,13 +89,16 @@ impl Default for Limits {
 pub(crate) struct Served {
     pub contexts: BTreeMap<RepositoryId, Arc<RepositoryContext>>,
     pub policy: Policy,
+    /// What shows the tasks of these repositories.
+    pub targets: Vec<Arc<dyn ProjectionTarget>>,
 }
 
 impl Served {
     fn of(contexts: Vec<RepositoryContext>, policy: Policy) -> Self {
         let contexts: BTreeMap<_, _> = contexts.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
         let workers = contexts.iter().map(|(id, context)| (id.clone(), context.workers())).collect();
-        Self { contexts, policy: Policy { workers, ..policy } }
+        let targets = contexts.values().flat_map(|context| context.targets()).collect();
+        Self { contexts, policy: Policy { workers, ..policy }, targets }
     }
 }
 
@@ -103,6 +107,8 @@ pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runner: Arc<dyn Runner>,
     served: RwLock<Arc<Served>>,
+    /// Raised when something else is served.
+    pub(crate) served_anew: watch::Sender<u64>,
     pub(crate) limits: Limits,
     pub(crate) answers: Answers,
     pub(crate) changes: Changes,
@@ -177,6 +183,7 @@ impl Engine {
             store,
             runner,
             served: RwLock::new(Arc::new(Served::of(contexts, policy))),
+            served_anew: watch::Sender::new(0),
             limits,
             answers: Answers::default(),
             changes: Changes::default(),
@@ -215,6 +222,7 @@ impl Engine {
     /// to its end.
     pub fn serve(&self, contexts: Vec<RepositoryContext>, policy: Policy) {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Served::of(contexts, policy));
+        self.served_anew.send_modify(|times| *times = times.wrapping_add(1));
         self.nudge();
     }
 
@@ -353,9 +361,19 @@ impl Engine {
     }
 
     pub(crate) async fn finish(&self, work: &Work, how: Finished) -> Result<(), StoreError> {
-        let over = self.run_over(work).filter(|_| matches!(how, Finished::Done { .. }));
+        self.finish_with(work, how, Vec::new()).await
+    }
+
+    /// As [`Self::finish`], with what else is written then.
+    pub(crate) async fn finish_with(
+        &self,
+        work: &Work,
+        how: Finished,
+        mut changes: Vec<Change>,
+    ) -> Result<(), StoreError> {
+        changes.extend(self.run_over(work).filter(|_| matches!(how, Finished::Done { .. })));
         let finish = Finish { work: work.id, fence: work.fence, how };
-        self.store.apply(ChangeSet { guards: Vec::new(), changes: over.into_iter().collect() }, Some(finish)).await?;
+        self.store.apply(ChangeSet { guards: Vec::new(), changes }, Some(finish)).await?;
         self.changes.happened();
         self.nudge();
         Ok(())

@@ -83,7 +83,7 @@ impl Engine {
         Ok(match event {
             Event::Task { task, event } => {
                 let (facts, now) = self.store.task_facts(task, &self.served().policy).await?;
-                let before = self.tells().then(|| Before::task(&facts));
+                let before = (self.tells() || self.shows(&facts.task.repository)).then(|| Before::task(&facts));
                 let decided = decide_task(facts, event, by, Moment { now }, denied);
                 self.with_notices(before.as_ref(), decided, now)
             }
@@ -105,6 +105,9 @@ impl Engine {
         decided.map(|mut decision| {
             if let Some(before) = before {
                 self.tell_people(before, &mut decision, now);
+                if let Before::Task { task, .. } = before {
+                    self.raise_shown(task, &mut decision.changes);
+                }
             }
             decision
         })

@@ -1,11 +1,16 @@
-//! What people are told: written with the facts it tells of, sent by one loop for each target.
+//! What leaves: written with the facts it tells of, sent by one loop for each channel.
 
+pub(crate) mod change_request;
+mod showing;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use orch_ports::keep::Keep;
 use orch_ports::notifier::Notifier;
 use orch_ports::outbox::{Ended, Message, Outbox, TRIED_MS};
+use orch_ports::projection::ProjectionTarget;
 use orch_ports::store::StoreError;
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::change::Change;
@@ -17,11 +22,14 @@ use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
 use orch_rules::outbox::{Next, after_failure};
 use orch_rules::port_error::ErrorKind;
+use tokio::task::JoinSet;
 
 use crate::engine::Engine;
 
 /// Pause after the store could not be asked.
 const STORE_AWAY: Duration = Duration::from_secs(2);
+/// Between two looks whether a credential that was refused is another one by now.
+const STOPPED: Duration = Duration::from_secs(60);
 /// Between two looks for rows that are kept long enough.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// Rows that are removed at once.
@@ -29,11 +37,31 @@ const FORGOTTEN_AT_ONCE: u32 = 500;
 /// A message that this release cannot judge is looked at again after so many milliseconds.
 const LEFT_ALONE_MS: i64 = 24 * 60 * 60_000;
 
-/// Where messages are kept, and who is told.
+/// Where what leaves is kept, who is told, and what shows tasks besides the connections of their repositories.
 #[derive(Clone)]
 pub(crate) struct Telling {
     pub outbox: Arc<dyn Outbox>,
     pub notifiers: Vec<Arc<dyn Notifier>>,
+    pub targets: Vec<Arc<dyn ProjectionTarget>>,
+}
+
+/// Everything that goes out by one channel: its limits and outages are one.
+struct OutChannel {
+    name: String,
+    notifier: Option<Arc<dyn Notifier>>,
+    targets: Vec<Arc<dyn ProjectionTarget>>,
+}
+
+impl OutChannel {
+    fn fingerprint(&self) -> String {
+        let shown = || self.targets.first().map(|target| target.fingerprint());
+        self.notifier.as_ref().map(|notifier| notifier.fingerprint()).or_else(shown).unwrap_or_default()
+    }
+
+    /// How long what is shown has to wait for the channel's pace.
+    fn wait(&self) -> Duration {
+        self.targets.iter().map(|target| target.wait()).max().unwrap_or_default()
+    }
 }
 
 /// How long a sender rests.
@@ -50,7 +78,16 @@ impl Engine {
     /// People are told of what happens, by these.
     #[must_use]
     pub fn telling(mut self, outbox: Arc<dyn Outbox>, notifiers: Vec<Arc<dyn Notifier>>) -> Self {
-        self.telling = Some(Telling { outbox, notifiers });
+        self.telling = Some(Telling { outbox, notifiers, targets: Vec::new() });
+        self
+    }
+
+    /// Tasks are shown there, beside where the connections of their repositories show them. After [`Self::telling`].
+    #[must_use]
+    pub fn showing(mut self, targets: Vec<Arc<dyn ProjectionTarget>>) -> Self {
+        if let Some(telling) = &mut self.telling {
+            telling.targets = targets;
+        }
         self
     }
 
@@ -61,7 +98,7 @@ impl Engine {
 
     /// Adds what people are told of a decision, for every target that wants it.
     pub(crate) fn tell_people(&self, before: &Before, decision: &mut Decision, now: Timestamp) {
-        let Some(telling) = &self.telling else { return };
+        let Some(telling) = self.telling.as_ref().filter(|telling| !telling.notifiers.is_empty()) else { return };
         for notice in before.notices(&decision.changes, now) {
             let wanting = telling.notifiers.iter().filter(|notifier| notifier.wants(&notice.kind));
             let messages = wanting.map(|notifier| NewMessage::of(notice.clone(), notifier.name()));
@@ -69,26 +106,60 @@ impl Engine {
         }
     }
 
-    /// The loops that send, one for each target, and the one that forgets.
-    pub(crate) fn senders(self: &Arc<Self>) -> tokio::task::JoinSet<()> {
-        let mut loops = tokio::task::JoinSet::new();
-        if let Some(telling) = self.telling.clone() {
-            for notifier in telling.notifiers {
-                loops.spawn(self.clone().send_forever(telling.outbox.clone(), notifier));
-            }
-            loops.spawn(forget_forever(telling.outbox, self.limits.retention.rows.clone()));
+    /// The loops that send, one for each channel, and the one that forgets.
+    pub(crate) fn senders(self: &Arc<Self>) -> JoinSet<()> {
+        let mut loops = JoinSet::new();
+        if let Some(telling) = &self.telling {
+            loops.spawn(self.clone().send_by_all(telling.outbox.clone()));
+            loops.spawn(forget_forever(telling.outbox.clone(), self.limits.retention.rows.clone()));
         }
         loops
     }
 
-    async fn send_forever(self: Arc<Self>, outbox: Arc<dyn Outbox>, notifier: Arc<dyn Notifier>) {
+    /// One loop for each channel; those that come with other settings get theirs.
+    async fn send_by_all(self: Arc<Self>, outbox: Arc<dyn Outbox>) {
+        let (mut served, mut loops, mut known) = (self.served_anew.subscribe(), JoinSet::new(), BTreeSet::new());
+        loop {
+            served.borrow_and_update();
+            for name in self.channels() {
+                if known.insert(name.clone()) {
+                    loops.spawn(self.clone().send_forever(outbox.clone(), name));
+                }
+            }
+            if served.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What earlier processes of this host were sending is sent again.
+    pub(crate) async fn reclaim_outbox(&self, outbox: &dyn Outbox) -> Result<(), StoreError> {
+        outbox.reclaim_messages(&self.owner).await?;
+        outbox.reclaim_projections(&self.owner).await.map(drop)
+    }
+
+    pub(crate) fn channels(&self) -> BTreeSet<String> {
+        let told = self.telling.iter().flat_map(|telling| telling.notifiers.iter().map(|one| one.name().to_owned()));
+        told.chain(self.targets().iter().map(|target| target.channel().to_owned())).collect()
+    }
+
+    fn channel(&self, name: &str) -> OutChannel {
+        let mut told = self.telling.iter().flat_map(|telling| telling.notifiers.iter());
+        OutChannel {
+            name: name.to_owned(),
+            notifier: told.find(|notifier| notifier.name() == name).cloned(),
+            targets: self.targets().into_iter().filter(|target| target.channel() == name).collect(),
+        }
+    }
+
+    async fn send_forever(self: Arc<Self>, outbox: Arc<dyn Outbox>, channel: String) {
         let mut news = self.news.subscribe();
         loop {
             news.borrow_and_update();
-            let rest = match self.send_next(&*outbox, &notifier).await {
+            let rest = match self.send_next(&*outbox, &self.channel(&channel)).await {
                 Ok(rest) => rest,
                 Err(error) => {
-                    tracing::warn!(target_name = notifier.name(), %error, "the outbox cannot be read; trying again");
+                    tracing::warn!(channel, %error, "the outbox cannot be read; trying again");
                     Rest::For(STORE_AWAY)
                 }
             };
@@ -101,18 +172,53 @@ impl Engine {
         }
     }
 
-    /// Sends one message, if one is due and the target may be called.
-    async fn send_next(&self, outbox: &dyn Outbox, notifier: &Arc<dyn Notifier>) -> Result<Rest, StoreError> {
-        let name = notifier.name();
-        let (health, now) = (outbox.health(name).await?, self.store.now().await?);
-        match health.pace(now, &notifier.fingerprint()) {
-            Pace::Stopped => return Ok(Rest::UntilNews),
+    /// Sends one message, or shows one thing, if one is due and the channel may be used. Messages go first.
+    async fn send_next(&self, outbox: &dyn Outbox, channel: &OutChannel) -> Result<Rest, StoreError> {
+        if !self.may_work() {
+            // Whoever takes this host for dead may send it meanwhile.
+            return Ok(Rest::For(STORE_AWAY));
+        }
+        let (health, now) = (outbox.health(&channel.name).await?, self.store.now().await?);
+        match health.pace(now, &channel.fingerprint()) {
+            // A credential may change in its file, of which nobody tells.
+            Pace::Stopped => return Ok(Rest::For(STOPPED)),
             Pace::NotBefore(at) => return Ok(rest_until(at, now)),
             Pace::OneCall | Pace::Freely => {}
         }
-        let Some(message) = outbox.claim_message(name, &self.owner).await? else {
-            return Ok(outbox.next_message_due(name).await?.map_or(Rest::UntilNews, |due| rest_until(due, now)));
-        };
+        let mut due = None;
+        if let Some(notifier) = &channel.notifier {
+            if let Some(message) = outbox.claim_message(notifier.name(), &self.owner).await? {
+                self.send(outbox, notifier, message, health, now).await;
+                return Ok(Rest::None);
+            }
+            due = outbox.next_message_due(notifier.name()).await?;
+        }
+        if channel.targets.is_empty() {
+            return Ok(due.map_or(Rest::UntilNews, |due| rest_until(due, now)));
+        }
+        // What is shown is rendered once its turn has come, and a message that comes meanwhile goes before it.
+        let wait = channel.wait();
+        if !wait.is_zero() {
+            let later = now.plus_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+            return Ok(rest_until(due.map_or(later, |due| due.min(later)), now));
+        }
+        match self.show_next(outbox, channel, health).await? {
+            Ok(()) => Ok(Rest::None),
+            Err(later) => {
+                let next = [due, later].into_iter().flatten().min();
+                Ok(next.map_or(Rest::UntilNews, |at| rest_until(at, now)))
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        outbox: &dyn Outbox,
+        notifier: &Arc<dyn Notifier>,
+        message: Message,
+        health: Health,
+        now: Timestamp,
+    ) {
         // It is ours now, so it has to be brought to an end however long the store is away.
         let facts = loop {
             match outbox.message_facts(&message.notice).await {
@@ -135,7 +241,6 @@ impl Engine {
                 Err(error) => away(&error).await,
             }
         }
-        Ok(Rest::None)
     }
 }
 
@@ -144,7 +249,7 @@ fn rest_until(at: Timestamp, now: Timestamp) -> Rest {
 }
 
 async fn away(error: &StoreError) {
-    tracing::warn!(%error, "the end of a message cannot be written; trying again");
+    tracing::warn!(%error, "what became of something sent cannot be written; trying again");
     tokio::time::sleep(STORE_AWAY).await;
 }
 

@@ -3,7 +3,6 @@
 mod agent_run;
 mod branch;
 mod bring_home;
-mod change_request;
 mod check_run;
 mod commit_test;
 mod kept;
@@ -29,8 +28,10 @@ use orch_rules::change::{Change, ChangeSet};
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
+use orch_rules::outbox::projection::Need;
 use orch_rules::port_error::ForEffect;
 use orch_rules::standing::Standing;
+use orch_rules::task::Task;
 
 use crate::engine::Engine;
 use crate::prompt::PromptError;
@@ -47,14 +48,16 @@ pub(crate) struct Performed {
     pub event: Option<Event>,
     /// Places on disk that are of no use once that is written.
     pub leftovers: Vec<camino::Utf8PathBuf>,
+    /// What shows this task waits for the end of the work row.
+    pub shown: Option<Box<Task>>,
 }
 
 impl Performed {
     pub fn event(event: Event) -> Self {
-        Self { event: Some(event), leftovers: Vec::new() }
+        Self { event: Some(event), ..Self::nothing() }
     }
     pub fn nothing() -> Self {
-        Self { event: None, leftovers: Vec::new() }
+        Self { event: None, leftovers: Vec::new(), shown: None }
     }
 }
 
@@ -72,6 +75,8 @@ pub(crate) enum PerformError {
     Unknown(String),
     /// The host has no room: wait as long as that takes.
     NoRoom(String),
+    /// Something else is to be done first, and is under way.
+    Waits(String),
     /// Half of it was done. Trying again may do the rest; the event says what stands without it.
     Half {
         /// Why not all of it.
@@ -96,7 +101,12 @@ impl PerformError {
     fn again(&self, tried: u32) -> bool {
         match self {
             Self::Port(error) => !error.is_fact(),
-            Self::Passing(_) | Self::NoRoom(_) | Self::Store(_) | Self::Unknown(_) | Self::Elsewhere { .. } => true,
+            Self::Passing(_)
+            | Self::NoRoom(_)
+            | Self::Waits(_)
+            | Self::Store(_)
+            | Self::Unknown(_)
+            | Self::Elsewhere { .. } => true,
             Self::Launch(_) => tried < MOST_DOUBTED,
             Self::Lasting(_) => false,
             Self::Half { error, .. } => error.again(tried),
@@ -121,7 +131,11 @@ impl PerformError {
     pub fn words(self) -> String {
         match self {
             Self::Port(error) | Self::Launch(error) => error.words,
-            Self::Passing(text) | Self::Lasting(text) | Self::NoRoom(text) | Self::Unknown(text) => text,
+            Self::Passing(text)
+            | Self::Lasting(text)
+            | Self::NoRoom(text)
+            | Self::Waits(text)
+            | Self::Unknown(text) => text,
             Self::Half { error, .. } => error.words(),
             Self::Elsewhere { host, .. } => format!("its run is on host {host}"),
             Self::Store(error) => error.to_string(),
@@ -200,7 +214,7 @@ impl Engine {
         let not_before = performed.as_ref().err().and_then(PerformError::not_before);
         let mut stays = false;
         let (error, again, told) = match performed {
-            Ok(Performed { event, leftovers }) => {
+            Ok(Performed { event, leftovers, shown }) => {
                 match event {
                     Some(event) => {
                         let answer = self.absorb(&event, &Actor::ORCH, Some((work, false))).await?;
@@ -209,7 +223,10 @@ impl Engine {
                             return Ok(());
                         }
                     }
-                    None => self.finish(work, Finished::Done { answer: None }).await?,
+                    None => {
+                        let raises = shown.map_or_else(Vec::new, |task| self.raises(&task, Need::Progress));
+                        self.finish_with(work, Finished::Done { answer: None }, raises).await?;
+                    }
                 }
                 work_folders::remove_if_possible(leftovers).await;
                 if leaves_something(effect) {
@@ -221,6 +238,10 @@ impl Engine {
             Err(PerformError::Unknown(why)) => {
                 tracing::warn!(effect = effect.kind(), %why, "kept for a release that knows");
                 return self.finish(work, Finished::Kept { why }).await;
+            }
+            Err(PerformError::Waits(error)) => {
+                tracing::debug!(effect = effect.kind(), %error, "waits");
+                return self.wait(work, self.limits.first_retry, error).await;
             }
             Err(PerformError::NoRoom(error)) => {
                 tracing::warn!(effect = effect.kind(), %error, "waits for room");

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use orch_ports::PortResult;
 use orch_ports::agent::Agent;
 use orch_ports::forge::Forge;
+use orch_ports::projection::ProjectionTarget;
 use orch_ports::workshop::{Identity, Workshop};
 use orch_rules::attempt::{Evidence, ProtectedPaths};
 use orch_rules::facts::Worker;
@@ -17,6 +18,7 @@ use orch_rules::repository_file::{self, RepositoryFile};
 use orch_rules::work_item::DOCUMENTS;
 
 use crate::cache::{self, CachePlace, Leaves};
+use crate::outbox::change_request::ChangeRequestTarget;
 
 /// Path of the repository's own settings, on its base branch.
 pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
@@ -61,6 +63,8 @@ pub struct RepositoryContext {
     pub bring_home: String,
     /// Settings as last read, by the commit they were read from.
     pub settings: SettingsCell,
+    /// Where its tasks are shown, beside the product of its forge.
+    pub shown_by: Vec<Arc<dyn ProjectionTarget>>,
 }
 
 /// Remembers the repository file of the newest base commit that was asked for.
@@ -71,6 +75,13 @@ pub struct SettingsCell(Mutex<Option<(CommitId, Settings)>>);
 type Settings = Arc<Result<RepositoryFile, String>>;
 
 impl RepositoryContext {
+    /// Everything that shows its tasks.
+    pub(crate) fn targets(&self) -> Vec<Arc<dyn ProjectionTarget>> {
+        let product = ChangeRequestTarget::of(&self.repository, &self.forge);
+        let product = product.map(|target| Arc::new(target) as Arc<dyn ProjectionTarget>);
+        product.into_iter().chain(self.shown_by.iter().cloned()).collect()
+    }
+
     /// The repository's settings at a commit of its base branch (X13: gates come from there). Blocks.
     ///
     /// # Errors

@@ -136,7 +136,7 @@ impl Engine {
                 }
             }
             if let Some(telling) = &self.telling
-                && let Err(error) = telling.outbox.reclaim_messages(&self.owner).await
+                && let Err(error) = self.reclaim_outbox(&*telling.outbox).await
             {
                 if matches!(error, StoreError::TooNew { .. } | StoreError::Unusable { .. }) {
                     return Err(error);

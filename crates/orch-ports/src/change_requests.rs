@@ -97,6 +97,10 @@ pub struct Requirements {
 
 /// Change requests of one repository. Every call is safe to repeat.
 pub trait ChangeRequests: Send + Sync {
+    /// Changes when the credential does, and does not show it.
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
     /// A change request from a task branch to main, open or not; `None` if there never was one.
     fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>>;
     /// The change request from a task branch to main: the open one, else one is opened. One that would be empty is

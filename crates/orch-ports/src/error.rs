@@ -42,6 +42,8 @@ pub enum Port {
     Runner,
     /// Who tells people.
     Notifier,
+    /// What shows outside what we know.
+    Projection,
 }
 
 impl fmt::Display for Place {
@@ -51,6 +53,7 @@ impl fmt::Display for Place {
             Port::Forge => "forge",
             Port::Runner => "runner",
             Port::Notifier => "notifier",
+            Port::Projection => "projection",
         };
         match &self.object {
             Some(object) => write!(f, "{port} {}, {object}", self.target),

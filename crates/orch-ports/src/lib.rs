@@ -15,6 +15,7 @@ pub mod lists;
 pub mod notifier;
 pub mod outbox;
 pub mod people;
+pub mod projection;
 pub mod runner;
 pub mod store;
 pub mod workshop;

@@ -8,6 +8,7 @@ use orch_rules::outbox::target::Health;
 use serde::{Deserialize, Serialize};
 
 use crate::keep::Keep;
+use crate::projection::Projections;
 use crate::store::StoreResult;
 
 /// Row number of a message.
@@ -117,7 +118,7 @@ pub const TRIED_MS: i64 = 7 * 24 * 60 * 60_000;
 
 /// Messages and their targets. They are written with the facts ([`orch_rules::change::Change::Say`]).
 #[async_trait]
-pub trait Outbox: Send + Sync {
+pub trait Outbox: Projections {
     /// Take the next due message of a target: the oldest whose object has none before it that is neither sent nor given
     /// up. `None` if there is none now.
     async fn claim_message(&self, target: &str, owner: &str) -> StoreResult<Option<Message>>;

@@ -11,6 +11,7 @@ use crate::ids::{AttemptNumber, HostId, RepositoryId, StageId, TaskId, Timestamp
 use crate::lane::{LaneEntry, Line, Repository};
 use crate::outage::Outage;
 use crate::outbox::message::NewMessage;
+use crate::outbox::projection::Raise;
 use crate::reason::Reason;
 use crate::task::Task;
 
@@ -240,6 +241,11 @@ pub enum Change {
     Say {
         /// What, and whom.
         message: NewMessage,
+    },
+    /// What is shown of something has changed: where that is, it is shown anew.
+    Raise {
+        /// Which row.
+        raise: Raise,
     },
     /// Append to the audit trail.
     Audit {

@@ -42,6 +42,17 @@ pub fn after_failure(kind: ErrorKind, tries: u32, made_at: Timestamp, now: Times
     if now.since_ms(made_at) >= keep_ms { Next::Dead } else { Next::Again { due } }
 }
 
+/// When a projection is tried again after a failed try; `None`: there is nothing to show it at any more. It is never given
+/// up: whatever is wrong, what is shown has to be right in the end.
+pub fn after_failed_projection(kind: ErrorKind, tries: u32, now: Timestamp) -> Option<Timestamp> {
+    match consequences(kind).message {
+        ForMessage::Ended => None,
+        ForMessage::NotBefore(until) => Some(until.max(now.plus_ms(1_000))),
+        ForMessage::Mend => Some(now.plus_ms(FIRST_PAUSE_MS)),
+        ForMessage::Again | ForMessage::Dead => Some(now.plus_ms(pause_ms(tries))),
+    }
+}
+
 /// 5, 10, 20 … seconds, to an hour.
 pub fn pause_ms(tries: u32) -> i64 {
     (FIRST_PAUSE_MS << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE_MS)
@@ -77,6 +88,19 @@ mod tests {
         ] {
             assert_eq!(next(kind), expected, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_projection_is_tried_until_there_is_nothing_to_show_it_at() {
+        let next = |kind| after_failed_projection(kind, 3, NOW);
+        for kind in
+            [ErrorKind::Passing, ErrorKind::Refused, ErrorKind::Missing, ErrorKind::Malformed, ErrorKind::InDoubt]
+        {
+            assert_eq!(next(kind), Some(NOW.plus_ms(20_000)), "{kind:?}");
+        }
+        assert_eq!(next(ErrorKind::RateLimited { until: NOW.plus_ms(90_000) }), Some(NOW.plus_ms(90_000)));
+        assert_eq!(next(ErrorKind::Unauthorised), Some(NOW.plus_ms(5_000)));
+        assert_eq!(next(ErrorKind::Gone), None);
     }
 
     #[test]

@@ -176,6 +176,15 @@ fn take_work(me: Value) -> Vec<Step> {
         ),
         Step::run(
             concat!("UPDATE messages SET state = 'queued' WHERE state = 'sending' AND owner IN ", ended!()),
+            [me.clone(), now.clone()],
+        ),
+        // What a call wrote that was under way is not known.
+        Step::run(
+            concat!(
+                "UPDATE projections SET owner = NULL, wanted = wanted + 1, due = now_ms()
+                 WHERE owner IS NOT NULL AND owner IN ",
+                ended!()
+            ),
             [me, now],
         ),
     ]
@@ -331,7 +340,8 @@ impl<E: Engine> Hosts for Database<E> {
                 " AND (EXISTS (SELECT 1 FROM work w WHERE w.state IN ('queued', 'running')
                           AND (w.owner = h.id AND w.state = 'running' OR w.host = h.id))
                       OR EXISTS (SELECT 1 FROM messages m WHERE m.owner = h.id AND m.state IN ('queued', 'sending')
-                          AND m.state = 'sending'))
+                          AND m.state = 'sending')
+                      OR EXISTS (SELECT 1 FROM projections p WHERE p.owner = h.id))
                  LIMIT 1"
             ),
             params(),

@@ -15,6 +15,7 @@ mod intake;
 mod lists;
 mod outbox;
 mod people;
+mod projections;
 mod read;
 mod row;
 

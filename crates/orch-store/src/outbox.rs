@@ -69,6 +69,15 @@ fn message(row: &Row) -> StoreResult<Message> {
     })
 }
 
+/// How a target is.
+pub(crate) fn remember(name: &str, health: &Health) -> StoreResult<Step> {
+    Ok(Step::run(
+        "INSERT INTO targets (name, body) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET body = excluded.body WHERE targets.body <> excluded.body",
+        [name.into(), body(health)?],
+    ))
+}
+
 /// The end of a try; the fence of the claim must hold.
 fn end(message: &Message, ended: &Ended) -> Step {
     let (id, fence) = (Value::from(message.id), Value::from(message.fence));
@@ -205,11 +214,7 @@ impl<E: Engine> Outbox for Database<E> {
     async fn end_message(&self, message: &Message, ended: Ended, health: Option<&Health>) -> StoreResult<()> {
         let mut steps = vec![end(message, &ended)];
         if let Some(health) = health {
-            steps.push(Step::run(
-                "INSERT INTO targets (name, body) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET body = excluded.body WHERE targets.body <> excluded.body",
-                [message.target.as_str().into(), body(health)?],
-            ));
+            steps.push(remember(&message.target, health)?);
         }
         self.engine.write(steps).await.map(drop)
     }

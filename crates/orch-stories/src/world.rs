@@ -10,6 +10,7 @@ use orch_engine::control::{Control, NewIssue};
 use orch_engine::{Engine, Hosting, Limits, Program, RepositoryContext};
 use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
+use orch_ports::projection::ProjectionTarget;
 use orch_ports::runner::{Ordered, RunOrder};
 use orch_ports::store::{History, StoreError};
 use orch_rules::change::{Change, ChangeSet};
@@ -157,6 +158,8 @@ pub struct World {
     pub held: watch::Sender<bool>,
     /// Who is told of what happens.
     pub notifiers: Vec<Arc<dyn Notifier>>,
+    /// Where the repository's tasks are shown.
+    pub shown_by: Vec<Arc<dyn ProjectionTarget>>,
     processes: Mutex<Vec<(Arc<Faults>, FakeForge, FakeRunner)>>,
 }
 
@@ -262,6 +265,7 @@ impl World {
             away: Arc::default(),
             held,
             notifiers: Vec::new(),
+            shown_by: Vec::new(),
             processes,
         }
     }
@@ -312,6 +316,7 @@ impl World {
             program: Program::default(),
             bring_home: "git pull".to_owned(),
             settings: Default::default(),
+            shown_by: self.shown_by.clone(),
         };
         let (policy, limits, ours) = (self.policy.clone(), self.limits.clone(), self.held.subscribe());
         let hosting = Hosting {

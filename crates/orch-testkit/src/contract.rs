@@ -8,6 +8,7 @@ pub mod branches;
 pub mod change_requests;
 mod deliveries;
 pub mod forge;
+pub mod projections;
 pub mod runner;
 pub mod workshop;
 

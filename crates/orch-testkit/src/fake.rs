@@ -8,6 +8,7 @@ pub mod gitea;
 mod merge;
 pub mod receiver;
 pub mod runner;
+pub mod target;
 pub mod telegram;
 
 pub use agent::FakeAgent;
@@ -16,4 +17,5 @@ pub use forge::FakeForge;
 pub use gitea::FakeGitea;
 pub use receiver::FakeReceiver;
 pub use runner::{FakeRunner, Step};
+pub use target::FakeTarget;
 pub use telegram::FakeTelegram;

@@ -11,8 +11,9 @@ use orch_rules::task::Task;
 
 use super::check_run::kept_of;
 use super::kept::Kept;
-use super::{PerformError, PerformResult, Performed, blocking, change_request};
+use super::{PerformError, PerformResult, Performed, blocking};
 use crate::engine::Engine;
+use crate::outbox::change_request::{CHANGE_REQUEST, ChangeRequestTarget};
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
 
@@ -31,12 +32,9 @@ impl Engine {
         }
         let context = self.context(&row.repository)?;
         let (branch, was, head) = (branch.to_owned(), was.cloned(), head.clone());
-        let published = blocking(move || {
-            context.forge.publish(&branch, was.as_ref(), &head)?;
-            context.forge.change_requests().map_or(Ok(()), |product| change_request::opened(product, &row))
-        });
-        published.await?;
-        Ok(Performed::nothing())
+        blocking(move || Ok(context.forge.publish(&branch, was.as_ref(), &head)?)).await?;
+        // Its change request waits for it.
+        Ok(Performed { shown: Some(row.into()), ..Performed::nothing() })
     }
 
     /// What the branch is, as an event; nothing is moved.
@@ -78,12 +76,13 @@ impl Engine {
         // Before the row is finished: nobody would look for them afterwards.
         let homes = Role::ALL.into_iter().map(|role| Kept::of(&context, task, role).folder());
         work_folders::remove(leftovers.map(|name| context.work_folder(&name)).chain(homes).collect()).await?;
+        // Before its branch goes, which would close it.
+        let target = ChangeRequestTarget::named(&row.repository);
+        if context.forge.change_requests().is_some() && !self.is_shown(&target, &row, CHANGE_REQUEST).await? {
+            return Err(PerformError::Waits("its change request is marked first".to_owned()));
+        }
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
         let gone = blocking(move || {
-            // Before its branch goes, which would close it.
-            if let Some(product) = context.forge.change_requests() {
-                change_request::ended(product, &row, &checks)?;
-            }
             // The newest head need not have been published yet. What it does not contain is a person's push, and stays.
             if let (Some(tip), Some(head)) = (context.forge.tip(&branch)?, head)
                 && context.workshop.contains(&head, &tip)?

@@ -27,6 +27,7 @@ mod people;
 mod protected;
 mod reviews;
 mod set_up;
+mod showing;
 mod sweep;
 mod told;
 mod two_hosts;

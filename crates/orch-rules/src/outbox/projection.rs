@@ -3,9 +3,12 @@
 //! during a call.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::ids::Timestamp;
+use crate::change::{Change, ChangeSet};
+use crate::ids::{TaskId, Timestamp};
 use crate::interpret::OwnWrite;
+use crate::task::Task;
 
 /// So many writes of one aspect are kept, to know our own among moves.
 pub const WRITES_KEPT: usize = 20;
@@ -31,6 +34,91 @@ pub struct Rendering {
     pub about: String,
 }
 
+impl Rendering {
+    /// Of a short value that a product has names for, and by which our own is known among moves: a status.
+    pub fn of_value(value: impl Into<String>) -> Self {
+        Self { value: value.into(), about: String::new() }
+    }
+
+    /// Of a long text that nobody reads back: its hash.
+    pub fn of_text(text: &str) -> Self {
+        let hash = Sha256::digest(text.as_bytes());
+        Self::of_value(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+}
+
+/// What goes first where not everything may go at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A person is asked for something, or it has ended.
+    Soon,
+    /// Something goes on.
+    Progress,
+}
+
+impl Need {
+    /// As it stands in rows.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Soon => 0,
+            Self::Progress => 1,
+        }
+    }
+}
+
+/// What one aspect of one object shows has changed: written with the facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raise {
+    /// Where it is shown.
+    pub target: String,
+    /// What is shown.
+    pub object: String,
+    /// Which side of it.
+    pub aspect: String,
+    /// [`Need::number`].
+    pub need: i64,
+}
+
+/// The object that a task is, in rows.
+pub fn object_of(task: &TaskId) -> String {
+    format!("task:{task}")
+}
+
+/// The task that an object is.
+pub fn task_of(object: &str) -> Option<TaskId> {
+    object.strip_prefix("task:").map(TaskId::from)
+}
+
+/// Whether a decision changes what there is to see of its task, and how soon people need to see it.
+pub fn shown_anew(before: &Task, changes: &ChangeSet) -> Option<Need> {
+    let mut after = before;
+    let mut anew = false;
+    for change in &changes.changes {
+        match change {
+            Change::PutTask { task } => {
+                // Whatever is shown is stored; these two are written with every decision.
+                let seen = Task { version: before.version, rule: before.rule.clone(), ..task.clone() };
+                anew |= seen != *before;
+                after = task;
+            }
+            Change::PutAttempt { .. }
+            | Change::PutEpisode { .. }
+            | Change::PutCheck { .. }
+            | Change::AddUsage { .. } => {
+                anew = true;
+            }
+            _ => {}
+        }
+    }
+    anew.then(|| need_of(after))
+}
+
+/// How soon people need to see how a task stands.
+pub fn need_of(task: &Task) -> Need {
+    let asks = task.waits.iter().any(|wait| matches!(wait, crate::task::Wait::Human { .. }));
+    if asks || task.hold.is_some() || task.position.is_terminal() { Need::Soon } else { Need::Progress }
+}
+
 /// How far one aspect of one object is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -39,6 +127,9 @@ pub struct Projection {
     pub wanted: u64,
     /// The number that was rendered for the last call that arrived.
     pub sent: u64,
+    /// Until this number was sent nobody knows what stands, whatever the last call that was answered wrote: another one,
+    /// whose claim was lost, may have arrived behind it.
+    pub doubted: u64,
     /// What that call wrote; `None` when nobody knows what stands.
     pub shown: Option<Rendering>,
     /// Our writes, oldest first, at most [`WRITES_KEPT`]; each is noted before its call.
@@ -82,7 +173,7 @@ impl Projection {
 
     /// What to do, `stands` being what the object shows at this moment and `looked` what the last look saw of it.
     pub fn step(&self, aspect: Aspect, rendering: &Rendering, looked: Option<&str>, stands: Option<&str>) -> Step {
-        if self.shown.as_ref() == Some(rendering) {
+        if self.doubted <= self.sent && self.shown.as_ref() == Some(rendering) {
             return Step::Settle;
         }
         let last = self.writes.last().map(|write| write.value.as_str());
@@ -127,6 +218,7 @@ impl Projection {
     pub fn doubt(&mut self) {
         self.shown = None;
         self.raise();
+        self.doubted = self.wanted;
     }
 
     /// A look saw this value. Our own, but older one is the proof of a write that arrived late; what is only ours and
@@ -172,6 +264,21 @@ mod tests {
         row.written(2, showing("b"), Timestamp(3));
         row.written(1, showing("a"), Timestamp(4));
         assert_eq!(row.sent, 2, "a late answer takes nothing back");
+    }
+
+    #[test]
+    fn what_a_lost_claim_wrote_is_doubted_whoever_wrote_meanwhile() {
+        let mut row = sent("a");
+        row.raise();
+        row.begin(2, "b", Timestamp(3));
+        // Another claim's call ends while this one's is under way.
+        row.doubt();
+        row.written(2, showing("b"), Timestamp(4));
+        assert!(row.is_due());
+        assert_eq!(row.step(Aspect::Ours, &showing("b"), None, None), Step::Write, "the other may have arrived later");
+        row.begin(3, "b", Timestamp(5));
+        row.written(3, showing("b"), Timestamp(6));
+        assert_eq!(row.step(Aspect::Ours, &showing("b"), None, None), Step::Settle);
     }
 
     #[test]

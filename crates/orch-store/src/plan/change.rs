@@ -115,6 +115,7 @@ pub(super) fn steps(change: &Change, all: &ChangeSet, steps: &mut Vec<Step>) -> 
         }
         Change::EndRun { name, host } => steps.push(crate::hosts::end_run(name, host)),
         Change::Say { message } => steps.push(crate::outbox::say(message)?),
+        Change::Raise { raise } => steps.push(crate::projections::raise(raise)),
         Change::Audit { line } => steps.push(Step::run(
             "INSERT INTO audit (task, repository, happened_at, body) VALUES (?1, ?2, ?3, ?4)",
             [

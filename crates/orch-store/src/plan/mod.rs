@@ -4,7 +4,7 @@
 mod change;
 mod guard;
 pub(crate) mod put;
-mod work;
+pub(crate) mod work;
 
 use orch_ports::store::{Finish, StoreResult};
 use orch_rules::change::ChangeSet;

@@ -22,6 +22,7 @@ mod not_known;
 mod order;
 mod outbox;
 mod people;
+mod projections;
 mod rows;
 mod schema;
 mod spellings;

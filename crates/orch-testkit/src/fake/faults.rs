@@ -109,6 +109,11 @@ impl Faults {
         self.plan().failing.entry(call.to_owned()).or_default().push_back(fault);
     }
 
+    /// No call fails any more.
+    pub fn calm(&self) {
+        self.plan().failing.clear();
+    }
+
     /// The next call of this name stops at the gate.
     pub fn gate(self: &Arc<Self>, call: &str, side: Side) -> Gate {
         let state = Arc::new(State::default());

@@ -9,4 +9,5 @@ mod model_server;
 mod place;
 mod rounds;
 mod sample;
+mod targets;
 mod world;

@@ -30,7 +30,7 @@ impl Subscription {
 }
 
 /// Tells whether something is as it was, and shows nothing of it.
-fn fingerprint(parts: &[&str]) -> String {
+pub(crate) fn fingerprint(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());

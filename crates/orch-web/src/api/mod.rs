@@ -69,6 +69,7 @@ fn table() -> Vec<Route> {
         writes("/api/v1/repositories/{repository}/tasks/{id}/commands", post(tasks::command)),
         reads("/api/v1/repositories/{repository}/tasks/{id}/documents", get(work_seen::documents)),
         reads("/api/v1/repositories/{repository}/tasks/{id}/diff", get(work_seen::diff)),
+        reads("/api/v1/repositories/{repository}/tasks/{id}/shown", get(outbox::shown)),
         reads("/api/v1/tasks/{id}", get(bare::show)),
         reads("/api/v1/tasks/{id}/log", get(bare::log)),
         writes("/api/v1/tasks/{id}/answer", post(bare::answer)),

@@ -1,4 +1,4 @@
-//! Messages that leave: what they are, and what a person does about those that do not arrive.
+//! What leaves: messages, what a person does about those that do not arrive, and what is shown of tasks outside.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -7,10 +7,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Api;
-use super::tasks::Answered;
+use super::tasks::{Answered, TaskPath};
 use crate::Problem;
 use crate::ask::{Asker, Params};
-use crate::view::{AnswerView, MessageView, OutboxReport};
+use crate::view::{AnswerView, MessageView, OutboxReport, ShownReport};
 
 /// Most messages in a list.
 const MOST: u32 = 1_000;
@@ -29,7 +29,7 @@ pub struct OutboxParams {
     limit: Option<u32>,
 }
 
-/// Messages, newest first, and how their targets are.
+/// Messages, newest first, how their targets are, and what is not shown there yet.
 #[utoipa::path(get, path = "/api/v1/outbox", tag = "outbox", params(OutboxParams), responses(
     (status = 200, body = OutboxReport),
     (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -47,6 +47,18 @@ pub async fn list(State(api): State<Api>, Params(asked): Params<OutboxParams>) -
 ))]
 pub async fn show(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<MessageView>, Problem> {
     Ok(Json((&api.control.message(number(&id)?).await?).into()))
+}
+
+/// What is shown of a task outside: on its forge, in a chat.
+#[utoipa::path(get, path = "/api/v1/repositories/{repository}/tasks/{id}/shown", tag = "outbox",
+    params(("repository" = String, Path, description = "Its id"), ("id" = String, Path, description = "`PREFIX-NNN`")),
+    responses(
+        (status = 200, body = ShownReport),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+    ))]
+pub async fn shown(State(api): State<Api>, Path(path): Path<TaskPath>) -> Result<Json<ShownReport>, Problem> {
+    let shown = api.control.shown(&path.name()).await?;
+    Ok(Json(ShownReport { shown: shown.iter().map(Into::into).collect() }))
 }
 
 /// Send a message again that was given up or dropped, or one that waits for its next try, now.

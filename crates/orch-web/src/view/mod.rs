@@ -27,7 +27,7 @@ pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};
 pub use orch_text::rfc3339;
 pub use outage::{LiftRequest, OutageView};
-pub use outbox::{MessageView, OutboxReport, TargetView};
+pub use outbox::{MessageView, OutboxReport, ShownReport, ShownView, TargetView};
 pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
     AgentSlots, BudgetView, DependencyGate, HostView, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport,

@@ -1,6 +1,6 @@
-//! Messages that leave, and where to.
+//! What leaves, and where to.
 
-use orch_engine::control::OutboxView;
+use orch_engine::control::{OutboxView, ProjectionSeen};
 use orch_ports::outbox::Message;
 use orch_rules::outbox::target::Health;
 use orch_text::{Language, NoticeText, rfc3339};
@@ -14,6 +14,43 @@ pub struct OutboxReport {
     pub targets: Vec<TargetView>,
     /// Newest first.
     pub messages: Vec<MessageView>,
+    /// What is not shown yet as it is, what people need first in front.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<ShownView>,
+}
+
+/// What is shown of a task outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShownReport {
+    /// One for each target and side of the task.
+    pub shown: Vec<ShownView>,
+}
+
+/// One side of a task, as a target shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShownView {
+    /// Where it is shown.
+    pub target: String,
+    /// What people call the task; what stands in the row, if it is none.
+    pub object: String,
+    /// Which side of it: `change_request`, `commit_status`.
+    pub aspect: String,
+    /// `shown`; `due`: not yet as it is now; `sending`; `ended`: there is nothing to show it at any more; `left_alone`:
+    /// nothing in the settings shows it, or this release does not know how.
+    pub state: String,
+    /// Since when it is due, or not before.
+    pub due: String,
+    /// Failures in a row.
+    pub tries: u32,
+    /// The last failure, or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it is called there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// When it was written there last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<String>,
 }
 
 /// A target of messages.
@@ -86,6 +123,30 @@ impl From<&Message> for MessageView {
     }
 }
 
+impl From<&ProjectionSeen> for ShownView {
+    fn from(seen: &ProjectionSeen) -> Self {
+        let row = &seen.row;
+        let state = match row {
+            row if row.ended_at.is_some() => "ended",
+            _ if seen.left_alone => "left_alone",
+            row if row.claimed => "sending",
+            row if row.is_due() => "due",
+            _ => "shown",
+        };
+        Self {
+            target: row.target.clone(),
+            object: seen.work_item.as_ref().map_or_else(|| row.object.clone(), ToString::to_string),
+            aspect: row.aspect.clone(),
+            state: state.to_owned(),
+            due: rfc3339(row.due),
+            tries: row.tries,
+            error: row.error.clone(),
+            external_id: row.external_id.clone(),
+            written_at: row.state.writes.iter().rev().find_map(|write| write.ended).map(rfc3339),
+        }
+    }
+}
+
 impl From<&(String, Health)> for TargetView {
     fn from((name, health): &(String, Health)) -> Self {
         let state = match (&health.refused, health.until) {
@@ -108,6 +169,7 @@ impl From<&OutboxView> for OutboxReport {
         Self {
             targets: view.targets.iter().map(Into::into).collect(),
             messages: view.messages.iter().map(Into::into).collect(),
+            shown: view.shown.iter().map(Into::into).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ use orch_ports::{Port, PortError, PortResult};
 use orch_rules::notice::{Notice, NoticeKind};
 use orch_rules::port_error::ErrorKind;
 use orch_stories::world::{World, eventually};
+use orch_testkit::fake::FakeTarget;
 
 use crate::served::{get, of, post};
 
@@ -68,4 +69,36 @@ async fn messages_are_listed_shown_replayed_and_dropped() {
     let sent = async || (get(&router, &at(&id.to_string())).await.json["state"] == "sent").then_some(());
     eventually("it is sent", sent).await;
     assert_eq!((change(format!("{id}/replay")).await, change(format!("{id}/drop")).await), (409, 409));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_shown_yet_is_listed_and_a_task_tells_all_of_it() {
+    let target = FakeTarget::new("board");
+    target.there().wait = std::time::Duration::from_secs(3_600);
+    let mut world = World::new().await;
+    world.shown_by.push(Arc::new(target.clone()));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let router = of(&process);
+    let list = get(&router, "/api/v1/outbox").await.json;
+    let first = &list["shown"][0];
+    assert_eq!(
+        (&first["object"], &first["target"], &first["state"]),
+        (&"S-001".into(), &"board".into(), &"due".into())
+    );
+    assert_eq!(list["targets"][0]["name"], "board");
+    target.there().wait = std::time::Duration::ZERO;
+    let other = process.issue("Take away").await;
+    world.until_done(&other).await;
+    let path = "/api/v1/repositories/shop/tasks/S-001/shown";
+    let shown = eventually("it is shown", async || {
+        let told = get(&router, path).await.json;
+        let all = told["shown"].as_array().unwrap();
+        (all.len() == 2 && all.iter().all(|one| one["state"] == "shown")).then(|| told.clone())
+    })
+    .await;
+    assert_eq!((&shown["shown"][0]["aspect"], &shown["shown"][0]["external_id"]), (&"card".into(), &"1".into()));
+    assert!(shown["shown"][0]["written_at"].is_string());
+    assert_eq!(get(&router, "/api/v1/repositories/shop/tasks/S-999/shown").await.status, 404);
 }

@@ -193,6 +193,7 @@ impl Making {
             program,
             bring_home,
             settings: Default::default(),
+            shown_by: Vec::new(),
         }
     }
 }

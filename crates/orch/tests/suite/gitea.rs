@@ -126,6 +126,36 @@ fn an_issue_crosses_as_a_change_request_that_ends_merged_with_a_green_commit() {
     gitea.far.keeps_to_itself(TOKEN, &[service.0.output(), gitea.far.orch(&["show", &task])]);
 }
 
+/// What the product shows is late when its API is away, and nothing else is: neither pushes nor the landing.
+#[test]
+fn an_api_that_is_away_delays_no_push() {
+    let gitea = Gitea::new();
+    let service = gitea.far.up();
+    gitea.server.fault(Some(GiteaFault::Status(503, Vec::new())));
+    let task = service.open("Say hello");
+    service.until(&task, "asks for approval", |task| waits(task, "human"));
+    gitea.far.orch(&["freeze", "--reason", "the release is being cut"]);
+    service.approve(&task);
+    service.until(&task, "waits to land", |task| waits(task, "frozen"));
+    eventually("its whole work is published", || {
+        let refs = run(&gitea.git.repository(), ["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        let branch = refs.lines().find(|name| name.contains(&task)).ok_or(refs.clone())?.to_owned();
+        let files = run(&gitea.git.repository(), ["ls-tree", "--name-only", &branch]);
+        if files.contains(&format!("{task}.txt")) { Ok(()) } else { Err(files) }
+    });
+    assert!(gitea.server.pulls().is_empty());
+    let told = gitea.far.orch(&["outbox", "show", &task]);
+    assert!(told.contains("change_request at forge:") && told.contains("not shown yet"), "{told}");
+    gitea.far.orch(&["unfreeze"]);
+    service.done(&task);
+    gitea.server.fault(None);
+    eventually("what landed is told", || {
+        let told = gitea.far.orch(&["outbox", "show", &task]);
+        let left = run(&gitea.git.repository(), ["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        if left == "main" && !told.contains("not shown yet") { Ok(()) } else { Err(format!("{left} {told}")) }
+    });
+}
+
 #[test]
 fn a_person_who_presses_merge_has_landed_it_and_one_who_stops_it_closes_it() {
     let gitea = Gitea::new();

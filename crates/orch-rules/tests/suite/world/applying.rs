@@ -198,7 +198,7 @@ impl World {
             }
             Change::AddUsage { task, attempt, usage, .. } => self.usage.push((task.clone(), *attempt, usage.clone())),
             // Written by the engine, for the targets that it knows.
-            Change::Say { .. } | Change::EndRun { .. } => {}
+            Change::Say { .. } | Change::Raise { .. } | Change::EndRun { .. } => {}
             Change::Audit { line } => {
                 if line.rule == "skip" {
                     self.skipped.extend(line.task.clone());

@@ -15,6 +15,7 @@ use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::forge::reach::{Channel, now};
+use crate::notifier::fingerprint;
 
 /// How long one call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -152,6 +153,11 @@ impl GiteaApi {
     /// Where it is.
     pub fn page(&self) -> &Page {
         &self.page
+    }
+
+    /// Changes with the token.
+    pub(super) fn fingerprint(&self) -> String {
+        fingerprint(&[&(self.token)().unwrap_or_default()])
     }
 
     /// A call below `/repos/OWNER/NAME`; any answer but those of a server in trouble.

@@ -97,6 +97,10 @@ impl Gitea {
 }
 
 impl ChangeRequests for Gitea {
+    fn fingerprint(&self) -> String {
+        self.api.fingerprint()
+    }
+
     fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>> {
         let (main, object) = (self.main()?, format!("the change request of {branch}"));
         // The head may have slashes, the base may not.
