@@ -44,6 +44,8 @@ pub enum Port {
     Notifier,
     /// What shows outside what we know.
     Projection,
+    /// Where issues are.
+    Tracker,
 }
 
 impl fmt::Display for Place {
@@ -54,6 +56,7 @@ impl fmt::Display for Place {
             Port::Runner => "runner",
             Port::Notifier => "notifier",
             Port::Projection => "projection",
+            Port::Tracker => "tracker",
         };
         match &self.object {
             Some(object) => write!(f, "{port} {}, {object}", self.target),

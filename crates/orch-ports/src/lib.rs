@@ -18,6 +18,7 @@ pub mod people;
 pub mod projection;
 pub mod runner;
 pub mod store;
+pub mod tracker;
 pub mod workshop;
 
 pub use error::{Place, Port, PortError, PortResult};

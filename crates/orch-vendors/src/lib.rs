@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod forge;
 pub mod notifier;
+pub mod plane;
 pub mod runner;
 pub mod telegram;
 pub mod workshop;

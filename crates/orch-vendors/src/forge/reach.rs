@@ -49,7 +49,7 @@ struct State {
 }
 
 /// A turn to call a server, which is over when this is dropped.
-pub(super) struct Pass(Arc<Channel>);
+pub(crate) struct Pass(Arc<Channel>);
 
 /// The remote, and the turn to call it.
 pub struct Turn {
@@ -91,7 +91,7 @@ impl Channel {
     }
 
     /// Takes a turn to call `server`; what kind of trouble keeps it from that, and in words.
-    pub(super) fn enter(self: &Arc<Self>, server: &str) -> Result<Pass, (ErrorKind, String)> {
+    pub(crate) fn enter(self: &Arc<Self>, server: &str) -> Result<Pass, (ErrorKind, String)> {
         self.open(server)?;
         if !self.begin(TURN_WITHIN) {
             let words = format!("{server} has not answered {MOST_CALLS} calls yet; no more are made meanwhile");
@@ -116,13 +116,13 @@ impl Channel {
         }
     }
 
-    pub(super) fn limit(&self, until: Timestamp) {
+    pub(crate) fn limit(&self, until: Timestamp) {
         let mut state = self.state();
         state.limited = state.limited.max(Some(until));
     }
 
     /// A call did not reach it. One proves nothing; from the second in a row on it is left alone for a while.
-    pub(super) fn not_reached(&self, now: Timestamp, why: &str) {
+    pub(crate) fn not_reached(&self, now: Timestamp, why: &str) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         why.clone_into(&mut state.why);
@@ -143,7 +143,7 @@ impl Channel {
         free
     }
 
-    pub(super) fn reached(&self) {
+    pub(crate) fn reached(&self) {
         let mut state = self.state();
         (state.failures, state.away) = (0, None);
     }
@@ -264,7 +264,7 @@ impl Reach {
     }
 }
 
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

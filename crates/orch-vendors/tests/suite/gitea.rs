@@ -309,7 +309,7 @@ fn asked(shop: &Shop, method: &str, path: &str, body: Option<&Value>, token: &st
 }
 
 /// Every field that the fake sends, the real server sends too, of the same type.
-fn resembles(fake: &Value, real: &Value, at: &str) {
+pub(crate) fn resembles(fake: &Value, real: &Value, at: &str) {
     match (fake, real) {
         (Value::Object(fake), Value::Object(real)) => {
             for (key, value) in fake {

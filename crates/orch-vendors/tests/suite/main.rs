@@ -13,6 +13,7 @@ mod hooks;
 mod host_runner;
 mod local_forge;
 mod notifiers;
+mod plane;
 mod real;
 mod remote_forge;
 mod set_up;

@@ -318,7 +318,7 @@ fn number<B>(response: &Response<B>, header: &str) -> Option<i64> {
 }
 
 /// The authorities that are trusted: those of the file, else the machine's, else those that are built in.
-fn roots(file: Option<PathBuf>) -> RootCerts {
+pub(crate) fn roots(file: Option<PathBuf>) -> RootCerts {
     let machine = || AUTHORITIES.iter().map(PathBuf::from).find(|file| file.exists());
     let own = file.is_some();
     let text = file.or_else(machine).and_then(|file| std::fs::read(file).ok());
@@ -335,7 +335,7 @@ fn roots(file: Option<PathBuf>) -> RootCerts {
 }
 
 /// A text as one part of a path.
-pub(super) fn part(text: &str) -> String {
+pub(crate) fn part(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

@@ -1,7 +1,7 @@
 //! Gitea and Forgejo: branches by git, change requests, statuses and reviews by their API. What the servers do is recorded
 //! in `fixtures`; little of it is what one would guess.
 
-mod api;
+pub(crate) mod api;
 mod landing;
 #[cfg(test)]
 mod recorded_tests;
