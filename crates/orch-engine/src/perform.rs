@@ -180,7 +180,10 @@ impl Engine {
             Effect::StopRun { task, attempt } => self.stop_run(task, *attempt).await,
             Effect::RunCheck { task, check, commit, lane } => self.run_check(work, task, check, commit, *lane).await,
             Effect::BuildCandidate { repository, task, head, fence } => {
-                self.build_candidate(repository, task, head, *fence).await
+                self.build_candidate(repository, task, (head, false), *fence).await
+            }
+            Effect::BuildRevert { repository, task, of, fence } => {
+                self.build_candidate(repository, task, (of, true), *fence).await
             }
             Effect::Land { repository, task, candidate, parent, fence } => {
                 self.land(repository, task, candidate, parent, *fence).await
@@ -344,7 +347,9 @@ impl Engine {
             Effect::RunCheck { task, check, lane, .. } => {
                 self.check_event(task, check, Tested::unknown(&error), *lane).await?
             }
-            Effect::BuildCandidate { repository, task, .. } | Effect::Land { repository, task, .. } => Event::Lane {
+            Effect::BuildCandidate { repository, task, .. }
+            | Effect::BuildRevert { repository, task, .. }
+            | Effect::Land { repository, task, .. } => Event::Lane {
                 repository: repository.clone(),
                 event: LaneEvent::EffectFailed { task: task.clone(), effect: kind, error },
             },

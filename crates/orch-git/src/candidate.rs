@@ -147,6 +147,19 @@ impl Forge {
         Ok(self.call().args(["mktree", "-z"]).input(tree::listed(tree)).text()?.trim().to_owned())
     }
 
+    /// Makes the reverse of a commit: one on top of it that has all that its first parent has. As the head of a candidate it
+    /// takes back what the commit brought, whatever came to main since; moves no ref.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown commit, and for one without a parent.
+    pub fn reverse(&self, commit: &CommitId, message: &str, by: &Signature) -> Result<CommitId> {
+        let missing = |what: String| Error::NotFound { repository: self.path.clone(), what };
+        let before = format!("{commit}^1");
+        let before = self.resolve(&format!("{before}^{{commit}}"))?.ok_or_else(|| missing(before))?;
+        let tree = TreeId::new(tree_of(&mut self.objects()?, &before)?)?;
+        self.commit_tree(&tree, &[commit], message, (by, by))
+    }
+
     /// The tree of main; and that of the head, if it stands on main in one line.
     fn trees(&self, main: &CommitId, head: &CommitId) -> Result<(String, Option<TreeId>)> {
         let mut objects = self.objects()?;

@@ -231,6 +231,9 @@ pub trait Workshop: Send + Sync {
     fn checkout(&self, commit: &CommitId, directory: &Utf8PathBuf, overlay: Option<&Overlay>) -> PortResult<()>;
     /// Combine a head with `onto`.
     fn candidate(&self, order: &CandidateOrder, onto: &CommitId) -> PortResult<CandidateResult>;
+    /// The reverse of a commit, of which `order.head` is the name: a commit on top of it that has all that its first parent
+    /// has. As the head of a candidate it takes back what the commit brought.
+    fn reverse(&self, order: &CandidateOrder) -> PortResult<CommitId>;
     /// Compare the tip of a task branch, which [`crate::forge::Forge::tip`] brought here, with the task's head. Moves
     /// nothing.
     fn branch_state(&self, order: &BranchOrder, tip: &CommitId) -> PortResult<BranchState>;

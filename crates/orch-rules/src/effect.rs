@@ -47,6 +47,17 @@ pub enum Effect {
         /// The lane's fence.
         fence: i64,
     },
+    /// The same, of the reverse of what a task brought to main. Answered alike.
+    BuildRevert {
+        /// Repository.
+        repository: RepositoryId,
+        /// Whose.
+        task: TaskId,
+        /// What is taken back.
+        of: CommitId,
+        /// The lane's fence.
+        fence: i64,
+    },
     /// Move main to the candidate by compare-and-set. Answered by [`crate::event::LaneEvent::LandEnded`].
     Land {
         /// Repository.
@@ -114,6 +125,7 @@ impl Effect {
         "stop_run",
         "run_check",
         "build_candidate",
+        "build_revert",
         "land",
         "publish_branch",
         "observe_branch",
@@ -128,6 +140,7 @@ impl Effect {
             Self::StopRun { .. } => "stop_run",
             Self::RunCheck { .. } => "run_check",
             Self::BuildCandidate { .. } => "build_candidate",
+            Self::BuildRevert { .. } => "build_revert",
             Self::Land { .. } => "land",
             Self::PublishBranch { .. } => "publish_branch",
             Self::ObserveBranch { .. } => "observe_branch",
@@ -141,7 +154,9 @@ impl Effect {
             Self::RunAgent { task, attempt } => format!("run:{task}:{attempt}"),
             Self::StopRun { task, attempt } => format!("stop:{task}:{attempt}"),
             Self::RunCheck { check, .. } => format!("check:{check}"),
-            Self::BuildCandidate { repository, .. } | Self::Land { repository, .. } => format!("lane:{repository}"),
+            Self::BuildCandidate { repository, .. }
+            | Self::BuildRevert { repository, .. }
+            | Self::Land { repository, .. } => format!("lane:{repository}"),
             Self::PublishBranch { branch, task, .. }
             | Self::ObserveBranch { branch, task, .. }
             | Self::CleanUp { branch, task, .. } => {
@@ -157,6 +172,7 @@ impl Effect {
             | Self::StopRun { task, .. }
             | Self::RunCheck { task, .. }
             | Self::BuildCandidate { task, .. }
+            | Self::BuildRevert { task, .. }
             | Self::Land { task, .. }
             | Self::PublishBranch { task, .. }
             | Self::ObserveBranch { task, .. }

@@ -107,6 +107,9 @@ pub struct LaneEntry {
     /// True if a human or a staging run stands between the tested candidate and the landing: the lane tells the
     /// task, the task answers with [`LaneState::Validated`].
     pub validates: bool,
+    /// It has no head: it takes back what this commit brought to the base branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<CommitId>,
     /// How far it is.
     pub state: LaneState,
     /// What its row holds beyond what this release knows.
@@ -167,6 +170,9 @@ pub enum LaneState {
     Landed {
         /// The commit.
         commit: CommitId,
+        /// The base branch had it already: which commit brought it is not known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        contained: bool,
     },
     /// Sent back to its task.
     Ejected {
@@ -224,6 +230,19 @@ pub struct LandingRefused {
     pub by: String,
     /// Why, in its words.
     pub why: String,
+}
+
+impl Ejection {
+    /// Why, in short.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Conflict { paths, .. } => format!("conflict in {}", paths.join(", ")),
+            Self::Red { excerpt, .. } => excerpt.clone(),
+            Self::Settings { faults, .. } => faults.join("; "),
+            Self::Refused { by, why } => format!("{by}: {why}"),
+            Self::Unknown { reason } => reason.clone(),
+        }
+    }
 }
 
 impl LaneState {

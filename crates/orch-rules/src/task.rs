@@ -177,6 +177,9 @@ pub struct Task {
     pub unlisted: bool,
     /// The commit on main that carries it, once landed.
     pub landed: Option<CommitId>,
+    /// What it landed and nobody has taken back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brought: Vec<CommitId>,
     /// Why it waits, as decided last; empty for a terminal task.
     pub waits: Vec<Wait>,
     /// The rule that decided last.

@@ -284,3 +284,5 @@ reason-run-lost-with = потерян вместе с машиной { $host }; 
 reason-passes-freeze = проходят, хотя репозиторий заморожен: { $names }
 reason-freeze-forced = разморожен, хотя причина не устранена: { $why }
 reason-freeze-mended = { $name } слита как { $commit }, и причина заморозки устранена; размораживают люди
+reason-takes-back = перед остановкой её изменение { $commit } откатывается
+reason-taken-back = её изменение откачено коммитом { $commit }

@@ -16,7 +16,7 @@ impl Engine {
         &self,
         repository: &RepositoryId,
         task: &TaskId,
-        head: &CommitId,
+        (head, reverts): (&CommitId, bool),
         fence: i64,
     ) -> PerformResult {
         let Some(row) = self.store.task(task).await? else { return Ok(Performed::nothing()) };
@@ -27,18 +27,25 @@ impl Engine {
             let base = context.forge.base()?;
             let file = context.settings_at(&base.tip)?;
             let documents_kept = file.as_ref().as_ref().ok().and_then(|file| file.documents_keep);
-            if documents_kept == Some(0) {
+            if documents_kept == Some(0) && !reverts {
                 // Its documents land nowhere: its head has to outlive its branch.
                 context.workshop.archive(&row.id, &head)?;
             }
-            let order = CandidateOrder {
+            let title = match reverts {
+                true => format!("Revert \"{}\" ({})\n\nThis reverts commit {head}.", row.title, row.work_item),
+                false => format!("{} ({})", row.title, row.work_item),
+            };
+            let mut order = CandidateOrder {
                 head,
                 work_item: row.work_item.clone(),
-                documents_kept,
-                message: format!("{} ({})\n\nRefs: {}", row.title, row.work_item, row.work_item),
+                documents_kept: documents_kept.filter(|_| !reverts),
+                message: format!("{title}\n\nRefs: {}", row.work_item),
                 identity: RepositoryContext::identity(&file),
                 at: row.entered_at,
             };
+            if reverts {
+                order.head = context.workshop.reverse(&order)?;
+            }
             let result = context.workshop.candidate(&order, &base.tip)?;
             let settings = match &result {
                 CandidateResult::Made { candidate } if !candidate.empty => {

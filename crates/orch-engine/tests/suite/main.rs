@@ -29,6 +29,7 @@ mod reviews;
 mod set_up;
 mod showing;
 mod sweep;
+mod taking_back;
 mod told;
 mod two_hosts;
 mod who;

@@ -177,7 +177,12 @@ fn candidate_made(
         }
         CandidateResult::Made { candidate } if candidate.empty => {
             let text = reason::contained_already(main);
-            draft.move_landing(task, LaneState::Landed { commit: main.clone() }, "candidate_made", text);
+            draft.move_landing(
+                task,
+                LaneState::Landed { commit: main.clone(), contained: true },
+                "candidate_made",
+                text,
+            );
         }
         CandidateResult::Made { candidate } => lane_rules::test(draft, task, candidate.clone()),
     }
@@ -251,7 +256,12 @@ fn land_ended(
     draft.facts.repository.main = Some(main.clone());
     if landed {
         let text = reason::main_is(&candidate.commit);
-        draft.move_landing(task, LaneState::Landed { commit: candidate.commit.clone() }, "land_ended", text);
+        draft.move_landing(
+            task,
+            LaneState::Landed { commit: candidate.commit.clone(), contained: false },
+            "land_ended",
+            text,
+        );
         mends(draft, task, &candidate.commit);
     } else if let Some(LandingRefused { by, why }) = refused {
         let cause = Ejection::Refused { by: by.clone(), why: why.clone() };

@@ -323,12 +323,21 @@ impl Draft {
             position: self.now.0,
             head,
             validates,
+            reverts: None,
             state: LaneState::Queued,
         };
         // Who stands before it is seen only by a decision after this one.
         let task = entry.task.clone();
         self.put_entry(entry);
         self.change(Change::Wake { task });
+    }
+
+    /// Ask the lane to take back what a commit brought, before everybody else.
+    pub fn take_back(&mut self, of: CommitId) {
+        self.join(Line::Landing, None, false);
+        let Some(mut entry) = self.landing_entry().cloned() else { return };
+        (entry.reverts, entry.priority) = (Some(of), i32::MAX);
+        self.put_entry(entry);
     }
 
     /// Write a place in a line and have the lane look at it.

@@ -108,6 +108,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         unlisted,
         stop: None,
         landed: None,
+        brought: Vec::new(),
         waits,
         rule: "intake".to_owned(),
         created_at: now,
@@ -160,6 +161,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
                 position: now.0,
                 head: None,
                 validates: false,
+                reverts: None,
                 state: LaneState::Queued,
             },
         });

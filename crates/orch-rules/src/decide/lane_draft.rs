@@ -24,6 +24,8 @@ impl LaneDraft {
         let key = |e: &LaneEntry| (std::cmp::Reverse(e.priority), e.position, e.task.clone());
         facts.entry.sort_by_key(|e| key(&e.entry));
         facts.landing.sort_by_key(|e| key(&e.entry));
+        // What takes back the change of a task that is stopped is not held by the stop.
+        facts.landing.iter_mut().filter(|l| l.entry.reverts.is_some()).for_each(|l| l.resting = false);
         Self { before: facts.repository.clone(), facts, now, guards: Vec::new(), changes: Vec::new() }
     }
 

@@ -111,12 +111,16 @@ fn build(draft: &mut LaneDraft) -> bool {
     }
     let ready = |l: &&LandingFacts| l.entry.state == LaneState::Queued && !l.resting && open(draft, &l.entry.task);
     let next = draft.facts.landing.iter().find(ready);
-    let Some((task, head)) = next.and_then(|l| Some((l.entry.task.clone(), l.entry.head.clone()?))) else {
-        return false;
+    let Some(entry) = next.map(|l| l.entry.clone()) else { return false };
+    let (repository, task) = (entry.repository, entry.task);
+    let fence = draft.facts.repository.lane_fence + 1;
+    let effect = match (entry.reverts, entry.head) {
+        (Some(of), _) => Effect::BuildRevert { repository, task: task.clone(), of, fence },
+        (None, Some(head)) => Effect::BuildCandidate { repository, task: task.clone(), head, fence },
+        (None, None) => return false,
     };
-    let fence = draft.raise_fence();
-    let repository = draft.facts.repository.id.clone();
-    draft.perform(Effect::BuildCandidate { repository, task: task.clone(), head, fence });
+    draft.raise_fence();
+    draft.perform(effect);
     draft.move_landing(&task, LaneState::Building { fence }, "build", reason::candidate_begun());
     true
 }

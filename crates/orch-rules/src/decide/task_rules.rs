@@ -25,6 +25,7 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("landed", landing::landed),
     ("stop_after_step", stop::after_step),
     ("stop_agent", stop::agent),
+    ("stop_takes_back", stop::takes_back),
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),
     ("dependency_cancelled", entry::dependency_cancelled),

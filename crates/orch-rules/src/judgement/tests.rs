@@ -173,6 +173,7 @@ fn a_candidate_counts_as_long_as_it_is_the_one() {
         position: 1,
         head: None,
         validates: false,
+        reverts: None,
         state,
     };
     let made = |commit: &str| Candidate { commit: commit.into(), parent: "main".into(), empty: false };

@@ -126,6 +126,10 @@ codes! {
     task_done(task: Id, title: Quote);
     /// A task was called off.
     task_stopped(task: Id, title: Quote);
+    /// What a stopped task brought could not be taken back.
+    not_taken_back(commit: Id, main: Id, why: Quote);
+    /// Nor is it known which commit brought it.
+    not_taken_back_unknown(main: Id);
     /// A repository takes nothing.
     repository_frozen(name: Id, why: Quote);
     /// What it was frozen for is mended; people lift it.

@@ -398,6 +398,10 @@ codes! {
     /// The same, as an answer.
     candidate_made_again();
 
+    /// What a stopped task brought to the base branch goes.
+    takes_back(commit: Id);
+    /// It is gone.
+    taken_back(commit: Id);
     /// Tasks that are to mend what a freeze is there for.
     passes_freeze(names: Text);
     /// A person lifts a freeze although nothing has mended that.

@@ -61,6 +61,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
         replay_since: None,
         unlisted: false,
         landed: None,
+        brought: Vec::new(),
         waits: Vec::new(),
         rule: String::new(),
         created_at,

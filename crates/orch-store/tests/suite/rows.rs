@@ -62,6 +62,7 @@ pub fn task(id: &str, number: u32) -> Task {
         unlisted: false,
         stop: None,
         landed: None,
+        brought: Vec::new(),
         waits: vec![],
         rule: String::new(),
         created_at: Timestamp(number.into()),
@@ -142,6 +143,7 @@ pub fn entry(task: &str, line: Line, position: i64, state: LaneState) -> LaneEnt
         position,
         head: None,
         validates: false,
+        reverts: None,
         state,
     }
 }

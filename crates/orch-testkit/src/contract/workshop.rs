@@ -48,6 +48,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
             documents_of_older_work_items_leave,
             changes_of_the_same_lines_conflict,
             what_main_has_already_is_an_empty_candidate,
+            the_reverse_of_a_commit_takes_back_what_it_brought_and_nothing_else,
             files_are_read_from_a_commit,
             what_does_not_exist_is_told,
             a_tasks_last_head_is_kept_if_asked,
@@ -333,6 +334,30 @@ fn changes_of_the_same_lines_conflict<B: Bench>(bench: &B) {
     bench.user_commits(&[("a.txt", Some("eins\n2\n3\n4\n5\n6\n"))], false);
     let result = bench.workshop().candidate(&order(&head), &base(bench)).unwrap();
     assert_eq!(result, CandidateResult::Conflict { paths: vec!["a.txt".to_owned()] });
+}
+
+fn the_reverse_of_a_commit_takes_back_what_it_brought_and_nothing_else<B: Bench>(bench: &B) {
+    let before = base(bench);
+    bench.user_commits(&[("a.txt", Some("one\n2\n3\n4\n5\n6\n")), ("b.txt", Some("b\n"))], false);
+    let brought = base(bench);
+    let reverse = bench.workshop().reverse(&order(&brought)).unwrap();
+    assert_eq!(bench.workshop().reverse(&order(&brought)).unwrap(), reverse, "the same order, the same commit");
+    // Nothing came since.
+    let candidate = made(bench, &reverse);
+    let directory = bench.directory("taken-back");
+    bench.workshop().checkout(&candidate.commit, &directory, None).unwrap();
+    assert_eq!(bench.files(&directory), texts(&FIRST));
+    // Something did, elsewhere.
+    bench.user_commits(&[("c.txt", Some("c\n"))], false);
+    let candidate = made(bench, &reverse);
+    bench.workshop().checkout(&candidate.commit, &directory, None).unwrap();
+    let left = bench.files(&directory);
+    assert!(left.contains_key("c.txt") && !left.contains_key("b.txt") && left["a.txt"] == FIRST[0].1, "{left:?}");
+    // On the same lines.
+    bench.user_commits(&[("b.txt", Some("more\n"))], false);
+    let result = bench.workshop().candidate(&order(&reverse), &base(bench)).unwrap();
+    assert_eq!(result, CandidateResult::Conflict { paths: vec!["b.txt".to_owned()] });
+    fails(bench.workshop().reverse(&order(&before)), ErrorKind::Missing);
 }
 
 fn what_main_has_already_is_an_empty_candidate<B: Bench>(bench: &B) {

@@ -259,6 +259,13 @@ impl Workshop for GitWorkshop {
         })
     }
 
+    fn reverse(&self, order: &CandidateOrder) -> PortResult<CommitId> {
+        let bare = self.bare()?;
+        let signature = Signature { identity: bare.identity(&order.identity)?, seconds: seconds(order.at) };
+        let made = bare.repository.reverse(&bare.theirs(&order.head)?, &order.message, &signature);
+        made.map(|commit| ours(&commit)).map_err(bare.told())
+    }
+
     fn branch_state(&self, order: &BranchOrder, tip: &CommitId) -> PortResult<BranchState> {
         self.compare(order, tip)
     }

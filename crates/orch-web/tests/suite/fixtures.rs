@@ -32,6 +32,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         unlisted: false,
         stop: None,
         landed: None,
+        brought: Vec::new(),
         waits,
         rule: "launch_agent".to_owned(),
         created_at: Timestamp(0),

@@ -51,6 +51,7 @@ fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
         position: i64::from(number),
         head: None,
         validates: false,
+        reverts: None,
         state,
     }
 }

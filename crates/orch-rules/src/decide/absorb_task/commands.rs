@@ -86,6 +86,10 @@ pub fn stop(draft: &mut Draft, by: &Actor) -> Answered {
     }
     draft.audit(by, "stop", reason::stop_asked());
     draft.facts.task.stop = Some(StopRequest { by: by.clone(), at: draft.now });
+    if draft.facts.task.landed.is_some() {
+        // What held it is no reason to leave its change where it is.
+        draft.facts.task.hold = None;
+    }
     Ok(reason::now_stopping())
 }
 
@@ -108,6 +112,12 @@ pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
     }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by, &[]),
+        Hold::Stuck { .. } if draft.facts.task.stop.is_some() && draft.facts.task.landed.is_some() => {
+            // Which commit it was is not known, and a person has seen to it.
+            if draft.facts.task.brought.is_empty() {
+                draft.facts.task.landed = None;
+            }
+        }
         Hold::Stuck { .. } => {
             if let Some(attempt) = collect_again(draft) {
                 return Ok(reason::collected_again(attempt));
@@ -172,8 +182,10 @@ pub fn set_priority(draft: &mut Draft, by: &Actor, priority: i32) -> Answered {
     draft.facts.task.priority = priority;
     let entries: Vec<_> = draft.facts.lane.clone();
     for mut entry in entries {
-        entry.priority = priority;
-        draft.put_entry(entry);
+        if entry.reverts.is_none() {
+            entry.priority = priority;
+            draft.put_entry(entry);
+        }
     }
     Ok(reason::priority(priority))
 }

@@ -6,7 +6,7 @@ use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
 use crate::episode::{Answer, EpisodeKind};
 use crate::gate::{self, Outcome};
-use crate::lane::{Candidate, Ejection, LaneState, Line};
+use crate::lane::{Candidate, Ejection, LaneEntry, LaneState, Line};
 use crate::pipeline::{OnRed, Stage, StageKind};
 use crate::reason;
 use crate::task::{Hold, Position, Wait};
@@ -21,8 +21,12 @@ fn lane_stage(draft: &Draft) -> Option<Stage> {
 /// The commit is on main: take the lane's word before anything else, a stop included (I: honestly ended).
 pub fn landed(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
-    let LaneState::Landed { commit } = draft.landing_entry()?.state.clone() else { return None };
+    let entry = draft.landing_entry().filter(|entry| entry.reverts.is_none())?;
+    let LaneState::Landed { commit, contained } = entry.state.clone() else { return None };
     draft.facts.task.landed = Some(commit.clone());
+    if !contained {
+        draft.facts.task.brought.push(commit.clone());
+    }
     draft.audit(ORCH, "landed", reason::landed(&commit));
     draft.leave(Line::Landing);
     draft.advance(&stage, "landed");
@@ -119,13 +123,18 @@ pub fn waits(draft: &mut Draft) -> Option<Step> {
     if matches!(entry.state, LaneState::Tested { .. }) && entry.validates {
         return None;
     }
+    Some(Step::Rest(in_line(draft, entry)))
+}
+
+/// Why a place in the landing line is waited in.
+pub(super) fn in_line(draft: &Draft, entry: &LaneEntry) -> Vec<Wait> {
     let place = u32::try_from(draft.facts.ahead.len()).unwrap_or(u32::MAX).saturating_add(1);
     let mut rest = Vec::new();
     if let Some(freeze) = draft.freeze() {
         rest.push(Wait::Frozen { reason: freeze.reason.clone() });
     }
     rest.push(Wait::Lane { place, behind: draft.facts.ahead.first().cloned(), doing: entry.state.name().to_owned() });
-    Some(Step::Rest(rest))
+    rest
 }
 
 /// The tested candidate this task has to validate, once nothing but people is missing: a staging stage's agent has

@@ -3,12 +3,14 @@
 use crate::change::Change;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
-use crate::lane::LaneState;
+use crate::ids::CommitId;
+use crate::lane::{LaneState, Line};
 use crate::pipeline::StageKind;
 use crate::reason;
-use crate::task::{Position, Wait};
+use crate::task::{Hold, Position, Wait};
 
 use super::gates::green;
+use super::landing;
 
 /// During an irreversible landing or deploy the stop waits, durably, until that step has ended honestly.
 pub fn after_step(draft: &mut Draft) -> Option<Step> {
@@ -32,10 +34,51 @@ pub fn agent(draft: &mut Draft) -> Option<Step> {
     Some(Step::Again)
 }
 
+/// Its change is on the base branch: before it is cancelled the lane takes that back, the newest first, tested as every
+/// candidate. What cannot be taken back so is a person's, and the task stays until it is.
+pub fn takes_back(draft: &mut Draft) -> Option<Step> {
+    draft.facts.task.stop.as_ref()?;
+    draft.facts.task.landed.as_ref()?;
+    if draft.facts.task.hold.is_some() || deployed(draft) {
+        return None;
+    }
+    let main = draft.facts.repository.base_branch.clone();
+    let Some(entry) = draft.landing_entry().cloned() else {
+        match draft.facts.task.brought.last().cloned() {
+            Some(of) => {
+                draft.audit(ORCH, "stop_takes_back", reason::takes_back(&of));
+                draft.take_back(of);
+            }
+            None => draft.hold(Hold::Stuck { reason: reason::not_taken_back_unknown(main) }, "stop_takes_back"),
+        }
+        return Some(Step::Again);
+    };
+    match entry.state {
+        // Its own place, of a change that came back: given up.
+        _ if entry.reverts.is_none() => draft.leave(Line::Landing),
+        LaneState::Landed { commit, .. } => {
+            draft.leave(Line::Landing);
+            draft.facts.task.brought.pop();
+            if draft.facts.task.brought.is_empty() {
+                draft.facts.task.landed = None;
+            }
+            draft.audit(ORCH, "stop_takes_back", reason::taken_back(&commit));
+        }
+        LaneState::Ejected { cause } => {
+            draft.leave(Line::Landing);
+            let of = draft.facts.task.brought.last().cloned().unwrap_or_else(|| CommitId::from(""));
+            let why = cause.words();
+            draft.hold(Hold::Stuck { reason: reason::not_taken_back(of, main, why) }, "stop_takes_back");
+        }
+        _ => return Some(Step::Rest(landing::in_line(draft, &entry))),
+    }
+    Some(Step::Again)
+}
+
 /// Nothing runs any more: cancel, archive, free the natural keys.
 pub fn cancels(draft: &mut Draft) -> Option<Step> {
     draft.facts.task.stop.as_ref()?;
-    if deployed(draft) {
+    if deployed(draft) || draft.facts.task.landed.is_some() {
         return None;
     }
     draft.audit(ORCH, "stop_cancels", reason::cancelled());

@@ -51,6 +51,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         unlisted: false,
         stop: None,
         landed: None,
+        brought: Vec::new(),
         waits: Vec::new(),
         rule: String::new(),
         created_at: Timestamp(0),
@@ -188,6 +189,7 @@ impl Case {
                 position: 1,
                 head: Some("head".into()),
                 validates: false,
+                reverts: None,
                 state,
             });
         })

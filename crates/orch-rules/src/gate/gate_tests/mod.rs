@@ -200,7 +200,11 @@ fn branch_mergeable_truth_table() {
     ] {
         at("landing").landing(state).says(gate, Pass, "cand");
     }
-    at("landing").landing(LaneState::Landed { commit: "cand".into() }).says(gate, Pass, "landed as cand");
+    at("landing").landing(LaneState::Landed { commit: "cand".into(), contained: false }).says(
+        gate,
+        Pass,
+        "landed as cand",
+    );
     at("landing").with(|facts| facts.task.landed = Some("x".into())).says(gate, Pass, "landed as x");
 
     let ejected = |cause| at("landing").landing(LaneState::Ejected { cause });

@@ -57,7 +57,7 @@ impl Script {
                 let answers = self.world.find_work(&task, kind);
                 let (effect, error) = ((*kind).to_owned(), (*error).to_owned());
                 let event = match answers {
-                    Some(Effect::BuildCandidate { .. } | Effect::Land { .. }) => {
+                    Some(Effect::BuildCandidate { .. } | Effect::BuildRevert { .. } | Effect::Land { .. }) => {
                         let repository = self.world.tasks[&task].repository.clone();
                         Event::Lane { repository, event: LaneEvent::EffectFailed { task, effect, error } }
                     }
@@ -165,7 +165,9 @@ impl Script {
     }
 
     fn candidate(&mut self, task: &TaskId, how: &str, rest: Words) -> Result<Asked, String> {
-        let effect = self.lane_work(task, "build_candidate", option(rest, "fence"))?;
+        let kind =
+            if self.world.find_work(task, "build_revert").is_some() { "build_revert" } else { "build_candidate" };
+        let effect = self.lane_work(task, kind, option(rest, "fence"))?;
         let paths = rest.iter().filter(|w| w.contains('.')).map(|w| (*w).to_owned()).collect();
         let conflict = (how == "conflicts").then_some(paths);
         let settings = if how == "spoils" { vec![rest.join(" ")] } else { Vec::new() };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use orch_rules::change::SLOT_RUNS;
 use orch_rules::effect::Effect;
 use orch_rules::lane::{LaneState, Line};
+use orch_rules::task::Position;
 use orch_rules::task::{Task, Wait};
 
 use super::{Wake, World};
@@ -16,6 +17,7 @@ impl World {
         self.check_attempts(&mut found);
         self.check_outages(&mut found);
         self.check_lanes(&mut found);
+        self.check_stopped(&mut found);
         for task in self.tasks.values() {
             if task.position.is_terminal() {
                 self.check_terminal(task, &mut found);
@@ -77,6 +79,13 @@ impl World {
         }
     }
 
+    fn check_stopped(&self, found: &mut Vec<String>) {
+        let stopped = self.tasks.values().filter(|task| task.position == Position::Cancelled);
+        for task in stopped.filter(|task| self.left_on_main(&task.id)) {
+            found.push(format!("{} was stopped and its change is on main", task.work_item));
+        }
+    }
+
     fn check_lanes(&self, found: &mut Vec<String>) {
         for id in self.repositories.keys() {
             let count =
@@ -96,6 +105,7 @@ impl World {
             };
             let asked = |kind| self.find_work(&entry.task, kind).is_some();
             let served = match &entry.state {
+                LaneState::Building { .. } if entry.reverts.is_some() => asked("build_revert"),
                 LaneState::Building { .. } => asked("build_candidate"),
                 LaneState::Testing { .. } => asked("run_check"),
                 LaneState::Landing { .. } => asked("land"),
@@ -104,7 +114,7 @@ impl World {
             if !served {
                 found.push(format!("{}: {} and nobody does it", entry.work_item, entry.state.name()));
             }
-            if entry.line == Line::Landing && entry.head != task.head {
+            if entry.line == Line::Landing && entry.reverts.is_none() && entry.head != task.head {
                 found.push(format!("{} stands in line with an older head", entry.work_item));
             }
         }

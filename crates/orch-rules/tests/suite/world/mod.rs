@@ -113,6 +113,8 @@ pub struct World {
     skipped: BTreeSet<TaskId>,
     /// Commits that landed, with their task.
     pub landed: Vec<(TaskId, CommitId)>,
+    /// Those of them that take something back.
+    reverts: BTreeSet<CommitId>,
     /// How often production failed and sent a task back: it may land once more each time.
     trips: BTreeMap<TaskId, usize>,
     pushes: u32,

@@ -205,7 +205,11 @@ impl World {
         empty: bool,
         settings: Vec<String>,
     ) -> Option<Event> {
-        let Effect::BuildCandidate { repository, task, fence, .. } = effect else { return None };
+        let (Effect::BuildCandidate { repository, task, fence, .. }
+        | Effect::BuildRevert { repository, task, fence, .. }) = effect
+        else {
+            return None;
+        };
         let main = self.main[repository].clone();
         let result = match conflict {
             Some(paths) => CandidateResult::Conflict { paths },
@@ -234,13 +238,30 @@ impl World {
         Some(Event::Lane { repository: repository.clone(), event })
     }
 
+    /// What a task landed, apart from reverts.
+    fn brought(&self, task: &TaskId) -> impl Iterator<Item = &CommitId> {
+        let own = self.landed.iter().filter(move |(whose, commit)| whose == task && !self.reverts.contains(commit));
+        own.map(|(_, commit)| commit)
+    }
+
+    /// The change of a task that was stopped is on main.
+    pub(super) fn left_on_main(&self, task: &TaskId) -> bool {
+        let reverts = self.landed.iter().filter(|(whose, commit)| whose == task && self.reverts.contains(commit));
+        self.brought(task).count() != reverts.count()
+    }
+
     fn watch_landing(&mut self, task: &TaskId, candidate: &CommitId) {
         let name = self.name_of(task);
         if !self.tested.contains(candidate) {
             self.broken(format!("{candidate} of {name} landed untested"));
         }
+        let takes_back = |row| self.landing_entry(row).is_some_and(|entry| entry.reverts.is_some());
+        if self.tasks.get(task).is_some_and(takes_back) {
+            self.reverts.insert(candidate.clone());
+            return;
+        }
         let allowed = 1 + self.trips.get(task).copied().unwrap_or(0);
-        if self.landed.iter().filter(|(t, _)| t == task).count() >= allowed {
+        if self.brought(task).count() >= allowed {
             self.broken(format!("{name} lands once too often"));
         }
         let Some(row) = self.tasks.get(task) else { return };

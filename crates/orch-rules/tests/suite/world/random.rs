@@ -402,7 +402,7 @@ impl Simulation {
                 self.world.remember_check(effect, &outcome);
                 self.world.check_ended(effect, outcome, "one test failed")
             }
-            Effect::BuildCandidate { repository, task, .. } => {
+            Effect::BuildCandidate { repository, task, .. } | Effect::BuildRevert { repository, task, .. } => {
                 *self.seen.kinds.entry(StageKind::Land.name()).or_default() += 1;
                 if careless && self.whim.percent(20) {
                     return Some(random_people::lane_failed(repository, task, "build_candidate"));

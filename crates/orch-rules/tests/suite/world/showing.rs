@@ -38,6 +38,7 @@ impl World {
                 format!("run_check {name} on {commit}{}", if *lane { " (candidate)" } else { "" })
             }
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
+            Effect::BuildRevert { of, .. } => format!("build_revert {name} of {of}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
             Effect::WakeWaiters { key, .. } => format!("wake_waiters {key}"),

@@ -159,6 +159,17 @@ impl Workshop for FakeForge {
         })
     }
 
+    fn reverse(&self, order: &CandidateOrder) -> PortResult<CommitId> {
+        self.call("reverse", |code| {
+            let parent = code.known(&order.head)?.parents.first().cloned();
+            let Some(parent) = parent else {
+                return Err(one(ErrorKind::Missing, format!("{} has no parent", order.head)));
+            };
+            let files = code.known(&parent)?.files.clone();
+            Ok(code.commit(vec![order.head.clone()], files, &format!("{}\n{}", order.message, order.at.0)))
+        })
+    }
+
     fn diff(&self, order: &DiffOrder) -> PortResult<Diff> {
         self.call("diff", |code| {
             let to = code.known(&order.to)?.clone();
