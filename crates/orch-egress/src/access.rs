@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::config::{Config, Limits, Listen, Model, Wire};
+use crate::credential::Credential;
 use crate::outer::OuterProxy;
 
 /// All models and hosts that runs may reach. A run gets one model of them, or none.
@@ -22,6 +23,21 @@ pub struct Access {
 }
 
 impl Access {
+    /// Whether the key of a model is there and can be used.
+    ///
+    /// # Errors
+    /// In words: what is wrong with it, and what to do. Never a part of it.
+    pub fn holds(&self, name: &str) -> Result<(), String> {
+        let model = self.named(name)?;
+        Credential::read(name, &model.key_file, model.wire).map(drop)
+    }
+
+    fn named(&self, name: &str) -> Result<&Model, String> {
+        self.models.get(name).ok_or_else(|| {
+            format!("the model `{name}` has no key: name the file that holds it in models.{name}.key_file")
+        })
+    }
+
     /// The configuration of one run's proxy. `model`: name in the settings and the wire its agent speaks.
     ///
     /// # Errors
@@ -36,9 +52,7 @@ impl Access {
         let model = match model {
             None => None,
             Some((name, wire)) => {
-                let model = self.models.get(name).ok_or_else(|| {
-                    format!("the model `{name}` has no key: name the file that holds it in models.{name}.key_file")
-                })?;
+                let model = self.named(name)?;
                 if model.wire != wire {
                     return Err(format!("models.{name}.wire is not the one this agent speaks"));
                 }

@@ -14,7 +14,7 @@ use crate::line::{Line, Patience, Socket, Trouble};
 use crate::meaning;
 use crate::message::{Answer, Body, Fault, Request, has_token, read_answer};
 use crate::refusal::Refused;
-use crate::unavailable::{About, is_used_up, judge};
+use crate::unavailable::{About, answered, is_used_up, judge};
 use crate::upstream::Upstream;
 
 /// Bodies of errors are read whole, to be judged; what is longer is cut here.
@@ -381,6 +381,9 @@ impl Exchange<'_> {
             verdict.decide(self.vendor.key_is_refused(told.status, self.limits));
         }
         self.ledger.unserved(verdict.unserved(told.status, &text));
+        if verdict.unknown_model {
+            self.ledger.unknown_model(answered(told.status, &text));
+        }
         if let Some(unavailable) = verdict.unavailable {
             self.ledger.unavailable(unavailable);
         }

@@ -43,6 +43,9 @@ pub struct Metered {
     /// clears it, and so does a refusal that is about the request.
     #[serde(default)]
     pub unserved: Option<String>,
+    /// The vendor does not offer the model that was asked for last: in words. A good answer clears it.
+    #[serde(default)]
+    pub unknown_model: Option<String>,
     /// Tokens that answers count for whose figures are unknown, at least what was asked for: against budgets, and nowhere
     /// else.
     #[serde(default)]
@@ -75,6 +78,7 @@ impl Default for Metered {
             unavailable: None,
             budget_reached: None,
             unserved: None,
+            unknown_model: None,
             charged_tokens: 0,
             at_least_micros: 0,
         }
@@ -210,6 +214,7 @@ impl Ledger {
         if told.failed.is_none() {
             state.metered.unavailable = None;
             state.metered.unserved = None;
+            state.metered.unknown_model = None;
         }
         let known = told.tokens.filter(|_| told.whole);
         // What was told so far is a part of it, and a request that failed before it began has no usage to tell.
@@ -261,6 +266,11 @@ impl Ledger {
     /// The vendor did not serve, or (`None`) it was asked and the trouble is another's.
     pub fn unserved(&self, why: Option<String>) {
         held(&self.state).metered.unserved = why;
+    }
+
+    /// The vendor does not offer the model that was asked for.
+    pub fn unknown_model(&self, words: String) {
+        held(&self.state).metered.unknown_model = Some(words);
     }
 
     /// Why no further request is sent, if so, were so much used besides.

@@ -1,9 +1,8 @@
 //! What tokens cost. A model that is not in a table has no price, and its cost is unknown, never zero.
 
-use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
-/// The day on which the built-in prices were read.
-pub const PRICES_AS_OF: &str = "2026-11-20";
+use serde::{Deserialize, Serialize};
 
 /// Millionths of a US dollar for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,54 +59,36 @@ impl Price {
     }
 }
 
+/// The built-in prices: a data file, so that it can be read and renewed without reading code.
+const TABLE: &str = include_str!("prices.txt");
+
 struct Row {
     /// A model's name, or its beginning and `*`.
-    pattern: &'static str,
+    pattern: String,
     /// Holds for requests with at most so many input tokens.
     up_to: u64,
     price: Price,
 }
 
-const ANY: u64 = u64::MAX;
+/// The rows of [`TABLE`]; the first one that fits holds.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| TABLE.lines().filter_map(row).collect());
 
-/// From dollars with three decimals: input, cached, cache write, output.
-const fn row(pattern: &'static str, up_to: u64, thousandths: [u64; 4]) -> Row {
-    let [input, cached, cache_write, output] = thousandths;
-    let price =
-        Price { input: input * 1000, cached: cached * 1000, cache_write: cache_write * 1000, output: output * 1000 };
-    Row { pattern, up_to, price }
+/// `MODEL [<= TOKENS] = PRICES`; `None` is a remark.
+fn row(line: &str) -> Option<Row> {
+    let (named, prices) = line.split_once(" = ")?;
+    let (model, up_to) = match named.split_once(" <= ") {
+        Some((model, tokens)) => (model, tokens.parse().ok()?),
+        None => (named, u64::MAX),
+    };
+    let (pattern, price) = parse(&format!("{model} = {prices}"))?;
+    Some(Row { pattern, up_to, price })
 }
 
-/// The first row that fits holds. Anthropic: https://platform.claude.com/docs/en/about-claude/pricing; OpenAI, standard
-/// tier: https://developers.openai.com/api/docs/pricing. Its larger models cost more beyond 272,000 tokens of input,
-/// how much is not kept here: unknown.
-const ROWS: &[Row] = &[
-    row("claude-opus-5-5*", ANY, [4_000, 200, 5_000, 20_000]),
-    row("claude-opus-5", ANY, [5_000, 500, 6_250, 25_000]),
-    row("claude-opus-4-5*", ANY, [5_000, 500, 6_250, 25_000]),
-    row("claude-opus-4-6*", ANY, [5_000, 500, 6_250, 25_000]),
-    row("claude-opus-4-7*", ANY, [5_000, 500, 6_250, 25_000]),
-    row("claude-opus-4-8*", ANY, [5_000, 500, 6_250, 25_000]),
-    row("claude-opus-4-1*", ANY, [15_000, 1_500, 18_750, 75_000]),
-    row("claude-opus-4-0*", ANY, [15_000, 1_500, 18_750, 75_000]),
-    row("claude-sonnet-5-5*", ANY, [2_000, 100, 2_500, 10_000]),
-    row("claude-sonnet-5", ANY, [2_000, 200, 2_500, 10_000]),
-    row("claude-sonnet-4-6*", ANY, [3_000, 300, 3_750, 15_000]),
-    row("claude-sonnet-4-5*", 200_000, [3_000, 300, 3_750, 15_000]),
-    row("claude-sonnet-4-0*", 200_000, [3_000, 300, 3_750, 15_000]),
-    row("claude-haiku-5-5*", 100_000, [100, 10, 125, 500]),
-    row("claude-haiku-5-5*", ANY, [500, 50, 625, 2_500]),
-    row("claude-haiku-4-5*", ANY, [1_000, 100, 1_250, 5_000]),
-    row("gpt-5.6-sol*", 272_000, [5_000, 500, 5_000, 30_000]),
-    row("gpt-5.6-terra*", 272_000, [2_500, 250, 2_500, 15_000]),
-    row("gpt-5.6-luna*", 272_000, [1_000, 100, 1_000, 6_000]),
-    row("gpt-5.5", 272_000, [5_000, 500, 5_000, 30_000]),
-    row("gpt-5.5-20*", 272_000, [5_000, 500, 5_000, 30_000]),
-    row("gpt-5.4-mini*", 272_000, [750, 75, 750, 4_500]),
-    row("gpt-5.4", 272_000, [2_500, 250, 2_500, 15_000]),
-    row("gpt-5.4-20*", 272_000, [2_500, 250, 2_500, 15_000]),
-    row("gpt-5-codex", ANY, [1_250, 125, 1_250, 10_000]),
-];
+/// The day on which the built-in prices were read.
+pub fn as_of() -> &'static str {
+    let told = TABLE.lines().find_map(|line| line.strip_prefix("# As of "));
+    told.unwrap_or_default().trim_end_matches('.')
+}
 
 /// Whether `model` is what `pattern` names: the same text, or its beginning where the pattern ends with `*`.
 fn fits(pattern: &str, model: &str) -> bool {
@@ -143,7 +124,7 @@ pub fn micros(dollars: &str) -> Option<u64> {
 /// The price of one answer of `model`; `None` if nobody said.
 pub fn price(own: &[(String, Price)], model: &str, tokens: &Tokens) -> Option<Price> {
     let built_in = || {
-        let row = ROWS.iter().find(|row| fits(row.pattern, model) && tokens.full_input() <= row.up_to);
+        let row = ROWS.iter().find(|row| fits(&row.pattern, model) && tokens.full_input() <= row.up_to);
         row.map(|row| row.price)
     };
     own.iter().find(|(pattern, _)| fits(pattern, model)).map(|(_, price)| *price).or_else(built_in)
@@ -169,6 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn every_line_of_the_table_is_a_row_or_a_remark() {
+        for line in TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            assert!(row(line).is_some(), "{line}");
+        }
+        let rows = || ROWS.iter();
+        assert!(rows().count() > 20 && as_of().len() == "2026-11-30".len(), "{}", as_of());
+        for (at, row) in rows().enumerate() {
+            let before =
+                rows().take(at).find(|before| fits(&before.pattern, &row.pattern) && before.up_to >= row.up_to);
+            assert!(before.is_none(), "{} can never hold", row.pattern);
+            let Price { input, cached, cache_write, output } = row.price;
+            assert!(cached < input && input <= cache_write && cache_write < output, "{}", row.pattern);
+        }
+    }
+
+    #[test]
     fn prices_are_read_as_people_write_them() {
         let (model, price) = parse("gpt-9* = 5/0.5 / 6.25/ 30").unwrap();
         assert_eq!(model, "gpt-9*");
@@ -189,6 +186,7 @@ mod tests {
         assert_eq!(input("claude-haiku-5-5", 100_000), Some(100_000));
         assert_eq!(input("claude-haiku-5-5", 100_001), Some(500_000));
         assert_eq!(input("gpt-5.5", 272_001), None);
+        assert_eq!((input("gpt-6.1-sol", 272_000), input("gpt-6.1-sol", 272_001)), (Some(2_000_000), Some(4_000_000)));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Verdict {
     pub unavailable: Option<Unavailable>,
     /// Whose trouble it is.
     pub about: About,
+    /// The vendor does not offer what is asked for at this address.
+    pub unknown_model: bool,
 }
 
 /// Whose trouble an error is.
@@ -49,12 +51,17 @@ impl Verdict {
         if self.about == About::Request {
             return None;
         }
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let words = body.get("error").and_then(|e| e.get("message")).and_then(Value::as_str).unwrap_or_default();
-        let words: String = words.chars().filter(|c| !c.is_control()).take(300).collect();
-        let told = if words.is_empty() { String::new() } else { format!(": {words}") };
-        Some(format!("the vendor answered HTTP {status}{told}"))
+        Some(answered(status, body))
     }
+}
+
+/// An answer that is an error, in words.
+pub fn answered(status: u16, body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let words = body.get("error").and_then(|e| e.get("message")).and_then(Value::as_str).unwrap_or_default();
+    let words: String = words.chars().filter(|c| !c.is_control()).take(300).collect();
+    let told = if words.is_empty() { String::new() } else { format!(": {words}") };
+    format!("the vendor answered HTTP {status}{told}")
 }
 
 /// Codes by which a vendor says that the credential's allowance is used up. OpenAI: error types and codes of the
@@ -81,10 +88,14 @@ pub fn judge(wire: Wire, status: u16, headers: &HeaderMap, body: &[u8], now_ms: 
         retry_after: None,
         unavailable: Some(Unavailable { until_ms, reason }),
         about: About::Vendor,
+        unknown_model: false,
     };
-    let of = |about| Verdict { final_: false, retry_after: None, unavailable: None, about };
+    let of = |about| Verdict { final_: false, retry_after: None, unavailable: None, about, unknown_model: false };
     let pass = of(About::Vendor);
     match status {
+        404 | 400 | 403 if status == 404 || code == "model_not_found" => {
+            Verdict { unknown_model: true, ..of(About::Request) }
+        }
         401 => Verdict { about: About::Perhaps, ..stop(reason("the vendor does not accept the key"), None) },
         403 => Verdict { about: About::Perhaps, ..stop(reason("the vendor refuses the key"), None) },
         402 => stop(reason("the vendor wants to be paid"), None),

@@ -13,7 +13,7 @@ use orch_rules::issue::Issue;
 use orch_rules::lane::Repository;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::reason::Reason;
-use orch_rules::rights::{self, Acting, Right};
+use orch_rules::rights::{self, Acting};
 use tokio::task::JoinSet;
 
 use crate::answers::RowAnswer;
@@ -160,7 +160,7 @@ impl Engine {
             None => self.acting(by, &chosen.authors).await?,
         };
         known.authors.entry(by.wire()).or_insert_with(|| author.clone());
-        if let Err(why) = rights::may(&author, if issue.start { Right::Start } else { Right::Say }) {
+        if let Err(why) = rights::may_file(&author, issue.start) {
             return refused(why);
         }
         let depends_on = match self.prerequisites(issue).await? {

@@ -3,6 +3,11 @@
 mod agent_run;
 mod branch;
 mod bring_home;
+<<<<<<< HEAD
+=======
+mod by_facts;
+mod change_request;
+>>>>>>> af84fa8 (Spend no retry on what a host lacks, and count money in full)
 mod check_run;
 mod commit_test;
 mod kept;
@@ -292,8 +297,9 @@ impl Engine {
             Some(event) => (event, Vec::new()),
             None => self.given_up(effect, error).await?,
         };
-        if let Event::Task { event: TaskEvent::RunEnded { end: RunEnd::SpawnFailed { reason }, trouble, .. }, .. } =
-            &mut event
+        if let Event::Task {
+            event: TaskEvent::RunEnded { end: RunEnd::SpawnFailed { reason, .. }, trouble, .. }, ..
+        } = &mut event
         {
             *trouble = stays.then(|| reason.clone());
         }
@@ -382,11 +388,7 @@ impl Engine {
         let (end, usage, leftovers) = if launched {
             (RunEnd::Quarantined, Some(Usage::default()), Vec::new())
         } else {
-            (
-                RunEnd::SpawnFailed { reason: error },
-                None,
-                context.map(|context| context.work_folder(&name)).into_iter().collect(),
-            )
+            (RunEnd::not_started(error), None, context.map(|context| context.work_folder(&name)).into_iter().collect())
         };
         let event = TaskEvent::RunEnded { attempt, end, evidence: None, usage, cut_from: None, trouble: None };
         Ok((Event::Task { task: task.clone(), event }, leftovers))

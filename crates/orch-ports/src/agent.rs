@@ -122,6 +122,13 @@ pub trait Agent: Send + Sync {
     fn credential(&self) -> Option<String> {
         None
     }
+    /// Whether it can be started on this host, asked before each run; it costs next to nothing.
+    ///
+    /// # Errors
+    /// In words: what the host lacks, and what to do. It is nobody's retry.
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
     /// How to start it for this assignment.
     fn launch(&self, assignment: &Assignment) -> Launch;
     /// What its output and its result file say. `output` is the raw output, one buffered reader over all of it;

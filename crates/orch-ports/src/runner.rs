@@ -177,6 +177,8 @@ pub struct Metered {
     pub unavailable: Option<(Option<Timestamp>, String)>,
     /// Why the vendor did not serve the last request, in words: it cannot be reached, is overloaded, broke off.
     pub unserved: Option<String>,
+    /// The vendor does not offer the model that was asked for last, in words.
+    pub unknown_model: Option<String>,
     /// The run's budget is used up, in words.
     pub budget_reached: Option<String>,
 }
@@ -209,6 +211,13 @@ pub trait Runner: Send + Sync {
     /// What is short, in words for people. That passes by itself, or when somebody makes room; it is no failure of
     /// the run.
     fn room(&self) -> Result<(), String>;
+    /// Whether a run can be let use this credential at all: its key is there and can be read. Asked before each run.
+    ///
+    /// # Errors
+    /// In words: what is wrong with the key, where, and what to do.
+    fn can_use(&self, _credential: &str) -> Result<(), String> {
+        Ok(())
+    }
     /// Launch the run unless it was launched before. Returns when its supervisor holds it.
     fn ensure(&self, order: &RunOrder) -> PortResult<()>;
     /// Was a run of this name ever launched?

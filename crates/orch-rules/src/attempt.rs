@@ -104,6 +104,10 @@ pub enum RunEnd {
     SpawnFailed {
         /// The error.
         reason: String,
+        /// It is this host that lacks something for that agent, whatever its task: a program, a model. Nothing of it is
+        /// started before that is mended.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        of_host: bool,
     },
     /// The vendor of the model did not serve the agent: a usage limit, an overload, a log-in that does not hold. No
     /// fault of the task.
@@ -125,6 +129,16 @@ pub enum RunEnd {
 impl RunEnd {
     /// Lost, and proved dead.
     pub const LOST: Self = Self::Lost { presumed_on: None };
+
+    /// It could not be started, for reasons of its own.
+    pub fn not_started(reason: impl Into<String>) -> Self {
+        Self::SpawnFailed { reason: reason.into(), of_host: false }
+    }
+
+    /// It cannot be started on this host.
+    pub fn host_lacks(reason: impl Into<String>) -> Self {
+        Self::SpawnFailed { reason: reason.into(), of_host: true }
+    }
 }
 
 /// How the processes of a run were kept from the rest of the machine.
@@ -298,6 +312,9 @@ pub struct DocumentFact {
     pub questions: Vec<String>,
     /// The must-fix part, verbatim, cut to a limit (B5); empty if the document has none.
     pub must_fix: String,
+    /// What its author found on the way and left to others: one text each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
     /// What stands under `## Findings`; `None` if the document has no such section, and in rows from before it was
     /// read.
     #[serde(default)]
@@ -312,6 +329,7 @@ impl DocumentFact {
             fields: Err(reason.into()),
             questions: Vec::new(),
             must_fix: String::new(),
+            found: Vec::new(),
             findings: None,
         }
     }
@@ -331,6 +349,9 @@ pub struct Usage {
     pub output_tokens: Option<u64>,
     /// Millionths of a US dollar.
     pub cost_micros: Option<u64>,
+    /// Where the cost is unknown: what it was at least, as far as anybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least_micros: Option<u64>,
     /// Model name as the agent reported it.
     pub model: Option<String>,
 }
@@ -338,6 +359,15 @@ pub struct Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_host_lacks_reads_as_not_started_for_earlier_releases() {
+        let text = |end: &RunEnd| serde_json::to_string(end).unwrap();
+        assert_eq!(text(&RunEnd::not_started("x")), r#"{"end":"spawn_failed","reason":"x"}"#);
+        let lacks = RunEnd::host_lacks("x");
+        assert_eq!(text(&lacks), r#"{"end":"spawn_failed","reason":"x","of_host":true}"#);
+        assert_eq!(serde_json::from_str::<RunEnd>(&text(&lacks)).unwrap(), lacks);
+    }
 
     #[test]
     fn a_lost_run_says_whether_its_death_is_proved_and_reads_as_lost_for_earlier_releases() {

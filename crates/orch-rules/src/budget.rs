@@ -1,10 +1,14 @@
 //! Budgets: what runs may cost per task, per repository and day, and per day on this host. Every run sets an amount
 //! aside at its launch and books what it really cost at its end; where that stays unknown, the whole amount counts (X6).
 
+mod pays;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Timestamp;
 use crate::task::Task;
+
+pub use pays::Pays;
 
 /// Milliseconds of a day; days are UTC.
 const DAY_MS: i64 = 24 * 60 * 60_000;
@@ -55,6 +59,7 @@ impl Scope {
             _ => None,
         }
     }
+
     /// Spelling in texts and settings.
     pub fn name(self) -> &'static str {
         match self {
@@ -92,9 +97,10 @@ pub fn next_day(now: Timestamp) -> Timestamp {
     Timestamp((now.0.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS))
 }
 
-/// Millionths of a US dollar for people: `$2.50`.
+/// Millionths of a US dollar for people, rounded to cents: `$2.50`.
 pub fn dollars(micros: u64) -> String {
-    format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
+    let cents = micros / 10_000 + u64::from(micros % 10_000 >= 5_000);
+    format!("${}.{:02}", cents / 100, cents % 100)
 }
 
 #[cfg(test)]
@@ -119,6 +125,11 @@ mod tests {
         assert_eq!(next_day(Timestamp(0)), Timestamp(DAY_MS));
         assert_eq!(next_day(Timestamp(DAY_MS - 1)), Timestamp(DAY_MS));
         assert_eq!(next_day(Timestamp(DAY_MS)), Timestamp(2 * DAY_MS));
-        assert_eq!(dollars(2_509_999), "$2.50");
+        for (micros, words) in
+            [(2_509_999, "$2.51"), (2_504_999, "$2.50"), (39_600, "$0.04"), (0, "$0.00"), (999_999, "$1.00")]
+        {
+            assert_eq!(dollars(micros), words);
+        }
+        assert_eq!(dollars(u64::MAX), "$18446744073709.55");
     }
 }

@@ -117,6 +117,8 @@ pub struct Failure<'f> {
     pub probed: bool,
     /// When the vendor will serve again, if it said so.
     pub named: Option<Timestamp>,
+    /// The source is to blame, whatever the task: one failure is enough.
+    pub surely: bool,
     /// In words.
     pub reason: &'f str,
 }
@@ -186,7 +188,10 @@ impl Outage {
         }
         let closes = match self.source {
             Source::Credential { .. } | Source::Repository { .. } => true,
-            Source::Agent { .. } => self.is_closed() || (self.failures >= SPAWN_FAILURES && self.tasks.len() > 1),
+            Source::Agent { .. } => {
+                let counted = self.failures >= SPAWN_FAILURES && self.tasks.len() > 1;
+                self.is_closed() || failure.surely || counted
+            }
         };
         if closes {
             self.named = named.is_some();
@@ -238,7 +243,7 @@ mod tests {
     }
     fn fails(outage: &mut Outage, task: &str, probed: bool, named: Option<i64>) -> Option<i64> {
         let named = named.map(|ms| NOW.plus_ms(ms));
-        outage.fail(&Failure { now: NOW, task: &task.into(), probed, named, reason: "why" });
+        outage.fail(&Failure { now: NOW, task: &task.into(), probed, named, surely: false, reason: "why" });
         outage.until.map(|until| (until.0 - NOW.0) / 60_000)
     }
 
@@ -261,7 +266,14 @@ mod tests {
     fn a_moment_that_a_clock_ahead_wrote_is_now() {
         let mut outage = credential();
         let year = 365 * 24 * 60 * 60_000;
-        outage.fail(&Failure { now: NOW.plus_ms(year), task: &"a".into(), probed: false, named: None, reason: "why" });
+        outage.fail(&Failure {
+            now: NOW.plus_ms(year),
+            task: &"a".into(),
+            probed: false,
+            named: None,
+            surely: false,
+            reason: "why",
+        });
         assert!(outage.is_closed() && !outage.holds(NOW));
         assert!(outage.holds(NOW.plus_ms(year)));
     }

@@ -206,12 +206,32 @@ pub fn may(acting: &Acting, right: Right) -> Result<(), Reason> {
     }
 }
 
+/// Whether somebody may file an issue. An agent may leave a draft: nothing is done about it before a person says so.
+///
+/// # Errors
+/// Why not.
+pub fn may_file(acting: &Acting, start: bool) -> Result<(), Reason> {
+    match (start, acting.actor.source()) {
+        (false, ActorSource::Role) => Ok(()),
+        (start, _) => may(acting, if start { Right::Start } else { Right::Say }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn person(role: PersonRole) -> Option<Person> {
         Some(Person { id: "ann".into(), display: "Ann".into(), language: "en".into(), role })
+    }
+
+    #[test]
+    fn an_agent_may_leave_a_draft_and_start_nothing() {
+        let reviewer = Acting::unknown(Actor::role(crate::pipeline::Role::Reviewer));
+        assert!(may_file(&reviewer, false).is_ok() && may_file(&reviewer, true).is_err());
+        assert!(may_file(&Acting::ORCH, false).is_err());
+        let ann = Acting::unknown(Actor::parse("local:1000"));
+        assert!(may_file(&ann, true).is_ok() && may_file(&ann, false).is_ok());
     }
 
     #[test]

@@ -143,6 +143,8 @@ pub struct World {
     pub forge: FakeForge,
     /// The runs of the host that processes work for unless a story says otherwise.
     pub runner: FakeRunner,
+    /// The agent of every role.
+    pub agent: FakeAgent,
     rules: Arc<Mutex<Vec<Box<Rule>>>>,
     /// So many finish commands from now on do nothing.
     pub unfinished: Arc<AtomicUsize>,
@@ -257,6 +259,7 @@ impl World {
             store,
             forge,
             runner,
+            agent: FakeAgent::default(),
             rules,
             unfinished,
             policy,
@@ -306,7 +309,7 @@ impl World {
             lose_wakes: AtomicI32::new(0),
             deliveries: Mutex::default(),
         });
-        let agent: Arc<dyn Agent> = Arc::new(FakeAgent);
+        let agent: Arc<dyn Agent> = Arc::new(self.agent.clone());
         let context = RepositoryContext {
             repository: repository(),
             workshop: Arc::new(forge.clone()),

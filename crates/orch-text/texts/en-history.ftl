@@ -141,6 +141,7 @@ reason-left-nothing-of-its-own = nothing of its own
 reason-left-nothing-to-take = nothing that can be taken
 reason-no-evidence = no evidence
 reason-not-brought-home = what it left could not be brought home, which is no fault of its: { $why }
+reason-found-besides = attempt { $attempt } left drafts in the backlog: { $what }
 reason-left-out = left out of attempt { $attempt }: { $what }
 reason-not-taken = not to be taken of attempt { $attempt }: { $what }
 reason-deadline-passed = deadline passed

@@ -150,6 +150,7 @@ reason-left-nothing-of-its-own = ничего своего
 reason-left-nothing-to-take = ничего, что можно взять
 reason-no-evidence = сведений нет
 reason-not-brought-home = результат не удалось забрать, и это не его вина: { $why }
+reason-found-besides = попытка { $attempt } оставила черновики задач, не запущены: { $what }
 reason-left-out = не взято из попытки { $attempt }: { $what }
 reason-not-taken = нельзя взять из попытки { $attempt }: { $what }
 reason-deadline-passed = время вышло

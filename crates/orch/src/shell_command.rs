@@ -111,7 +111,7 @@ pub fn run(args: &ShellArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<Strin
             };
             Err(Failure::new(Exit::Failed, reason).at(name))
         }
-        RunEnd::SpawnFailed { reason } => Err(Failure::new(Exit::Failed, reason).at(name)),
+        RunEnd::SpawnFailed { reason, .. } => Err(Failure::new(Exit::Failed, reason).at(name)),
         end => Err(Failure::new(Exit::Failed, format!("it ended oddly: {end:?}")).at(name)),
     }
 }

@@ -46,6 +46,30 @@ fn a_key_that_is_not_accepted_is_not_tried_again() {
     assert!(answer.has("x-should-retry: false") && counted.unavailable.is_some());
 }
 
+/// A program that asks for a model that is not there would ask for it in every task.
+#[test]
+fn a_model_that_is_not_offered_is_told_apart() {
+    let code =
+        |code: &str| format!(r#"{{"error":{{"message":"words","type":"invalid_request_error","code":"{code}"}}}}"#);
+    for (wire, status, body, told) in [
+        (ANTHROPIC, 404, error("not_found_error", ""), true),
+        (OPENAI, 404, code("model_not_found"), true),
+        (OPENAI, 400, code("model_not_found"), true),
+        (OPENAI, 403, code("model_not_found"), true),
+        (ANTHROPIC, 404, "<html>no such page</html>".to_owned(), true),
+        (ANTHROPIC, 400, error("invalid_request_error", ""), false),
+        (OPENAI, 400, code("context_length_exceeded"), false),
+        (ANTHROPIC, 413, error("request_too_large", ""), false),
+    ] {
+        let (answer, counted) = after(wire, json(status, &[], &body));
+        assert_eq!((answer.status, counted.unknown_model.is_some()), (status, told), "{status} {body}");
+        assert_eq!((counted.unavailable, counted.unserved), (None, None), "{status} {body}");
+        if let Some(words) = counted.unknown_model {
+            assert!(words.contains(&status.to_string()), "{words}");
+        }
+    }
+}
+
 /// One run can make a vendor refuse: a model, a feature. The key is out only if it is refused without the run.
 #[test]
 fn what_is_refused_to_one_run_is_not_refused_to_the_credential() {

@@ -4,19 +4,23 @@
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::hosts::{RunKind, RunToBe};
-use orch_ports::runner::{Keeps, Metered, Ordered, RunOrder, RunReport, Runner};
+use orch_ports::runner::{Keeps, Ordered, RunOrder, RunReport, Runner};
 use orch_ports::store::Work;
 use orch_ports::workshop::Overlay;
 use orch_ports::{Port, PortError};
+use orch_rules::actor::Actor;
 use orch_rules::agent_files;
 use orch_rules::attempt::{Attempt, Evidence, RunEnd, Usage};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::facts::TaskFacts;
+use orch_rules::found::{self, Finder};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::pipeline::{Stage, StageKind};
 use orch_rules::port_error::ErrorKind;
+use orch_rules::task::Task;
 use orch_rules::work_item;
 
+use super::by_facts::by_facts;
 use super::kept::Kept;
 use super::{PerformError, PerformResult, Performed, blocking, bring_home, known, said, set_up, task_file};
 use crate::cache;
@@ -75,7 +79,31 @@ impl Engine {
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         let Some(attempt) = current(&facts, number) else { return Ok(Performed::nothing()) };
         let (context, runner) = (self.context(&facts.task.repository)?, self.runner.clone());
-        blocking(move || collect(&context, &*runner, &facts, &attempt)).await
+        let (row, ended) = (facts.task.clone(), attempt.clone());
+        let performed = blocking(move || collect(&context, &*runner, &facts, &attempt)).await?;
+        self.file_what_was_found(&row, &ended, &performed).await?;
+        Ok(performed)
+    }
+
+    /// Before the end is told: the same drafts again are the same issues.
+    async fn file_what_was_found(
+        &self,
+        task: &Task,
+        attempt: &Attempt,
+        performed: &Performed,
+    ) -> Result<(), PerformError> {
+        let Some(Event::Task { event: TaskEvent::RunEnded { evidence: Some(evidence), .. }, .. }) = &performed.event
+        else {
+            return Ok(());
+        };
+        let drafts = found::drafts(&Finder::of(task, attempt), &evidence.documents);
+        for issue in &drafts {
+            self.store.accept_issue(issue, &Actor::role(attempt.role)).await?;
+        }
+        if !drafts.is_empty() {
+            self.nudge_intake();
+        }
+        Ok(())
     }
 
     /// Until a run is over. No thread waits for it, and nobody else's end is waited for.
@@ -158,10 +186,24 @@ fn begin(
         return Ok(Begun::over(Performed { leftovers: vec![folder], ..ended(RunEnd::Stopped, None) }));
     }
     runner.room().map_err(PerformError::NoRoom)?;
+    if let Some(end) = host_lacks(context, runner, attempt) {
+        return Ok(Begun::over(ended(end, None)));
+    }
     runner.ensure(&prepare(context, facts, attempt, &folder, &name, said)?).map_err(PerformError::Launch)?;
     // Whoever waits for its output has a log to watch from now on.
     changes.run_launched();
     Ok(Begun::Launched)
+}
+
+/// What this host lacks for the attempt's agent, whatever its task: nobody's retry is spent on that.
+fn host_lacks(context: &RepositoryContext, runner: &dyn Runner, attempt: &Attempt) -> Option<RunEnd> {
+    let agent = context.agents.get(&attempt.role)?;
+    if let Err(reason) = agent.ready() {
+        return Some(RunEnd::host_lacks(reason));
+    }
+    let credential = agent.credential()?;
+    let reason = runner.can_use(&credential).err()?;
+    Some(RunEnd::Unavailable { credential, until: None, reason })
 }
 
 /// Of a run that is over.
@@ -225,7 +267,9 @@ pub(crate) fn late_usage(
 /// A run that the machine could not start is not an end of the attempt: it is forgotten, and launched anew.
 pub(crate) fn never_began(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<(), PerformError> {
     match &report.end {
-        RunEnd::SpawnFailed { reason } if runner.forget_unstarted(name)? => Err(PerformError::Passing(reason.clone())),
+        RunEnd::SpawnFailed { reason, .. } if runner.forget_unstarted(name)? => {
+            Err(PerformError::Passing(reason.clone()))
+        }
         _ => Ok(()),
     }
 }
@@ -384,86 +428,7 @@ fn with_set_up(runner: &dyn Runner, name: &str, report: &RunReport) -> Result<Ru
     let asked = report.metered.as_ref().is_some_and(|metered| metered.requests > 0);
     Ok(match set_up::failed(runner, name, report)? {
         Some(reason) if asked => RunEnd::Failed { reason },
-        Some(reason) => RunEnd::SpawnFailed { reason },
+        Some(reason) => RunEnd::not_started(reason),
         None => report.end.clone(),
     })
-}
-
-/// How the run ended, by what its proxy saw and only then by its agent's words: whether a budget is used up, whether the
-/// vendor serves the credential and whether it can be reached is known there. What an agent, or a file that it obeys,
-/// says of that must not hold back others.
-fn by_facts(said: RunEnd, ended: &RunEnd, metered: Option<&Metered>, credential: Option<String>) -> RunEnd {
-    let Some(seen) = metered else { return said };
-    let went_wrong =
-        matches!(said, RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled | RunEnd::Unavailable { .. });
-    if !went_wrong {
-        return said;
-    }
-    if let Some(reason) = &seen.budget_reached {
-        return RunEnd::OverBudget { reason: reason.clone() };
-    }
-    let refused = seen.unavailable.clone().or_else(|| Some((None, seen.unserved.clone()?)));
-    match (said, refused, credential) {
-        (_, Some((until, reason)), Some(credential)) => RunEnd::Unavailable { credential, until, reason },
-        // The vendor was not asked, or has answered: the run is in trouble, not the vendor.
-        (RunEnd::Unavailable { reason, .. }, None, _) => match ended {
-            RunEnd::TimedOut | RunEnd::Stalled => ended.clone(),
-            _ => RunEnd::Failed { reason },
-        },
-        (said, ..) => said,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use orch_rules::ids::Timestamp;
-
-    use super::*;
-
-    /// What an agent says against what its run's proxy saw.
-    #[test]
-    fn facts_come_before_words() {
-        let failed = || RunEnd::Failed { reason: "exit code 1".to_owned() };
-        let says = |reason: &str| RunEnd::Unavailable {
-            credential: "main".to_owned(),
-            until: None,
-            reason: format!("the agent says: {reason}"),
-        };
-        let seen = Metered::default();
-        let budget = Metered { budget_reached: Some("$0.57 of $0.50".to_owned()), ..seen.clone() };
-        let unreachable = Metered { unserved: Some("connection refused".to_owned()), ..seen.clone() };
-        let refused = Metered { unavailable: Some((Some(Timestamp(7)), "no credit".to_owned())), ..seen.clone() };
-        let ends = |said: RunEnd, ended: RunEnd, seen: &Metered| match by_facts(
-            said,
-            &ended,
-            Some(seen),
-            Some("main".to_owned()),
-        ) {
-            RunEnd::Unavailable { until, reason, .. } => format!("out {:?} {reason}", until.map(|until| until.0)),
-            RunEnd::OverBudget { reason } => format!("budget {reason}"),
-            RunEnd::Failed { reason } => format!("failed {reason}"),
-            other => format!("{other:?}"),
-        };
-        for (said, ended, seen, comes_of_it) in [
-            // A run that was refused by its own budget says all kinds of things of the credential.
-            (says("403"), failed(), &budget, "budget $0.57 of $0.50"),
-            (says("quota exceeded"), failed(), &budget, "budget $0.57 of $0.50"),
-            (failed(), failed(), &budget, "budget $0.57 of $0.50"),
-            (RunEnd::Completed, RunEnd::Completed, &budget, "Completed"),
-            (RunEnd::Stopped, RunEnd::Stopped, &budget, "Stopped"),
-            // A file sent it elsewhere, or a model is not for it: nobody else waits for that.
-            (says("connection refused"), failed(), &seen, "failed the agent says: connection refused"),
-            (says("not logged in"), RunEnd::Completed, &seen, "failed the agent says: not logged in"),
-            (says("it waited"), RunEnd::TimedOut, &seen, "TimedOut"),
-            // The vendor's trouble, in the proxy's words.
-            (says("529 overloaded"), failed(), &unreachable, "out None connection refused"),
-            (failed(), failed(), &unreachable, "out None connection refused"),
-            (RunEnd::Stalled, RunEnd::Stalled, &unreachable, "out None connection refused"),
-            (says("401"), failed(), &refused, "out Some(7) no credit"),
-            (RunEnd::Completed, RunEnd::Completed, &unreachable, "Completed"),
-        ] {
-            assert_eq!(ends(said.clone(), ended, seen), comes_of_it, "{said:?}");
-        }
-        assert_eq!(by_facts(says("x"), &failed(), None, None), says("x"), "without a proxy there are only words");
-    }
 }

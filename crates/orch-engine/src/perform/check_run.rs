@@ -189,7 +189,7 @@ fn outcome(report: &RunReport, timeout_s: u64) -> CheckOutcome {
         }
         (RunEnd::Failed { reason }, _) => CheckOutcome::Failed { reason: reason.clone() },
         (RunEnd::TimedOut, _) => CheckOutcome::Failed { reason: format!("timed out after {timeout_s} s") },
-        (RunEnd::SpawnFailed { reason }, _) => unknown(reason),
+        (RunEnd::SpawnFailed { reason, .. }, _) => unknown(reason),
         (end, _) => unknown(&format!("its run ended oddly: {end:?}")),
     }
 }

@@ -82,7 +82,7 @@ pub fn earlier(history: &History, now: &Attempt) -> String {
         });
         let how = match &ended.how {
             RunEnd::Completed => "ended by itself".to_owned(),
-            RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } | RunEnd::OverBudget { reason } => {
+            RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason, .. } | RunEnd::OverBudget { reason } => {
                 format!("failed: {reason}")
             }
             RunEnd::Unavailable { reason, .. } => format!("had no model: {reason}"),

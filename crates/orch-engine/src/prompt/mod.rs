@@ -128,12 +128,9 @@ fn scope(subject: &Subject<'_>) -> String {
             )
         }
         StageKind::Check => {
-            "You may write these documents and test files, and nothing else. Any other change stops the task until a \
-             person looks."
-                .to_owned()
+            "You may write these documents and test files, and nothing else. Any other change is left out.".to_owned()
         }
-        _ => "You may write these documents, and nothing else. Any other change stops the task until a person looks."
-            .to_owned(),
+        _ => "You may write these documents, and nothing else. Any other change is left out.".to_owned(),
     }
 }
 

@@ -115,6 +115,14 @@ fn examples_are_read_as_they_are_meant() {
     assert_eq!(seen + questions.len(), all, "an example that no test reads");
 }
 
+/// The examples of the part that every prompt has.
+#[test]
+fn examples_of_the_contract_are_read_as_they_are_meant() {
+    let facts = examples(CONTRACT).into_iter().map(|text| verdict::read_document("x.md", text.as_bytes()));
+    let read: Vec<(usize, usize)> = facts.map(|fact| (fact.questions.len(), fact.found.len())).collect();
+    assert_eq!(read, [(1, 0), (0, 1)]);
+}
+
 /// What goes to the developer is what the prompt says goes there.
 #[test]
 fn examples_hand_on_what_blocks() {

@@ -10,6 +10,7 @@ mod circle;
 mod deliveries;
 mod documents;
 mod faults;
+mod found;
 mod freezing;
 mod intake;
 mod kept;

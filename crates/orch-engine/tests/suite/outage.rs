@@ -175,3 +175,47 @@ async fn a_budget_of_one_run_asks_for_money_and_holds_nobody_else_back() {
     process.control.command(&one.work_item, TaskCommand::Retry, "Uma", "k".to_owned()).await.unwrap();
     world.until_done(&one).await;
 }
+
+/// What the host lacks is found out before a run is begun, and costs no task a retry: a program that is gone or too old,
+/// a key that cannot be read, a model that the vendor does not offer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_lacks_is_waited_for_and_nobodys_retry() {
+    let agent = Source::Agent { name: "fake".to_owned() };
+    for (what, source) in [("program", &agent), ("key", &main_credential()), ("model", &agent)] {
+        let world = World::new().await;
+        let words = format!("the {what} is not there; put it there");
+        let offered = Arc::new(AtomicBool::new(what != "model"));
+        let (on, told) = (Arc::clone(&offered), words.clone());
+        world.when(move |act| {
+            (act.is("developer") && !on.load(Ordering::SeqCst)).then(|| {
+                let failed = orch_rules::attempt::RunEnd::Failed { reason: "exit code 1".to_owned() };
+                let report = orch_ports::runner::RunReport::of(failed, None, Some(1));
+                let metered = orch_ports::runner::Metered { unknown_model: Some(told.clone()), ..Default::default() };
+                (String::new(), Step::Ends(orch_ports::runner::RunReport { metered: Some(metered), ..report }))
+            })
+        });
+        let lacks = |words: Option<&str>| match what {
+            "program" => *world.agent.lacks.lock().unwrap() = words.map(str::to_owned),
+            "key" => world.runner.set_key_trouble(words),
+            _ => offered.store(words.is_none(), Ordering::SeqCst),
+        };
+        lacks(Some(&words));
+        let process = world.start("p1");
+        let task = process.issue("Add up").await;
+        let waiting = world.until("it waits for the host", &task.id, |task| waits_for(task, source)).await;
+        assert_eq!(waiting.retries, 0, "{what}");
+        let out = closed(&world).await;
+        assert!(out.reason.contains(&words), "{what}: {}", out.reason);
+        if what != "model" {
+            assert_eq!(
+                world.runner.launched().iter().filter(|run| run.contains("-1")).count(),
+                0,
+                "{what}: nothing ran"
+            );
+        }
+        lacks(None);
+        the_pause_is_over(&world, &waiting).await;
+        let done = world.until_done(&task).await;
+        assert_eq!(done.retries, 0, "{what}");
+    }
+}

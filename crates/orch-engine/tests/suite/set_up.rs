@@ -59,7 +59,7 @@ async fn an_agent_whose_set_up_failed_was_not_started() {
     world.until_done(&task).await;
     let history = world.history(&task).await;
     let end = &history.attempts[0].ended.as_ref().unwrap().how;
-    assert!(matches!(end, RunEnd::SpawnFailed { reason } if reason.starts_with(WORDS)), "{end:?}");
+    assert!(matches!(end, RunEnd::SpawnFailed { reason, .. } if reason.starts_with(WORDS)), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -208,6 +208,8 @@ codes! {
     not_brought_home(why: Quote);
     /// What was not its role's to deliver.
     left_out(attempt: Number, what: Quote);
+    /// What it leaves to others.
+    found_besides(attempt: Number, what: Quote);
     /// What could not be taken in.
     not_taken(attempt: Number, what: Quote);
     /// Its time was over.

@@ -19,6 +19,9 @@ const LARGEST: usize = 64 * 1024;
 const MOST_QUESTIONS: usize = 50;
 const LONGEST_QUESTION: usize = 2_000;
 
+/// Lists of sentences, which agents write as they come.
+const LISTS: [&str; 2] = ["questions", "found"];
+
 /// A document cut in two.
 pub(super) struct Parts<'t> {
     /// What stands between the two `---` lines, or why nothing does.
@@ -28,10 +31,12 @@ pub(super) struct Parts<'t> {
 }
 
 /// What the front matter says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Front {
     pub fields: BTreeMap<String, String>,
     pub questions: Vec<String>,
+    /// What was found on the way.
+    pub found: Vec<String>,
 }
 
 /// Cuts a document (line ends already `\n`) into front matter and body. Blank lines before the first `---` are
@@ -76,7 +81,7 @@ pub(super) fn read(yaml: &str) -> Result<Front, String> {
         return Err(format!("the front matter is larger than {} KiB", LARGEST / 1024));
     }
     if yaml.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Ok(Front { fields: BTreeMap::new(), questions: Vec::new() });
+        return Ok(Front::default());
     }
     // A question that is no YAML is a question all the same: it must reach a person.
     spelled(yaml).or_else(|error| asked_plainly(yaml).and_then(|yaml| spelled(&yaml).ok()).ok_or(error))
@@ -89,7 +94,7 @@ fn spelled(yaml: &str) -> Result<Front, String> {
     load(yaml, Spelled { shape })
 }
 
-/// The front matter with each line under `questions:` as text that YAML takes as it stands, whatever sign it begins with;
+/// The front matter with each line under one of [`LISTS`] as text that YAML takes as it stands, whatever sign it begins with;
 /// `None` if it has no such list. Nothing else is touched: what a verdict says is never guessed.
 fn asked_plainly(yaml: &str) -> Option<String> {
     let mut asks = false;
@@ -100,7 +105,7 @@ fn asked_plainly(yaml: &str) -> Option<String> {
         let indent = &line[..line.len() - text.len()];
         if indent.is_empty() && !text.starts_with('-') && !text.is_empty() {
             let (key, value) = text.split_once(':').unwrap_or((text, ""));
-            asks = key.trim().eq_ignore_ascii_case("questions");
+            asks = LISTS.iter().any(|list| key.trim().eq_ignore_ascii_case(list));
             if asks && !value.trim().is_empty() {
                 found = true;
                 lines.push(format!("{key}: {}", quoted(value)));
@@ -241,7 +246,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-/// Takes every scalar as spelled, and the questions.
+/// Takes every scalar as spelled, the questions, and what was found.
 struct Spelled {
     shape: Vec<Node>,
 }
@@ -259,7 +264,7 @@ impl<'de> Visitor<'de> for Spelled {
         f.write_str("a mapping of field names to values")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Front, A::Error> {
-        let mut front = Front { fields: BTreeMap::new(), questions: Vec::new() };
+        let mut front = Front::default();
         let mut nodes = self.shape.into_iter();
         while let Some(key) = map.next_key::<String>()? {
             let key = key.trim().to_lowercase();
@@ -269,13 +274,16 @@ impl<'de> Visitor<'de> for Spelled {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Node::Nested if key == "questions" => front.questions = questions(map.next_value()?),
+                Node::Nested if key == "found" => front.found = questions(map.next_value()?),
                 Node::Nested => {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Node::Scalar => {
                     let value = map.next_value::<String>()?.trim().to_owned();
-                    if key == "questions" {
-                        front.questions = questions(Flat(vec![value.clone()]));
+                    match key.as_str() {
+                        "questions" => front.questions = questions(Flat(vec![value.clone()])),
+                        "found" => front.found = questions(Flat(vec![value.clone()])),
+                        _ => {}
                     }
                     front.fields.insert(key, value);
                 }

@@ -49,15 +49,16 @@ pub fn read_document(path: &str, bytes: &[u8]) -> DocumentFact {
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let parts = front_matter::split(&text);
-    let (fields, questions) = match parts.front.and_then(front_matter::read) {
-        Ok(front) => (Ok(front.fields), front.questions),
-        Err(reason) => (Err(reason), Vec::new()),
+    let (fields, questions, found) = match parts.front.and_then(front_matter::read) {
+        Ok(front) => (Ok(front.fields), front.questions, front.found),
+        Err(reason) => (Err(reason), Vec::new(), Vec::new()),
     };
     DocumentFact {
         path: path.to_owned(),
         fields,
         questions,
         must_fix: must_fix::extract(parts.body),
+        found,
         findings: findings::extract(parts.body),
     }
 }

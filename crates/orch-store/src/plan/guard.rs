@@ -1,6 +1,7 @@
 //! Guards as steps. Each locks what it looks at (SQLite has one writer and needs no lock; on PostgreSQL a row lock makes
 //! the second of two racing transactions look again after the first has committed).
 
+use orch_rules::budget::Pays;
 use orch_rules::change::Guard;
 
 use super::amount;
@@ -106,11 +107,7 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
         Guard::Reserve { budget, ceiling_micros, amount_micros, holder } => {
             let (name, holder): (Value, Value) = (budget.as_str().into(), holder.as_str().into());
             // Makes the row if needed and holds it to the end of the transaction.
-            steps.push(Step::run(
-                "INSERT INTO budgets (name, ceiling, spent, reserved) VALUES (?1, ?2, 0, 0)
-                 ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling",
-                [name.clone(), amount(*ceiling_micros)],
-            ));
+            steps.push(budget_row(budget, *ceiling_micros, *amount_micros));
             steps.push(Step::run(
                 "INSERT INTO reservations (budget, holder, amount)
                  SELECT name, ?2, ?3 FROM budgets WHERE name = ?1 AND ?3 <= ceiling - spent - reserved + raised
@@ -127,6 +124,50 @@ pub(super) fn steps(guard: &Guard, steps: &mut Vec<Step>) {
                 .or(broken()),
             );
         }
+    }
+}
+
+/// Adds up what runs have cost; one whose cost is unknown counts as what is set aside for a run, or more if more is known.
+macro_rules! spent {
+    ($which:literal) => {
+        concat!(
+            "INSERT INTO budgets (name, ceiling, spent, reserved)
+             SELECT CAST(?1 AS TEXT), CAST(?2 AS INTEGER), CAST(COALESCE(SUM(CASE
+                 WHEN length(json_extract(u.body, '$.usage.cost_micros')) < 16
+                     THEN CAST(json_extract(u.body, '$.usage.cost_micros') AS INTEGER)
+                 WHEN length(json_extract(u.body, '$.usage.at_least_micros')) < 16
+                     AND CAST(json_extract(u.body, '$.usage.at_least_micros') AS INTEGER) > CAST(?3 AS INTEGER)
+                     THEN CAST(json_extract(u.body, '$.usage.at_least_micros') AS INTEGER)
+                 ELSE CAST(?3 AS INTEGER) END), 0) AS INTEGER), 0
+             FROM usage_rows u WHERE ",
+            $which,
+            " ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling,
+                 spent = CASE WHEN excluded.spent > budgets.spent THEN excluded.spent ELSE budgets.spent END"
+        )
+    };
+}
+
+/// A budget's row with its present ceiling. It counts what was spent before somebody set it, too.
+fn budget_row(name: &str, ceiling_micros: u64, amount_micros: u64) -> Step {
+    let (ceiling, each) = (amount(ceiling_micros), amount(amount_micros));
+    match Pays::of(name) {
+        None => Step::run(
+            "INSERT INTO budgets (name, ceiling, spent, reserved) VALUES (?1, ?2, 0, 0)
+             ON CONFLICT (name) DO UPDATE SET ceiling = excluded.ceiling",
+            [name.into(), ceiling],
+        ),
+        Some(Pays::Task(task)) => Step::run(spent!("u.task = ?4"), [name.into(), ceiling, each, task.as_str().into()]),
+        Some(Pays::Between { repository: None, from, until }) => Step::run(
+            spent!("u.booked_at >= ?4 AND u.booked_at < ?5"),
+            [name.into(), ceiling, each, from.0.into(), until.0.into()],
+        ),
+        Some(Pays::Between { repository: Some(repository), from, until }) => Step::run(
+            spent!(
+                "u.booked_at >= ?4 AND u.booked_at < ?5
+                 AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = u.task AND t.repository = ?6)"
+            ),
+            [name.into(), ceiling, each, from.0.into(), until.0.into(), repository.as_str().into()],
+        ),
     }
 }
 

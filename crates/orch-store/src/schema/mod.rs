@@ -37,6 +37,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 10, min_reader: 1, sql: include_str!("0010.sql") },
     // Columns that have a value of their own, of a table that earlier releases do not ask for.
     Migration { number: 11, min_reader: 1, sql: include_str!("0011.sql") },
+    // An index.
+    Migration { number: 12, min_reader: 1, sql: include_str!("0012.sql") },
 ];
 
 /// The schema number this build reads and writes.

@@ -61,7 +61,7 @@ fn fence(attempt: u32) -> Guard {
 }
 
 /// Lets all change sets go at once; answers how many won, and that every loser lost by a guard of this name.
-async fn race(world: &World, name: &str, sets: Vec<ChangeSet>) -> usize {
+pub async fn race(world: &World, name: &str, sets: Vec<ChangeSet>) -> usize {
     let start = Arc::new(Barrier::new(sets.len()));
     let racers: Vec<_> = sets
         .into_iter()

@@ -134,7 +134,7 @@ fn an_exit_code_is_told<B: RunnerBench>(bench: &B) {
 fn a_program_that_cannot_start_is_told<B: RunnerBench>(bench: &B) {
     launch(bench, "r", Does::CannotStart);
     let report = wait(bench, "r");
-    assert!(matches!(&report.end, RunEnd::SpawnFailed { reason } if !reason.is_empty()), "{report:?}");
+    assert!(matches!(&report.end, RunEnd::SpawnFailed { reason, .. } if !reason.is_empty()), "{report:?}");
 }
 
 fn a_result_file_is_handed_on<B: RunnerBench>(bench: &B) {

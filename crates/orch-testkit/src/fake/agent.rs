@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_ports::agent::{Agent, AgentReport, Assignment, Launch};
 use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
 
 /// Launches as `fake <role> <work item> <attempt>`, with what a script needs as variables.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FakeAgent;
+#[derive(Debug, Clone, Default)]
+pub struct FakeAgent {
+    /// What the host lacks for it, in words.
+    pub lacks: Arc<Mutex<Option<String>>>,
+}
 
 impl Agent for FakeAgent {
     fn name(&self) -> &str {
@@ -19,6 +23,10 @@ impl Agent for FakeAgent {
 
     fn credential(&self) -> Option<String> {
         Some("main".to_owned())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.lacks.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
     fn launch(&self, assignment: &Assignment) -> Launch {
@@ -70,6 +78,7 @@ fn usage(result: &Value) -> Usage {
         cache_creation_tokens: count("cache_creation_tokens"),
         output_tokens: count("output_tokens"),
         cost_micros: cost.map(|usd| (usd * 1e6).round() as u64),
+        at_least_micros: None,
         model: result.get("model").and_then(Value::as_str).map(str::to_owned),
     }
 }

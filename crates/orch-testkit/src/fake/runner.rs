@@ -46,7 +46,7 @@ impl Step {
     }
     /// It could not be started; with `(os error N)` in the reason, because the host is short of something.
     pub fn spawn_fails(reason: &str) -> Self {
-        Self::over(RunEnd::SpawnFailed { reason: reason.to_owned() }, None)
+        Self::over(RunEnd::not_started(reason), None)
     }
     /// Exit 1, and its proxy saw the vendor refuse to serve.
     pub fn refused(until: Option<Timestamp>, reason: &str) -> Self {
@@ -89,6 +89,7 @@ struct Runs {
     changed: Condvar,
     script: Box<Script>,
     finish: Box<Finish>,
+    key: Mutex<Option<String>>,
 }
 
 /// One user's view of the runs.
@@ -111,6 +112,7 @@ impl FakeRunner {
             changed: Condvar::new(),
             script: Box::new(script),
             finish: Box::new(finish),
+            key: Mutex::default(),
         };
         Self { runs: Arc::new(runs), faults: Faults::new() }
     }
@@ -144,6 +146,11 @@ impl FakeRunner {
     /// Names of all runs that were ever launched, each once: a name is launched once only.
     pub fn launched(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
+    }
+
+    /// What is wrong with the key of every credential from now on, in words.
+    pub fn set_key_trouble(&self, words: Option<&str>) {
+        *self.runs.key.lock().unwrap_or_else(PoisonError::into_inner) = words.map(str::to_owned);
     }
 
     /// The order a run was launched with.
@@ -219,6 +226,10 @@ impl Runner for FakeRunner {
         self.faults.enter("room").map_err(|fault| told(fault).words)
     }
 
+    fn can_use(&self, _credential: &str) -> Result<(), String> {
+        self.runs.key.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
+    }
+
     fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         self.faults.enter("ensure").map_err(told)?;
         let new = {
@@ -283,7 +294,7 @@ impl Runner for FakeRunner {
         let mut runs = self.lock();
         let short = |reason: &str| reason.contains("(os error ");
         let end = runs.get(name).and_then(|run| run.report.as_ref()).map(|report| &report.end);
-        let forgotten = matches!(end, Some(RunEnd::SpawnFailed { reason }) if short(reason));
+        let forgotten = matches!(end, Some(RunEnd::SpawnFailed { reason, .. }) if short(reason));
         if forgotten {
             runs.remove(name);
         }

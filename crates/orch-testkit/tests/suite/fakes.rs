@@ -13,11 +13,12 @@ use orch_rules::ids::{CommitId, TaskId};
 use orch_testkit::contract::{self, Bench, agent::AgentBench, agent::Told, runner::Does, runner::RunnerBench};
 use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
 
-struct Fake;
+#[derive(Default)]
+struct Fake(FakeAgent);
 
 impl AgentBench for Fake {
     fn agent(&self) -> &dyn Agent {
-        &FakeAgent
+        &self.0
     }
     fn told(&self) -> Told {
         let usage = serde_json::json!({"input_tokens": 5, "cached_tokens": 3, "output_tokens": 7});
@@ -34,7 +35,7 @@ impl AgentBench for Fake {
 
 #[test]
 fn the_fake_agent_keeps_the_contract() {
-    contract::run(contract::agent::suite(), |_| Fake);
+    contract::run(contract::agent::suite(), |_| Fake::default());
 }
 
 struct Code {
@@ -122,7 +123,7 @@ impl Runs {
                 "LeavesResult" => over(Some(Ok(contract::runner::result()))),
                 "LeavesNonsense" => over(Some(Err("no object".to_owned()))),
                 "CannotStart" => {
-                    let end = RunEnd::SpawnFailed { reason: "there is no such program".to_owned() };
+                    let end = RunEnd::not_started("there is no such program");
                     Step::Ends(RunReport::of(end, None, None))
                 }
                 _ => Step::completes(),

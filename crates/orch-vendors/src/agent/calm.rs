@@ -22,6 +22,28 @@ pub(super) fn one_line(text: &str, max: usize) -> String {
     }
 }
 
+/// Most characters of what a model says that are read out: more is no message to people.
+const WORDS: usize = 20_000;
+
+/// What a model says, whole: its own lines, those after the first one set in; nothing if it says nothing.
+pub(super) fn words(text: &str) -> Option<String> {
+    let cut = text.char_indices().nth(WORDS).map_or(text.trim(), |(at, _)| text[..at].trim());
+    let lines = cut.lines().map(str::trim_end);
+    // Set in, no line of it passes for one of ours.
+    let mut told: String = lines
+        .enumerate()
+        .map(|(at, line)| match (at, line) {
+            (0, line) => line.to_owned(),
+            (_, "") => "\n".to_owned(),
+            (_, line) => format!("\n  {line}"),
+        })
+        .collect();
+    if cut.len() < text.trim().len() {
+        told.push('…');
+    }
+    (!told.is_empty()).then_some(told)
+}
+
 /// `950`, `12.6k`, `3.1M`.
 pub(super) fn count(number: u64) -> String {
     match number {
@@ -40,6 +62,17 @@ mod tests {
         assert_eq!(one_line(" a\n\tb  c ", 10), "a b c");
         assert_eq!(one_line("ääää ü", 5), "ääää…");
         assert_eq!(one_line(&"x".repeat(9_000), 3), "xxx…");
+    }
+
+    #[test]
+    fn what_a_model_says_is_read_out_whole() {
+        assert_eq!(words("Done.").as_deref(), Some("Done."));
+        let plan = "I will:\n\n- read\n- write  \n\n```\n    code\n```\n";
+        assert_eq!(words(plan).as_deref(), Some("I will:\n\n  - read\n  - write\n\n  ```\n      code\n  ```"));
+        assert_eq!((words(""), words(" \n ")), (None, None));
+        let long = words(&"x".repeat(WORDS + 1)).unwrap();
+        assert!(long.ends_with('…') && long.chars().count() == WORDS + 1);
+        assert!(words(&"line of words\n".repeat(300)).unwrap().lines().skip(1).all(|line| line.starts_with("  ")));
     }
 
     #[test]

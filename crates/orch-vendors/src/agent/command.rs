@@ -12,6 +12,7 @@ use orch_ports::agent::{Agent, AgentReport, Assignment, Launch};
 use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
 
+use super::ready::ready;
 use super::told;
 
 /// A program and what it is given besides the contract's variables.
@@ -34,6 +35,10 @@ impl std::fmt::Debug for CommandAgent {
 impl Agent for CommandAgent {
     fn name(&self) -> &str {
         "command"
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.argv.first().map_or(Ok(()), |program| ready(program, &self.environment, None))
     }
 
     fn launch(&self, assignment: &Assignment) -> Launch {
@@ -66,6 +71,7 @@ fn usage(result: &Value) -> Usage {
         cache_creation_tokens: count("cache_creation_tokens"),
         output_tokens: count("output_tokens"),
         cost_micros,
+        at_least_micros: None,
         model: result.get("model").and_then(Value::as_str).map(|m| m.chars().take(100).collect()),
     }
 }

@@ -116,6 +116,10 @@ impl Runner for HostRunner {
         ))
     }
 
+    fn can_use(&self, credential: &str) -> Result<(), String> {
+        self.proxies.as_ref().map_or(Ok(()), |proxies| proxies.holds(credential))
+    }
+
     fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         std::fs::create_dir_all(&self.root)
             .map_err(|e| self.told(&order.name)(format!("cannot make {}: {e}", self.root.display())))?;
@@ -363,6 +367,6 @@ fn end(end: End) -> RunEnd {
         End::Deadline => RunEnd::TimedOut,
         End::Stalled => RunEnd::Stalled,
         End::Stopped => RunEnd::Stopped,
-        End::SpawnFailed { error } => RunEnd::SpawnFailed { reason: error },
+        End::SpawnFailed { error } => RunEnd::not_started(error),
     }
 }

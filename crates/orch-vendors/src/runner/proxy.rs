@@ -46,6 +46,14 @@ impl Proxies {
         })
     }
 
+    /// Whether the key of a model is there and can be read.
+    ///
+    /// # Errors
+    /// In words, with what to do.
+    pub fn holds(&self, model: &str) -> Result<(), String> {
+        self.access.holds(model)
+    }
+
     fn config(
         &self,
         model: Option<&ModelAccess>,
@@ -95,6 +103,7 @@ pub fn metered(run_directory: &Path) -> Option<Metered> {
         cache_creation_tokens: known(counted.cache_creation_tokens),
         output_tokens: known(counted.output_tokens),
         cost_micros: counted.cost_micros,
+        at_least_micros: counted.cost_micros.is_none().then_some(counted.at_least_micros),
         model: counted.model,
     };
     let unavailable = counted.unavailable.map(|why| {
@@ -102,7 +111,8 @@ pub fn metered(run_directory: &Path) -> Option<Metered> {
         (until, why.reason)
     });
     let (unserved, budget_reached) = (counted.unserved, counted.budget_reached);
-    Some(Metered { usage, requests: counted.requests, unavailable, unserved, budget_reached })
+    let unknown_model = counted.unknown_model;
+    Some(Metered { usage, requests: counted.requests, unavailable, unserved, unknown_model, budget_reached })
 }
 
 #[cfg(test)]
@@ -165,9 +175,9 @@ mod tests {
         };
         write(&counted);
         assert_eq!(metered(folder.path()).unwrap().usage.input_tokens, Some(5));
-        (counted.uncounted, counted.cost_micros) = (1, None);
+        (counted.uncounted, counted.cost_micros, counted.at_least_micros) = (1, None, 70);
         write(&counted);
         let usage = metered(folder.path()).unwrap().usage;
-        assert_eq!((usage.input_tokens, usage.cost_micros), (None, None));
+        assert_eq!((usage.input_tokens, usage.cost_micros, usage.at_least_micros), (None, None, Some(70)));
     }
 }

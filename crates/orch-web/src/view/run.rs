@@ -137,7 +137,7 @@ fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
             ("lost", Some(format!("presumed dead: host {host} was not heard of for too long")))
         }
         RunEnd::Quarantined => ("quarantined", None),
-        RunEnd::SpawnFailed { reason } => ("spawn_failed", Some(reason.clone())),
+        RunEnd::SpawnFailed { reason, .. } => ("spawn_failed", Some(reason.clone())),
         RunEnd::Unavailable { reason, .. } => ("unavailable", Some(reason.clone())),
         RunEnd::OverBudget { reason } => ("over_budget", Some(reason.clone())),
     }

@@ -1,21 +1,17 @@
 //! The checks, in the order they are shown. A new one is a row here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use orch_git::Git;
 use orch_rules::pipeline::Role;
+use orch_vendors::agent::ready;
 
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Check, Look, Told};
 use crate::client::Running;
 use crate::commands::text::counted;
-
-/// A program that does not say its version within this is not well.
-const VERSION_WITHIN: Duration = Duration::from_secs(10);
 
 /// All checks.
 pub const ALL: &[Check] = &[
@@ -103,43 +99,39 @@ fn git(look: &Look) -> Vec<Told> {
 }
 
 fn agents(look: &Look) -> Vec<Told> {
-    let mut programs = BTreeSet::new();
+    let mut programs = BTreeMap::new();
     for entry in &look.host.repositories {
-        let agents = Role::ALL.iter().filter_map(|role| look.host.agent(entry, *role));
-        let known = |agent: crate::settings::AgentProgram| {
-            let tells = !matches!(agent.kind, crate::settings::AgentKind::Command);
-            agent.starts().map(|program| (program.to_owned(), tells))
-        };
-        programs.extend(agents.filter_map(known));
+        for agent in Role::ALL.iter().filter_map(|role| look.host.agent(entry, *role)) {
+            if let Some(program) = agent.starts() {
+                programs.insert(program.to_owned(), agent.kind.known());
+            }
+        }
     }
     if programs.is_empty() {
         let fix = "in your repository: orch init --agent claude_code, or codex, or --agent-command CMD";
         return vec![(Warn, "no agent is configured".into(), Some(fix.into()))];
     }
+    let tools = crate::wiring::environment(crate::wiring::TOOL_VARIABLES.iter().copied(), look.env);
     let search = (look.env)("PATH").unwrap_or_default();
-    let runs = |file: &Path| std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
-    let told = programs.into_iter().map(|(program, tells)| {
-        let found = if program.contains('/') {
-            runs(Path::new(&program)).then(|| program.clone())
-        } else {
-            let found = std::env::split_paths(&search).map(|folder| folder.join(&program)).find(|file| runs(file));
-            found.map(|file| file.display().to_string())
+    let told = programs.into_iter().map(|(program, known)| {
+        let file = match ready::located(&program, &search) {
+            Ok(file) => file,
+            Err(words) => return lacking(&words),
         };
-        match found {
-            // Asked only of programs that are known to answer: of another one it might be a day's work.
-            Some(file) if tells => match version(&file) {
-                Ok(version) => (Good, format!("{file}, {version}"), None),
-                Err(why) => (Fail, format!("{file} does not run: {why}"), Some("install it anew".into())),
-            },
-            Some(file) => (Good, file, None),
-            None => (
-                Fail,
-                format!("`{program}` is no program that can be started here"),
-                Some("install it, or put its folder on the PATH of the service".into()),
-            ),
+        // Asked only of programs that are known to answer: of another one it might be a day's work.
+        match known.map(|known| ready::version(&file, &tools, known)) {
+            None => (Good, file.display().to_string(), None),
+            Some(Ok(version)) => (Good, format!("{}, {version}", file.display()), None),
+            Some(Err(words)) => lacking(&words),
         }
     });
     told.collect()
+}
+
+/// What is wrong, and what to do about it.
+fn lacking(words: &str) -> Told {
+    let (wrong, fix) = words.split_once("; ").or_else(|| words.split_once(": ")).unwrap_or((words, "install it"));
+    (Fail, wrong.to_owned(), Some(fix.to_owned()))
 }
 
 fn notifiers(look: &Look) -> Vec<Told> {
@@ -158,30 +150,6 @@ fn notifiers(look: &Look) -> Vec<Told> {
         },
     });
     told.collect()
-}
-
-/// The first line that `FILE --version` prints.
-fn version(file: &str) -> Result<String, String> {
-    let mut child = Command::new(file)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let begun = Instant::now();
-    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
-        if begun.elapsed() > VERSION_WITHIN {
-            let _gone = child.kill();
-            let _ended = child.wait();
-            return Err(format!("`--version` has not answered for {} s", VERSION_WITHIN.as_secs()));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let ended = child.wait_with_output().map_err(|error| error.to_string())?;
-    let words = if ended.status.success() { &ended.stdout } else { &ended.stderr };
-    let line = String::from_utf8_lossy(words).lines().next().unwrap_or_default().trim().to_owned();
-    if ended.status.success() { Ok(line) } else { Err(format!("{}: {line}", ended.status)) }
 }
 
 fn disk(look: &Look) -> Vec<Told> {

@@ -1,5 +1,6 @@
 //! Each registered repository: is it there, can it be worked in, is what the line needs on its base branch.
 
+use orch_egress::credential::Credential;
 use orch_git::{BranchName, Git, OwnRepository, Source, UserEnvironment};
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::RepositoryFile;
@@ -11,7 +12,7 @@ use crate::client::Caller;
 use crate::commands::ids::REPOSITORIES;
 use crate::exit::Failure;
 use crate::init::{REPOSITORY_FILE, blocked_documents, git_failure, on_base, read_repository_file, unseen_settings};
-use crate::settings::RepositoryEntry;
+use crate::settings::{RepositoryEntry, model};
 
 /// How each of them stands.
 pub fn repositories(look: &Look) -> Vec<Told> {
@@ -171,12 +172,17 @@ pub fn credentials(look: &Look) -> Vec<Told> {
         };
         let by_variable = !variable.is_empty() && (look.env)(variable).is_some_and(|key| !key.trim().is_empty());
         match file {
-            Some(file) => match std::fs::read_to_string(&file) {
-                Ok(key) if !key.trim().is_empty() => (Good, format!("{name}: {file}"), None),
-                Ok(_) => (Fail, format!("{name}: {file} is empty"), Some("put the key into it".to_owned())),
-                Err(error) => {
-                    (Fail, format!("{name}: {file}: {error}"), Some("make it readable for the service".to_owned()))
-                }
+            // As the proxies of the runs read it.
+            Some(file) => match host.models.get(&name).and_then(|entry| model::wire(&name, entry)) {
+                None => (Good, format!("{name}: {file}"), None),
+                Some(wire) => match Credential::read(&name, file.as_std_path(), wire) {
+                    Ok(_) => (Good, format!("{name}: {file}"), None),
+                    Err(words) => {
+                        let fix =
+                            "mend the file; what waits for it goes on by itself, at once with orch resume --credential";
+                        (Fail, words, Some(format!("{fix} {name}")))
+                    }
+                },
             },
             None if by_variable => (Good, format!("{name}: {variable}"), None),
             None if kept.exists() => (Good, format!("{name}: as the service was given it"), None),

@@ -1,5 +1,8 @@
 //! `[agents.<role>]` and `[agents.default]`: who acts.
 
+use orch_vendors::agent::ready::KnownProgram;
+use orch_vendors::agent::{claude_code, codex};
+
 use super::keys::{Key, array, quoted, words};
 use super::kind::Kind;
 
@@ -51,6 +54,15 @@ impl AgentKind {
             Self::Command => None,
             Self::ClaudeCode => Some("anthropic"),
             Self::Codex => Some("openai"),
+        }
+    }
+
+    /// What its program has to be; `None` for a command, of which nothing is known.
+    pub fn known(self) -> Option<&'static KnownProgram> {
+        match self {
+            Self::Command => None,
+            Self::ClaudeCode => Some(&claude_code::KNOWN),
+            Self::Codex => Some(&codex::KNOWN),
         }
     }
 

@@ -364,7 +364,7 @@ fn reference() -> String {
         "\n## `[models.anthropic]`, `[models.openai]`, `[models.<name>]`\n\n\
          The models that agents talk to. The key stays outside of the runs: the proxy of each run puts it in, counts the\n\
          tokens and keeps the budget. Built-in prices are those of {}.\n\n{HEAD}",
-        orch_egress::price::PRICES_AS_OF
+        orch_egress::price::as_of()
     ));
     model::MODEL.iter().for_each(|k| text.push_str(&row(k, &ModelEntry::default())));
     text.push_str(&format!("\n`egress.allow` is added to: `{}`.\n", orch_egress::allow::REGISTRIES.join("`, `")));

@@ -14,7 +14,7 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
             Some((Source::Credential { name: credential.clone() }, *until, reason))
         }
         // A repository that cannot be worked in says nothing about the agent, nor does what is in the way of one task.
-        RunEnd::SpawnFailed { reason }
+        RunEnd::SpawnFailed { reason, .. }
             if draft.repository_trouble().is_none()
                 && attempt.ended.as_ref().is_none_or(|ended| ended.trouble.is_none()) =>
         {
@@ -44,7 +44,8 @@ pub fn run_ended(draft: &mut Draft, attempt: &Attempt, end: &RunEnd) {
         let before = draft.outage(&source);
         let mut outage = before.clone();
         let probed = probes(&outage, attempt);
-        outage.fail(&Failure { now: draft.now, task: &attempt.task, probed, named, reason });
+        let surely = matches!(end, RunEnd::SpawnFailed { of_host: true, .. });
+        outage.fail(&Failure { now: draft.now, task: &attempt.task, probed, named, surely, reason });
         tell(draft, &before, &outage);
         if outage.until != before.until || outage.failures != before.failures {
             draft.put_outage(outage);

@@ -7,6 +7,7 @@ use crate::check::CheckOutcome;
 use crate::decide::draft::{Draft, ORCH};
 use crate::decide::task_rules::holder;
 use crate::effect::Effect;
+use crate::found::{self, Finder};
 use crate::gate;
 use crate::ids::{AttemptNumber, CheckId, CommitId};
 use crate::pipeline::{GateName, StageKind};
@@ -61,6 +62,13 @@ pub fn run_ended(
             draft.audit(ORCH, kind, of(number, lines.join("; ")));
         }
     }
+    if let Some(evidence) = evidence {
+        let drafts = found::drafts(&Finder::of(&draft.facts.task, &attempt), &evidence.documents);
+        if !drafts.is_empty() {
+            let titles: Vec<String> = drafts.into_iter().map(|issue| issue.title).collect();
+            draft.audit(&Actor::role(attempt.role), "found_besides", reason::found_besides(number, titles.join("; ")));
+        }
+    }
     if let Some(cut) = cut_from
         && draft.facts.task.base.is_none()
     {
@@ -87,7 +95,9 @@ pub fn run_ended(
 /// Books what the run cost, and gives back what it held.
 fn pay(draft: &mut Draft, attempt: &Attempt, end: &RunEnd, usage: Option<&Usage>) {
     settle(draft, attempt, end, usage);
-    if let Some(usage) = usage.cloned() {
+    // What never ran cost nothing that is unknown.
+    let ran = !matches!(end, RunEnd::SpawnFailed { .. });
+    if let Some(usage) = usage.filter(|usage| ran || usage.cost_micros.is_some()).cloned() {
         let (task, stage, at) = (attempt.task.clone(), attempt.stage.clone(), draft.now);
         draft.change(Change::AddUsage { task, attempt: attempt.number, stage, usage, at });
     }
@@ -99,8 +109,11 @@ fn settle(draft: &mut Draft, attempt: &Attempt, end: &RunEnd, usage: Option<&Usa
     let spent_micros = match (end, usage) {
         // Nothing of it ran.
         (RunEnd::SpawnFailed { .. }, _) | (RunEnd::Stopped, None) => Some(0),
-        // Unknown usage never looks like zero: then all that was set aside counts as spent.
-        (_, usage) => usage.and_then(|usage| usage.cost_micros),
+        // Unknown usage never looks like zero: then all that was set aside counts as spent, or more if more is known.
+        (_, usage) => usage.and_then(|usage| {
+            let set_aside = draft.facts.policy.budgets.run_micros;
+            usage.cost_micros.or(usage.at_least_micros.filter(|micros| *micros > set_aside))
+        }),
     };
     draft.change(Change::Settle { holder: holder.clone(), spent_micros });
     // What was set aside and not spent may be enough for whoever waits for money.
@@ -165,7 +178,7 @@ fn describe(ended: &Ended) -> Reason {
             None => reason::no_evidence(),
         },
         RunEnd::Failed { reason }
-        | RunEnd::SpawnFailed { reason }
+        | RunEnd::SpawnFailed { reason, .. }
         | RunEnd::Unavailable { reason, .. }
         | RunEnd::OverBudget { reason } => reason::quoted(reason),
         RunEnd::TimedOut => reason::deadline_passed(),

@@ -57,7 +57,8 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         draft.hold(Hold::Stuck { reason }, "run_over_budget");
         return Some(Step::Again);
     }
-    if let (RunEnd::SpawnFailed { reason }, Some(_)) = (&attempt.ended.as_ref()?.how, &attempt.ended.as_ref()?.trouble)
+    if let (RunEnd::SpawnFailed { reason, .. }, Some(_)) =
+        (&attempt.ended.as_ref()?.how, &attempt.ended.as_ref()?.trouble)
     {
         // The same again would end the same: whatever is in the way stays there.
         let reason = reason::never_starts(number, reason);
@@ -69,7 +70,7 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         RunEnd::Failed { reason: why } => (reason::agent_failed(role, number, why), format!("failed: {why}")),
         RunEnd::TimedOut => (reason::agent_timed_out(role, number), "ran into its deadline".to_owned()),
         RunEnd::Stalled => (reason::agent_stalled(role, number), "went silent and was ended".to_owned()),
-        RunEnd::SpawnFailed { reason: why } => {
+        RunEnd::SpawnFailed { reason: why, .. } => {
             (reason::agent_not_started(role, number, why), format!("could not be started: {why}"))
         }
         _ => return None,

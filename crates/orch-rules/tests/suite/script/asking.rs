@@ -133,7 +133,8 @@ impl Script {
                 let until = minutes.map(|m| self.world.moment().plus_ms(m * 60_000));
                 (RunEnd::Unavailable { credential, until, reason }, true)
             }
-            "spawn-failed" | "never-starts" => (RunEnd::SpawnFailed { reason }, false),
+            "spawn-failed" | "never-starts" => (RunEnd::not_started(reason), false),
+            "host-lacks" => (RunEnd::host_lacks(reason), false),
             other => return Err(format!("no run ends {other}")),
         };
         let mut delivered =

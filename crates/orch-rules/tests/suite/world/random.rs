@@ -381,7 +381,7 @@ impl Simulation {
                     RunEnd::Stopped
                 } else if self.broken > 0 {
                     self.broken -= 1;
-                    RunEnd::SpawnFailed { reason: "no such program".to_owned() }
+                    RunEnd::not_started("no such program")
                 } else if self.steps < STEPS && kind == StageKind::Judge && self.whim.percent(50) {
                     self.red_review(&mut delivered)
                 } else if careless {
@@ -443,7 +443,7 @@ impl Simulation {
                 let until = self.whim.percent(50).then(|| self.world.moment().plus_ms(self.whim.below(600_000) as i64));
                 RunEnd::Unavailable { credential, until, reason: "usage limit".to_owned() }
             }
-            7 | 15 => RunEnd::SpawnFailed { reason: "no such program".to_owned() },
+            7 | 15 => RunEnd::not_started("no such program"),
             8 => RunEnd::Stopped,
             9 => {
                 *delivered = Delivered::default();

@@ -21,6 +21,7 @@ use orch_rules::pipeline::Role;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::ready::{KnownProgram, ready};
 use super::{stop, told};
 
 /// How Claude Code is told what it may do without asking; nobody is there to be asked.
@@ -82,6 +83,10 @@ impl std::fmt::Debug for ClaudeCode {
 /// pauses the credential and holds no slot meanwhile.
 const MAX_RETRIES: u32 = 3;
 
+/// What it is started with is known to this release and to those after it.
+pub const KNOWN: KnownProgram =
+    KnownProgram { at_least: (2, 1, 197), install: "npm install -g @anthropic-ai/claude-code@latest" };
+
 /// After SIGINT it kills its tools and mostly prints a result with figures; after SIGTERM only the former.
 const STOP: &[StopStep] = &[stop::step(stop::INTERRUPT, 5_000), stop::step(stop::TERMINATE, 5_000)];
 
@@ -92,6 +97,10 @@ impl Agent for ClaudeCode {
 
     fn credential(&self) -> Option<String> {
         Some(self.credential.clone())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        ready(&self.program, &self.environment, Some(&KNOWN))
     }
 
     fn launch(&self, assignment: &Assignment) -> Launch {

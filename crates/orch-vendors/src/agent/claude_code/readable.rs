@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::calm::{LINE, count, one_line};
+use super::super::calm::{LINE, count, one_line, words};
 use super::super::json_lines::object;
 
 /// Arguments by which a tool's call is known, the telling ones first.
@@ -37,14 +37,14 @@ fn blocks(object: &Map<String, Value>) -> &[Value] {
 }
 
 fn said(blocks: &[Value]) -> Option<String> {
-    let words: Vec<String> = blocks.iter().filter_map(block).collect();
-    (!words.is_empty()).then(|| words.join("; "))
+    let said: Vec<String> = blocks.iter().filter_map(block).collect();
+    (!said.is_empty()).then(|| said.join("\n"))
 }
 
 fn block(block: &Value) -> Option<String> {
     let text = |name: &str| block.get(name).and_then(Value::as_str);
     match text("type")? {
-        "text" => text("text").map(|text| one_line(text, LINE)).filter(|text| !text.is_empty()),
+        "text" => text("text").and_then(words),
         "tool_use" => {
             let argument = TELLING.iter().find_map(|name| block.get("input")?.get(name)?.as_str()).unwrap_or_default();
             Some(one_line(&format!("{}: {argument}", text("name").unwrap_or("tool")), LINE))

@@ -47,8 +47,7 @@ impl Tokens {
             cached_tokens: Some(self.read),
             cache_creation_tokens: Some(self.written),
             output_tokens: Some(self.output),
-            cost_micros: None,
-            model: None,
+            ..Usage::default()
         }
     }
 }

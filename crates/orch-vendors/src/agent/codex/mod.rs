@@ -19,6 +19,7 @@ use orch_ports::agent::{
 use orch_rules::attempt::RunEnd;
 use serde_json::Value;
 
+use super::ready::{KnownProgram, ready};
 use super::{stop, told};
 use session::Session;
 
@@ -47,6 +48,9 @@ impl std::fmt::Debug for Codex {
             .finish()
     }
 }
+
+/// Earlier ones do not know some of the features that are switched off.
+pub const KNOWN: KnownProgram = KnownProgram { at_least: (0, 169, 0), install: "npm install -g @openai/codex@latest" };
 
 /// SIGTERM would leave its tools running and lose its figures; SIGINT ends it and them.
 const STOP: &[StopStep] = &[stop::step(stop::INTERRUPT, 5_000)];
@@ -84,6 +88,10 @@ impl Agent for Codex {
 
     fn credential(&self) -> Option<String> {
         Some(self.credential.clone())
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        ready(&self.program, &self.environment, Some(&KNOWN))
     }
 
     fn launch(&self, assignment: &Assignment) -> Launch {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::calm::{LINE, count, one_line};
+use super::super::calm::{LINE, count, one_line, words};
 use super::super::json_lines::object;
 
 /// One line, or nothing for one that tells nothing.
@@ -37,7 +37,7 @@ fn started(item: &Map<String, Value>) -> Option<String> {
 fn completed(item: &Map<String, Value>) -> Option<String> {
     let text = |name: &str| item.get(name).and_then(Value::as_str);
     match text("type")? {
-        "agent_message" => text("text").map(|words| one_line(words, LINE)).filter(|words| !words.is_empty()),
+        "agent_message" => text("text").and_then(words),
         "command_execution" => {
             let code = item.get("exit_code").and_then(Value::as_i64).filter(|code| *code != 0)?;
             // The last words of a command tell why it failed.

@@ -65,8 +65,7 @@ impl Used {
             cache_creation_tokens: Some(self.written.checked_sub(before.written)?),
             output_tokens: Some(self.output.checked_sub(before.output)?),
             // It tells no money and no model.
-            cost_micros: None,
-            model: None,
+            ..Usage::default()
         })
     }
 }

@@ -5,6 +5,7 @@
 mod claude;
 mod codex;
 mod planted;
+mod prices;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -100,7 +100,7 @@ pub struct Ran {
 pub fn spelled(end: &RunEnd) -> String {
     match end {
         RunEnd::Completed => "completed".to_owned(),
-        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason } => reason.clone(),
+        RunEnd::Failed { reason } | RunEnd::SpawnFailed { reason, .. } => reason.clone(),
         RunEnd::TimedOut => "timed out".to_owned(),
         RunEnd::Stalled => "stalled".to_owned(),
         RunEnd::Stopped => "stopped".to_owned(),
