@@ -335,7 +335,7 @@ impl Engine {
         self.repository_stands(&task.repository, &Standing::Trouble(error.clone())).await?;
         if let Effect::RunAgent { task, attempt } = effect {
             let (runner, name) = (self.runner.clone(), RepositoryContext::run_name(task, *attempt));
-            if !blocking(move || Ok(runner.exists(&name))).await.unwrap_or(true) {
+            if !blocking(move || Ok(runner.was_launched(&name)?)).await.unwrap_or(true) {
                 let (event, leftovers) = self.run_given_up(task, *attempt, error).await?;
                 self.absorb(&event, &Actor::ORCH, Some((work, false))).await?;
                 work_folders::remove_if_possible(leftovers).await;
@@ -382,7 +382,7 @@ impl Engine {
     ) -> Result<(Event, Vec<camino::Utf8PathBuf>), StoreError> {
         let name = RepositoryContext::run_name(task, attempt);
         let (runner, asked) = (self.runner.clone(), name.clone());
-        let launched = blocking(move || Ok(runner.exists(&asked))).await.unwrap_or(true);
+        let launched = blocking(move || Ok(runner.was_launched(&asked)?)).await.unwrap_or(true);
         let row = self.store.task(task).await?;
         let context = row.and_then(|row| self.served().contexts.get(&row.repository).cloned());
         let (end, usage, leftovers) = if launched {

@@ -220,8 +220,11 @@ pub trait Runner: Send + Sync {
     }
     /// Launch the run unless it was launched before. Returns when its supervisor holds it.
     fn ensure(&self, order: &RunOrder) -> PortResult<()>;
-    /// Was a run of this name ever launched?
+    /// Was a run of this name ever launched? For looking: an order of a process that ended may still be carried out.
     fn exists(&self, name: &str) -> bool;
+    /// The same, when all that was asked for earlier, by whatever process, is done or never will be. Asked before a run's
+    /// place is made anew: after `false` nobody else launches in it.
+    fn was_launched(&self, name: &str) -> PortResult<bool>;
     /// Wait for the end, without polling.
     fn wait(&self, name: &str) -> PortResult<RunReport>;
     /// Call `tell` once the run is over, and at once if it is: then [`Runner::wait`] has something to say, or an error, and

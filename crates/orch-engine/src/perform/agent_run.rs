@@ -172,7 +172,7 @@ fn begin(
     changes: &Changes,
 ) -> Result<Begun, PerformError> {
     let name = RepositoryContext::run_name(&attempt.task, attempt.number);
-    if runner.exists(&name) {
+    if runner.was_launched(&name)? {
         return Ok(Begun::Launched);
     }
     let folder = context.work_folder(&name);
@@ -255,7 +255,7 @@ pub(crate) fn late_usage(
     attempt: &Attempt,
     name: &str,
 ) -> Result<Option<Usage>, PerformError> {
-    if !runner.exists(name) {
+    if !runner.was_launched(name)? {
         return Ok(None);
     }
     runner.stop(name)?;

@@ -94,7 +94,7 @@ impl Engine {
         let run = format!("{}-{round}", test.name);
         let (context, asked, runner, name) = (context.clone(), test.clone(), self.runner.clone(), run.clone());
         blocking(move || {
-            if runner.exists(&name) {
+            if runner.was_launched(&name)? {
                 return Ok(());
             }
             runner.room().map_err(PerformError::NoRoom)?;

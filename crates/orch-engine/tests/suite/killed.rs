@@ -1,5 +1,6 @@
 //! A process that ends anywhere costs time and nothing else (X2, X3).
 
+use orch_ports::runner::{Ordered, RunOrder};
 use orch_testkit::fake::{Side, Step};
 
 use crate::world::{World, issue};
@@ -83,6 +84,35 @@ async fn a_run_is_adopted_by_one_process_after_the_other() {
     let done = world.until_done(&task).await;
     world.settled(&[&task]).await;
     assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+/// A process may die while the host has its order in hand, to launch it a moment later: the next one makes no second place
+/// under a run that begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_in_the_hosts_hand_is_heard_out_before_its_place_is_made() {
+    let made = |process: &crate::world::Process| {
+        process.forge.faults.calls("prepare") + process.forge.faults.calls("checkout")
+    };
+    let usual = {
+        let world = World::new().await;
+        let process = world.start("p1");
+        world.until_done(&process.issue("Add up").await).await;
+        made(&process)
+    };
+    let kinds: [fn(&RunOrder) -> bool; 2] = [|o| o.ordered == Ordered::Agent, |o| o.ordered == Ordered::Check];
+    for kind in kinds {
+        let world = World::new().await;
+        world.runner.keep_busy(kind);
+        let first = world.start("p1");
+        let task = first.issue("Add up").await;
+        tokio::task::block_in_place(|| world.runner.until_in_hand());
+        let before = made(&first);
+        first.kill().await;
+        let second = world.start("p2");
+        let done = world.until_done(&task).await;
+        world.settled(&[&task]).await;
+        assert_eq!((before + made(&second), done.attempt, done.retries), (usual, 2, 0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

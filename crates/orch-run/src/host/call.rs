@@ -90,6 +90,16 @@ impl Host {
         Err(self.trouble(format!("it does not answer a launch: {last}")))
     }
 
+    /// Returns when the host, if there is one, has carried out whatever was asked of it before: it takes its clients in
+    /// the order in which they came, the dead ones among them. A launch that was asked for by somebody who is dead either
+    /// shows in [`RunDirectory::state`] then, or never will.
+    ///
+    /// # Errors
+    /// As [`Host::met`].
+    pub fn hear_out(&self) -> Result<(), Error> {
+        self.met().map(drop)
+    }
+
     /// The live runs; `None` if no host answers.
     ///
     /// # Errors

@@ -92,6 +92,34 @@ fn a_host_is_started_for_the_first_launch_and_is_the_parent_of_all() {
     gone(&bench);
 }
 
+/// Who asked for a launch may be dead while the host carries it out: whoever comes next hears the host out first.
+#[test]
+fn a_launch_in_hand_is_heard_out() {
+    let bench = Bench::new();
+    let host = host(&bench);
+    host.hear_out().unwrap();
+    assert!(host.met().unwrap().is_none(), "no host is no reason to start one");
+    let (asked, begin) = (bench.fifo("asked"), bench.fifo("begin"));
+    let (at, slow) = (bench.clone_path(), bench.clone_path().join("slow"));
+    let (at, program) = (at.display(), supervisor());
+    let script = format!("#!/bin/sh\necho $$ > '{at}/asked'; cat '{at}/begin'; exec '{}' \"$@\"\n", program.display());
+    std::fs::write(&slow, script).unwrap();
+    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = bench.create("r", &bench.script("exit 0"));
+    let (one, at) = (host.clone(), run.clone());
+    let asking = std::thread::spawn(move || one.launch(&at, &slow));
+    asked.heard_pid();
+    assert_eq!(run.state().unwrap(), RunState::NotLaunched, "as the next service finds it");
+    let (heard, is_heard) = std::sync::mpsc::channel();
+    let next = host.clone();
+    std::thread::spawn(move || heard.send(next.hear_out()));
+    assert!(is_heard.recv_timeout(std::time::Duration::from_millis(200)).is_err(), "it is in hand");
+    begin.open_gate();
+    is_heard.recv().unwrap().unwrap();
+    assert_ne!(run.state().unwrap(), RunState::NotLaunched);
+    assert_eq!(asking.join().unwrap().unwrap(), Launched::Started);
+}
+
 #[test]
 fn only_its_owner_can_reach_it() {
     let bench = Bench::new();

@@ -110,9 +110,10 @@ fn a_run_is_launched_once<B: RunnerBench>(bench: &B) {
 }
 
 fn a_run_is_known_once_it_was_launched<B: RunnerBench>(bench: &B) {
-    assert!(!bench.runner().exists("r"));
+    assert!(!bench.runner().exists("r") && !bench.runner().was_launched("r").unwrap());
     launch(bench, "r", Does::Hangs);
     assert!(bench.runner().exists("r") && !bench.runner().exists("r2"));
+    assert!(bench.runner().was_launched("r").unwrap() && !bench.runner().was_launched("r2").unwrap());
     bench.let_go("r");
     wait(bench, "r");
     assert!(bench.runner().exists("r"));

@@ -87,9 +87,18 @@ struct Runs {
     by_name: Mutex<BTreeMap<String, Run>>,
     awaiting: Mutex<Vec<Awaiting>>,
     changed: Condvar,
+    /// What a busy host was asked for and has not come to.
+    in_hand: Mutex<InHand>,
     script: Box<Script>,
     finish: Box<Finish>,
     key: Mutex<Option<String>>,
+}
+
+/// The orders that are kept waiting, and which ones are.
+#[derive(Default)]
+struct InHand {
+    orders: Vec<RunOrder>,
+    kept: Option<fn(&RunOrder) -> bool>,
 }
 
 /// One user's view of the runs.
@@ -110,11 +119,44 @@ impl FakeRunner {
             by_name: Mutex::default(),
             awaiting: Mutex::default(),
             changed: Condvar::new(),
+            in_hand: Mutex::default(),
             script: Box::new(script),
             finish: Box::new(finish),
             key: Mutex::default(),
         };
         Self { runs: Arc::new(runs), faults: Faults::new() }
+    }
+
+    /// From now on whoever starts the runs is busy: the first such order lies in its hand until somebody hears it out.
+    pub fn keep_busy(&self, kept: fn(&RunOrder) -> bool) {
+        self.in_hand().kept = Some(kept);
+    }
+
+    /// Blocks until there is such an order.
+    pub fn until_in_hand(&self) {
+        let mut runs = self.lock();
+        while self.in_hand().orders.is_empty() {
+            runs = self.runs.changed.wait(runs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, InHand> {
+        self.runs.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits as long as the order is in the host's hand and this process lives.
+    fn wait_in_hand(&self, order: &RunOrder) {
+        let mut runs = self.lock();
+        if self.in_hand().kept.take_if(|kept| kept(order)).is_none() {
+            return;
+        }
+        self.in_hand().orders.push(order.clone());
+        self.runs.changed.notify_all();
+        while !self.in_hand().orders.is_empty() && !self.faults.is_killed() {
+            runs = self.runs.changed.wait(runs).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(runs);
+        self.faults.live();
     }
 
     /// The same runs, for another process.
@@ -209,6 +251,26 @@ impl FakeRunner {
         self.runs.changed.notify_all();
     }
 
+    fn launch(&self, order: &RunOrder) {
+        let new = {
+            let mut runs = self.lock();
+            let new = !runs.contains_key(&order.name);
+            if new {
+                let run = Run { order: order.clone(), output: String::new(), report: None, stops: 0 };
+                runs.insert(order.name.clone(), run);
+            }
+            new
+        };
+        if new {
+            let (output, step) = (self.runs.script)(order);
+            if let Some(run) = self.lock().get_mut(&order.name) {
+                run.output = output;
+            }
+            self.end(&order.name, step);
+            self.runs.changed.notify_all();
+        }
+    }
+
     fn run_finish(&self, commands: &[Vec<String>], report: &RunReport) {
         // Nobody is left to run them.
         if !matches!(report.end, RunEnd::Lost { .. } | RunEnd::Quarantined | RunEnd::SpawnFailed { .. }) {
@@ -232,23 +294,8 @@ impl Runner for FakeRunner {
 
     fn ensure(&self, order: &RunOrder) -> PortResult<()> {
         self.faults.enter("ensure").map_err(told)?;
-        let new = {
-            let mut runs = self.lock();
-            let new = !runs.contains_key(&order.name);
-            if new {
-                let run = Run { order: order.clone(), output: String::new(), report: None, stops: 0 };
-                runs.insert(order.name.clone(), run);
-            }
-            new
-        };
-        if new {
-            let (output, step) = (self.runs.script)(order);
-            if let Some(run) = self.lock().get_mut(&order.name) {
-                run.output = output;
-            }
-            self.end(&order.name, step);
-            self.runs.changed.notify_all();
-        }
+        self.wait_in_hand(order);
+        self.launch(order);
         self.faults.leave("ensure");
         Ok(())
     }
@@ -256,6 +303,14 @@ impl Runner for FakeRunner {
     fn exists(&self, name: &str) -> bool {
         self.faults.live();
         self.lock().contains_key(name)
+    }
+
+    fn was_launched(&self, name: &str) -> PortResult<bool> {
+        self.faults.live();
+        let orders = std::mem::take(&mut self.in_hand().orders);
+        orders.iter().for_each(|order| self.launch(order));
+        self.runs.changed.notify_all();
+        Ok(self.exists(name))
     }
 
     fn wait(&self, name: &str) -> PortResult<RunReport> {

@@ -210,6 +210,17 @@ impl Runner for HostRunner {
         }
     }
 
+    fn was_launched(&self, name: &str) -> PortResult<bool> {
+        // Without its directory nobody was asked for it.
+        if !self.exists(name)
+            && self.root.join(name).exists()
+            && let Some(host) = &self.host
+        {
+            host.hear_out().map_err(self.told(name))?;
+        }
+        Ok(self.exists(name))
+    }
+
     fn wait(&self, name: &str) -> PortResult<RunReport> {
         let directory = self.open(name)?;
         let ended = orch_run::wait(&directory).map_err(self.told(name))?;
