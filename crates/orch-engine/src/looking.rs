@@ -110,8 +110,8 @@ impl Engine {
     pub(crate) async fn look_at_troubled_forever(self: Arc<Self>) {
         loop {
             tokio::time::sleep(self.limits.look_at_trouble).await;
-            let Ok(queue) = self.store.queue().await else { continue };
-            for outage in queue.outages {
+            let Ok(outages) = self.store.outages().await else { continue };
+            for outage in outages {
                 let Source::Repository { name } = &outage.source else { continue };
                 if outage.failures == 0 {
                     continue;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use orch_ports::store::{QueueView, StoreError};
+use orch_ports::store::StoreError;
 use orch_rules::actor::Actor;
 use orch_rules::change::{AuditLine, Change, ChangeSet, SLOT_RUNS};
 use orch_rules::decide::{Decision, Denied, decide_lane, decide_task};
@@ -99,10 +99,10 @@ impl Engine {
             tracing::warn!("work waited for a moment that a clock ahead had written; it is due now");
             self.nudge();
         }
-        let (queue, now) = (self.store.queue().await?, self.store.now().await?);
-        let slot_free = slot_free(&queue, self.served().policy.max_runs);
+        let (outages, now) = (self.store.outages().await?, self.store.now().await?);
+        let slot_free = self.store.used(SLOT_RUNS).await? < i64::from(self.served().policy.max_runs);
         // Time alone ends these, and whoever waits may be anywhere.
-        let ended = queue.outages.iter().any(|outage| outage.is_closed() && !outage.holds(now));
+        let ended = outages.iter().any(|outage| outage.is_closed() && !outage.holds(now));
         let most = if ended { u32::MAX } else { self.limits.looks_a_sweep };
         for task in self.next_to_look_at(most).await? {
             if let Err(error) = self.look_at_task(&task, slot_free).await {
@@ -186,11 +186,7 @@ impl Engine {
         let (facts, now) = self.store.lane_facts(repository, &self.served().policy).await?;
         let Ok(decision) = decide_lane(facts, &LaneEvent::Looked, &Acting::ORCH, Moment { now }) else { return Ok(()) };
         // What is queued is not told by lane; a lane that is not counted is set going all the same.
-        let missed = acts(&decision.changes) && {
-            let decides = |kind: &str| matches!(kind, "inbox" | "decide_lane");
-            let counts = self.store.queue().await?.counts;
-            !counts.iter().any(|(kind, state, _)| decides(kind) && matches!(state.as_str(), "queued" | "running"))
-        };
+        let missed = acts(&decision.changes) && !self.store.any_work(&["inbox", "decide_lane"]).await?;
         match self.write(decision, missed, None, repository, now).await {
             Err(StoreError::Guard(_)) => Ok(()),
             done => done,
@@ -238,11 +234,6 @@ impl Engine {
 /// More than the words for why it waits.
 fn acts(changes: &ChangeSet) -> bool {
     changes.changes.iter().any(|c| !matches!(c, Change::PutTask { .. } | Change::PutRepository { .. }))
-}
-
-fn slot_free(queue: &QueueView, max_runs: u32) -> bool {
-    let used = queue.slots.iter().find(|(key, _)| key == SLOT_RUNS).map_or(0, |(_, used)| *used);
-    used < i64::from(max_runs)
 }
 
 #[cfg(test)]

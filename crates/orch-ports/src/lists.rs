@@ -228,6 +228,10 @@ pub trait Lists: Send + Sync {
     async fn fronts(&self, repository: &RepositoryId, policy: &Policy, most: u32) -> StoreResult<LineFronts>;
     /// What failed, over or not.
     async fn outages(&self) -> StoreResult<Vec<Outage>>;
+    /// How many of a counted number of things are in use.
+    async fn used(&self, slot: &str) -> StoreResult<i64>;
+    /// Whether work of one of these kinds is queued or running.
+    async fn any_work(&self, kinds: &[&str]) -> StoreResult<bool>;
 }
 
 #[cfg(test)]

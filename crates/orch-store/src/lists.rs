@@ -224,6 +224,20 @@ impl<E: Engine> Lists for Database<E> {
         let answer = self.list(Step::rows(OUTAGES, [])).await?;
         Ok(answer.rows.iter().filter_map(|row| outage(row, &mut Vec::new())).collect())
     }
+
+    async fn used(&self, slot: &str) -> StoreResult<i64> {
+        let answer = self.list(Step::rows("SELECT used FROM slots WHERE name = ?1", [slot.into()])).await?;
+        answer.rows.first().map_or(Ok(0), |row| int("a slot", row, 0))
+    }
+
+    async fn any_work(&self, kinds: &[&str]) -> StoreResult<bool> {
+        let step = Step::rows(
+            "SELECT 1 FROM work w WHERE w.state IN ('queued', 'running') AND replace(?1, ',' || w.kind || ',', '') <> ?1
+             LIMIT 1",
+            [crate::plan::listed(kinds.iter().copied()).into()],
+        );
+        Ok(!self.list(step).await?.rows.is_empty())
+    }
 }
 
 /// Who stands before an entry among those who were not let in.

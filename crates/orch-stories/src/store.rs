@@ -319,6 +319,12 @@ impl Lists for FaultyStore {
     async fn outages(&self) -> StoreResult<Vec<Outage>> {
         through!(self, "outages", self.inner.outages())
     }
+    async fn used(&self, slot: &str) -> StoreResult<i64> {
+        through!(self, "used", self.inner.used(slot))
+    }
+    async fn any_work(&self, kinds: &[&str]) -> StoreResult<bool> {
+        through!(self, "any_work", self.inner.any_work(kinds))
+    }
 }
 
 #[async_trait]

@@ -10,6 +10,14 @@ use super::{Answer, Control, ControlError};
 use crate::looking::MOST_RELOADS;
 
 impl Control {
+    /// What failed, over or not.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn outages(&self) -> Result<Vec<Outage>, ControlError> {
+        Ok(self.engine.store.outages().await?)
+    }
+
     /// Lift an outage by hand: what waits for it starts at once.
     ///
     /// # Errors

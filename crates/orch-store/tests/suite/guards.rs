@@ -187,6 +187,7 @@ async fn slot_below_holds_with_many_racers(world: World) {
         assert_eq!(race(&world, "slot_below", takers.collect()).await, 3);
         assert_eq!(world.store.queue().await.unwrap().slots, vec![("runs".to_owned(), 3)]);
         assert_eq!(lines(&world).await, 3 * (round + 1));
+        assert_eq!((world.store.used("runs").await.unwrap(), world.store.used("none").await.unwrap()), (3, 0));
         // Givers and takers at once: the count must stay the number of holders.
         let givers = (0..12).map(|racer| {
             let holder = format!("h{racer}");

@@ -470,6 +470,9 @@ async fn the_queue_shows_what_is_not_done(world: World) {
     assert_eq!(queue.counts, [count("failed"), count("queued"), count("running")]);
     let rows: Vec<_> = queue.rows.iter().map(|row| (row.id, row.state.as_str())).collect();
     assert_eq!(rows, [(work[1].id, "failed"), (work[2].id, "running")]);
+    for (kinds, any) in [(&["inbox", "publish_branch"][..], true), (&["publish", "decide_lane"], false), (&[], false)] {
+        assert_eq!(world.store.any_work(kinds).await.unwrap(), any, "{kinds:?}");
+    }
     assert_eq!(queue.rows[0].error.as_deref(), Some("why \u{fffd}"), "PostgreSQL stores no NUL");
 }
 

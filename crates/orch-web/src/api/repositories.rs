@@ -16,7 +16,7 @@ use crate::view::{AnswerView, LaneView, RepositoryList, RepositoryView};
 #[utoipa::path(get, path = "/api/v1/repositories", tag = "repositories", responses((status = 200, body = RepositoryList)))]
 pub async fn list(State(api): State<Api>) -> Result<Json<RepositoryList>, Problem> {
     let repositories = api.control.repositories().await?;
-    let outages = api.control.queue().await?.outages;
+    let outages = api.control.outages().await?;
     let view = |repository| RepositoryView::with(repository, &outages);
     Ok(Json(RepositoryList { repositories: repositories.iter().map(view).collect() }))
 }
