@@ -3,11 +3,7 @@
 mod agent_run;
 mod branch;
 mod bring_home;
-<<<<<<< HEAD
-=======
 mod by_facts;
-mod change_request;
->>>>>>> af84fa8 (Spend no retry on what a host lacks, and count money in full)
 mod check_run;
 mod commit_test;
 mod kept;

@@ -139,6 +139,36 @@ impl RunEnd {
     pub fn host_lacks(reason: impl Into<String>) -> Self {
         Self::SpawnFailed { reason: reason.into(), of_host: true }
     }
+
+    /// What [`RunEnd::spelling`] gives.
+    pub const SPELLINGS: &[&str] = &[
+        "completed",
+        "failed",
+        "timed_out",
+        "stalled",
+        "stopped",
+        "lost",
+        "quarantined",
+        "spawn_failed",
+        "unavailable",
+        "over_budget",
+    ];
+
+    /// Spelling in answers; people read the words of the texts.
+    pub fn spelling(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Stalled => "stalled",
+            Self::Stopped => "stopped",
+            Self::Lost { .. } => "lost",
+            Self::Quarantined => "quarantined",
+            Self::SpawnFailed { .. } => "spawn_failed",
+            Self::Unavailable { .. } => "unavailable",
+            Self::OverBudget { .. } => "over_budget",
+        }
+    }
 }
 
 /// How the processes of a run were kept from the rest of the machine.

@@ -246,7 +246,21 @@ impl Ejection {
 }
 
 impl LaneState {
-    /// Spelling for people.
+    /// What [`LaneState::name`] gives.
+    pub const NAMES: &[&str] = &[
+        "queued",
+        "admitted",
+        "building the candidate",
+        "testing the candidate",
+        "tested, waiting for validation",
+        "ready to land",
+        "landing",
+        "landed",
+        "sent back",
+        "not known to this release",
+    ];
+
+    /// Spelling in answers; people read the words of the texts.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Queued => "queued",

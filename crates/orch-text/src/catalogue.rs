@@ -19,6 +19,7 @@ static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/en-reasons.ftl"),
             include_str!("../texts/en-history.ftl"),
             include_str!("../texts/en-chat.ftl"),
+            include_str!("../texts/en-words.ftl"),
         ],
     )
 });
@@ -30,11 +31,12 @@ static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/ru-reasons.ftl"),
             include_str!("../texts/ru-history.ftl"),
             include_str!("../texts/ru-chat.ftl"),
+            include_str!("../texts/ru-words.ftl"),
         ],
     )
 });
 
-fn bundle(language: Language, sources: [&str; 4]) -> Bundle {
+fn bundle(language: Language, sources: [&str; 5]) -> Bundle {
     let locale = LanguageIdentifier::from_bytes(language.tag().as_bytes()).unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![locale]);
     // Marks of direction around every variable would stand in terminals as noise, and both languages run one way.

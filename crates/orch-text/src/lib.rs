@@ -17,6 +17,7 @@ mod reason;
 mod sentence;
 mod time;
 mod wait;
+mod word;
 
 pub use alert::{Alert, AlertMark};
 pub use asked::asked;
@@ -28,3 +29,4 @@ pub use reason::{answer, reason};
 pub use sentence::Sentence;
 pub use time::rfc3339;
 pub use wait::{Subject, unknown, wait};
+pub use word::{WordList, is_known, word};

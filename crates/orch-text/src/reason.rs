@@ -9,6 +9,7 @@ use crate::outage::{lift, named_source, what_is_out};
 use crate::sentence::Sentence;
 use crate::time::rfc3339;
 use crate::wait::Subject;
+use crate::word::of_argument;
 
 /// A reason in words; its help is what can be done about it. A code that there is no text for, because a newer release
 /// gave it, is shown with its arguments.
@@ -36,7 +37,8 @@ fn sentence(reason: &Reason, subject: Subject<'_>, language: Language) -> Senten
     let mut help = None;
     for (name, arg) in reason.args() {
         let value: FluentValue<'_> = match arg {
-            Arg::Text(text) | Arg::Id(text) | Arg::Quote(text) => text.as_str().into(),
+            Arg::Text(text) => of_argument(name, text, language).into(),
+            Arg::Id(text) | Arg::Quote(text) => text.as_str().into(),
             Arg::Number(number) => (*number).into(),
             Arg::Time(time) => rfc3339(*time).into(),
             Arg::Reasons(reasons) => {

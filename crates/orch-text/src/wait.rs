@@ -15,6 +15,7 @@ use crate::outage::{lift, what_is_out};
 use crate::reason::reason;
 use crate::sentence::Sentence;
 use crate::time::rfc3339;
+use crate::word::{WordList, word};
 
 /// The task that a sentence is about, as far as sentences name it: a row of a list is enough.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,7 +87,10 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
             say(message, &args)
         }
         Wait::Human { asked: kind } => asked(*kind, task.work_item, language),
-        Wait::Lane { place, behind, doing } => placed(&say, "wait-lane", *place, behind.as_ref(), Some(doing)),
+        Wait::Lane { place, behind, doing } => {
+            let doing = word(WordList::Place, doing, language);
+            placed(&say, "wait-lane", *place, behind.as_ref(), Some(&doing))
+        }
         Wait::Paused { scope: PauseScope::Task } => say("wait-paused", &[]),
         Wait::Paused { scope: PauseScope::Repository } => say("wait-paused-repository", &[]),
         Wait::Branch => say("wait-branch", &[("branch", task.branch.into())]),

@@ -44,7 +44,7 @@ reason-created-with-variant = { $reason }; its line is the variant { $variant }
 
 ## Red, and held
 
-reason-escalated = escalated: { $reason }
+reason-escalated = a person has to look: { $reason }
 reason-after-retries = { $reason } (after { $retries ->
         [one] { $retries } retry
        *[other] { $retries } retries
@@ -68,7 +68,7 @@ reason-stuck = stuck: { $reason }
 reason-dependency-cycle = dependency cycle: { $through }
     .help = take an edge away: orch depend { $last } --on { $first } --remove
 reason-gate-red = { $gate }: { $why }
-reason-gate-unknown = { $gate } is unknown: { $why }
+reason-gate-unknown = { $gate }: not known: { $why }
 
 ## Runs
 

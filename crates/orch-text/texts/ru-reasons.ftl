@@ -74,7 +74,7 @@ reason-stuck = застряла: { $reason }
 reason-dependency-cycle = задачи ждут друг друга по кругу: { $through }
     .help = разорвать круг: orch depend { $last } --on { $first } --remove
 reason-gate-red = { $gate }: { $why }
-reason-gate-unknown = { $gate } не может решить: { $why }
+reason-gate-unknown = { $gate }: неизвестно: { $why }
 
 ## Запуски агентов
 

@@ -4,10 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 use fluent_syntax::parser;
+use orch_rules::attempt::RunEnd;
+use orch_rules::effect::Effect;
+use orch_rules::lane::LaneState;
 use orch_rules::outage::Source;
-use orch_rules::reason::codes;
+use orch_rules::pipeline::GateName;
+use orch_rules::reason::{self, codes};
+use orch_rules::task::Wait;
+use orch_text::{Language, Subject, WordList, is_known, word};
 
-const FILES: [(&str, [&str; 4]); 2] = [
+const FILES: [(&str, [&str; 5]); 2] = [
     (
         "en",
         [
@@ -15,6 +21,7 @@ const FILES: [(&str, [&str; 4]); 2] = [
             include_str!("../../texts/en-reasons.ftl"),
             include_str!("../../texts/en-history.ftl"),
             include_str!("../../texts/en-chat.ftl"),
+            include_str!("../../texts/en-words.ftl"),
         ],
     ),
     (
@@ -24,14 +31,72 @@ const FILES: [(&str, [&str; 4]); 2] = [
             include_str!("../../texts/ru-reasons.ftl"),
             include_str!("../../texts/ru-history.ftl"),
             include_str!("../../texts/ru-chat.ftl"),
+            include_str!("../../texts/ru-words.ftl"),
         ],
     ),
 ];
 
+/// Beginnings of the ids of words, see [`words`].
+const LISTS: [&str; 6] = ["gate", "work", "state", "place", "end", "test"];
+
+/// Every spelling that people meet, with its list.
+fn words() -> impl Iterator<Item = (WordList, &'static str)> {
+    let gates = GateName::ALL.iter().map(|gate| (WordList::Gate, gate.name()));
+    let work = Effect::KINDS.iter().chain(&["inbox", "intake", "decide_task", "decide_lane"]);
+    let states = ["queued", "running", "failed", "done", "cancelled"].map(|state| (WordList::State, state));
+    let places = LaneState::NAMES.iter().map(|place| (WordList::Place, *place));
+    let ends = RunEnd::SPELLINGS.iter().chain(&["running"]).map(|end| (WordList::End, *end));
+    let tests = ["running", "passed", "failed", "unknown"].map(|test| (WordList::Test, test));
+    gates.chain(work.map(|kind| (WordList::Work, *kind))).chain(states).chain(places).chain(ends).chain(tests)
+}
+
+fn named(list: WordList, spelling: &str) -> String {
+    let at = WordList::ALL.iter().position(|one| *one == list).unwrap();
+    let parts: Vec<_> = spelling.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    format!("{}-{}", LISTS[at], parts.join("-"))
+}
+
+/// A spelling is for programs; where it means something to a person, too, the page about trouble has it beside the word.
+#[test]
+fn every_spelling_has_a_word_and_stands_in_the_paper() {
+    let paper = include_str!("../../../../docs/trouble.md");
+    for (list, spelling) in words() {
+        assert!(is_known(list, spelling), "{list:?} {spelling} has no word");
+        for language in Language::ALL {
+            let word = word(list, spelling, language);
+            assert!(!word.contains('_') && !word.is_empty(), "{list:?} {spelling}: {word}");
+        }
+        let english = word(list, spelling, Language::English);
+        let row = format!("| `{spelling}` | {english} |");
+        assert!(paper.contains(&row), "docs/trouble.md lacks the row {row}");
+    }
+    assert_eq!(word(WordList::Gate, "check_of_a_newer_release", Language::English), "check of a newer release");
+}
+
+/// Of a reason nothing is shown to people as programs spell it.
+#[test]
+fn no_sentence_has_a_spelling_in_it() {
+    let given = [
+        reason::gate_red("check_ci_green", "exit code 1"),
+        reason::gate_unknown("check_write_scope", "no answer"),
+        reason::effect_failed("publish_branch", "no answer"),
+        reason::effect_failed_for_good("build_candidate", "no answer"),
+        reason::found_by_the_sweep("lane_joins, approval_waits"),
+    ];
+    for (reason, language) in given.iter().flat_map(|reason| Language::ALL.map(|language| (reason, language))) {
+        let said = orch_text::reason(reason, Subject::default(), language).to_string();
+        assert!(!said.contains('_') && !said.contains("check "), "{said}");
+    }
+    let wait = Wait::Lane { place: 1, behind: None, doing: "testing the candidate".to_owned() };
+    let task = Subject { work_item: "SHOP-1", ..Subject::default() };
+    let said = orch_text::wait(&wait, task, Language::Russian).to_string();
+    assert!(!said.contains("candidate"), "{said}");
+}
+
 /// Id of a message or `id.attribute`, and the variables in it.
 type Texts = BTreeMap<String, BTreeSet<String>>;
 
-fn texts(file: &str, sources: [&'static str; 4]) -> Texts {
+fn texts(file: &str, sources: [&'static str; 5]) -> Texts {
     let parsed = sources.map(|source| parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}: {errors:?}")));
     let mut texts = Texts::new();
     let mut add = |id: String, pattern: &Pattern<&str>| {
@@ -87,7 +152,7 @@ fn every_language_has_every_text_with_the_same_variables() {
 #[test]
 fn every_text_is_used() {
     let buttons = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../orch-ports/src/chat.rs")).unwrap();
-    let sources = ["wait", "asked", "catalogue", "reason", "alert", "chat"]
+    let sources = ["wait", "asked", "catalogue", "reason", "alert", "chat", "word"]
         .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
     for id in texts("en", FILES[0].1).keys().filter(|id| !id.contains('.')) {
         // A reason's text is named after its code.
@@ -97,6 +162,17 @@ fn every_text_is_used() {
         }
         if let Some(kind) = id.strip_prefix("outage-") {
             assert!(Source::of(kind, String::new()).is_some(), "nothing that is out is a {kind}");
+            continue;
+        }
+        if let Some((list, _)) = id.split_once('-').filter(|(list, _)| LISTS.contains(list)) {
+            // Of work that a release beside this one queues a person reads here, too.
+            if list == "work" {
+                continue;
+            }
+            assert!(
+                words().any(|(list, spelling)| *id == named(list, spelling)),
+                "nothing is spelt so: {id} of {list}"
+            );
             continue;
         }
         if let Some(verb) = id.strip_prefix("button-") {

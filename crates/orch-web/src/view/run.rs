@@ -126,21 +126,17 @@ impl AttemptView {
 }
 
 fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
-    match end {
-        RunEnd::Completed => ("completed", None),
-        RunEnd::Failed { reason } => ("failed", Some(reason.clone())),
-        RunEnd::TimedOut => ("timed_out", None),
-        RunEnd::Stalled => ("stalled", None),
-        RunEnd::Stopped => ("stopped", None),
-        RunEnd::Lost { presumed_on: None } => ("lost", None),
+    let reason = match end {
+        RunEnd::Failed { reason }
+        | RunEnd::SpawnFailed { reason, .. }
+        | RunEnd::Unavailable { reason, .. }
+        | RunEnd::OverBudget { reason } => Some(reason.clone()),
         RunEnd::Lost { presumed_on: Some(host) } => {
-            ("lost", Some(format!("presumed dead: host {host} was not heard of for too long")))
+            Some(format!("presumed dead: host {host} was not heard of for too long"))
         }
-        RunEnd::Quarantined => ("quarantined", None),
-        RunEnd::SpawnFailed { reason, .. } => ("spawn_failed", Some(reason.clone())),
-        RunEnd::Unavailable { reason, .. } => ("unavailable", Some(reason.clone())),
-        RunEnd::OverBudget { reason } => ("over_budget", Some(reason.clone())),
-    }
+        _ => None,
+    };
+    (end.spelling(), reason)
 }
 
 /// One run of the test command.

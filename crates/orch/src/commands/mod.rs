@@ -44,4 +44,6 @@ mod words;
 #[cfg(test)]
 mod judged_tests;
 #[cfg(test)]
+mod spelling_tests;
+#[cfg(test)]
 mod tests;

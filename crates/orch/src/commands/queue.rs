@@ -2,6 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use orch_text::{Language, WordList, word};
 use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
 
 use super::text::{clean, counted, fit, pad, short, since, until, wrap};
@@ -167,7 +168,8 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         let candidate = place.candidate.as_ref().map(|commit| format!("  {}", short(commit))).unwrap_or_default();
         let why = place.cause.as_ref().map(|cause| format!(": {}", clean(cause))).unwrap_or_default();
         let resting = if place.resting { "  (passed over)" } else { "" };
-        let text = format!("{}  {}{why}{candidate}{resting}", clean(&place.id), clean(&place.state));
+        let state = word(WordList::Place, &clean(&place.state), Language::English);
+        let text = format!("{}  {state}{why}{candidate}{resting}", clean(&place.id));
         lines.push(row(if index == 0 { "  to land" } else { "" }, &text, screen));
     }
     if let Some(landing) = landing.filter(|landing| landing.more > 0) {
@@ -220,7 +222,8 @@ fn held_back(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
     }
     for (index, work) in report.failed.iter().enumerate() {
         let error = work.error.as_deref().map_or_else(|| "no reason kept".to_owned(), clean);
-        let text = format!("{} after {} tries: {error}", clean(&work.kind), work.tries);
+        let kind = word(WordList::Work, &clean(&work.kind), Language::English);
+        let text = format!("{kind}, after {} tries: {error}", work.tries);
         let text = screen.styled(Style::Bad, &text);
         lines.push(row(if index == 0 { "failed" } else { "" }, &text, screen));
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use orch_text::{Language, WordList, word};
 use orch_web::view::{AttemptView, CheckView, PapersView, TaskDetailView, TimelineView, UnknownView};
 
 use super::ids::{self, Named, TaskArg};
@@ -136,16 +137,14 @@ fn head(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<String>
         let left = wait.until.as_ref().map(|at| format!(" (in {})", until(at, now))).unwrap_or_default();
         lines.extend(rows(name, &format!("{}{left}", clean(&wait.text)), style, screen));
     }
-    if !task.rule.is_empty() {
-        lines.extend(rows("rule", &clean(&task.rule), Some(Style::Faint), screen));
-    }
     for place in &detail.lane {
         let place_text = place.place.map(|place| format!("number {place}, ")).unwrap_or_default();
         let behind = place.behind.as_ref().map(|id| format!(", behind {}", clean(id))).unwrap_or_default();
         let candidate = place.candidate.as_ref().map(|commit| format!(" {}", short(commit))).unwrap_or_default();
         let cause = place.cause.as_ref().map(|cause| format!(": {}", clean(cause))).unwrap_or_default();
         let name = if place.line == "landing" { "to land" } else { "to start" };
-        let text = format!("{place_text}{}{candidate}{cause}{behind}", clean(&place.state));
+        let state = word(WordList::Place, &clean(&place.state), Language::English);
+        let text = format!("{place_text}{state}{candidate}{cause}{behind}");
         lines.extend(rows(name, &text, None, screen));
     }
     if !detail.dependencies.is_empty() {
@@ -280,7 +279,8 @@ fn attempts(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<Str
             Some(ended) => between(&attempt.requested_at, ended),
             None => since(&attempt.requested_at, now),
         };
-        [attempt.number.to_string(), clean(&attempt.stage), attempt.outcome.replace('_', " "), took, delivery(attempt)]
+        let end = word(WordList::End, &clean(&attempt.outcome), Language::English);
+        [attempt.number.to_string(), clean(&attempt.stage), end, took, delivery(attempt)]
     });
     let rows: Vec<[String; 5]> = cells.collect();
     let widths: Vec<usize> =
@@ -404,7 +404,10 @@ fn work(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
     shown
         .flat_map(|work| {
             let error = work.error.as_deref().map(clean).unwrap_or_default();
-            let text = format!("{} {}, {} tries: {error}", clean(&work.kind), clean(&work.state), work.tries);
+            let (kind, state) = (clean(&work.kind), clean(&work.state));
+            let kind = word(WordList::Work, &kind, Language::English);
+            let state = word(WordList::State, &state, Language::English);
+            let text = format!("{kind}: {state}, {} tries: {error}", work.tries);
             let style = if work.state == "failed" { Style::Bad } else { Style::Attention };
             let parts = wrap(&text, screen.width().saturating_sub(2));
             parts.into_iter().map(|part| format!("  {}", screen.styled(style, &part))).collect::<Vec<_>>()

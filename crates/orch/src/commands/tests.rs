@@ -185,7 +185,7 @@ fn used(cost: Option<f64>) -> UsageView {
     }
 }
 
-fn attempt(number: u32, stage: &str, outcome: &str) -> AttemptView {
+pub(super) fn attempt(number: u32, stage: &str, outcome: &str) -> AttemptView {
     AttemptView {
         number,
         stage: stage.to_owned(),
@@ -353,7 +353,7 @@ fn a_landed_task_tells_how_to_bring_it_home() {
     insta::assert_snapshot!(drawn(&show::lines(&landed, false, &plain("80"), now()), 80));
 }
 
-fn report() -> QueueReport {
+pub(super) fn report() -> QueueReport {
     let place = |id: &str, place: u32, state: &str| PlaceView {
         id: id.to_owned(),
         place,
