@@ -9,7 +9,7 @@ use orch_ports::forge::{Base, Forge};
 use orch_ports::store::{StoreError, StoreResult};
 use orch_ports::workshop::NumbersSeen;
 use orch_rules::base_branch::BaseBranch;
-use orch_rules::ids::RepositoryId;
+use orch_rules::ids::{CommitId, RepositoryId};
 use orch_rules::lane::Repository;
 use orch_rules::outage::{Outage, Source};
 use orch_rules::repository_file::RepositoryFile;
@@ -201,6 +201,7 @@ fn look(
             "its settings on {branch} cannot be read: {problems}; mend {REPOSITORY_FILE} and commit it to {branch}"
         )),
         Ok(file) => match missing(context, &file, branch)
+            .or_else(|| no_program(context, &read.tip))
             .or_else(|| read.obstacle.clone())
             .or_else(|| read.tests.trouble(&row.id, branch, &read.tip).filter(|_| tested))
         {
@@ -220,6 +221,13 @@ fn base_or_again(forge: &dyn Forge) -> PortResult<Base> {
         Err(error) if error.passes() && forge.offers().server.is_some() => forge.base(),
         found => found,
     }
+}
+
+/// An agent whose program is not there would be tried again and again, and its tasks would be told of it one by one.
+fn no_program(context: &RepositoryContext, tip: &CommitId) -> Option<String> {
+    // Too large to be read is there; what cannot be asked is not held against it.
+    let in_repository = |path: &str| !matches!(context.workshop.read(tip, path, 1), Ok(None));
+    context.agents.values().find_map(|agent| agent.obstacle(&in_repository))
 }
 
 /// What no task can do without: known before the first run is paid.

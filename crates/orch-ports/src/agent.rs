@@ -129,6 +129,11 @@ pub trait Agent: Send + Sync {
     fn ready(&self) -> Result<(), String> {
         Ok(())
     }
+    /// What keeps its program from being started, in words with what to do; `None`: nothing, as far as files say. No
+    /// program is run. `in_repository` tells whether the base branch has a file.
+    fn obstacle(&self, _in_repository: &dyn Fn(&str) -> bool) -> Option<String> {
+        None
+    }
     /// How to start it for this assignment.
     fn launch(&self, assignment: &Assignment) -> Launch;
     /// What its output and its result file say. `output` is the raw output, one buffered reader over all of it;

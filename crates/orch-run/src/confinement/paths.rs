@@ -1,7 +1,7 @@
 //! Which paths a confined run gets, and the environment that goes with them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,11 +90,31 @@ pub(crate) const ETC: &[&str] = &[
 /// The system's programs.
 pub(crate) const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
+/// A path without `..`: what such a path goes through on its way may not be among the run's files. One that leads nowhere
+/// stays as it is.
+pub(crate) fn straight(path: &Path) -> PathBuf {
+    if !path.is_absolute() || !path.components().any(|part| part == Component::ParentDir) {
+        return path.to_owned();
+    }
+    let found = match (path.parent(), path.file_name()) {
+        // The name itself stays: what is started by a link may look at what it was called by.
+        (Some(parent), Some(name)) => parent.canonicalize().map(|parent| parent.join(name)),
+        _ => path.canonicalize(),
+    };
+    found.unwrap_or_else(|_| path.to_owned())
+}
+
+/// A word of a command, the same way: a path, or one behind `NAME=`.
+pub(crate) fn straight_word(word: &str) -> String {
+    let (name, path) = word.rsplit_once('=').map_or(("", word), |(name, path)| (&word[..=name.len()], path));
+    straight(Path::new(path)).to_str().map_or_else(|| word.to_owned(), |path| format!("{name}{path}"))
+}
+
 /// Every path of the run besides the system's, parents before what lies in them.
 pub(crate) fn of(spec: &Spec, run_directory: &Path, appears: &Appears) -> Vec<Bind> {
     let mut found: BTreeMap<PathBuf, Access> = BTreeMap::new();
     for path in toolchains(spec, run_directory).into_iter().chain(spec.plan.read_only.iter().cloned()) {
-        found.insert(path, Access::Read);
+        found.insert(straight(&path), Access::Read);
     }
     let writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
     for path in writable {
@@ -106,8 +126,11 @@ pub(crate) fn of(spec: &Spec, run_directory: &Path, appears: &Appears) -> Vec<Bi
         |path: &Path| path.is_symlink() && path.ancestors().skip(1).any(|above| found.contains_key(above));
     // A path sorts behind its parents, so later binds lie in earlier ones.
     let there = found.iter().filter(|(path, _)| path.exists() && !comes_along(path));
-    let bind =
-        |(path, access): (&PathBuf, &Access)| Bind { access: *access, path: path.clone(), at: appears.path(path) };
+    let bind = |(path, access): (&PathBuf, &Access)| Bind {
+        access: *access,
+        path: path.clone(),
+        at: straight(&appears.path(path)),
+    };
     let mut binds: Vec<_> = there.map(bind).collect();
     binds.sort_by(|one, other| one.at.cmp(&other.at));
     binds
@@ -129,6 +152,7 @@ fn toolchains(spec: &Spec, run_directory: &Path) -> Vec<PathBuf> {
     let system = |path: &Path| SYSTEM.iter().any(|system| path.starts_with(system));
     let mut found = Vec::new();
     let mut add = |path: PathBuf| {
+        let path = straight(&path);
         if path.is_absolute() && !too_wide(&path) && !system(&path) && path.exists() {
             found.push(path);
         }
@@ -203,6 +227,9 @@ pub(crate) fn without_scratch(env: &BTreeMap<String, String>) -> BTreeMap<String
 fn environment_outside(spec: &Spec, own_tmp: bool) -> BTreeMap<String, String> {
     let Some(scratch) = &spec.plan.scratch else { return without_scratch(&spec.env) };
     let mut env = spec.env.clone();
+    if let Some(search) = env.get_mut("PATH") {
+        *search = search.split(':').map(straight_word).collect::<Vec<_>>().join(":");
+    }
     if let Some(scratch) = scratch.to_str() {
         env.values_mut().for_each(|value| *value = value.replace(SCRATCH, scratch));
     }

@@ -145,7 +145,9 @@ impl Site {
 
     /// `words` with the companion's address and key in their places, and paths as they appear to the run.
     pub(super) fn with_companion(&self, words: &[String]) -> Vec<String> {
-        words.iter().map(|word| self.filled(word)).collect()
+        let own = self.has_own_files();
+        let straight = |word: &String| if own { paths::straight_word(word) } else { word.clone() };
+        words.iter().map(|word| self.filled(&straight(word))).collect()
     }
 
     fn address(&self) -> Option<String> {
@@ -237,7 +239,7 @@ impl Site {
             port: self.port,
             limits: self.limits.clone(),
             account: self.spec.plan.account.clone().filter(|_| level > Confinement::None),
-            cwd: self.appears.path(&self.spec.cwd),
+            cwd: paths::straight(&self.appears.path(&self.spec.cwd)),
             paths: self.paths.clone(),
             argv: self.with_companion(argv),
             env,

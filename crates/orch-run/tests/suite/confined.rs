@@ -83,6 +83,39 @@ fn what_is_read_only_can_be_read_and_not_written() {
     }
 }
 
+/// A path with `..` may go through a folder that the run does not have.
+#[test]
+fn what_is_named_by_a_way_through_other_folders_is_found() {
+    for level in LOCKED {
+        if !here(level, "what_is_named_by_a_way_through_other_folders_is_found") {
+            continue;
+        }
+        let bench = open_bench();
+        let top = bench.runs().parent().unwrap().to_owned();
+        let everybody = || std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        for folder in ["aside", "tools", "more"] {
+            std::fs::create_dir(top.join(folder)).unwrap();
+        }
+        for (file, text) in [
+            ("tools/agent", "#!/bin/sh\n. \"$1\"; helper; cat \"${2#--file=}\"\n"),
+            ("tools/lines", "echo lines\n"),
+            ("tools/helper", "#!/bin/sh\necho helper\n"),
+            ("more/cache", "warm\n"),
+        ] {
+            std::fs::write(top.join(file), text).unwrap();
+            std::fs::set_permissions(top.join(file), everybody()).unwrap();
+        }
+        let through = |rest: &str| top.join("aside/..").join(rest).display().to_string();
+        let mut spec = confined(&bench, level, "");
+        spec.argv = vec![through("tools/agent"), through("tools/lines"), format!("--file={}", through("more/cache"))];
+        spec.env.insert("PATH".into(), format!("{}:/usr/bin:/bin", through("tools")));
+        spec.plan.read_only = vec![through("more").into()];
+        let (run, result) = bench.finish(&spec);
+        let text = String::from_utf8_lossy(&output(&run)).into_owned();
+        assert_eq!((result.end, text.as_str()), (End::Exited { code: 0 }, "lines\nhelper\nwarm\n"), "{level:?}");
+    }
+}
+
 #[test]
 fn a_confined_run_is_never_root_and_gains_nothing() {
     for level in [Confinement::Bubblewrap, Confinement::Landlock, Confinement::Account] {

@@ -13,7 +13,7 @@ use orch_rules::attempt::{RunEnd, Usage};
 use serde_json::Value;
 
 use super::ready::ready;
-use super::told;
+use super::{program, told};
 
 /// A program and what it is given besides the contract's variables.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +39,10 @@ impl Agent for CommandAgent {
 
     fn ready(&self) -> Result<(), String> {
         self.argv.first().map_or(Ok(()), |program| ready(program, &self.environment, None))
+    }
+
+    fn obstacle(&self, in_repository: &dyn Fn(&str) -> bool) -> Option<String> {
+        program::obstacle(self.argv.first().map_or("", String::as_str), &self.environment, in_repository)
     }
 
     fn launch(&self, assignment: &Assignment) -> Launch {

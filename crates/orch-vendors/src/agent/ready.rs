@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::program::located;
 
 /// A program that does not say its version within this is not well.
 const VERSION_WITHIN: Duration = Duration::from_secs(30);
@@ -19,22 +21,6 @@ pub struct KnownProgram {
     pub at_least: (u32, u32, u32),
     /// How a newer one is installed.
     pub install: &'static str,
-}
-
-/// Where `program` is, if it can be started: a path, or a name on this `PATH`.
-///
-/// # Errors
-/// In words: it is nowhere, and what to do.
-pub fn located(program: &str, search: &str) -> Result<PathBuf, String> {
-    let runs = |file: &Path| std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
-    let found = if program.contains('/') {
-        Some(PathBuf::from(program)).filter(|file| runs(file))
-    } else {
-        std::env::split_paths(search).map(|folder| folder.join(program)).find(|file| runs(file))
-    };
-    found.ok_or_else(|| {
-        format!("`{program}` is no program that can be started here; install it, or put its folder on the PATH of the service")
-    })
 }
 
 /// The first line that `FILE --version` prints, if it is new enough.
@@ -69,7 +55,7 @@ pub(super) fn ready(
         return Ok(());
     }
     let search = environment.get("PATH").map(String::as_str).unwrap_or_default();
-    let file = located(program, search)?;
+    let file = located(program, search, &|_| false)?;
     let Some(known) = known else { return Ok(()) };
     let real = file.canonicalize().unwrap_or_else(|_| file.clone());
     let seen = std::fs::metadata(&real).ok().map(|m| (real, m.ino(), m.size(), m.mtime(), m.mtime_nsec()));
@@ -132,6 +118,8 @@ fn numbers(line: &str) -> Option<(u32, u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const KNOWN: KnownProgram = KnownProgram { at_least: (2, 1, 197), install: "npm install -g it" };
@@ -173,8 +161,8 @@ mod tests {
         assert_eq!((of("new"), of("own"), of("sh")), (Ok(()), Ok(()), of("sh")));
         for (program, words) in [
             ("gone", "put its folder on the PATH of the service"),
-            ("text", "no program that can be started"),
-            ("/nonexistent/claude", "no program that can be started"),
+            ("text", "is in no folder of the PATH"),
+            ("/nonexistent/claude", "is not there"),
             ("old", "is too old (2.1.196 (Claude Code)), 2.1.197 or newer is needed: npm install -g it"),
             ("stub", "does not run: exit status: 1: install script did not run; install it anew"),
         ] {

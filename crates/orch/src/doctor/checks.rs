@@ -6,6 +6,7 @@ use std::path::Path;
 
 use orch_git::Git;
 use orch_rules::pipeline::Role;
+use orch_vendors::agent::program::located;
 use orch_vendors::agent::ready;
 
 use super::State::{Fail, Ok as Good, Warn};
@@ -113,8 +114,10 @@ fn agents(look: &Look) -> Vec<Told> {
     }
     let tools = crate::wiring::environment(crate::wiring::TOOL_VARIABLES.iter().copied(), look.env);
     let search = (look.env)("PATH").unwrap_or_default();
+    // The service asks the base branch; what lies in the folder says the same on most days.
+    let in_repository = |path: &str| look.host.repositories.iter().any(|entry| entry.path.join(path).is_file());
     let told = programs.into_iter().map(|(program, known)| {
-        let file = match ready::located(&program, &search) {
+        let file = match located(&program, &search, &in_repository) {
             Ok(file) => file,
             Err(words) => return lacking(&words),
         };

@@ -103,6 +103,10 @@ impl Agent for ClaudeCode {
         ready(&self.program, &self.environment, Some(&KNOWN))
     }
 
+    fn obstacle(&self, in_repository: &dyn Fn(&str) -> bool) -> Option<String> {
+        crate::agent::program::obstacle(&self.program, &self.environment, in_repository)
+    }
+
     fn launch(&self, assignment: &Assignment) -> Launch {
         let home = &assignment.home;
         let resume = assignment.resume.clone().filter(|id| told::is_session(id));

@@ -94,6 +94,10 @@ impl Agent for Codex {
         ready(&self.program, &self.environment, Some(&KNOWN))
     }
 
+    fn obstacle(&self, in_repository: &dyn Fn(&str) -> bool) -> Option<String> {
+        crate::agent::program::obstacle(&self.program, &self.environment, in_repository)
+    }
+
     fn launch(&self, assignment: &Assignment) -> Launch {
         let home = &assignment.home;
         let session = assignment.resume.as_deref().and_then(Session::parse);
