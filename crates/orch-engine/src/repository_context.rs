@@ -8,9 +8,10 @@ use orch_ports::PortResult;
 use orch_ports::agent::Agent;
 use orch_ports::forge::Forge;
 use orch_ports::projection::ProjectionTarget;
-use orch_ports::workshop::{Identity, Workshop};
+use orch_ports::workshop::{Collected, Identity, Workshop};
 use orch_rules::attempt::{Evidence, ProtectedPaths};
 use orch_rules::facts::Worker;
+use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::landing_settings::{self, Stored};
 use orch_rules::pipeline::Role;
@@ -142,14 +143,15 @@ impl RepositoryContext {
     ///
     /// # Errors
     /// The forge's.
-    pub fn look_at_change(&self, evidence: &mut Evidence, paths: &[String], links: &[String]) -> PortResult<()> {
+    pub fn look_at_change(&self, work: Collected) -> PortResult<Evidence> {
+        let Collected { mut evidence, patch_paths: paths, patch_links: links, patch_shrunk: shrunk } = work;
         let settings = self.settings_at(&evidence.base)?;
         let file = settings.as_ref().clone().unwrap_or_default();
         if paths.iter().any(|path| landing_settings::concerns(path, &file)) {
             evidence.settings = self.settings_faults(&evidence.base, &evidence.head)?;
         }
-        evidence.protected = self.protected(&evidence.base, paths, links)?;
-        Ok(())
+        evidence.protected = self.protected(&evidence.base, &paths, &links, &shrunk)?;
+        Ok(evidence)
     }
 
     /// Files at a commit of the base branch that its test command names. Blocks.
@@ -175,12 +177,19 @@ impl RepositoryContext {
     ///
     /// # Errors
     /// The forge's.
-    pub fn protected(&self, base: &CommitId, paths: &[String], links: &[String]) -> PortResult<Option<ProtectedPaths>> {
+    fn protected(
+        &self,
+        base: &CommitId,
+        paths: &[String],
+        links: &[String],
+        shrunk: &[String],
+    ) -> PortResult<Option<ProtectedPaths>> {
         let settings = self.settings_at(base)?;
         let Ok(file) = settings.as_ref() else { return Ok(None) };
         let mut patterns = file.protected();
         patterns.extend(self.named_by_check(base, file)?);
-        Ok(Some(ProtectedPaths::touched(paths, links, &patterns)))
+        let tests = shrunk.iter().filter(|path| file.protect_tests && is_test_file(path));
+        Ok(Some(ProtectedPaths::touched(paths, links, &patterns).with(tests)))
     }
 
     /// Who acts in which role, as far as outages go.

@@ -430,8 +430,10 @@ impl Scale<'_> {
         }
         let size = self.sizes.get(&entry.id).copied().unwrap_or(u64::MAX);
         if size > limits.file {
-            let (size, most) = (size / 1_000_000, limits.file / 1_000_000);
-            return Ok(Some(format!("has {size} MB; a file of more than {most} MB is not taken")));
+            let (size, most) = (size.div_ceil(1_000_000), limits.file / 1_000_000);
+            return Ok(Some(format!(
+                "has {size} MB; a file of more than {most} MB is not taken ([deliver] file_mb of the repository)"
+            )));
         }
         if let Some(filter) = self.filters.get(found.path.as_slice()).filter(|_| entry.mode.is_file()) {
             let filter = String::from_utf8_lossy(filter).into_owned();

@@ -58,6 +58,8 @@ pub struct Evidence {
     pub patch_paths: Vec<String>,
     /// Those of them that are, or were, a symbolic link or a submodule.
     pub patch_links: Vec<String>,
+    /// Those of them that are gone or have fewer lines than before.
+    pub patch_shrunk: Vec<String>,
     /// What differs between start and head, by path, documents included.
     pub changed: Vec<Change>,
     /// How many commits the head has that the start has not.
@@ -133,7 +135,7 @@ impl Forge {
             None => self.count(request.start, request.head)?,
         };
         let patch = || self.patch(request.main, request.head, request.documents);
-        let (patch_id, patch_paths, patch_links) = match on_main {
+        let patch = match on_main {
             _ if unchanged => patch_id::nothing()?,
             true => self.patches.of((request.main, &code_id, request.documents), patch)?,
             false => patch()?,
@@ -141,7 +143,18 @@ impl Forge {
         let is_test = |path: &str| (request.is_test)(path) && !request.documents.contains(path);
         let weakened = self.weakened((request.main, request.start, request.head), &changed, is_test)?;
         let tree = TreeId::new(head_tree)?;
-        Ok(Evidence { tree, code_id, patch_id, patch_paths, patch_links, changed, commits, documents, weakened })
+        Ok(Evidence {
+            tree,
+            code_id,
+            patch_id: patch.id,
+            patch_paths: patch.paths,
+            patch_links: patch.links,
+            patch_shrunk: patch.shrunk,
+            changed,
+            commits,
+            documents,
+            weakened,
+        })
     }
 
     /// Names the code of a commit without the task's documents.

@@ -29,9 +29,18 @@ pub(crate) const DIFF: &[&str] = &[
     "--dst-prefix=b/",
 ];
 
-/// The name of a change, the paths it touches, in the order of the diff, and those of them that are or were links or
-/// submodules.
-pub(crate) type Patch = (PatchId, Vec<String>, Vec<String>);
+/// A change.
+#[derive(Debug, Clone)]
+pub(crate) struct Patch {
+    /// Its name.
+    pub id: PatchId,
+    /// The paths it touches, in the order of the diff.
+    pub paths: Vec<String>,
+    /// Those of them that are or were links or submodules.
+    pub links: Vec<String>,
+    /// Those of them that are gone or have fewer lines than before; one that is no text may have.
+    pub shrunk: Vec<String>,
+}
 
 /// So many changes are kept.
 const MOST_KEPT: usize = 64;
@@ -60,7 +69,7 @@ impl Patches {
         }
         let found = find()?;
         // Code that differs from its base without a path that does is no answer to go on with.
-        if !found.1.is_empty() && found.1.len() <= MOST_PATHS {
+        if !found.paths.is_empty() && found.paths.len() <= MOST_PATHS {
             let mut kept = kept();
             kept.truncate(MOST_KEPT - 1);
             kept.push_front(((base.clone(), code.clone(), without.clone()), found.clone()));
@@ -71,8 +80,8 @@ impl Patches {
 
 /// The patch that changes nothing.
 pub(crate) fn nothing() -> Result<Patch> {
-    let (name, paths, links) = CanonicalPatch::new().finish();
-    Ok((PatchId::new(name)?, paths, links))
+    let (name, patch) = CanonicalPatch::new().finish();
+    Ok(patch.named(PatchId::new(name)?))
 }
 
 impl Forge {
@@ -83,7 +92,7 @@ impl Forge {
     /// # Errors
     /// [`Error::Failed`] if the two have no common history.
     pub fn patch_id(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<PatchId> {
-        Ok(self.patch(main, head, without)?.0)
+        Ok(self.patch(main, head, without)?.id)
     }
 
     pub(crate) fn patch(&self, main: &CommitId, head: &CommitId, without: &RepoPath) -> Result<Patch> {
@@ -106,9 +115,9 @@ impl Forge {
         if patch.odd {
             return Err(Error::Unexpected { command: shown, answer: "it does not begin as a patch does".to_owned() });
         }
-        let (name, paths, links) = patch.finish();
+        let (name, patch) = patch.finish();
         let id = PatchId::new(name.clone()).map_err(|_| Error::Unexpected { command: shown, answer: name })?;
-        Ok((id, paths, links))
+        Ok(patch.named(id))
     }
 }
 
@@ -186,9 +195,57 @@ struct CanonicalPatch {
     index_line: Vec<u8>,
     paths: Vec<String>,
     links: Vec<String>,
+    shrunk: Vec<String>,
+    file: FilePart,
     begun: bool,
     /// Its first line is none of a patch.
     odd: bool,
+}
+
+/// What is known of the present file's part.
+#[derive(Default)]
+struct FilePart {
+    in_hunk: bool,
+    added: u64,
+    removed: u64,
+    /// It is gone.
+    gone: bool,
+    new: bool,
+    /// Its lines are not shown.
+    binary: bool,
+}
+
+impl FilePart {
+    fn take(&mut self, line: &[u8]) {
+        match line.first() {
+            Some(b'+') if self.in_hunk => self.added += 1,
+            Some(b'-') if self.in_hunk => self.removed += 1,
+            _ if self.in_hunk => {}
+            _ => {
+                self.in_hunk = line.starts_with(b"@@ ");
+                self.gone |= line.starts_with(b"deleted file mode ");
+                self.new |= line.starts_with(b"new file mode ");
+                self.binary |= line.starts_with(b"Binary files ");
+            }
+        }
+    }
+
+    fn shrinks(&self) -> bool {
+        self.gone || self.removed > self.added || (self.binary && !self.new)
+    }
+}
+
+/// What stands in a patch besides its name.
+struct Found {
+    paths: Vec<String>,
+    links: Vec<String>,
+    shrunk: Vec<String>,
+}
+
+impl Found {
+    fn named(self, id: PatchId) -> Patch {
+        Patch { id, paths: self.paths, links: self.links, shrunk: self.shrunk }
+    }
 }
 
 impl CanonicalPatch {
@@ -199,6 +256,8 @@ impl CanonicalPatch {
             index_line: Vec::new(),
             paths: Vec::new(),
             links: Vec::new(),
+            shrunk: Vec::new(),
+            file: FilePart::default(),
             begun: false,
             odd: false,
         }
@@ -220,16 +279,29 @@ impl CanonicalPatch {
             if line.starts_with(b"Binary files ") {
                 self.hash.update(&self.index_line);
             }
-            // A file that became a link has two parts.
-            if let Some(path) = header_path(line).filter(|path| self.paths.last() != Some(path)) {
-                self.paths.push(path);
+            if let Some(path) = header_path(line) {
+                self.close();
+                // A file that became a link has two parts.
+                if self.paths.last() != Some(&path) {
+                    self.paths.push(path);
+                }
             }
             self.hash.update(line);
         }
+        self.file.take(line);
     }
 
-    fn finish(self) -> (String, Vec<String>, Vec<String>) {
-        (hex(&self.hash.finalize()), self.paths, self.links)
+    /// The present file's part is over.
+    fn close(&mut self) {
+        let part = std::mem::take(&mut self.file);
+        if part.shrinks() {
+            self.shrunk.extend(self.paths.last().filter(|path| self.shrunk.last() != Some(path)).cloned());
+        }
+    }
+
+    fn finish(mut self) -> (String, Found) {
+        self.close();
+        (hex(&self.hash.finalize()), Found { paths: self.paths, links: self.links, shrunk: self.shrunk })
     }
 }
 
@@ -257,6 +329,24 @@ mod tests {
         let binary = "diff --git a/x b/x\nindex 1111..2222 100644\nBinary files a/x and b/x differ\n";
         assert_ne!(name(binary, 9), name(&binary.replace("2222", "2223"), 9));
     }
+    #[test]
+    fn what_shrinks_is_told() {
+        let file = |path: &str, rest: &str| format!("diff --git a/{path} b/{path}\n{rest}");
+        let hunk = |lines: &str| format!("index 1..2 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n{lines}");
+        let all = [
+            file("less", &hunk(" a\n-b\n-c\n+d\n")),
+            file("same", &hunk("-b\n+c\n")),
+            file("more", &hunk("--- a sign\n+++ b\n+c\n")),
+            file("gone", "deleted file mode 100644\nindex 1..0\n"),
+            file("new", "new file mode 100644\nindex 0..1\nBinary files /dev/null and b/new differ\n"),
+            file("blob", "index 1..2 100644\nBinary files a/blob and b/blob differ\n"),
+            file("last", &hunk("-deleted file mode 1\n")),
+        ];
+        let (mut lines, mut patch) = (Lines::default(), CanonicalPatch::new());
+        lines.take(all.concat().as_bytes(), &mut |line| patch.take(line));
+        assert_eq!(patch.finish().1.shrunk, ["less", "gone", "blob", "last"]);
+    }
+
     #[test]
     fn paths_are_read_from_their_headers() {
         let path = |line: &str| header_path(line.as_bytes());

@@ -14,6 +14,8 @@ use crate::error::PortResult;
 pub struct Workplace {
     /// What it left was packed again and again: what is not whole in it is the work's fault and no longer the machine's.
     pub packed_again: bool,
+    /// Bytes of the largest file that is taken.
+    pub largest_file: u64,
     /// Whose.
     pub task: TaskId,
     /// For the documents folder `docs/work-items/<ID>/`.
@@ -71,6 +73,8 @@ pub struct Collected {
     pub patch_paths: Vec<String>,
     /// Those of them that are, or were, a link or a submodule: they lead elsewhere.
     pub patch_links: Vec<String>,
+    /// Those of them that are gone or have fewer lines than before.
+    pub patch_shrunk: Vec<String>,
 }
 
 /// A task branch that is compared with the task's head.

@@ -271,16 +271,24 @@ impl ProtectedPaths {
             let path = path.to_lowercase();
             patterns.iter().any(|pattern| may_match_below(pattern, &path))
         });
-        let mut paths: Vec<String> = named.chain(leading).cloned().collect();
-        paths.sort();
-        paths.dedup();
-        let total = u32::try_from(paths.len()).unwrap_or(u32::MAX);
-        paths.truncate(Evidence::PATHS_KEPT);
-        Self { paths, total }
+        Self { paths: Vec::new(), total: 0 }.with(named.chain(leading))
+    }
+
+    /// With further ones.
+    #[must_use]
+    pub fn with<'p>(mut self, more: impl Iterator<Item = &'p String>) -> Self {
+        let known = self.paths.len();
+        self.paths.extend(more.cloned());
+        self.paths.sort();
+        self.paths.dedup();
+        let new = u32::try_from(self.paths.len() - known).unwrap_or(u32::MAX);
+        self.paths.truncate(Evidence::PATHS_KEPT);
+        Self { total: self.total.saturating_add(new), paths: self.paths }
     }
 }
 
-/// A test file that was deleted, or that lost lines. Reported to people; it never decides alone.
+/// A test file that was deleted, or that lost lines, in one attempt: what people are told. That they are asked is decided by
+/// the whole change, see [`ProtectedPaths`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeakenedTest {
     /// From the top of the repository.

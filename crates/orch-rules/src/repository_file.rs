@@ -31,8 +31,11 @@ pub const DOCUMENTS_KEPT: RangeInclusive<u32> = 0..=1_000_000;
 /// What `orch init` writes as `[documents] keep` into a new file.
 pub const DOCUMENTS_KEPT_AT_FIRST: u32 = 100;
 
+/// Megabytes of the largest file that is taken: what comes home of an attempt has 256 in all.
+pub const FILE_MB: RangeInclusive<u32> = 1..=200;
+
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 19] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
@@ -40,8 +43,11 @@ pub const KEYS: [&str; 16] = [
     "check.command",
     "check.timeout_seconds",
     "check.from_base",
+    "check.repeat_red",
     "protect.paths",
     "protect.ci",
+    "protect.tests",
+    "deliver.file_mb",
     "people.approve",
     "intake.authors",
     "line.serial",
@@ -72,6 +78,9 @@ pub struct RepositoryFile {
     /// `[check] from_base`: patterns ([`crate::path_pattern`]) of files that a check takes from the base branch instead
     /// of the commit it tests. Default none.
     pub check_from_base: Vec<String>,
+    /// `[check] repeat_red`: red is tried once more on the same commit, and what is green then is told as flaky. Default true.
+    #[serde(default = "yes")]
+    pub check_repeat_red: bool,
     /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13), besides those that
     /// always need one ([`Self::protected`]). Default `.orch/**`.
     pub protect_paths: Vec<String>,
@@ -79,6 +88,13 @@ pub struct RepositoryFile {
     /// Default true.
     #[serde(default = "yes")]
     pub protect_ci: bool,
+    /// `[protect] tests`: a change that removes a test, or leaves it with fewer lines, needs a grant too. What a test is, its
+    /// name tells ([`crate::gate::is_test_file`]). Default true.
+    #[serde(default = "yes")]
+    pub protect_tests: bool,
+    /// `[deliver] file_mb`, within [`FILE_MB`]: no larger file of an attempt is taken. Default 100.
+    #[serde(default = "file_mb")]
+    pub deliver_file_mb: u32,
     /// `[people] approve`: people whose approval, rejection, confirmation, answer or skip counts, see
     /// [`crate::rights::Acting::is_one_of`]. Default none: everybody's.
     pub people_approve: Vec<String>,
@@ -113,8 +129,11 @@ impl Default for RepositoryFile {
             check_command: None,
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
+            check_repeat_red: true,
             protect_paths: vec![".orch/**".to_owned()],
             protect_ci: true,
+            protect_tests: true,
+            deliver_file_mb: file_mb(),
             people_approve: Vec::new(),
             intake_authors: Vec::new(),
             serial: false,
@@ -183,11 +202,17 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let check_command = value(&mut problems, &mut table, "command", command_fault);
     let timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
     let check_from_base = patterns(&mut problems, &mut table, "from_base");
+    let check_repeat_red = table.truth(&mut problems, "repeat_red").map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "protect");
     let protect_paths = patterns(&mut problems, &mut table, "paths");
     let protect_ci = table.truth(&mut problems, "ci").map(Spanned::into_inner);
+    let protect_tests = table.truth(&mut problems, "tests").map(Spanned::into_inner);
+    table.finish(&mut problems);
+
+    let mut table = root.table(&mut problems, "deliver");
+    let deliver_file_mb = table.number(&mut problems, "file_mb", FILE_MB).map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "people");
@@ -227,7 +252,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
         protect_paths: protect_paths.unwrap_or(default.protect_paths),
+        check_repeat_red: check_repeat_red.unwrap_or(default.check_repeat_red),
         protect_ci: protect_ci.unwrap_or(default.protect_ci),
+        protect_tests: protect_tests.unwrap_or(default.protect_tests),
+        deliver_file_mb: deliver_file_mb.unwrap_or(default.deliver_file_mb),
         people_approve: people_approve.unwrap_or(default.people_approve),
         intake_authors: intake_authors.unwrap_or(default.intake_authors),
         serial: serial.unwrap_or(default.serial),
@@ -241,6 +269,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
 fn yes() -> bool {
     true
+}
+
+fn file_mb() -> u32 {
+    100
 }
 
 /// What is wrong with a value, and the fix.

@@ -134,7 +134,5 @@ fn seen(context: &RepositoryContext, order: &BranchOrder, tip: &CommitId) -> Res
 
 /// The patterns are the base branch's, for a person's push as for an agent's work.
 fn judged(context: &RepositoryContext, work: Collected) -> Result<Evidence, PerformError> {
-    let Collected { mut evidence, patch_paths, patch_links } = work;
-    context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
-    Ok(evidence)
+    Ok(context.look_at_change(work)?)
 }

@@ -8,6 +8,7 @@ use orch_rules::attempt::{Attempt, Evidence, RunEnd};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::CommitId;
 use orch_rules::port_error::ErrorKind;
+use orch_rules::repository_file::RepositoryFile;
 use orch_rules::scope::Scope;
 
 use super::PerformError;
@@ -38,8 +39,12 @@ pub(super) fn workplace(
     base: &CommitId,
 ) -> Result<Workplace, PerformError> {
     let work_item = &facts.task.work_item;
+    let settings = context.settings_at(base)?;
+    let largest_mb =
+        settings.as_ref().as_ref().map_or_else(|_| RepositoryFile::default(), Clone::clone).deliver_file_mb;
     Ok(Workplace {
         packed_again: false,
+        largest_file: u64::from(largest_mb) * 1_000_000,
         task: facts.task.id.clone(),
         work_item: work_item.clone(),
         attempt: attempt.number,
@@ -48,7 +53,7 @@ pub(super) fn workplace(
         parcel: folder.join(OWN).join(PARCEL),
         overlaid: super::agent_run::judges(facts, attempt),
         message: format!("{work_item}: what the {} left\n\nRefs: {work_item}", attempt.role.name()),
-        identity: RepositoryContext::identity(&*context.settings_at(base)?),
+        identity: RepositoryContext::identity(&settings),
         at: attempt.requested_at,
     })
 }
@@ -121,9 +126,8 @@ fn taken_home(
 /// The evidence, with what the base branch's settings say of it. The patterns are the base branch's, so no change lifts its
 /// own protection. An unusable file protects nothing that could be named: unknown, which never passes.
 fn looked_at(context: &RepositoryContext, collected: Collected, report: &RunReport) -> Result<Evidence, PerformError> {
-    let Collected { mut evidence, patch_paths, patch_links } = collected;
+    let mut evidence = context.look_at_change(collected)?;
     evidence.level = report.level;
-    context.look_at_change(&mut evidence, &patch_paths, &patch_links)?;
     Ok(evidence)
 }
 

@@ -74,7 +74,7 @@ impl Engine {
                 CheckOutcome::Failed { reason } => Some(reason),
                 _ => None,
             };
-            let again = before.is_none() && matches!(report.end, RunEnd::Failed { .. });
+            let again = test.file.check_repeat_red && before.is_none() && matches!(report.end, RunEnd::Failed { .. });
             let again = again && matches!(outcome, CheckOutcome::Failed { .. });
             tested = Tested { outcome, excerpt, first_red: before };
             if !again {

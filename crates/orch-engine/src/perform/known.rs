@@ -55,8 +55,13 @@ pub fn section(file: Option<&RepositoryFile>, named: &[String], program: &Progra
     let own: Vec<String> = own.iter().chain(named).map(|path| quoted(path)).collect();
     let ci =
         if file.is_none_or(|file| file.protect_ci) { "settings of CI, `CODEOWNERS` and hooks of git; " } else { "" };
+    let tests = if file.is_none_or(|file| file.protect_tests) {
+        "tests that are removed or left with fewer lines; "
+    } else {
+        ""
+    };
     line(format!(
-        "Protected paths, a change of which waits for a person: {}; {ci}and what agent programs read by themselves (`CLAUDE.md`, \
+        "Protected paths, a change of which waits for a person: {}; {ci}{tests}and what agent programs read by themselves (`CLAUDE.md`, \
          `AGENTS.md`, `.claude/`, `.mcp.json`, `.codex/` and the like).",
         if own.is_empty() { "none of its own".to_owned() } else { own.join(", ") }
     ));

@@ -49,19 +49,56 @@ async fn a_change_to_protected_paths_is_granted_or_goes_back() {
     world.until("it asks", &task.id, asked).await;
     let history = world.history(&task).await;
     let episode = history.episodes.iter().find(|episode| episode.is_open()).unwrap();
-    let told = [".orch/orch.toml", "ci/more", "ci/run", "weakened test: tests/a lost 1 line"];
+    let told = [".orch/orch.toml", "ci/more", "ci/run", "tests/a", "weakened test: tests/a lost 1 line"];
     assert_eq!((episode.kind, &episode.questions[..]), (EpisodeKind::ProtectedPaths, &told.map(str::to_owned)[..]));
     let no = TaskCommand::Reject { reason: "leave the script alone".to_owned() };
     process.control.command(&task.work_item, no, "Uma", "1".to_owned()).await.unwrap();
     // The second attempt took back two of three: what is left of the change is asked about anew.
     let left = async || {
         let history = world.history(&task).await;
-        history.episodes.into_iter().find(|episode| episode.is_open() && episode.questions == ["ci/more"])
+        history.episodes.into_iter().find(|episode| episode.is_open() && episode.questions == ["ci/more", "tests/a"])
     };
     crate::world::eventually("it asks about the rest", left).await;
     process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "2".to_owned()).await.unwrap();
     let done = world.until_done(&task).await;
     assert_eq!((done.attempt, done.retries), (2, 0));
+}
+
+/// Mending a test looks like weakening it; taking it away, or leaving less of it, does not look like mending.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_takes_tests_away_is_asked_about() {
+    const OFF: &str = "[protect]\ntests = false\n";
+    type Form = (&'static str, &'static [(&'static str, Option<&'static str>)], bool);
+    let forms: [Form; 8] = [
+        ("", &[("tests/a", None)], true),
+        ("", &[("tests/a", Some("1\n"))], true),
+        ("", &[("tests/a", None), ("tests/b", Some("1\n2\n"))], true),
+        ("", &[("tests/a", Some("1\nother\n"))], false),
+        ("", &[("tests/a", Some("1\n2\n3\n"))], false),
+        ("", &[("src/x.txt", None)], false),
+        (OFF, &[("tests/a", None)], false),
+        (OFF, &[("tests/a", Some("1\n"))], false),
+    ];
+    for (protect, edits, asks) in forms {
+        let settings = format!("[check]\ncommand = \"test\"\n{protect}");
+        let more = [
+            (".orch/orch.toml", &*settings),
+            (".orch/pipeline.toml", LINE),
+            ("tests/a", "1\n2\n"),
+            ("src/x.txt", "x\n"),
+        ];
+        let world = World::with(&more).await;
+        world.when(move |act| {
+            act.is("developer").then(|| {
+                act.commit(edits);
+                (String::new(), Step::completes())
+            })
+        });
+        let process = world.start("p1");
+        let task = process.issue("Add up").await;
+        let task = world.until("it asks or is done", &task.id, |task| asked(task) || task.position.is_terminal()).await;
+        assert_eq!(asked(&task), asks, "{protect} {edits:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

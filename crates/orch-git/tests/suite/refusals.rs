@@ -99,7 +99,7 @@ fn what_no_forge_should_hold_is_refused_by_name() {
     let deep = "d/".repeat(20);
     let long = "n".repeat(120);
     let forms = [
-        ("a large file", "head -c 2000 /dev/zero > big; echo ok > ok".to_owned(), "big has 0 MB", true),
+        ("a large file", "head -c 2000 /dev/zero > big; echo ok > ok".to_owned(), "big has 1 MB", true),
         ("one object by many names", "head -c 900 /dev/zero > a; for n in 1 2 3 4 5; do cp a b$n; done".to_owned(), "a checkout of what it changed", false),
         ("many files", "for n in $(seq 30); do echo $n > f$n; done".to_owned(), "it changed 30 paths", false),
         ("a deep folder", format!("mkdir -p {deep}; echo x > {deep}x; echo ok > ok"), "lies deeper", true),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, RepositoryFile, TIMEOUT_SECONDS};
+use super::{DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, FILE_MB, RepositoryFile, TIMEOUT_SECONDS};
 use crate::ecosystem;
 
 /// The whole file with every key explained and commented out at its default. `command` fills in the test command;
@@ -55,6 +55,9 @@ pub fn example(command: Option<&str>, set_up: Option<&str>, caches: &[String]) -
 # change is then not part of it. Patterns as under [protect]. A change to such a file is tested once it has landed.
 # from_base = {from_base}
 
+# Red is tried once more on the same commit; what is green then is told as flaky. false: the first word counts.
+# repeat_red = {repeat_red}
+
 [protect]
 # Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
 # text within one name, `**` for any number of folders; the name of a folder means everything in it. What agent programs
@@ -64,6 +67,13 @@ pub fn example(command: Option<&str>, set_up: Option<&str>, caches: &[String]) -
 
 # The settings of CI of every usual forge and service, CODEOWNERS, and hooks of git need a grant, too.
 # ci = {protect_ci}
+
+# A change that removes a test, or leaves it with fewer lines than it had, needs a grant, too.
+# tests = {protect_tests}
+
+[deliver]
+# Megabytes of the largest file that is taken from an attempt, from {smallest_file} to {largest_file}; a larger one is named and left out.
+# file_mb = {file_mb}
 
 [people]
 # People whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody. Whose account is
@@ -108,7 +118,12 @@ keep = {keep}
         timeout = default.check_timeout_seconds,
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
+        repeat_red = default.check_repeat_red,
         protect_ci = default.protect_ci,
+        protect_tests = default.protect_tests,
+        smallest_file = FILE_MB.start(),
+        largest_file = FILE_MB.end(),
+        file_mb = default.deliver_file_mb,
         people = toml_texts(&default.people_approve),
         authors = toml_texts(&default.intake_authors),
         serial = default.serial,
@@ -172,10 +187,18 @@ pub fn repository_schema() -> Value {
                     "description": "Seconds until it counts as red.", "default": default.check_timeout_seconds,
                 },
                 "from_base": patterns("Files that a check takes from the base branch instead of the commit it tests; patterns as under [protect].", &default.check_from_base),
+                "repeat_red": {"type": "boolean", "description": "Red is tried once more on the same commit; what is green then is told as flaky.", "default": default.check_repeat_red},
             })),
             "protect": section("What a change may touch only with a person's grant.", json!({
                 "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),
                 "ci": {"type": "boolean", "description": "The settings of CI of every usual forge and service, CODEOWNERS, and hooks of git need a grant, too.", "default": default.protect_ci},
+                "tests": {"type": "boolean", "description": "A change that removes a test, or leaves it with fewer lines than it had, needs a grant, too.", "default": default.protect_tests},
+            })),
+            "deliver": section("What is taken from an attempt.", json!({
+                "file_mb": {
+                    "type": "integer", "minimum": FILE_MB.start(), "maximum": FILE_MB.end(),
+                    "description": "Megabytes of the largest file.", "default": default.deliver_file_mb,
+                },
             })),
             "people": section("Who may say yes and no.", json!({
                 "approve": patterns("Names whose approval, rejection, confirmation, answer or skip counts; nobody named means everybody.", &default.people_approve),

@@ -59,9 +59,13 @@ fn everything_can_be_set() {
         command = "make test"
         timeout_seconds = 60
         from_base = ["tests/golden/", "ci/*.sh"]
+        repeat_red = false
         [protect]
         paths = [".orch/**", ".ci/**"]
         ci = false
+        tests = false
+        [deliver]
+        file_mb = 7
         [people]
         approve = ["ann", " Bob B. "]
         [intake]
@@ -87,8 +91,11 @@ fn everything_can_be_set() {
         check_command: Some("make test".to_owned()),
         check_timeout_seconds: 60,
         check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
+        check_repeat_red: false,
         protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
         protect_ci: false,
+        protect_tests: false,
+        deliver_file_mb: 7,
         people_approve: vec!["ann".to_owned(), "Bob B.".to_owned()],
         intake_authors: vec!["ann".to_owned()],
         serial: true,

@@ -29,6 +29,7 @@ fn who() -> Identity {
 fn deliver<B: Bench>(bench: &B, attempt: u32, start: &CommitId, edits: &[Edit<'_>]) -> CommitId {
     let place = Workplace {
         packed_again: true,
+        largest_file: 100_000_000,
         task: "0190-task".into(),
         work_item: "T-001".into(),
         attempt,

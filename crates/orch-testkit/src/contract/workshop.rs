@@ -38,6 +38,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
             an_overlay_is_what_the_other_commit_has,
             the_code_id_ignores_documents,
             a_rewritten_history_counts_as_what_it_holds,
+            a_file_that_is_too_large_is_named_and_left_out,
             a_clone_that_is_gone_is_told,
             what_came_home_outlives_its_clone,
             what_was_left_out_of_it_outlives_its_clone,
@@ -60,6 +61,7 @@ pub fn suite<B: Bench>() -> &'static [Case<B>] {
 pub(super) fn place<B: Bench>(bench: &B, attempt: u32) -> Workplace {
     Workplace {
         packed_again: true,
+        largest_file: 100_000_000,
         task: TaskId::from("0190-task"),
         work_item: "T-001".into(),
         attempt,
@@ -201,6 +203,7 @@ fn the_whole_change_is_told_by_its_paths<B: Bench>(bench: &B) {
     let mut paths = collected.patch_paths;
     paths.sort();
     assert_eq!(paths, [".ci/run", "a.txt", "docs/guide.md"]);
+    assert_eq!(collected.patch_shrunk, ["a.txt", "docs/guide.md"], "of the whole change, not of the attempt");
 }
 
 fn weakened_tests_are_told<B: Bench>(bench: &B) {
@@ -216,11 +219,21 @@ fn weakened_tests_are_told<B: Bench>(bench: &B) {
     let longer = Some("one\ntwo\nthree\n");
     let edits = [("tests/a", Some("one\n")), ("tests/b", None), ("tests/c", longer), ("src/sum.rs", None)];
     bench.work(&second, &edits, Some("weaker"));
-    let evidence = collect(bench, &second, &written.head).evidence;
+    let Collected { evidence, patch_shrunk: whole, .. } = collect(bench, &second, &written.head);
     let told: Vec<_> = evidence.weakened.iter().map(|w| (w.path.as_str(), w.deleted, w.removed_lines)).collect();
     assert_eq!(told, [("tests/b", true, 2), ("tests/a", false, 1)], "deleted ones first");
     assert_eq!(evidence.weakened_total, 2);
+    assert!(whole.is_empty(), "what the task itself added is nobody's loss: {whole:?}");
     assert!(evidence.weakened[1].diff.contains("-two\n"), "{}", evidence.weakened[1].diff);
+}
+
+fn a_file_that_is_too_large_is_named_and_left_out<B: Bench>(bench: &B) {
+    let (place, start) = (Workplace { largest_file: 10, ..place(bench, 1) }, base(bench));
+    bench.workshop().prepare(&place, &start, &[], None).unwrap();
+    bench.work(&place, &[("small", Some("0123456789")), ("large", Some("0123456789\n"))], Some("both"));
+    let evidence = collect(bench, &place, &start).evidence;
+    assert_eq!(evidence.changed, ["small"]);
+    assert!(evidence.refused.len() == 1 && evidence.refused[0].contains("large"), "{:?}", evidence.refused);
 }
 
 fn the_code_id_ignores_documents<B: Bench>(bench: &B) {

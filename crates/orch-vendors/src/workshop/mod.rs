@@ -126,7 +126,12 @@ impl Bare {
             refused: Vec::new(),
             weakened: weakened(found.weakened),
         };
-        Ok(Collected { evidence, patch_paths: found.patch_paths, patch_links: found.patch_links })
+        Ok(Collected {
+            evidence,
+            patch_paths: found.patch_paths,
+            patch_links: found.patch_links,
+            patch_shrunk: found.patch_shrunk,
+        })
     }
 }
 
@@ -201,7 +206,7 @@ impl Workshop for GitWorkshop {
                 owns: &|path, uncommitted| scope.takes(path, uncommitted),
                 message: &place.message,
                 by: &by,
-                limits: CollectLimits::default(),
+                limits: CollectLimits { file: place.largest_file, ..CollectLimits::default() },
                 packed_again: place.packed_again,
             })
             .map_err(bare.told())?;

@@ -84,6 +84,7 @@ impl Bench {
         let tip = self.forge.base().unwrap().tip;
         let place = Workplace {
             packed_again: true,
+            largest_file: 100_000_000,
             task: TaskId::from("0190-task"),
             work_item: "T-001".into(),
             attempt: 1,

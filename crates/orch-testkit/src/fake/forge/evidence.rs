@@ -29,6 +29,10 @@ impl Code {
         let whole = files.iter().filter(different).chain(removed.clone()).map(|(path, _)| path);
         let mut patch_paths: Vec<String> = whole.filter(|path| !path.starts_with(&folder)).cloned().collect();
         patch_paths.sort();
+        let lines = |files: &super::Tree, path: &String| files.get(path).map(|text| text.lines().count());
+        let shrunk =
+            |path: &&String| lines(&base, path).is_some_and(|was| lines(&files, path).is_none_or(|is| is < was));
+        let patch_shrunk = patch_paths.iter().filter(shrunk).cloned().collect();
         let tests = touched.iter().filter(|path| is_test_file(path) && !path.starts_with(&folder));
         let mut weakened: Vec<WeakenedTest> =
             tests.filter_map(|path| weakened(path, before.get(*path)?, files.get(*path).map(String::as_str))).collect();
@@ -57,7 +61,7 @@ impl Code {
             weakened: weakened.into_iter().take(Evidence::WEAKENED_KEPT).collect(),
             head: head.clone(),
         };
-        Ok(Collected { evidence, patch_paths, patch_links: Vec::new() })
+        Ok(Collected { evidence, patch_paths, patch_links: Vec::new(), patch_shrunk })
     }
 }
 

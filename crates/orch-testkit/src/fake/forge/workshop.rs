@@ -99,7 +99,9 @@ impl Workshop for FakeForge {
             let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
             let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
             let (kept, strayed): (Vec<_>, Vec<_>) = changed.partition(|name| scope.takes(name, false));
-            let head = if strayed.is_empty() && code.contains(&packed, start) {
+            let large = |name: &&String| after.get(*name).is_some_and(|text| text.len() as u64 > place.largest_file);
+            let (large, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(large);
+            let head = if strayed.is_empty() && large.is_empty() && code.contains(&packed, start) {
                 packed
             } else if kept.is_empty() {
                 start.clone()
@@ -118,6 +120,7 @@ impl Workshop for FakeForge {
             code.attempts.insert((place.task.clone(), place.attempt), known);
             let mut collected = code.collected(&place.work_item, start, &head)?;
             collected.evidence.left_out.extend(scope.left_out(&strayed));
+            collected.evidence.refused.extend(large.iter().map(|name| format!("{name} is too large")));
             Ok(collected)
         })
     }

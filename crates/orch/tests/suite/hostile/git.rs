@@ -298,6 +298,7 @@ impl Line {
         let mut order = place.order(&name, &[]);
         let workplace = Workplace {
             packed_again: true,
+            largest_file: 100_000_000,
             task: TaskId::from("01TASK"),
             work_item: WorkItemId::from("IT-1"),
             attempt: number,
