@@ -173,7 +173,26 @@ impl Forge for RemoteForge {
         bare.has(&head)?;
         let remote = self.reach.remote()?;
         let pushed = remote.push(&bare.repository, &branch, expect.as_ref(), &head);
-        self.not_moved(&branch, self.pushed(&bare, &remote, Some(&branch), pushed)?)
+        let pushed = self.pushed(&bare, &remote, Some(&branch), pushed)?;
+        // Nobody moved it, so a look at it would find nothing to go by, and it would be published again at once.
+        let not_yet = match &pushed {
+            Pushed::Stale { found } if *found == expect => Some(
+                "another branch is in its way: `feature` leaves no room for `feature/…`, nor that for `feature/…/…`",
+            ),
+            Pushed::Refused { why } if expect.is_none() => Some(why.as_str()),
+            _ => None,
+        };
+        if let Some(why) = not_yet {
+            let words = format!("{} does not take {branch}: {why}; it is tried again", self.host());
+            return Err(PortError::of_object(
+                ErrorKind::Missing,
+                Port::Forge,
+                self.target(),
+                branch.to_string(),
+                words,
+            ));
+        }
+        self.not_moved(&branch, pushed)
     }
 
     fn land(&self, candidate: &CommitId, parent: &CommitId) -> PortResult<Landing> {

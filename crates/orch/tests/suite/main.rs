@@ -19,6 +19,8 @@ mod company;
 #[cfg(feature = "demo")]
 mod crash;
 #[cfg(feature = "demo")]
+mod crowd;
+#[cfg(feature = "demo")]
 mod demo;
 mod egress;
 #[cfg(feature = "demo")]
