@@ -88,7 +88,7 @@ pub(super) fn file(port: u16, token: &str, first: u32, count: u32, start: bool) 
 }
 
 /// Processor time that a process has used, without that of its children.
-fn cpu(pid: u32) -> Result<Duration> {
+pub(super) fn cpu(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let (_, fields) = text.rsplit_once(')').with_context(|| format!("{path} does not say it"))?;
@@ -97,7 +97,7 @@ fn cpu(pid: u32) -> Result<Duration> {
 }
 
 /// Bytes that a process has caused to be written to a disk.
-fn written(pid: u32) -> Result<u64> {
+pub(super) fn written(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/io");
     let text = std::fs::read_to_string(Path::new(&path)).with_context(|| format!("cannot read {path}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));

@@ -45,9 +45,9 @@ pub fn looked_at(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures.into_iter().chain([memory]).collect())
 }
 
-struct Served<'s> {
-    running: &'s Running,
-    token: &'s str,
+pub(super) struct Served<'s> {
+    pub running: &'s Running,
+    pub token: &'s str,
 }
 
 impl Served<'_> {
@@ -59,12 +59,12 @@ impl Served<'_> {
         Ok(answer)
     }
 
-    fn get(&self, path: &str) -> Result<Value> {
+    pub(super) fn get(&self, path: &str) -> Result<Value> {
         self.ask(path, None)
     }
 
     /// Nobody is let in, so that all of them go on standing in line.
-    fn freeze(&self) -> Result<()> {
+    pub(super) fn freeze(&self) -> Result<()> {
         let repositories = self.get("/api/v1/repositories")?;
         let id = repositories["repositories"][0]["id"].as_str().context("no repository")?;
         let freeze = json!({"command": "freeze", "reason": "only looked at"});

@@ -12,6 +12,7 @@ mod issues;
 mod lists;
 mod ready;
 mod strace;
+mod sweeps;
 mod task;
 
 use std::path::PathBuf;
@@ -83,6 +84,11 @@ const MEASUREMENTS: &[Measurement] = &[
         names: &["list_of_50", "show_one", "queue_at_a_glance", "memory_after_lists"],
         what: "a list of 50, one task and the queue over HTTP beside 10,000 open tasks in one line, and resident memory after all were listed",
         run: lists::looked_at,
+    },
+    Measurement {
+        names: &["sweep_cpu", "sweep_written"],
+        what: "processor time of a sweep, and what it writes, beside 5,000 tasks that wait",
+        run: sweeps::beside_many,
     },
     Measurement {
         names: &["no_work_task"],
