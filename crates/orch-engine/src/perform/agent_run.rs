@@ -333,7 +333,9 @@ fn prepare(
     let settings = context.settings_at(base)?;
     let file = (*settings).as_ref().ok();
     let named = file.map(|file| context.named_by_check(base, file)).transpose()?.unwrap_or_default();
-    let known = known::section(file, &named, &context.program, base);
+    let stage = facts.pipeline.stage(&attempt.stage);
+    let sets_up = stage.is_none_or(Stage::sets_up);
+    let known = known::section(file, &named, &context.program, base, sets_up);
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + &known + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(bring_home::START_FILE), start.as_str())?;
@@ -344,8 +346,8 @@ fn prepare(
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &context.program.check_environment;
     let snapshot = context.workshop.snapshot_command(&place, &start)?;
-    let lent = cache::lent(file, context.program.cache.as_ref());
-    let set_up = set_up::of(file, environment, &lent, keeps, &snapshot);
+    let lent = cache::lent(file.filter(|_| sets_up), context.program.cache.as_ref());
+    let set_up = set_up::of(file.filter(|_| sets_up), environment, &lent, keeps, &snapshot);
     let mut told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     told.extend(lent.file);
     // It reads what was fetched, and leaves nothing.

@@ -17,17 +17,26 @@ use crate::repository_context::Program;
 const MOST_ATTEMPTS: usize = 6;
 
 /// `## What holds here`. `base`: the commit of the base branch that the branch was cut from.
-pub fn section(file: Option<&RepositoryFile>, named: &[String], program: &Program, base: &CommitId) -> String {
+pub fn section(
+    file: Option<&RepositoryFile>,
+    named: &[String],
+    program: &Program,
+    base: &CommitId,
+    sets_up: bool,
+) -> String {
     let mut text = "\n## What holds here\n\n".to_owned();
     let quoted = |text: &str| Value::from(text).to_string();
     let mut line = |words: String| {
         let _ = writeln!(text, "- {words}");
     };
     match file.and_then(|file| file.check_command.as_deref()) {
-        Some(command) => line(format!(
-            "The test command, which the machine runs on a clean checkout by `sh -c`: {}. Run it yourself before you end.",
-            quoted(command)
-        )),
+        Some(command) => {
+            let own = if sets_up { " Run it yourself before you end." } else { "" };
+            line(format!(
+                "The test command, which the machine runs on a clean checkout by `sh -c`: {}.{own}",
+                quoted(command)
+            ));
+        }
         None => line("No test command is configured; the machine cannot tell whether tests are green.".to_owned()),
     }
     if !named.is_empty() {
@@ -38,7 +47,12 @@ pub fn section(file: Option<&RepositoryFile>, named: &[String], program: &Progra
         ));
     }
     if let Some(command) = file.and_then(|file| file.setup_command.as_deref()) {
-        line(format!("The set-up command, run in this clone before you started: {}.", quoted(command)));
+        let command = quoted(command);
+        line(if sets_up {
+            format!("The set-up command, run in this clone before you started: {command}.")
+        } else {
+            format!("The set-up command, which did not run in this clone, so that tests may not run either: {command}.")
+        });
     }
     line(format!(
         "The branch was cut from {base}; main as it is now is the local branch `orch-base`. The whole change: \

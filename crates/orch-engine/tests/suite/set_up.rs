@@ -80,3 +80,35 @@ async fn a_set_up_that_used_the_model_has_its_price() {
     assert!(matches!(end, RunEnd::Failed { reason } if reason.starts_with(WORDS)), "{end:?}");
     assert_eq!(history.usage[0].usage.cost_micros, Some(250_000));
 }
+
+/// A set-up is the longest step to a first landed change: who writes documents alone does without, unless the line says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_up_runs_where_tests_do_unless_the_line_says_otherwise() {
+    let author = "[[stage]]\nid = \"think\"\nkind = \"author\"\nrole = \"analyst\"\n";
+    for (of_author, of_builder, with) in [
+        ("", "", &["check", "developer", "reviewer"][..]),
+        ("setup = true\n", "", &["analyst", "check", "developer", "reviewer"]),
+        ("setup = false\n", "setup = false\n", &["check", "reviewer"]),
+    ] {
+        let build = format!("kind = \"build\"\n{of_builder}");
+        let line = format!("{author}{of_author}\n{}", SHORT.replacen("kind = \"build\"\n", &build, 1));
+        let world = World::with(&[(".orch/pipeline.toml", line.as_str()), (".orch/orch.toml", SETTINGS)]).await;
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let says = seen.clone();
+        world.when(move |act| {
+            let told = act.brief.contains("The set-up command, run in this clone before you started");
+            says.lock().unwrap().push((act.who.clone(), act.order.set_up.is_some(), told));
+            None
+        });
+        let process = world.start("p1");
+        let task = process.issue("Add up").await;
+        let done = world.until_done(&task).await;
+        assert_eq!(done.retries, 0);
+        let mut seen = seen.lock().unwrap().clone();
+        seen.sort();
+        seen.dedup();
+        let ready: Vec<_> = seen.iter().filter(|(_, set_up, _)| *set_up).map(|(who, ..)| who.as_str()).collect();
+        assert_eq!(ready, with);
+        assert!(seen.iter().all(|(who, set_up, told)| who == "check" || set_up == told), "{seen:?}");
+    }
+}

@@ -69,6 +69,17 @@ pub struct Stage {
     pub cap: Option<u32>,
     /// The edge out of here moves main (E6).
     pub lands: bool,
+    /// Whether its agent's clone is made ready by the set-up command; see [`Stage::sets_up`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<bool>,
+}
+
+impl Stage {
+    /// Whether the set-up command runs in its agent's clone. Who writes documents alone runs no tests: where nothing is said,
+    /// an author's clone is as git makes it.
+    pub fn sets_up(&self) -> bool {
+        self.setup.unwrap_or(self.kind != StageKind::Author)
+    }
 }
 
 /// What a stage is, for the rules. Closed: a new kind is a new rule.

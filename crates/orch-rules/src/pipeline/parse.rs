@@ -95,6 +95,7 @@ struct Raw {
     on_red: Option<Spanned<String>>,
     cap: Option<u32>,
     lands: bool,
+    setup: Option<bool>,
     /// A key the graph rules need could not be read.
     unsound: bool,
 }
@@ -149,6 +150,7 @@ impl Raw {
         let gates = table.texts(problems, "gates").map(|found| gates(problems, &path, found));
         let approval = table.truth(problems, "approval").is_some_and(Spanned::into_inner);
         let confirm = table.truth(problems, "confirm").is_some_and(Spanned::into_inner);
+        let setup = table.truth(problems, "setup").map(Spanned::into_inner);
         table.finish(problems);
         Self {
             line,
@@ -165,6 +167,7 @@ impl Raw {
             on_red,
             cap,
             lands,
+            setup,
             unsound,
         }
     }
@@ -280,6 +283,7 @@ fn resolve(problems: &mut Problems<'_>, raw: Vec<Raw>) -> Drafts {
                 on_red: on_red.unwrap_or(OnRed::Stay),
                 cap: stage.cap,
                 lands: stage.lands,
+                setup: stage.setup,
             },
         });
     }
