@@ -110,6 +110,11 @@ pub trait ProjectionTarget: Send + Sync {
     fn wait(&self) -> Duration {
         Duration::ZERO
     }
+    /// A write that nobody answered arrives within so many milliseconds, or never: until then no other one is begun, or the
+    /// older of the two could come last.
+    fn longest_call_ms(&self) -> i64 {
+        30_000
+    }
     /// What stands now, of an aspect that others set, too; `None`: nobody can tell.
     ///
     /// # Errors
@@ -189,6 +194,8 @@ pub enum ProjectionEnd {
         error: String,
         /// A try that failed; else it only waits.
         failed: bool,
+        /// The write that was noted at this time was answered, and changed nothing.
+        refused: Option<Timestamp>,
     },
     /// There is nothing to show it at any more.
     Gone {

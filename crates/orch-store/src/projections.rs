@@ -146,10 +146,19 @@ fn ended(row: &ProjectionRow, end: &ProjectionEnd) -> StoreResult<Vec<Step>> {
     let (wanted, none) = (row.state.wanted, Timestamp(0));
     Ok(match end {
         ProjectionEnd::Settled => vec![held(row, wanted, none, false, false, &well(sender))?],
-        ProjectionEnd::Again { due, error, failed } => {
+        ProjectionEnd::Again { due, error, failed, refused } => {
             let tries = row.tries.saturating_add((*failed).into());
             let sender = Sender { tries, error: Some(error.clone()), ..sender };
-            vec![held(row, 0, *due, false, false, &sender)?]
+            let mut steps = vec![held(row, 0, *due, false, false, &sender)?];
+            if let Some(begun) = refused {
+                let [target, object, aspect] = key_of(row);
+                steps.push(Step::run(
+                    "DELETE FROM externals
+                     WHERE target = ?1 AND object = ?2 AND aspect = ?3 AND number = ?4 AND begun = ?5 AND ended IS NULL",
+                    [target, object, aspect, signed(wanted).into(), begun.0.into()],
+                ));
+            }
+            steps
         }
         ProjectionEnd::Gone { error } => {
             vec![held(row, 0, none, false, true, &Sender { error: Some(error.clone()), ..sender })?]

@@ -136,7 +136,7 @@ impl Engine {
         channel: &OutChannel,
         health: Health,
     ) -> Result<Result<(), Option<Timestamp>>, StoreError> {
-        let mut first: Option<((i64, Timestamp), &Arc<dyn ProjectionTarget>)> = None;
+        let mut first: Option<(_, &Arc<dyn ProjectionTarget>)> = None;
         let mut later: Option<Timestamp> = None;
         for target in &channel.targets {
             let next = outbox.next_projection(target.name(), &names_of(&**target)).await?;
@@ -164,8 +164,7 @@ impl Engine {
         let kind =
             kind_of(&*claimed.target, &claimed.row.aspect).filter(|_| claimed.target.shows(&facts.task.repository));
         let now = self.now().await;
-        let left =
-            |why: &str| ProjectionEnd::Again { due: now.plus_ms(LEFT_ALONE_MS), error: why.to_owned(), failed: false };
+        let left = |why: &str| waiting(now.plus_ms(LEFT_ALONE_MS), why);
         let Some(kind) = kind else {
             return claimed.end(&left("the settings do not show it there"), None).await;
         };
@@ -176,17 +175,22 @@ impl Engine {
         };
         let stands = match claimed.stands(kind, &facts.task, &shown).await {
             Ok(stands) => stands,
-            Err(error) => return claimed.failed(error, channel, health, now).await,
+            Err(error) => return claimed.failed(error, channel, health, now, None).await,
         };
         let looked = claimed.row.looked.clone();
-        match claimed.row.state.step(kind, &shown.rendering, looked.as_deref(), stands.as_deref()) {
-            Step::Settle => claimed.end(&ProjectionEnd::Settled, None).await,
-            Step::Look => {
+        let longest_call_ms = claimed.target.longest_call_ms();
+        let unanswered = claimed.row.state.unanswered_until(longest_call_ms).filter(|until| now < *until);
+        match (claimed.row.state.step(kind, &shown.rendering, looked.as_deref(), stands.as_deref()), unanswered) {
+            (Step::Settle, _) => claimed.end(&ProjectionEnd::Settled, None).await,
+            (Step::Look, _) => {
                 claimed.target.look(&facts.task);
-                let (due, error) = (now.plus_ms(LOOKS_MS), "somebody changed it: that is looked at first".to_owned());
-                claimed.end(&ProjectionEnd::Again { due, error, failed: false }, None).await;
+                let end = waiting(now.plus_ms(LOOKS_MS), "somebody changed it: that is looked at first");
+                claimed.end(&end, None).await;
             }
-            Step::Write => match claimed.write(facts, shown, now).await {
+            (Step::Write, Some(until)) => {
+                claimed.end(&waiting(until, "an earlier call, which nobody answered, may still arrive"), None).await;
+            }
+            (Step::Write, None) => match claimed.write(facts, shown, now).await {
                 None => {}
                 Some(Ok(end)) => {
                     if health.is_down() {
@@ -196,7 +200,7 @@ impl Engine {
                     claimed.end(&end, Some((channel, &health))).await;
                     claimed.discard_written(end).await;
                 }
-                Some(Err(error)) => claimed.failed(error, channel, health, now).await,
+                Some(Err(error)) => claimed.failed(error, channel, health, now, Some(now)).await,
             },
         }
     }
@@ -275,15 +279,24 @@ impl ShowClaim<'_> {
         })
     }
 
-    async fn failed(&self, error: PortError, channel: &str, mut health: Health, now: Timestamp) {
+    /// `begun`: when the write was noted; `None` if none was.
+    async fn failed(
+        &self,
+        error: PortError,
+        channel: &str,
+        mut health: Health,
+        now: Timestamp,
+        begun: Option<Timestamp>,
+    ) {
         let PortError { kind, words, .. } = error;
+        let refused = begun.filter(|_| kind != ErrorKind::InDoubt);
         let object = format!("{} {}", self.row.object, self.row.aspect);
         tracing::warn!(channel, object, error = %words, "it could not be shown");
         if health.failed(kind, &self.row.object, &self.target.fingerprint(), &words, now) {
             tracing::error!(channel, error = %words, "nothing is sent there but to find out");
         }
         let end = match after_failed_projection(kind, self.row.tries.saturating_add(1), now) {
-            Some(due) => ProjectionEnd::Again { due, error: words, failed: true },
+            Some(due) => ProjectionEnd::Again { due, error: words, failed: true, refused },
             None => ProjectionEnd::Gone { error: words },
         };
         self.end(&end, Some((channel, &health))).await;
@@ -323,6 +336,11 @@ impl ShowClaim<'_> {
         self.discard().await;
         self.end(&ProjectionEnd::Settled, None).await;
     }
+}
+
+/// Nothing failed: it waits.
+fn waiting(due: Timestamp, why: &str) -> ProjectionEnd {
+    ProjectionEnd::Again { due, error: why.to_owned(), failed: false, refused: None }
 }
 
 /// The aspects that a target knows.

@@ -158,6 +158,30 @@ async fn a_target_that_is_away_costs_lateness_and_one_call_finds_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_in_doubt_is_awaited_before_the_next_one_of_its_aspect() {
+    let target = FakeTarget::new("board");
+    let world = with(&target).await;
+    target.there().longest_call_ms = 3_600_000;
+    target.faults.fail_next("write", fails(ErrorKind::InDoubt));
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until_done(&task).await;
+    let object = object_of(&task.id);
+    let doubted = eventually("one of the two waits", async || {
+        let rows = world.store.projections(&ProjectionFilter::default()).await.unwrap();
+        let waits = |row: &&ProjectionRow| row.error.as_deref().is_some_and(|error| error.contains("may still arrive"));
+        rows.iter().find(waits).map(|row| row.aspect.clone())
+    })
+    .await;
+    let first = world.store.projection("board", &object, &doubted).await.unwrap().unwrap();
+    assert!(first.due > first.state.writes[0].begun.plus_ms(3_599_999), "{first:?}");
+    assert_eq!(target.written("S-001", &doubted), Vec::<String>::new(), "whatever happened to its task meanwhile");
+    target.there().longest_call_ms = 0;
+    process.control.saw_shown("board", &task.id, &doubted, "something", Some(false)).await.unwrap();
+    shown(&world, &target, &task, "done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_stop_it_until_they_change() {
     let target = FakeTarget::new("board");
     let world = with(&target).await;

@@ -21,6 +21,7 @@ on_both!(
     a_change_during_a_call_is_sent_too,
     who_lost_the_claim_leaves_a_doubt,
     a_write_is_noted_before_its_call_and_the_last_ones_are_kept,
+    a_write_that_was_refused_is_no_write,
     what_is_left_in_dead_hands_is_sent_anew,
     what_fails_waits_and_is_pulled_near_by_the_next_change,
     what_is_gone_is_never_raised_again,
@@ -159,6 +160,20 @@ async fn a_write_is_noted_before_its_call_and_the_last_ones_are_kept(world: Worl
     assert_eq!(kept, 19, "each with what the product calls it");
 }
 
+async fn a_write_that_was_refused_is_no_write(world: World) {
+    let outbox = outbox(&world);
+    raise(&world, "a").await;
+    for (at, refused) in [(5, None), (6, Some(Timestamp(6))), (7, Some(Timestamp(7)))] {
+        let claimed = claim(&world).await.unwrap();
+        outbox.begin_projection(&claimed, &value("one"), Timestamp(at)).await.unwrap();
+        let again = ProjectionEnd::Again { due: Timestamp(0), error: "no".into(), failed: true, refused };
+        outbox.end_projection(&claimed, &again, None).await.unwrap();
+    }
+    let writes = row(&world, "a").await.state.writes;
+    let begun: Vec<_> = writes.iter().map(|write| (write.begun, write.ended)).collect();
+    assert_eq!(begun, [(Timestamp(5), None)], "the one in doubt may still arrive");
+}
+
 async fn what_is_left_in_dead_hands_is_sent_anew(world: World) {
     let outbox = outbox(&world);
     raise(&world, "a").await;
@@ -175,7 +190,7 @@ async fn what_fails_waits_and_is_pulled_near_by_the_next_change(world: World) {
     let claimed = claim(&world).await.unwrap();
     let later = world.store.now().await.unwrap().plus_ms(3_600_000);
     let down = Health { failures: 3, until: Some(Timestamp(9)), reason: "away".into(), ..Health::default() };
-    let again = ProjectionEnd::Again { due: later, error: "away".into(), failed: true };
+    let again = ProjectionEnd::Again { due: later, error: "away".into(), failed: true, refused: None };
     outbox.end_projection(&claimed, &again, Some(("board", &down))).await.unwrap();
     assert_eq!(outbox.health("board").await.unwrap(), down);
     assert_eq!(claim(&world).await, None);
@@ -183,7 +198,7 @@ async fn what_fails_waits_and_is_pulled_near_by_the_next_change(world: World) {
     raise(&world, "a").await;
     let claimed = claim(&world).await.unwrap();
     assert_eq!((claimed.tries, claimed.error.as_deref()), (1, Some("away")));
-    let wait = ProjectionEnd::Again { due: later, error: "its branch".into(), failed: false };
+    let wait = ProjectionEnd::Again { due: later, error: "its branch".into(), failed: false, refused: None };
     raise(&world, "a").await;
     outbox.end_projection(&claimed, &wait, None).await.unwrap();
     let claimed = claim(&world).await.expect("what it waits for may have come meanwhile");

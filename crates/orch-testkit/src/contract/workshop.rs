@@ -359,7 +359,7 @@ fn the_reverse_of_a_commit_takes_back_what_it_brought_and_nothing_else<B: Bench>
     let candidate = made(bench, &reverse);
     let directory = bench.directory("taken-back");
     bench.workshop().checkout(&candidate.commit, &directory, None).unwrap();
-    assert_eq!(bench.files(&directory), texts(&FIRST));
+    assert_eq!(bench.files(&directory), texts(FIRST));
     // Something did, elsewhere.
     bench.user_commits(&[("c.txt", Some("c\n"))], false);
     let candidate = made(bench, &reverse);

@@ -40,6 +40,8 @@ pub struct There {
     pub writes: Vec<(String, String, String)>,
     /// It wants another pause before the next write.
     pub wait: Duration,
+    /// [`ProjectionTarget::longest_call_ms`].
+    pub longest_call_ms: i64,
     /// What it is called with.
     pub credentials: String,
     /// Looks that were asked for.
@@ -108,6 +110,10 @@ impl ProjectionTarget for FakeTarget {
 
     fn wait(&self) -> Duration {
         self.there().wait
+    }
+
+    fn longest_call_ms(&self) -> i64 {
+        self.there().longest_call_ms
     }
 
     fn read(&self, task: &Task, _aspect: &str) -> PortResult<Option<String>> {
