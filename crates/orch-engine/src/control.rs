@@ -1,5 +1,6 @@
 //! The control: everything a person may ask of the service, whether over HTTP or by a command beside it.
 
+pub(crate) mod access;
 mod board;
 mod chat;
 mod circle;
@@ -33,6 +34,7 @@ use utoipa::ToSchema;
 use crate::engine::Engine;
 use crate::perform::PerformError;
 
+pub use access::{Admission, Newcomer};
 pub use deliveries::DeliveryDetail;
 pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use orch_ports::access::Access;
 use orch_ports::people::People;
 use orch_ports::projection::ProjectionTarget;
 use orch_ports::runner::Runner;
@@ -146,6 +147,7 @@ pub struct Engine {
     pub(crate) held: watch::Receiver<bool>,
     /// Who is who.
     pub(crate) people: Option<Arc<dyn People>>,
+    pub(crate) access: Option<Arc<dyn Access>>,
     /// Who is told of what happens.
     pub(crate) telling: Option<Telling>,
     /// Raised with every nudge, for everybody who waits for something to send.
@@ -206,6 +208,7 @@ impl Engine {
             kept: Mutex::default(),
             held,
             people: None,
+            access: None,
             telling: None,
             news: watch::Sender::new(0),
             called: Mutex::default(),

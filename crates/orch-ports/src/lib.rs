@@ -1,6 +1,7 @@
 //! The words and traits of the world outside the rules: what the engine asks of a store, a workshop, a forge, a runner and an
 //! agent. No I/O here, no fakes; those live in the adapters and in the test kit.
 
+pub mod access;
 pub mod agent;
 pub mod change_requests;
 pub mod chat;

@@ -166,6 +166,10 @@ pub struct TaskFilter {
     pub ended: bool,
     /// Only unfinished ones that wait for one of these before all, by [`orch_rules::task::doing`]; at most four. Empty: all.
     pub doing: Vec<String>,
+    /// Only at this place, by [`Position::name`]; an end is found whatever `ended` says.
+    pub place: Option<String>,
+    /// Only with this in the title or the id; capitals count only beyond ASCII.
+    pub search: Option<String>,
     /// Those behind this one.
     pub after: Option<Cursor>,
     /// At most so many, newest first; 0 means [`PAGE`].
@@ -179,6 +183,17 @@ pub struct TaskPage {
     pub tasks: Vec<ListedTask>,
     /// Where the next page begins; `None`: there is no more.
     pub next: Option<Cursor>,
+}
+
+/// How many tasks stand at one place and wait for one thing before all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// By [`Position::name`].
+    pub place: String,
+    /// By [`orch_rules::task::doing`]; empty for those that ended.
+    pub doing: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// Where a task stands in a line, as of now.
@@ -209,6 +224,51 @@ pub struct LineFronts {
     pub landing: u64,
 }
 
+/// Which costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentFilter {
+    /// Booked since then.
+    pub since: Timestamp,
+    /// Only of this repository.
+    pub repository: Option<RepositoryId>,
+}
+
+/// What runs cost that have something in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Which day, in days since 1970 (UTC); 0 where days are together.
+    pub day: i64,
+    /// Of which repository.
+    pub repository: String,
+    /// At which stage; empty where stages are together.
+    pub stage: String,
+    /// By which model; empty if the runs did not say, or models are together.
+    pub model: String,
+    /// Of which task; empty where tasks are together.
+    pub task: String,
+    /// How many runs.
+    pub runs: u64,
+    /// Of these, runs that did not say their cost.
+    pub silent: u64,
+    /// Millionths of a US dollar of those that did; `None` if none did.
+    pub micros: Option<u64>,
+    /// Full input of those that told it.
+    pub input: Option<u64>,
+    /// Output of those that told it.
+    pub output: Option<u64>,
+}
+
+/// What runs cost since a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Costs {
+    /// By day, repository, stage and model.
+    pub rows: Vec<Spent>,
+    /// The dearest tasks.
+    pub dearest: Vec<Spent>,
+    /// Tasks that landed since then.
+    pub landed: u64,
+}
+
 /// What lists read.
 #[async_trait]
 pub trait Lists: Send + Sync {
@@ -216,6 +276,8 @@ pub trait Lists: Send + Sync {
     async fn task_page(&self, filter: &TaskFilter) -> StoreResult<TaskPage>;
     /// How many unfinished tasks there are by what they wait for before all, see [`orch_rules::task::doing`].
     async fn task_counts(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<(String, u64)>>;
+    /// How many tasks there are, ended ones too, by place and by what they wait for before all.
+    async fn task_census(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<Census>>;
     /// Where these tasks of one repository stand in its lines; who stands in none is left out. `serial`: who was let in
     /// stands before everybody who waits to be let in.
     async fn places_in_line(
@@ -226,6 +288,8 @@ pub trait Lists: Send + Sync {
     ) -> StoreResult<Vec<PlaceInLine>>;
     /// Those in front of a repository's lines: at most so many that were let in, that wait, and that land.
     async fn fronts(&self, repository: &RepositoryId, policy: &Policy, most: u32) -> StoreResult<LineFronts>;
+    /// What runs cost.
+    async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs>;
     /// What failed, over or not.
     async fn outages(&self) -> StoreResult<Vec<Outage>>;
     /// How many of a counted number of things are in use.

@@ -58,6 +58,10 @@ impl Actor {
     pub fn token(id: impl Into<String>) -> Self {
         Self::new(ActorSource::Token, id)
     }
+    /// A person who logged in.
+    pub fn session(person: impl Into<String>) -> Self {
+        Self::new(ActorSource::Session, person)
+    }
     /// The agent in a role.
     pub fn role(role: crate::pipeline::Role) -> Self {
         Self::new(ActorSource::Role, role.name())

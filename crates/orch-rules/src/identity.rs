@@ -170,6 +170,23 @@ pub fn decide(known: &[KnownPerson], by: &Acting, command: &PeopleCommand) -> Re
     }
 }
 
+/// Whom a link may let in: `None` is somebody who says who they are, and is the first admin.
+///
+/// # Errors
+/// Why nobody is let in, and what to do.
+pub fn invite(known: &[KnownPerson], by: &Acting, person: Option<&str>) -> Result<Option<String>, String> {
+    let own = by.person.as_ref().map(|person| person.id.as_str()).filter(|_| !by.own);
+    if own.is_some() && person.is_none_or(|person| Some(person) == own) {
+        return Ok(own.map(str::to_owned));
+    }
+    admin(known, by)?;
+    match person {
+        Some(id) if known.iter().any(|known| known.person.id == id) => Ok(Some(id.to_owned())),
+        Some(id) => Err(format!("nobody here is {id}; orch people add {id} adds them")),
+        None => Ok(None),
+    }
+}
+
 /// Who is admin says who is who; as long as nobody is, whoever has the machine or its token does.
 fn admin(known: &[KnownPerson], by: &Acting) -> Result<(), String> {
     let is = |person: &Person| person.role == PersonRole::Admin;

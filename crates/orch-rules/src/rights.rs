@@ -181,9 +181,9 @@ impl Right {
 /// | one of our own accounts, an agent, a commit's author, the service | | | | | |
 /// | a person: admin, member | yes | yes | yes | yes | yes |
 /// | a person: viewer | | | | | |
-/// | nobody's: an account of the machine, a token, a log-in, a name of an earlier release | yes | yes | yes | yes | yes |
+/// | nobody's: an account of the machine, a token, a name of an earlier release | yes | yes | yes | yes | yes |
 /// | nobody's: a tracker's | yes | yes | yes | | yes |
-/// | nobody's: a chat's, a forge's, one of a connection that is not known | | | | | |
+/// | nobody's: a chat's, a forge's, one of a connection that is not known, a log-in of who was forgotten | | | | | |
 ///
 /// # Errors
 /// Why not.
@@ -197,12 +197,12 @@ pub fn may(acting: &Acting, right: Right) -> Result<(), Reason> {
         (ActorSource::Orch | ActorSource::Role | ActorSource::Git, _) => Err(reason::not_a_commander(who)),
         (_, Some(Person { role: PersonRole::Viewer, id, .. })) => Err(reason::viewer(id)),
         (_, Some(_)) => Ok(()),
-        (ActorSource::Local | ActorSource::Token | ActorSource::Session | ActorSource::Name, None) => Ok(()),
+        (ActorSource::Local | ActorSource::Token | ActorSource::Name, None) => Ok(()),
         (ActorSource::Connection(_), None) => match (acting.connection, right) {
             (Some(ConnectionKind::Tracker), Right::Start | Right::Answer | Right::Stop | Right::Say) => Ok(()),
             _ => Err(nobody()),
         },
-        (ActorSource::Unknown, None) => Err(nobody()),
+        (ActorSource::Session | ActorSource::Unknown, None) => Err(nobody()),
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
         for (acting, all) in [
             (at("local:1000", None), "start answer stop steer say"),
             (at("token:host", None), "start answer stop steer say"),
-            (at("session:ann", None), "start answer stop steer say"),
+            (at("session:ann", None), ""),
             (at("name:ann", None), "start answer stop steer say"),
             (at("plane-1:7", tracker), "start answer stop say"),
             (at("chat-1:7", chat), ""),

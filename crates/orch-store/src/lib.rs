@@ -6,6 +6,7 @@
 //! rows each one touched with what it expected. There is one SQL text for both engines; what only PostgreSQL needs
 //! stands in it as a comment, see [`postgres`].
 
+mod access;
 mod database;
 mod deliveries;
 mod engine;
@@ -18,6 +19,7 @@ mod people;
 mod projections;
 mod read;
 mod row;
+mod spent;
 
 pub mod plan;
 pub mod postgres;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use orch_ports::lists::{Cursor, LineFronts, ListedTask, Lists, PAGE, PlaceInLine, Shown, TaskFilter, TaskPage};
+use orch_ports::lists::{
+    Census, Costs, Cursor, LineFronts, ListedTask, Lists, PAGE, PlaceInLine, Shown, SpentFilter, TaskFilter, TaskPage,
+};
 use orch_ports::store::StoreResult;
 use orch_rules::facts::Policy;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
@@ -47,9 +49,40 @@ macro_rules! page {
     };
 }
 
+/// A page of one place, or of what was searched for: what is not asked for is empty.
+fn searched(filter: &TaskFilter, params: [Value; 3]) -> Step {
+    let mut step = Step::rows(
+        page!(
+            "(?4 = '' OR repository = ?4) AND (place = ?5 OR (?5 = '' AND (terminal = 0 OR ?6 = 'ended')))
+             AND (?7 = '' OR (terminal = 0 AND doing IN (?7, ?8, ?9, ?10)))
+             AND (?11 = '' OR lower(work_item) LIKE ?11 ESCAPE '!'
+                 OR lower(json_extract(shown, '$.title')) LIKE ?11 ESCAPE '!' OR json_extract(shown, '$.title') LIKE ?12 ESCAPE '!')"
+        ),
+        params,
+    );
+    let ended = if filter.ended { "ended" } else { "" };
+    step.params.extend([
+        filter.repository.as_ref().map_or("", RepositoryId::as_str).into(),
+        filter.place.as_deref().unwrap_or_default().into(),
+        ended.into(),
+    ]);
+    let kinds = (0..4).map(|at| filter.doing.get(at).or(filter.doing.first()).map_or("", String::as_str));
+    step.params.extend(kinds.map(Value::from));
+    let like = filter.search.as_ref().map(|words| {
+        let plain = words.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        format!("%{plain}%")
+    });
+    let like = like.unwrap_or_default();
+    step.params.extend([like.to_ascii_lowercase().into(), like.into()]);
+    step
+}
+
 fn page(filter: &TaskFilter, most: u32) -> Step {
     let (at, id) = filter.after.as_ref().map_or((i64::MAX, ""), |after| (after.created_at.0, after.task.as_str()));
     let params = [at.into(), id.into(), most.into()];
+    if filter.place.is_some() || filter.search.is_some() {
+        return searched(filter, params);
+    }
     let repository = filter.repository.as_ref().map(|repository| Value::from(repository.as_str()));
     let mut step = match (&repository, filter.ended, filter.doing.is_empty()) {
         (None, true, true) => Step::rows(page!("1 = 1"), params),
@@ -158,7 +191,7 @@ impl<E: Engine> Database<E> {
 #[async_trait]
 impl<E: Engine> Lists for Database<E> {
     async fn task_page(&self, filter: &TaskFilter) -> StoreResult<TaskPage> {
-        if !filter.doing.is_empty() && self.is_behind().await? {
+        if (!filter.doing.is_empty() || filter.search.is_some()) && self.is_behind().await? {
             self.list_anew().await?;
         }
         let limit = if filter.limit == 0 { PAGE } else { filter.limit };
@@ -186,6 +219,33 @@ impl<E: Engine> Lists for Database<E> {
         let what = "the tasks";
         let counted = |row: &Row| {
             Ok((optional_text(what, row, 0)?.unwrap_or_default().to_owned(), int(what, row, 1)?.unsigned_abs()))
+        };
+        Ok(readable(&self.list(step).await?, counted))
+    }
+
+    async fn task_census(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<Census>> {
+        if self.is_behind().await? {
+            self.list_anew().await?;
+        }
+        let step = match repository {
+            None => Step::rows(
+                "SELECT place, CASE WHEN terminal = 0 THEN COALESCE(doing, '') ELSE '' END, COUNT(*) FROM tasks
+                 GROUP BY 1, 2 ORDER BY 1, 2",
+                [],
+            ),
+            Some(repository) => Step::rows(
+                "SELECT place, CASE WHEN terminal = 0 THEN COALESCE(doing, '') ELSE '' END, COUNT(*) FROM tasks
+                 WHERE repository = ?1 GROUP BY 1, 2 ORDER BY 1, 2",
+                [repository.as_str().into()],
+            ),
+        };
+        let what = "the tasks";
+        let counted = |row: &Row| {
+            Ok(Census {
+                place: text(what, row, 0)?.to_owned(),
+                doing: text(what, row, 1)?.to_owned(),
+                count: int(what, row, 2)?.unsigned_abs(),
+            })
         };
         Ok(readable(&self.list(step).await?, counted))
     }
@@ -218,6 +278,10 @@ impl<E: Engine> Lists for Database<E> {
 
     async fn fronts(&self, repository: &RepositoryId, policy: &Policy, most: u32) -> StoreResult<LineFronts> {
         fronts(repository, policy, &self.engine.read(fronts_steps(repository, most)).await?)
+    }
+
+    async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs> {
+        crate::spent::costs(&self.engine.read(crate::spent::steps(filter)).await?)
     }
 
     async fn outages(&self) -> StoreResult<Vec<Outage>> {

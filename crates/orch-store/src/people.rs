@@ -27,7 +27,7 @@ fn parts(actor: &Actor) -> (String, String) {
 }
 
 /// A role that this release does not know looks.
-fn person(row: &Row, at: usize) -> StoreResult<Person> {
+pub(crate) fn person(row: &Row, at: usize) -> StoreResult<Person> {
     let what = "a person";
     Ok(Person {
         id: text(what, row, at)?.to_owned(),
@@ -84,6 +84,9 @@ fn steps(change: &PeopleChange, by: &Actor) -> Vec<Step> {
                 ),
                 Step::run("DELETE FROM identities WHERE person = ?1", [of()]),
                 Step::run("DELETE FROM link_codes WHERE person = ?1", [of()]),
+                Step::run("DELETE FROM access_links WHERE person = ?1", [of()]),
+                Step::run("DELETE FROM access_sessions WHERE person = ?1", [of()]),
+                Step::run("DELETE FROM access_passwords WHERE person = ?1", [of()]),
                 Step::run(
                     "UPDATE people SET display = '', language = '', role = 'viewer', forgotten = 1 WHERE person = ?1",
                     [of()],

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use camino::Utf8Path;
 use orch_ports::Store;
+use orch_ports::access::Access;
 use orch_ports::deliveries::*;
 use orch_ports::feed::*;
 use orch_ports::hosts::*;
@@ -32,7 +33,7 @@ use orch_testkit::fake::{Fault, Faults};
 
 /// Everything that a database keeps.
 #[async_trait]
-pub trait Backend: Store + Outbox + Hosts + People {
+pub trait Backend: Store + Outbox + Hosts + People + Access {
     /// Ceiling, spent and reserved.
     async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)>;
 }
@@ -304,6 +305,12 @@ impl Lists for FaultyStore {
     }
     async fn task_counts(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<(String, u64)>> {
         self.inner.task_counts(repository).await
+    }
+    async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs> {
+        self.inner.spent(filter).await
+    }
+    async fn task_census(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<Census>> {
+        self.inner.task_census(repository).await
     }
     async fn places_in_line(
         &self,

@@ -20,6 +20,7 @@ static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/en-history.ftl"),
             include_str!("../texts/en-chat.ftl"),
             include_str!("../texts/en-words.ftl"),
+            include_str!("../texts/en-pages.ftl"),
         ],
     )
 });
@@ -32,6 +33,7 @@ static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../texts/ru-history.ftl"),
             include_str!("../texts/ru-chat.ftl"),
             include_str!("../texts/ru-words.ftl"),
+            include_str!("../texts/ru-pages.ftl"),
         ],
     )
 });

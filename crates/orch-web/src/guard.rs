@@ -125,6 +125,19 @@ impl Guard {
             .fix("send no Origin header, or let the page be served by the service itself"))
     }
 
+    /// Whether a page may be shown, or a form of it taken: for a host of ours, from no other origin. Who asks, the page
+    /// finds out by itself.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn page(&self, request: &Request) -> Result<(), Problem> {
+        let host = self.host(request)?;
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(());
+        }
+        self.origin(request.headers(), &host)
+    }
+
     fn check(&self, request: &Request) -> Result<(), Problem> {
         if OPEN_ROUTES.contains(&request.uri().path()) {
             return Ok(());

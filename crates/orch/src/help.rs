@@ -6,7 +6,7 @@ use clap::Command;
 
 /// What a group is for, and its commands in the order they are wanted in.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Begin", &["demo", "init", "check", "up", "status", "down"]),
+    ("Begin", &["demo", "init", "check", "up", "open", "status", "down"]),
     ("What is wanted", &["new", "start", "edit", "depend", "priority", "reopen"]),
     ("What you see", &["inbox", "board", "show", "diff", "logs", "queue"]),
     ("What you decide", &["approve", "reject", "answer", "confirm", "budget"]),

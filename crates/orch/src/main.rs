@@ -12,6 +12,7 @@ mod exit;
 mod help;
 mod host;
 mod init;
+mod open_command;
 mod pipeline_command;
 mod prompt_command;
 mod repo_command;
@@ -59,6 +60,7 @@ enum Command {
     Check(check_command::CheckArgs),
     Shell(shell_command::ShellArgs),
     Down(service_command::DownArgs),
+    Open(open_command::OpenArgs),
     Status(service_command::StatusArgs),
     Config(config_command::ConfigArgs),
     /// Say which release this is.
@@ -233,6 +235,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Up(args) => up::run(&args, screen, &variable),
         Command::Check(args) => check_command::run(&args, screen, &variable),
         Command::Shell(args) => shell_command::run(&args, screen, &variable),
+        Command::Open(args) => open_command::run(&args, screen, &variable),
         Command::Down(_) => service_command::down(screen, &variable),
         Command::Status(_) => service_command::status(screen, &variable),
         Command::Config(args) => config_command::run(&args, screen, &variable),

@@ -137,7 +137,7 @@ pub fn detach(host: &Host, port: Option<u16>, screen: &Screen) -> Result<(), Fai
         {
             screen.json(&serde_json::json!({"ready": true, "url": running.base(), "pid": running.pid, "log": log}));
             screen.line(&format!("orch is up at {} in the background; its log: {log}", running.base()));
-            screen.line("how it is: orch status; stop it: orch down");
+            screen.line("the dashboard: orch open; how it is: orch status; stop it: orch down");
             return Ok(());
         }
         if begun.elapsed() > PATIENCE {

@@ -11,6 +11,8 @@ use clap::Args;
 use orch_engine::Engine;
 use orch_engine::control::Control;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
+use orch_pages::{PublicSite, Setting};
+use orch_rules::rights::PersonRole;
 use orch_rules::standing::Standing;
 use orch_run::host::Host as RunHost;
 use orch_vendors::runner::host::HostRunner;
@@ -164,13 +166,23 @@ async fn serve(
     for chat in &wired.chats {
         tokio::spawn(control.clone().read_chat(chat.clone()));
     }
-    let _listens = open.send(Some(orch_web::router(control.clone(), guard)));
+    let guard = match host.service.public_url.as_deref().and_then(|url| url.split_once("://")) {
+        Some((scheme, rest)) => {
+            let name = rest.split('/').next().unwrap_or_default();
+            guard.also_host(name).also_origin(format!("{scheme}://{name}"))
+        }
+        None => guard,
+    };
+    let site = PublicSite::new(host.service.public_url.as_deref(), bound.port()).showing(in_force(host, env));
+    let api = orch_web::router(control.clone(), guard.clone());
+    let _listens = open.send(Some(orch_pages::router(control.clone(), guard, site, api)));
     let url = format!("http://{bound}");
     if screen.is_json() {
         screen.json(&serde_json::json!({"ready": true, "url": url, "pid": std::process::id()}));
     } else {
         let name = screen.styled(Style::Strong, "orch");
         screen.line(&format!("{name} is up at {url} for {}", names(host)));
+        screen.line(&way_in(&control, &crate::open_command::public(host, &url), screen).await);
         screen.line("Ctrl-C stops it; agents at work go on and are met again at the next start.");
     }
     tokio::spawn(tell_repositories(wired.engine.clone(), wired.notes.clone(), screen.clone()));
@@ -196,6 +208,42 @@ async fn serve(
         .await;
     }
     done
+}
+
+/// The way into the dashboard. At a terminal, as long as nobody is admin: a link that works; it is a secret, so logs
+/// never get one.
+async fn way_in(control: &Control, public: &str, screen: &Screen) -> String {
+    let known = control.directory().await.map(|directory| directory.people).unwrap_or_default();
+    let first = known.iter().all(|known| known.person.role != PersonRole::Admin);
+    let link = match first && screen.is_interactive() {
+        true => control.invite(None, crate::wiring::account()).await.ok(),
+        false => None,
+    };
+    match link {
+        Some(link) => format!("The dashboard: {public}/enter/{} (lets you in once, within a day)", link.secret),
+        None => format!("The dashboard: {public} (a link that lets you in: orch open)"),
+    }
+}
+
+/// The settings in force, each with where it comes from.
+fn in_force(host: &Host, env: &dyn Fn(&str) -> Option<String>) -> Vec<Setting> {
+    let unset = Host::with_defaults(host.paths.clone());
+    let shown = settings::keys::HOST.iter().map(|key| {
+        let value = (key.get)(host);
+        let source = match () {
+            () if key.variable.is_some_and(|variable| env(variable.name).is_some()) => "variable",
+            () if value == (key.get)(&unset) => "default",
+            () => "file",
+        };
+        Setting {
+            section: key.section.to_owned(),
+            name: key.name.to_owned(),
+            value,
+            source: source.to_owned(),
+            doc: key.doc.to_owned(),
+        }
+    });
+    shown.collect()
 }
 
 /// Finds or starts the host of runs and says what runs survive here. After the start: nobody waits for it.

@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use camino::Utf8Path;
 use orch_engine::{Engine, Hosting, Limits, Retention};
 use orch_git::Git;
+use orch_ports::access::Access;
 use orch_ports::agent::Agent;
 use orch_ports::chat::Chat;
 use orch_ports::hosts::Hosts;
@@ -94,6 +95,7 @@ struct Stores {
     outbox: Arc<dyn Outbox>,
     hosts: Arc<dyn Hosts>,
     people: Arc<dyn People>,
+    access: Arc<dyn Access>,
     opened: Opened,
 }
 
@@ -124,8 +126,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
     match host.store.address()? {
         Some(address) => {
             let store = Arc::new(PostgresStore::connect(address.reveal()).await.map_err(store_failure)?);
-            let (outbox, hosts, people) = (store.clone(), store.clone(), store.clone());
-            Ok(Stores { store, outbox, hosts, people, opened: Opened::Postgres })
+            let (outbox, hosts, people, access) = (store.clone(), store.clone(), store.clone(), store.clone());
+            Ok(Stores { store, outbox, hosts, people, access, opened: Opened::Postgres })
         }
         None => {
             keep_private(&host.paths.database())?;
@@ -133,9 +135,9 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
                 SqliteStore::open(host.paths.database())
                     .map_err(|e| store_failure(e).at(host.paths.database().to_string()))?,
             );
-            let (outbox, hosts, people) = (store.clone(), store.clone(), store.clone());
+            let (outbox, hosts, people, access) = (store.clone(), store.clone(), store.clone(), store.clone());
             let opened = Opened::Sqlite(store.clone());
-            Ok(Stores { store, outbox, hosts, people, opened })
+            Ok(Stores { store, outbox, hosts, people, access, opened })
         }
     }
 }
@@ -187,7 +189,7 @@ pub async fn wire(
     serving: bool,
 ) -> Result<Wired, Failure> {
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
-    let Stores { store, outbox, hosts, people, opened } = open(host).await?;
+    let Stores { store, outbox, hosts, people, access, opened } = open(host).await?;
     let (notes, doors, channels) = (Notes::default(), Doors::default(), Channels::default());
     let making = Making { git, started: SystemTime::now(), serving, notes, doors, channels };
     let known = store.repositories().await.map_err(store_failure)?;
@@ -209,7 +211,7 @@ pub async fn wire(
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
-    let engine = Arc::new(engine.telling(outbox, told.notifiers).knowing(people));
+    let engine = Arc::new(engine.telling(outbox, told.notifiers).knowing(people).letting_in(access));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, chats: told.chats, notes, rereading, store: opened, git, held, _lock: lock })

@@ -1,7 +1,8 @@
-//! The command line agents that some tests drive, in the versions that `xtask/agents` pins.
+//! What tests take from npm, in the versions that a folder of `xtask` pins: the command line agents, and what drives and
+//! checks the dashboard in a browser.
 //!
 //! They are downloaded from the package registry, checked against the digests in the lock file, and none of their
-//! scripts is run. They stay in `target/agents` and are never shipped.
+//! scripts is run. They stay in `target` and are never shipped.
 
 use std::fs;
 use std::path::Path;
@@ -18,21 +19,29 @@ const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 /// Written last; holds the lock file that was installed.
 const STAMP: &str = "installed";
 
-/// Makes sure that the pinned agents are in `target/agents`, or lets `summary` say why not. The tests that need them
-/// then say so one by one.
-pub fn ensure(summary: &mut Summary, root: &Path) {
-    let (pinned, folder) = (root.join("xtask/agents"), root.join("target/agents"));
+/// Makes sure that what `xtask/NAME` pins is in `target/NAME`, or lets `summary` say why not, and whether it is there.
+/// The tests that need it then say so one by one.
+pub fn ensure(summary: &mut Summary, root: &Path, name: &str) -> bool {
+    let (pinned, folder) = (root.join("xtask").join(name), root.join("target").join(name));
     match current(&pinned, &folder) {
-        Ok(true) => return,
+        Ok(true) => return true,
         Ok(false) => {}
-        Err(error) => return summary.fail(format!("agents: {error:#}")),
+        Err(error) => {
+            summary.fail(format!("{name}: {error:#}"));
+            return false;
+        }
     }
     if !process::succeeds(Command::new("npm").arg("--version")) {
-        return summary.not_run("tool/npm", "it is not installed, so no real agent is driven".to_owned());
+        summary.not_run("tool/npm", format!("it is not installed, so nothing of {name} is"));
+        return false;
     }
-    println!("the pinned agents are missing");
-    if let Err(error) = install(&pinned, &folder) {
-        summary.not_run("tool/agents", format!("{error:#}"));
+    println!("what {name} pins is missing");
+    match install(&pinned, &folder) {
+        Ok(()) => true,
+        Err(error) => {
+            summary.not_run(&format!("tool/{name}"), format!("{error:#}"));
+            false
+        }
     }
 }
 
@@ -67,18 +76,20 @@ mod tests {
     /// A range would install another version next month, and what was recorded would no longer be what runs.
     #[test]
     fn every_package_is_pinned_by_version_and_digest() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("agents");
-        let read = |file: &str| -> serde_json::Value {
-            serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap()
-        };
-        let (wanted, lock) = (read(FILES[0]), read(FILES[1]));
-        let packages = lock["packages"].as_object().unwrap();
-        for (name, version) in wanted["dependencies"].as_object().unwrap() {
-            assert!(version.as_str().unwrap().starts_with(|c: char| c.is_ascii_digit()), "{name} {version}");
-            assert_eq!(&packages[&format!("node_modules/{name}")]["version"], version);
-        }
-        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
-            assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{name}");
+        for pinned in ["agents", "browser"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(pinned);
+            let read = |file: &str| -> serde_json::Value {
+                serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap()
+            };
+            let (wanted, lock) = (read(FILES[0]), read(FILES[1]));
+            let packages = lock["packages"].as_object().unwrap();
+            for (name, version) in wanted["dependencies"].as_object().unwrap() {
+                assert!(version.as_str().unwrap().starts_with(|c: char| c.is_ascii_digit()), "{name} {version}");
+                assert_eq!(&packages[&format!("node_modules/{name}")]["version"], version);
+            }
+            for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+                assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{name}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod agents;
 mod apt;
+mod browser;
 mod libtest;
 mod not_run;
 mod postgres;
@@ -28,6 +29,9 @@ use crate::{interrupt, process, root, tidy};
 /// What to run.
 #[derive(Args)]
 pub struct Options {
+    /// Run only these steps, as `--only` does.
+    #[arg(value_enum)]
+    steps: Vec<Step>,
     /// Run only this step; may be given more than once.
     #[arg(long, value_enum)]
     only: Vec<Step>,
@@ -52,12 +56,14 @@ enum Step {
     Tools,
     /// Every test, documentation tests included.
     Unit,
+    /// The dashboard on a live line, driven by a real browser.
+    Browser,
 }
 
 impl Options {
     fn wants(&self, step: Step) -> bool {
-        match (self.only.is_empty(), self.filter.is_empty()) {
-            (false, _) => self.only.contains(&step),
+        match (self.only.is_empty() && self.steps.is_empty(), self.filter.is_empty()) {
+            (false, _) => self.only.contains(&step) || self.steps.contains(&step),
             (true, false) => step == Step::Unit,
             (true, true) => true,
         }
@@ -108,6 +114,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.wants(Step::Unit) && !interrupt::happened() {
         tests(&mut summary, &root, private.path(), &options.filter)?;
     }
+    if options.wants(Step::Browser) && !interrupt::happened() {
+        browser::run(&mut summary, &root, private.path());
+    }
     if interrupt::happened() {
         // 128 + SIGINT, as a shell would say it.
         println!("\ninterrupted: what was started is stopped and removed");
@@ -155,7 +164,7 @@ fn tools(summary: &mut Summary, root: &Path, private: &Path) {
     for tool in tools::ALL {
         tools::ensure(summary, tool, private);
     }
-    agents::ensure(summary, root);
+    agents::ensure(summary, root, "agents");
     summary.time("tools", start.elapsed());
 }
 

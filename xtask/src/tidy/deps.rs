@@ -1,7 +1,7 @@
 //! The walls between crates.
 //!
 //! `rules ← ports ← {git, run, store, vendors}`; `engine → ports, rules, text`;
-//! `web → engine, ports, rules, text`; only the binary knows the implementations.
+//! `web → engine, ports, rules, text`; `pages → web`; only the binary knows the implementations.
 
 use super::Violation;
 use super::graph::{Graph, Kind};
@@ -18,6 +18,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("orch-vendors", &["orch-egress", "orch-git", "orch-ports", "orch-rules", "orch-run", "orch-text"]),
     ("orch-engine", &["orch-ports", "orch-rules", "orch-text"]),
     ("orch-web", &["orch-engine", "orch-ports", "orch-rules", "orch-text"]),
+    ("orch-pages", &["orch-engine", "orch-ports", "orch-rules", "orch-text", "orch-web"]),
     ("orch-testkit", &["orch-ports", "orch-rules"]),
     (STORIES, &["orch-engine", "orch-ports", "orch-rules", "orch-store", "orch-testkit", "orch-text"]),
     (
@@ -26,6 +27,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "orch-egress",
             "orch-engine",
             "orch-git",
+            "orch-pages",
             "orch-ports",
             "orch-rules",
             "orch-run",

@@ -1,6 +1,6 @@
 //! What people look at. Everything is read from the store; nothing here decides.
 
-use orch_ports::lists::{LineFronts, TaskFilter, TaskPage};
+use orch_ports::lists::{Census, Costs, LineFronts, SpentFilter, TaskFilter, TaskPage};
 use orch_ports::store::{QueueView, StoreError};
 use orch_rules::actor::NamesActors;
 use orch_rules::attempt::Attempt;
@@ -37,6 +37,22 @@ impl Control {
     /// The store's.
     pub async fn counts(&self, repository: Option<&RepositoryId>) -> Result<Vec<(String, u64)>, ControlError> {
         Ok(self.engine.store.task_counts(repository).await?)
+    }
+
+    /// How many tasks there are, ended ones too, by place and by what they wait for before all.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn census(&self, repository: Option<&RepositoryId>) -> Result<Vec<Census>, ControlError> {
+        Ok(self.engine.store.task_census(repository).await?)
+    }
+
+    /// What runs cost.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn spent(&self, filter: &SpentFilter) -> Result<Costs, ControlError> {
+        Ok(self.engine.store.spent(filter).await?)
     }
 
     /// A pipeline by its digest; `None` if this release cannot read it.

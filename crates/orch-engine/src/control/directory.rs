@@ -185,7 +185,7 @@ impl Control {
         said(format!("{} is {}'s", by.wire(), kept.map(|code| code.person).unwrap_or_default()))
     }
 
-    fn who_is_who(&self) -> Result<&Arc<dyn People>, ControlError> {
+    pub(super) fn who_is_who(&self) -> Result<&Arc<dyn People>, ControlError> {
         let why = || ControlError::Refused { why: "this service does not know people".to_owned() };
         self.engine.people.as_ref().ok_or_else(why)
     }

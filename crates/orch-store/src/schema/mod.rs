@@ -39,6 +39,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 11, min_reader: 1, sql: include_str!("0011.sql") },
     // An index.
     Migration { number: 12, min_reader: 1, sql: include_str!("0012.sql") },
+    // Tables and indexes that earlier releases do not ask for.
+    Migration { number: 13, min_reader: 1, sql: include_str!("0013.sql") },
 ];
 
 /// The schema number this build reads and writes.

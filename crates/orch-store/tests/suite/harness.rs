@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use orch_ports::Store;
+use orch_ports::access::Access;
 use orch_ports::hosts::Hosts;
 use orch_ports::intake::Intake;
 use orch_ports::outbox::Outbox;
@@ -80,6 +81,7 @@ pub struct World {
     intake: Arc<dyn Intake>,
     pub hosts: Arc<dyn Hosts>,
     people: Arc<dyn People>,
+    access: Arc<dyn Access>,
     pub on: On,
     /// File name or address.
     pub at: String,
@@ -117,13 +119,14 @@ pub fn sqlite(path: &str) -> rusqlite::Connection {
 impl World {
     fn of<E>(store: Arc<E>, under: impl FnOnce(Arc<E>) -> Under, on: On, at: String) -> Self
     where
-        E: Outbox + Intake + Hosts + People + 'static,
+        E: Outbox + Intake + Hosts + People + Access + 'static,
     {
         Self {
             outbox: store.clone(),
             intake: store.clone(),
             hosts: store.clone(),
             people: store.clone(),
+            access: store.clone(),
             store: Arc::new(under(store)),
             on,
             at,
@@ -134,6 +137,9 @@ impl World {
     }
     pub fn intake(&self) -> Arc<dyn Intake> {
         self.intake.clone()
+    }
+    pub fn access(&self) -> Arc<dyn Access> {
+        self.access.clone()
     }
     pub fn people(&self) -> Arc<dyn People> {
         self.people.clone()

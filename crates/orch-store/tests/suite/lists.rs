@@ -1,7 +1,7 @@
 //! Lists: pages, what is looked for, what earlier releases wrote, places in lines.
 
 use orch_ports::Store;
-use orch_ports::lists::{ListedTask, PlaceInLine, TaskFilter};
+use orch_ports::lists::{Costs, ListedTask, PlaceInLine, Spent, SpentFilter, TaskFilter};
 use orch_rules::attempt::Usage;
 use orch_rules::change::Change;
 use orch_rules::episode::EpisodeKind;
@@ -18,6 +18,8 @@ on_both!(
     pages_neither_repeat_nor_leave_out,
     what_an_earlier_release_wrote_is_listed_as_it_is,
     tasks_are_looked_for_by_what_they_wait_for,
+    tasks_are_looked_for_by_place_and_words,
+    costs_are_told_by_day_stage_and_model,
     costs_are_added_up,
     places_are_counted,
     fronts_are_cut_and_counted,
@@ -139,6 +141,95 @@ async fn tasks_are_looked_for_by_what_they_wait_for(world: World) {
     assert_eq!(find(None, &["backlog"], 0).await, "d b");
     let counts = store.task_counts(Some(&"shop".into())).await.unwrap();
     assert_eq!(counts, [("backlog", 1), ("held", 1), ("human", 1)].map(|(kind, count)| (kind.to_owned(), count)));
+}
+
+async fn tasks_are_looked_for_by_place_and_words(world: World) {
+    let store = &**world.store;
+    shop(store, &[]).await;
+    store.register(&repository("attic")).await.unwrap();
+    let made = |id: &str, number, title: &str, position: Position| Change::InsertTask {
+        task: Task { title: title.into(), position, waits: vec![Wait::Backlog], ..task(id, number) },
+    };
+    let stage = || Position::Stage("development".into());
+    let mut changes = vec![
+        made("a", 1, "Add up 100% of it", stage()),
+        made("b", 2, "Взять итог", Position::Backlog),
+        made("c", 3, "Take a_way!", stage()),
+    ];
+    changes.push(Change::InsertTask {
+        task: Task { repository: "attic".into(), title: "Add".into(), position: Position::Done, ..task("d", 4) },
+    });
+    write(store, changes).await.unwrap();
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let find = async |place: &str, words: &str, doing: &str| {
+        let doing = some(doing).into_iter().collect();
+        ids(store, TaskFilter { place: some(place), search: some(words), doing, ..TaskFilter::default() }).await
+    };
+    for (place, words, doing, found) in [
+        ("development", "", "", "c a"),
+        ("done", "", "", "d"),
+        ("done", "", "backlog", ""),
+        ("backlog", "", "backlog", "b"),
+        ("nowhere", "", "", ""),
+        ("", "add", "", "a"),
+        ("", "ADD", "", "a"),
+        ("", "%", "", "a"),
+        ("", "_", "", "c"),
+        ("", "!", "", "c"),
+        ("", "итог", "", "b"),
+        ("", "shop-00", "", "c b a"),
+        ("development", "take", "backlog", "c"),
+        ("", "'; DROP TABLE tasks", "", ""),
+    ] {
+        assert_eq!(find(place, words, doing).await, found, "{place} {words} {doing}");
+    }
+    let attic = TaskFilter { repository: Some("attic".into()), place: some("done"), ..TaskFilter::default() };
+    assert_eq!(ids(store, attic).await, "d");
+    let ended = TaskFilter { ended: true, search: some("add"), ..TaskFilter::default() };
+    assert_eq!(ids(store, ended).await, "d a");
+    let census = async |repository: Option<&str>| {
+        let rows = store.task_census(repository.map(Into::into).as_ref()).await.unwrap();
+        rows.into_iter().map(|row| format!("{}/{}={}", row.place, row.doing, row.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(census(None).await, ["backlog/backlog=1", "development/backlog=2", "done/=1"]);
+    assert_eq!(census(Some("attic")).await, ["done/=1"]);
+}
+
+async fn costs_are_told_by_day_stage_and_model(world: World) {
+    let store = &**world.store;
+    shop(store, &["a", "b"]).await;
+    let day = 86_400_000;
+    let usage = |cost: i64, input: i64, model: &str| {
+        format!(r#""cost_micros":{cost},"input_tokens":{input},"output_tokens":1,"model":"{model}""#)
+    };
+    for (task, at, stage, usage) in [
+        ("a", day + 1, "make", usage(500, 10, "m")),
+        ("a", day + 2, "make", usage(250, 5, "m")),
+        ("a", 2 * day, "judge", String::new()),
+        ("b", 2 * day, "make", usage(9_000, 1, "n")),
+        ("b", 5, "make", usage(77, 1, "n")),
+    ] {
+        let body = format!(r#"{{"attempt":1,"stage":"{stage}","usage":{{{usage}}},"at":0}}"#);
+        world.raw(&format!("INSERT INTO usage_rows (task, booked_at, body) VALUES ('{task}', {at}, '{body}')")).await;
+    }
+    let ask = async |since, repository: Option<&str>| {
+        let filter = SpentFilter { since: Timestamp(since), repository: repository.map(Into::into) };
+        store.spent(&filter).await.unwrap()
+    };
+    let told = |rows: &[Spent]| -> Vec<String> {
+        let some = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+        let one = |row: &Spent| {
+            let (micros, input) = (some(row.micros), some(row.input));
+            format!("{} {}{}{} {}/{} {micros} {input}", row.day, row.stage, row.model, row.task, row.silent, row.runs)
+        };
+        rows.iter().map(one).collect()
+    };
+    let costs = ask(day, None).await;
+    assert_eq!(told(&costs.rows), ["1 makem 0/2 750 15", "2 judge 1/1 - -", "2 maken 0/1 9000 1"]);
+    assert_eq!(told(&costs.dearest), ["0 SHOP-002 0/1 9000 1", "0 SHOP-001 1/3 750 15"]);
+    assert_eq!(costs.landed, 0);
+    assert_eq!(ask(0, Some("shop")).await.rows.len(), 4);
+    assert_eq!(ask(0, Some("attic")).await, Costs::default());
 }
 
 async fn costs_are_added_up(world: World) {

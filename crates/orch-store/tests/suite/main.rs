@@ -6,6 +6,7 @@
     reason = "a panic in a case is how it fails; the lint allows it in test functions only"
 )]
 
+mod access;
 mod budgets;
 mod contract;
 mod deliveries;

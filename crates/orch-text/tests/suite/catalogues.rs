@@ -13,7 +13,7 @@ use orch_rules::reason::{self, codes};
 use orch_rules::task::Wait;
 use orch_text::{Language, Subject, WordList, is_known, word};
 
-const FILES: [(&str, [&str; 5]); 2] = [
+const FILES: [(&str, [&str; 6]); 2] = [
     (
         "en",
         [
@@ -22,6 +22,7 @@ const FILES: [(&str, [&str; 5]); 2] = [
             include_str!("../../texts/en-history.ftl"),
             include_str!("../../texts/en-chat.ftl"),
             include_str!("../../texts/en-words.ftl"),
+            include_str!("../../texts/en-pages.ftl"),
         ],
     ),
     (
@@ -32,6 +33,7 @@ const FILES: [(&str, [&str; 5]); 2] = [
             include_str!("../../texts/ru-history.ftl"),
             include_str!("../../texts/ru-chat.ftl"),
             include_str!("../../texts/ru-words.ftl"),
+            include_str!("../../texts/ru-pages.ftl"),
         ],
     ),
 ];
@@ -149,9 +151,37 @@ fn every_language_has_every_text_with_the_same_variables() {
     }
 }
 
+/// Sources and templates of the pages.
+fn pages() -> String {
+    let mut folders =
+        ["src", "templates"].map(|part| format!("{}/../orch-pages/{part}", env!("CARGO_MANIFEST_DIR"))).to_vec();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            match file.is_dir() {
+                true => folders.push(file.to_str().unwrap().to_owned()),
+                false => text.push_str(&std::fs::read_to_string(file).unwrap()),
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_text_of_the_pages_is_there() {
+    let (pages, english) = (pages(), texts("en", FILES[0].1));
+    for call in [".t(\"", ".n(\"", ".w(\"", ".w1(\""] {
+        for (at, _) in pages.match_indices(call) {
+            let name = pages[at + call.len()..].split('"').next().unwrap();
+            assert!(english.contains_key(&format!("p-{name}")), "a page says {name}, for which there is no text");
+        }
+    }
+}
+
 #[test]
 fn every_text_is_used() {
     let buttons = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../orch-ports/src/chat.rs")).unwrap();
+    let pages = pages();
     let sources = ["wait", "asked", "catalogue", "reason", "alert", "chat", "word"]
         .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
     for id in texts("en", FILES[0].1).keys().filter(|id| !id.contains('.')) {
@@ -162,6 +192,10 @@ fn every_text_is_used() {
         }
         if let Some(kind) = id.strip_prefix("outage-") {
             assert!(Source::of(kind, String::new()).is_some(), "nothing that is out is a {kind}");
+            continue;
+        }
+        if let Some(name) = id.strip_prefix("p-") {
+            assert!(pages.contains(&format!("\"{name}\"")), "no page says {name}");
             continue;
         }
         if let Some((list, _)) = id.split_once('-').filter(|(list, _)| LISTS.contains(list)) {

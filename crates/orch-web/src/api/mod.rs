@@ -1,5 +1,6 @@
 //! The routes and their handlers.
 
+pub(crate) mod access;
 pub(crate) mod answers;
 pub(crate) mod bare;
 pub(crate) mod changes;
@@ -59,6 +60,7 @@ fn table() -> Vec<Route> {
         writes("/api/v1/outbox/{id}/drop", post(outbox::drop)),
         reads("/api/v1/people", get(people::list)),
         writes("/api/v1/people/commands", post(people::command)),
+        writes("/api/v1/access/links", post(access::link)),
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/changes", get(changes::list)),
         reads("/api/v1/tasks", get(tasks::list)),

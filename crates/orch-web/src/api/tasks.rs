@@ -66,7 +66,14 @@ impl ListParams {
             return Err(wrong(format!("`waiting` names {} kinds, {MOST_KINDS} are the most", doing.len())));
         }
         let limit = self.limit.unwrap_or(PAGE).clamp(1, MOST_TASKS);
-        Ok(TaskFilter { repository: self.repository.map(RepositoryId), ended: self.ended, doing, after, limit })
+        Ok(TaskFilter {
+            repository: self.repository.map(RepositoryId),
+            ended: self.ended,
+            doing,
+            after,
+            limit,
+            ..TaskFilter::default()
+        })
     }
 }
 

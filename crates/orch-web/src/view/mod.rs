@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 in UTC. A figure that is not known is absent or `null`, never zero.
 
+mod access;
 mod answer;
 mod answer_request;
 mod changes;
@@ -19,6 +20,7 @@ mod usage;
 mod wait;
 mod work_seen;
 
+pub use access::{LinkRequest, LinkView};
 pub use answer::{AnswerView, HealthView, LogView};
 pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use changes::{ChangeView, ChangesView};

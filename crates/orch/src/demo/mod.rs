@@ -26,7 +26,7 @@ mod story;
 mod terminal;
 mod up_process;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -48,7 +48,13 @@ pub struct DemoArgs {
     /// Keep the folder, and tell where it is.
     #[arg(long)]
     pub keep: bool,
+    /// Open the dashboard on it, and keep the service until Ctrl-C.
+    #[arg(long)]
+    pub open: bool,
 }
+
+/// Between two looks whether the service lives.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Why the demo did not come to its end.
 #[derive(Debug)]
@@ -105,6 +111,28 @@ pub fn run(args: &DemoArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String
     }
 }
 
+/// Shows the dashboard to the browser of this machine; tells where it is.
+fn dashboard(service: &UpProcess) -> Result<String, Failure> {
+    let link = crate::open_command::link(&service.caller()?, None)?;
+    let url = format!("{}{}", service.base()?, link.path);
+    // Where no browser is, the address is enough.
+    let _shown = crate::open_command::show(&url);
+    Ok(format!("the dashboard: {url} (lets you in once)"))
+}
+
+/// Keeps the service until the person has seen enough.
+fn stay(service: &mut UpProcess, events: &Events, terminal: &mut Terminal) -> Result<(), Trouble> {
+    terminal.say("\nThe line stays as it is, with its dashboard. Ctrl-C: what landed is tested, and the demo ends.");
+    loop {
+        match events.next(BREATH) {
+            Err(Trouble::Interrupted) => return Ok(()),
+            Err(trouble) => return Err(trouble),
+            Ok(_) if !service.lives() => return Err(service.ended().into()),
+            Ok(_) => {}
+        }
+    }
+}
+
 /// Everything between the folder and the last word.
 fn carry(
     args: &DemoArgs,
@@ -120,6 +148,9 @@ fn carry(
     terminal.say(&folder.choose_level(env)?);
     let base = folder.furnish(&issues)?;
     let mut service = UpProcess::start(folder, events)?;
+    if args.open {
+        terminal.say(&dashboard(&service)?);
+    }
     let approval = match (args.manual, screen.is_interactive()) {
         (false, _) => Approval::ByDemo,
         (true, true) => Approval::Asked,
@@ -135,6 +166,10 @@ fn carry(
         journey.call_off();
     }
     let read = if watched.is_ok() { journey.read_turns() } else { Ok(()) };
+    if args.open && watched.is_ok() {
+        terminal.settle();
+        stay(&mut service, events, terminal)?;
+    }
     service.stop();
     watched?;
     read?;

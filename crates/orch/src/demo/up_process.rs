@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Trouble;
 use super::events::{Event, Events};
 use super::folder::{Folder, unwritten};
-use crate::client::Caller;
+use crate::client::{Caller, Running};
 use crate::exit::{Exit, Failure};
 
 /// For starting, on a busy machine.
@@ -69,6 +69,14 @@ impl UpProcess {
     /// [`Exit::Failed`] if it does not answer.
     pub fn caller(&self) -> Result<Caller, Failure> {
         Caller::running(&self.state)?.ok_or_else(|| self.ended())
+    }
+
+    /// Where it answers.
+    ///
+    /// # Errors
+    /// [`Exit::Failed`] if it does not any more.
+    pub fn base(&self) -> Result<String, Failure> {
+        Ok(Running::read(&self.state)?.ok_or_else(|| self.ended())?.base())
     }
 
     /// Why it can start no run, if it said so: nobody mends the machine of a demo while it waits.

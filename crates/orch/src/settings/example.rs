@@ -113,6 +113,7 @@ fn entry<T>(key: &Key<T>, defaults: &T) -> String {
 fn placeholder(name: &str) -> &'static str {
     match name {
         "language" => "\"en\"",
+        "public_url" => "\"https://example.com/orch\"",
         "url" => "\"postgres://orch@localhost/orch\"",
         "password_file" => "\"/etc/orch/database-password\"",
         "command" | "agent_command" => "\"my-agent --some-option\"",

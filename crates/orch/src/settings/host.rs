@@ -103,11 +103,13 @@ pub struct Listen {
     pub listen: IpAddr,
     /// TCP port; 0 lets the system choose.
     pub port: u16,
+    /// How browsers reach the dashboard, if not where it listens: behind a proxy.
+    pub public_url: Option<String>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 8500 }
+        Self { listen: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 8500, public_url: None }
     }
 }
 

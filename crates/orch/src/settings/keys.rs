@@ -131,6 +131,17 @@ pub const HOST: &[Key<Host>] = &[
         get: |h| Some(h.service.port.to_string()),
     },
     Key {
+        section: "service",
+        name: "public_url",
+        variable: vital("ORCH_PUBLIC_URL"),
+        kind: Kind::WebAddress,
+        required: false,
+        doc: "How browsers reach the dashboard behind a proxy, with the path it is served under if there is one, for example \
+              \"https://example.org/orch\". Its name is answered to, and with https cookies are sent over TLS alone.",
+        set: |h, v| h.service.public_url = Some(v.into_text()),
+        get: |h| h.service.public_url.as_deref().map(quoted),
+    },
+    Key {
         section: "store",
         name: "url",
         variable: vital("ORCH_STORE_URL"),

@@ -183,7 +183,12 @@ impl Workshop for FakeForge {
                     && order.without.as_ref().is_none_or(|folder| !path.starts_with(&format!("{folder}/")))
             };
             let changed = to.files.iter().filter(|(path, text)| wanted(path) && before.get(*path) != Some(text));
-            let text = changed.map(|(path, text)| format!("+++ b/{path}\n+{text}")).collect();
+            let added = |text: &String| text.lines().map(|line| format!("+{line}\n")).collect::<String>();
+            let text = changed.map(|(path, text)| {
+                let head = format!("diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}");
+                format!("{head}\n@@ -0,0 +1,{} @@\n{}", text.lines().count(), added(text))
+            });
+            let text = text.collect();
             Ok(Diff { text, cut: false })
         })
     }
