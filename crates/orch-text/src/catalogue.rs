@@ -38,7 +38,7 @@ static RUSSIAN: LazyLock<Bundle> = LazyLock::new(|| {
     )
 });
 
-fn bundle(language: Language, sources: [&str; 5]) -> Bundle {
+fn bundle(language: Language, sources: [&str; 6]) -> Bundle {
     let locale = LanguageIdentifier::from_bytes(language.tag().as_bytes()).unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![locale]);
     // Marks of direction around every variable would stand in terminals as noise, and both languages run one way.
