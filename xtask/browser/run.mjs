@@ -29,6 +29,8 @@ const link = await new Promise((found, lost) => {
   });
   demo.on("exit", (code) => lost(new Error(`the demo ended (${code}): ${said}`)));
 });
+// Whatever goes wrong here, the line ends in good order.
+process.on("exit", () => { if (demo.exitCode === null) demo.kill("SIGINT"); });
 const origin = new URL(link).origin;
 tell("the line runs");
 

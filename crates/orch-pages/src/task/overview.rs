@@ -289,7 +289,7 @@ pub(crate) fn outcome(end: &RunEnd, say: &Voice) -> (Glance, String) {
         RunEnd::Stopped => (Glance::CalledOff, say.t("run-stopped")),
         RunEnd::Lost { .. } => (Glance::Unknown, say.t("run-lost")),
         RunEnd::Quarantined => (Glance::Unknown, say.t("run-quarantined")),
-        RunEnd::SpawnFailed { reason } => (Glance::Failed, with("run-not-started", reason)),
+        RunEnd::SpawnFailed { reason, .. } => (Glance::Failed, with("run-not-started", reason)),
         RunEnd::Unavailable { reason, .. } => (Glance::Wait, with("run-unavailable", reason)),
         RunEnd::OverBudget { reason } => (Glance::Failed, with("run-over-budget", reason)),
     }

@@ -98,7 +98,7 @@ fn no_sentence_has_a_spelling_in_it() {
 /// Id of a message or `id.attribute`, and the variables in it.
 type Texts = BTreeMap<String, BTreeSet<String>>;
 
-fn texts(file: &str, sources: [&'static str; 5]) -> Texts {
+fn texts(file: &str, sources: [&'static str; 6]) -> Texts {
     let parsed = sources.map(|source| parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{file}: {errors:?}")));
     let mut texts = Texts::new();
     let mut add = |id: String, pattern: &Pattern<&str>| {
