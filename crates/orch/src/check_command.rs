@@ -17,7 +17,7 @@ use crate::settings::{self, Host};
 /// Try the set-up and the tests of the base branch, in a clone and confined as a run gets them.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch check\n  orch check --repo shop --json\n\n\
-    Nothing of your working tree is used or touched, and no service is needed. Ends with 1 if it is not green.")]
+    Nothing of your working tree is used or touched, and no service is needed.\nEnds with 1 if it is not green.")]
 pub struct CheckArgs {
     /// Name of a registered repository, or a folder; the current folder if not given
     #[arg(long, value_name = "REPO")]

@@ -10,6 +10,8 @@ use crate::settings::{self, Host, Paths, keys};
 
 /// Read and change the settings of this machine.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch config path\n  orch config get limits.max_runs\n  \
+    orch config set limits.max_runs 4\n\nEvery setting is explained in the host file itself.")]
 pub struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
@@ -67,9 +69,30 @@ fn all(host: &Host) -> Vec<(String, Option<String>)> {
 fn known(key: &str) -> Result<(&str, &str), Failure> {
     let found = keys::HOST.iter().find(|row| format!("{}.{}", row.section, row.name) == key);
     found.map(|row| (row.section, row.name)).ok_or_else(|| {
-        Failure::new(Exit::NotFound, format!("there is no setting {}", crate::screen::printable(key)))
-            .fix("orch config get lists them; agents, models and repositories stand in the file: orch config path")
+        let failure = Failure::new(Exit::NotFound, format!("there is no setting {}", crate::screen::printable(key)));
+        match meant(key).as_slice() {
+            [] => failure
+                .fix("orch config get lists them; agents, models and repositories stand in the file: orch config path"),
+            near => failure.fix(format!("write {}; orch config get lists all", near.join(" or "))),
+        }
     })
+}
+
+/// The settings that were probably meant, as `SECTION.NAME`: those of that name in any section, else a few that have it
+/// as a part.
+fn meant(key: &str) -> Vec<String> {
+    let typed = key.to_lowercase().replace('-', "_");
+    let name = typed.rsplit('.').next().unwrap_or_default();
+    let those = |like: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let found = keys::HOST.iter().filter(|row| like(row.name));
+        found.map(|row| format!("{}.{}", row.section, row.name)).collect()
+    };
+    let same = those(&|of| of == name);
+    if !same.is_empty() {
+        return same;
+    }
+    let near = those(&|of| of.split('_').any(|part| part == name));
+    if near.len() > 3 { Vec::new() } else { near }
 }
 
 fn get(key: Option<&str>, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
@@ -101,4 +124,28 @@ fn set(key: &str, value: &str, screen: &Screen, env: &dyn Fn(&str) -> Option<Str
         screen.note("the running service takes it at its next start: orch down, then orch up");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_without_its_section_is_proposed_with_it() {
+        for (typed, proposed) in [
+            ("port", "service.port"),
+            ("limits.port", "service.port"),
+            ("max-runs", "limits.max_runs"),
+            ("stall", "limits.run_stall_minutes"),
+            ("days", ""),
+            ("nonsense", ""),
+            ("", ""),
+        ] {
+            let said = known(typed).unwrap_err().fix.unwrap_or_default();
+            match proposed {
+                "" => assert!(said.starts_with("orch config get lists them"), "{typed}: {said}"),
+                one => assert!(said.contains(one), "{typed}: {said}"),
+            }
+        }
+    }
 }

@@ -101,6 +101,22 @@ mod tests {
     }
 
     #[test]
+    fn every_command_has_examples_that_fit() {
+        for command in crate::Cli::command().get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            let name = command.get_name();
+            let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(below.starts_with("Example"), "orch {name} --help shows no example");
+            assert!(below.contains(&format!("orch {name}")), "orch {name} --help shows another command");
+            let nested = command.get_subcommands().filter_map(Command::get_after_help).map(ToString::to_string);
+            for text in nested.chain([below]) {
+                for line in text.lines() {
+                    assert!(line.chars().count() <= WIDTH, "orch {name}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_line_is_too_long() {
         let help = grouped(crate::Cli::command()).render_help().to_string();
         for line in help.lines() {

@@ -12,6 +12,7 @@ mod exit;
 mod help;
 mod host;
 mod init;
+mod meant;
 mod open_command;
 mod pipeline_command;
 mod prompt_command;
@@ -64,6 +65,7 @@ enum Command {
     Status(service_command::StatusArgs),
     Config(config_command::ConfigArgs),
     /// Say which release this is.
+    #[command(after_help = "Examples:\n  orch version\n  orch version --json")]
     Version,
     Host(host::HostArgs),
     Doctor(doctor::DoctorArgs),
@@ -151,7 +153,7 @@ fn main() -> ExitCode {
     let parsed = help::grouped(Cli::command()).try_get_matches().and_then(|given| Cli::from_arg_matches(&given));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return not_understood(&error),
+        Err(error) => return not_understood(&meant::instead(error, std::env::args().nth(1).as_deref())),
     };
     match &cli.command {
         Command::Supervise { directory } => return ExitCode::from(orch_run::supervise(directory).code()),

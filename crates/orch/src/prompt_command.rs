@@ -14,7 +14,7 @@ use crate::screen::{Screen, Style};
 /// Show what the agent of a role is told, and where its words come from.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch prompt show reviewer\n  orch prompt show developer --repo shop\n\n\
-    To say it in your own words, commit .orch/agents/<role>.md to the base branch. What the machine reads is always added.")]
+    To say it in your own words, commit .orch/agents/<role>.md to the base branch.\nWhat the machine reads is always added.")]
 pub struct PromptArgs {
     /// What to do with it.
     #[command(subcommand)]

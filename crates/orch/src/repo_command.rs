@@ -16,6 +16,8 @@ use crate::wiring::local::with_caller;
 
 /// List, add, move and take out the repositories of this machine. A running service follows at once.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  orch repo list\n  orch repo add ~/work/shop\n  \
+    orch repo move shop ~/other/shop\n  orch repo remove shop")]
 pub struct RepoArgs {
     #[command(subcommand)]
     command: RepoCommand,

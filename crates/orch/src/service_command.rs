@@ -22,11 +22,16 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// Say whether the service runs, what is at work, and what waits for you.
 #[derive(Debug, Args)]
-#[command(after_help = "Ends with 5 if no service runs.")]
+#[command(
+    after_help = "Examples:\n  orch status\n  orch status --json | jq .wait_for_you\n\nEnds with 5 if no service runs."
+)]
 pub struct StatusArgs {}
 
 /// Stop the service; agents at work go on and are met again at the next start.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  orch down\n  orch down && orch up --detach    # a new release, or settings that changed"
+)]
 pub struct DownArgs {}
 
 /// Tells how the service is.

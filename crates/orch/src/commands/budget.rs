@@ -18,7 +18,7 @@ pub struct BudgetArgs {
     #[command(flatten)]
     pub task: TaskArg,
     /// How much to add, in US dollars
-    #[arg(long, value_name = "USD", value_parser = micros)]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true, value_parser = micros)]
     pub raise: u64,
 }
 

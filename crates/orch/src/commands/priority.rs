@@ -25,7 +25,7 @@ pub struct PriorityArgs {
 /// # Errors
 /// With what to write instead.
 pub fn whole(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| format!("write a whole number from {} to {}, for example 10 or -5", i32::MIN, i32::MAX))
+    text.parse().map_err(|_| "write a whole number of at most nine digits, for example 10 or -5".to_owned())
 }
 
 /// Runs it.

@@ -14,8 +14,8 @@ use crate::settings::Host;
 /// Bring landed work home: to your base branch, whatever you have checked out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch pull\n  orch pull shop\n\n\
-    Your own commits are never lost: where both sides have some, it says so and changes nothing. --both merges\n\
-    them; --mine makes the line go on from your branch as it is, without what it lacks.")]
+    Your own commits are never lost: where both sides have some, it says so and changes nothing.\n\
+    --both merges them; --mine makes the line go on from your branch as it is, without what it lacks.")]
 pub struct PullArgs {
     /// Which repository, if not the one you stand in
     #[arg(value_name = "REPO")]

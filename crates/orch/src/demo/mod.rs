@@ -41,6 +41,7 @@ use up_process::UpProcess;
 
 /// See it work: seven issues, carried to main in a throw-away repository.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  orch demo\n  orch demo --manual --keep")]
 pub struct DemoArgs {
     /// Approve and answer yourself: here if this is a terminal, from another one, or both.
     #[arg(long)]

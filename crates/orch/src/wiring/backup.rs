@@ -17,7 +17,7 @@ pub(super) const FORGES: &str = "forge";
 /// Copy the database and the forges to a folder while the service runs on.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  orch backup ~/orch-before-upgrade\n\n\
-    To go back: stop the service, then orch restore FOLDER. What landed after the backup is met again at the next start.")]
+    To go back: stop the service, then orch restore FOLDER.\nWhat landed after the backup is met again at the next start.")]
 pub struct BackupArgs {
     /// The new folder; must not exist
     pub folder: Utf8PathBuf,

@@ -121,6 +121,9 @@ rows! {
     a_description_that_is_no_text
     usage_as_json
     pause_of_nothing
+    a_command_of_another_tool
+    a_setting_without_its_section
+    money_that_is_taken_away
     a_priority_that_is_no_number
     a_task_that_is_unknown
     an_id_that_is_none
