@@ -32,7 +32,7 @@ pub enum Error {
     #[error("{} has no commit yet; make a first commit", .0.display())]
     NoCommit(PathBuf),
     /// The branch does not exist.
-    #[error("{} has no branch `{branch}`; it has: {}", .repository.display(), list(.existing))]
+    #[error("{}", no_branch(.repository, .branch, .existing))]
     NoBranch {
         /// Where it was looked for.
         repository: PathBuf,
@@ -223,6 +223,12 @@ impl Error {
         }
         Self::Failed { command, code, stderr: tail(&words, 4000) }
     }
+}
+
+fn no_branch(repository: &std::path::Path, branch: &str, existing: &[String]) -> String {
+    let does =
+        existing.first().map(|other| format!("; if another one is kept green now, in there: orch init --base {other}"));
+    format!("{} has no branch `{branch}`; it has: {}{}", repository.display(), list(existing), does.unwrap_or_default())
 }
 
 fn list(names: &[String]) -> String {

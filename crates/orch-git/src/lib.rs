@@ -94,6 +94,6 @@ pub use source::{BaseFrom, Source, UserEnvironment, usual_base};
 pub use standing::{LandedWork, TakenNumbers};
 pub use tree::{Change, ChangeStatus, Mode};
 pub use upkeep::{Packing, Upkept};
-pub use upstream::{RemoteAdded, Synced, forge_of};
+pub use upstream::{RemoteAdded, Synced, forge_of, remote_of_user};
 pub use weakened::Weakened;
 pub use words::{BranchName, CodeId, CommitId, Identity, InvalidName, PatchId, RemoteName, RepoPath, TaskKey, TreeId};

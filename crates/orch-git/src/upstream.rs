@@ -1,7 +1,7 @@
 //! The two directions between the local forge and the user's repository.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -246,22 +246,38 @@ impl Forge {
 /// # Errors
 /// [`Error::NotARepository`].
 pub fn forge_of(git: &Git, source: &Path) -> Result<Option<PathBuf>> {
-    let value = |key: &str| -> Result<Option<Vec<u8>>> {
-        let call =
-            in_source(git, source).args(["config", "--local", "-z", "--get"]).arg(format!("remote.{REMOTE}.{key}"));
-        let shown = call.shown();
-        let ended = call.run()?;
-        match ended.code {
-            Some(0) => Ok(Some(ended.output.strip_suffix(b"\0").unwrap_or(&ended.output).to_vec())),
-            Some(1) => Ok(None),
-            _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
-                Err(Error::NotARepository(source.to_path_buf()))
-            }
-            _ => Err(ended.failed(shown)),
-        }
-    };
-    if value("orchestrion")?.is_none() {
+    if remote_value(git, source, "orchestrion")?.is_none() {
         return Ok(None);
     }
-    Ok(value("url")?.map(|url| PathBuf::from(OsStr::from_bytes(&url))))
+    Ok(remote_value(git, source, "url")?.map(path))
+}
+
+/// What a remote `orch` names that the user made in their repository; `None` if there is none, or it is ours.
+///
+/// # Errors
+/// [`Error::NotARepository`].
+pub fn remote_of_user(git: &Git, source: &Path) -> Result<Option<PathBuf>> {
+    if remote_value(git, source, "orchestrion")?.is_some() {
+        return Ok(None);
+    }
+    Ok(remote_value(git, source, "url")?.map(path))
+}
+
+fn path(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(bytes))
+}
+
+/// A setting of the remote `orch` of a user's repository.
+fn remote_value(git: &Git, source: &Path, key: &str) -> Result<Option<Vec<u8>>> {
+    let call = in_source(git, source).args(["config", "--local", "-z", "--get"]).arg(format!("remote.{REMOTE}.{key}"));
+    let shown = call.shown();
+    let ended = call.run()?;
+    match ended.code {
+        Some(0) => Ok(Some(ended.output.strip_suffix(b"\0").unwrap_or(&ended.output).to_vec())),
+        Some(1) => Ok(None),
+        _ if String::from_utf8_lossy(&ended.stderr).contains("not a git repository") => {
+            Err(Error::NotARepository(source.to_path_buf()))
+        }
+        _ => Err(ended.failed(shown)),
+    }
 }

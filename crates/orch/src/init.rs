@@ -135,13 +135,20 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     }
     let file = repository_file::plan(top, args, &look)?;
     warnings.extend(look::warnings(source, &look.base));
-    if file.command.is_none() {
+    let taken = taken_remote(&host, &look)?;
+    if taken {
         warnings.push(format!(
-            "no test command found: every gate that needs one will be *unknown, never green*, and no task gets past \
-             it; set `command` under [check] in {REPOSITORY_FILE}, or run `orch init --test CMD`"
+            "{top} has a remote `orch` of yours, and the line needs that name: give yours another one, nothing starts \
+             here before"
         ));
     }
-    let commands = [&file.command, &file.set_up.clone().map(|found| found.command)];
+    if file.command.is_none() {
+        warnings.push(format!(
+            "no test command found, so nothing starts here: run `orch init --test CMD`, or set `command` under [check] \
+             in {REPOSITORY_FILE}"
+        ));
+    }
+    let commands = [&file.command, &file.set_up.clone().map(|found| found.command), &args.agent_command];
     let path = env("PATH").unwrap_or_default();
     for program in commands.into_iter().flatten().flat_map(|command| toolchain::missing(command, &path)) {
         warnings.push(format!(
@@ -170,12 +177,16 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
     written.extend(repository.written.iter().cloned());
 
     let agent = agents::set(&host, &repository);
-    let steps = agents::steps(&host, &repository, &agents_found, env);
+    let mut steps = agents::steps(&host, &repository, &agents_found, env);
+    if taken {
+        steps.insert(0, (format!("git -C {top} remote rename orch OTHER"), "the line needs that name for its own"));
+    }
     let commit = settle_commit(args, screen, source, &look)?;
     let commit = bring_to_server(commit, &look, &repository.id, screen, env)?;
     let tried = try_tests(args, screen, &host, &look, file.command.is_some(), env);
     // A running service follows at once.
     let serving = crate::repo_command::tell_service(&host);
+    let file_names_tests = file.command.is_some();
     let answer = Answer {
         base_branch: look.base.to_string(),
         base_tip: source.base_tip.to_string(),
@@ -186,7 +197,7 @@ pub fn run_init(args: &InitArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<S
         setup_command_from,
         agents_found,
         written,
-        next: next(&commit, &look, repository.remote.is_some(), &steps, tried, serving),
+        next: next(&commit, &look, repository.remote.is_some(), &steps, file_names_tests.then_some(tried), serving),
         host_file_is_new,
         commit,
         warnings,
@@ -259,12 +270,13 @@ fn try_tests(
     true
 }
 
+/// `tried`: whether set-up and tests were; `None` if there is no test command.
 fn next(
     commit: &Commit,
     look: &look::Look,
     on_server: bool,
     agent: &[(String, &str)],
-    tried: bool,
+    tried: Option<bool>,
     serving: bool,
 ) -> Vec<Next> {
     let one = |command: String, why: &str| Next { command, why: why.to_owned() };
@@ -291,8 +303,12 @@ fn next(
     if on_server && !matches!(commit, Commit::Pushed) {
         next.push(one(format!("git push origin {}", look.base), "and it reads that branch on the server"));
     }
-    if !tried {
-        next.push(one("orch check".to_owned(), "try set-up and tests once, as a run gets them"));
+    match tried {
+        Some(true) => {}
+        Some(false) => next.push(one("orch check".to_owned(), "try set-up and tests once, as a run gets them")),
+        None => {
+            next.push(one("orch init --test CMD".to_owned(), "name the command that tests it; nothing starts before"))
+        }
     }
     next.extend(agent.iter().map(|(command, why)| one(command.clone(), why)));
     if !serving {
@@ -300,6 +316,13 @@ fn next(
     }
     next.push(one("orch new \"What is to be done\"".to_owned(), "give it the first issue"));
     next
+}
+
+/// The person has a remote of the name that the line's own clone has to have.
+fn taken_remote(host: &crate::settings::Host, look: &look::Look) -> Result<bool, Failure> {
+    let forges = host.paths.forge("any");
+    let theirs = orch_git::remote_of_user(&look.git, look.top.as_std_path()).map_err(git_failure)?;
+    Ok(theirs.is_some_and(|named| named.parent() != forges.parent().map(camino::Utf8Path::as_std_path)))
 }
 
 /// The registered repository that this folder is, though its path is another one: its remote `orch` says so, and where
@@ -335,7 +358,7 @@ fn show_found(
     let tests = match (&file.command, &file.from) {
         (Some(command), Some(from)) => format!("{}  {}", strong(command), faint(from)),
         (Some(command), None) => strong(command),
-        (None, _) => screen.styled(Style::Bad, "none: gates that need it are unknown, never green"),
+        (None, _) => screen.styled(Style::Bad, "none found"),
     };
     let from = if look.base_from.is_empty() { String::new() } else { format!(", {}", look.base_from) };
     let base = format!("{}  {}", strong(look.base.as_str()), faint(&format!("at {tip}{from}")));

@@ -83,6 +83,8 @@ rows! {
     variables_that_git_sets_for_its_hooks
     output_that_has_no_room
     a_hook_that_refuses
+    an_agent_that_is_not_there
+    a_remote_of_the_lines_name
     no_test_command
     empty_test_command
     init_twice
