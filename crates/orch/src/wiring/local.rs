@@ -98,7 +98,20 @@ pub fn with_caller(
 /// The registered repository around the current folder, the nearest one of several.
 fn here(host: &Host) -> Option<Here> {
     let folder = std::env::current_dir().ok()?.canonicalize().ok()?;
-    nearest(host, &folder, &|path| path.canonicalize().ok())
+    let real = |path: &Path| path.canonicalize().ok();
+    // Another working tree of a repository lies anywhere.
+    let linked = main_tree(&folder).and_then(|main| nearest(host, &main.canonicalize().ok()?, &real));
+    linked.or_else(|| nearest(host, &folder, &real))
+}
+
+/// The main working tree of the linked one around this folder; `None` if it is no linked one.
+fn main_tree(folder: &Path) -> Option<PathBuf> {
+    let top = folder.ancestors().find(|above| above.join(".git").exists())?;
+    // gitrepository-layout(5): a file there names the folder of this tree, `.git/worktrees/NAME` of the main one.
+    let text = std::fs::read_to_string(top.join(".git")).ok()?;
+    let own = top.join(text.strip_prefix("gitdir: ")?.trim_end());
+    let all = own.parent().filter(|all| all.ends_with(".git/worktrees"))?;
+    Some(all.parent()?.parent()?.to_path_buf())
 }
 
 /// `real` resolves the links of a path.

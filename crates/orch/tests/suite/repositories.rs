@@ -394,7 +394,9 @@ fn work_comes_home_to_the_base_branch_whatever_is_checked_out() {
     let tree = many.world.path("tree");
     git(&home, &["worktree", "add", "--quiet", tree.to_str().unwrap(), "main"]).unwrap();
     let two = landed("two");
-    many.world.run(&many.world.home(), &["pull", "home"]).unwrap().success();
+    many.add("other");
+    // Who stands in that tree stands in its repository.
+    many.world.run(&tree, &["pull"]).unwrap().success();
     assert_eq!(main(), two);
     assert!(tree.join("two").exists() && !home.join("two").exists());
     let again = many.world.run(&home, &["pull"]).unwrap().success();
