@@ -134,6 +134,7 @@ impl Engine {
                 Ok(applied) => {
                     match standing {
                         Standing::Well => tracing::info!(%repository, "it can be worked in"),
+                        Standing::NotYet(text) => tracing::info!(%repository, "{text}"),
                         Standing::Notice(text) | Standing::Trouble(text) => tracing::warn!(%repository, "{text}"),
                     }
                     self.changes.happened();
@@ -205,6 +206,7 @@ fn look(
             .or_else(|| read.obstacle.clone())
             .or_else(|| read.tests.trouble(&row.id, branch, &read.tip).filter(|_| tested))
         {
+            Some(text) if read.tests.not_yet(branch, &read.tip).as_ref() == Some(&text) => Standing::NotYet(text),
             Some(text) => Standing::Trouble(text),
             None => {
                 let notice = base.diverged.or_else(|| read.tests.notice(branch, &read.tip));

@@ -94,6 +94,15 @@ impl BaseTests {
         Some(format!("{branch} is not green at {short}, and {by} lets work begin on it: only what mends it can land"))
     }
 
+    /// That the first tip is being tested, in words: nothing is wrong, and it passes by itself. `None` if it is not so.
+    pub fn not_yet(&self, branch: &str, tip: &CommitId) -> Option<String> {
+        if self.green.is_some() || self.found(tip).is_some() {
+            return None;
+        }
+        let short: String = tip.as_str().chars().take(10).collect();
+        Some(format!("{branch} at {short} is being tested, once, before the first agent is paid for work on it"))
+    }
+
     /// Why nobody is to work on this tip, in words for people; `None` if there is no reason. While a tip is tested that came
     /// upon a green one, work goes on: most of them are green.
     pub fn trouble(&self, repository: &RepositoryId, branch: &str, tip: &CommitId) -> Option<String> {
@@ -101,17 +110,19 @@ impl BaseTests {
             return None;
         }
         let short: String = tip.as_str().chars().take(10).collect();
-        let Some(found) = self.found(tip) else {
-            return self.green.is_none().then(|| {
-                format!("{branch} at {short} is being tested, once, before the first agent is paid for work on it")
-            });
-        };
+        let Some(found) = self.found(tip) else { return self.not_yet(branch, tip) };
         if found.accepted_by.is_some() {
             return None;
         }
-        let words = match found.last_words.as_str() {
-            "" => String::new(),
-            words => format!("; its last words: {words}"),
+        let words = match (&found.outcome, found.last_words.as_str()) {
+            (_, "") => String::new(),
+            // A set-up tells its own.
+            (CheckOutcome::Unknown { reason } | CheckOutcome::Failed { reason }, _)
+                if reason.contains("its last words: ") =>
+            {
+                String::new()
+            }
+            (_, words) => format!("; its last words: {words}"),
         };
         Some(match &found.outcome {
             CheckOutcome::Unknown { reason } => format!(
@@ -153,7 +164,9 @@ mod tests {
         assert!(
             tests.trouble(&"shop".into(), "main", &first).unwrap().starts_with("main at aaaaaaaaaa is being tested")
         );
+        assert!(tests.not_yet("main", &first).is_some());
         tests.tested(&first, CheckOutcome::Passed, String::new(), NOW);
+        assert!(tests.not_yet("main", &first).is_none() && tests.not_yet("main", &second).is_none());
         assert!(
             !tests.is_news(&first)
                 && tests.due(&first).is_none()
@@ -185,6 +198,10 @@ mod tests {
         assert!(
             tests.trouble(&"shop".into(), "main", &tip).unwrap().contains("cannot be told: no network; orch check")
         );
+        let reason = "the set-up failed; its last words: no such registry; see [setup]".to_owned();
+        tests.tested(&tip, CheckOutcome::Unknown { reason }, "== set-up failed: exit code 4".to_owned(), NOW);
+        let words = tests.trouble(&"shop".into(), "main", &tip).unwrap();
+        assert_eq!(words.matches("its last words").count(), 1, "{words}");
         tests.not_green.as_mut().unwrap().tries = u32::MAX;
         assert!(tests.due(&tip).is_some(), "no number of tries is too much");
     }

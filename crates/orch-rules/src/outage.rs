@@ -99,6 +99,9 @@ pub struct Outage {
     pub named: bool,
     /// The run that goes first; nothing else starts before it has ended.
     pub probe: Option<Probe>,
+    /// Nothing is wrong: it ends by itself, and nobody has to do anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passes: bool,
     /// Guarded by [`crate::change::Guard::OutageVersion`]; 0 before the row exists.
     #[serde(default)]
     pub version: i64,
@@ -136,6 +139,7 @@ impl Outage {
             until: None,
             named: false,
             probe: None,
+            passes: false,
             version: 0,
         }
     }

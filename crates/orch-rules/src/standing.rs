@@ -15,6 +15,8 @@ pub enum Standing {
     Notice(String),
     /// Nothing of it starts or lands before that is mended: what is wrong, and what to do.
     Trouble(String),
+    /// Nothing of it starts or lands yet, and nobody has to do anything for that: what is waited for.
+    NotYet(String),
 }
 
 /// Writes down how a repository stands. `known` is what was written last; `None` if that is what was found again.
@@ -29,21 +31,23 @@ pub fn repository_stands(
     let mut after = before.clone();
     match standing {
         Standing::Well => after.heal(),
-        Standing::Notice(text) | Standing::Trouble(text) => {
-            let same_kind = before.is_closed() == matches!(standing, Standing::Trouble(_)) && before.failures > 0;
+        Standing::Notice(text) | Standing::Trouble(text) | Standing::NotYet(text) => {
+            let holds = !matches!(standing, Standing::Notice(_));
+            after.passes = matches!(standing, Standing::NotYet(_));
+            let same_kind = before.failures > 0 && (before.is_closed(), before.passes) == (holds, after.passes);
             text.clone_into(&mut after.reason);
             after.failures = 1;
             after.since = if same_kind { before.since } else { now };
-            after.until = matches!(standing, Standing::Trouble(_)).then_some(after.since);
+            after.until = holds.then_some(after.since);
         }
     }
     if after == before {
         return None;
     }
     let (rule, text) = match standing {
-        Standing::Well if before.is_closed() => ("repository_mended", reason::repository_mended()),
+        Standing::Well if before.is_closed() && !before.passes => ("repository_mended", reason::repository_mended()),
         Standing::Well => ("repository_mended", reason::no_longer_so(&before.reason)),
-        Standing::Notice(text) => ("repository_notice", reason::quoted(text)),
+        Standing::Notice(text) | Standing::NotYet(text) => ("repository_notice", reason::quoted(text)),
         Standing::Trouble(text) => ("repository_trouble", reason::repository_trouble(text)),
     };
     let line =
@@ -83,6 +87,12 @@ mod tests {
         assert_eq!((other.since, other.reason.as_str()), (NOW, "no branch"), "other words, the same trouble");
         let notice = written(Some(&trouble), &Standing::Notice("main went apart".to_owned()), later).unwrap();
         assert!(!notice.is_closed() && notice.since == later, "a notice holds nothing");
+        let not_yet = written(None, &Standing::NotYet("main is tested".to_owned()), NOW).unwrap();
+        assert!(not_yet.holds(later) && not_yet.passes, "it holds, and nothing is wrong");
+        let red = written(Some(&not_yet), &Standing::Trouble("main is red".to_owned()), later).unwrap();
+        assert!(!red.passes && red.since == later, "what is wrong began when it was seen");
+        let kept: Outage = serde_json::from_str(&serde_json::to_string(&not_yet).unwrap()).unwrap();
+        assert_eq!(kept, not_yet);
         let well = written(Some(&notice), &Standing::Well, later).unwrap();
         assert_eq!(well, Outage { version: notice.version, ..Outage::none(notice.source) });
         assert_eq!(written(Some(&well), &Standing::Well, later), None);

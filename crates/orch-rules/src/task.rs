@@ -279,6 +279,9 @@ pub enum Wait {
         named: bool,
         /// The task whose run finds out right now whether it is over.
         probed_by: Option<WorkItemId>,
+        /// Nothing is wrong: it ends by itself, and nobody has to do anything.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        passes: bool,
     },
     /// A human is asked.
     Human {

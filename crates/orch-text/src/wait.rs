@@ -65,10 +65,11 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
         Wait::Slot { key, max } if key == SLOT_RUNS => say("wait-slot-runs", &[("max", (*max).into())]),
         Wait::Slot { key, max } => say("wait-slot", &[("what", key.as_str().into()), ("max", (*max).into())]),
         Wait::Budget { key } => say("wait-budget", &[("scope", scope(key).into())]),
-        Wait::Outage { source: Source::Repository { name }, reason: why, .. } => {
-            say("wait-repository", &[("name", name.as_str().into()), ("reason", why.as_str().into())])
+        Wait::Outage { source: Source::Repository { name }, reason: why, passes, .. } => {
+            let id = if *passes { "wait-repository-not-yet" } else { "wait-repository" };
+            say(id, &[("name", name.as_str().into()), ("reason", why.as_str().into())])
         }
-        Wait::Outage { source, reason: why, until, named, probed_by } => {
+        Wait::Outage { source, reason: why, until, named, probed_by, .. } => {
             let mut args = vec![("source", what_is_out(source, language).into()), ("reason", why.as_str().into())];
             args.push(("lift", lift(source).into()));
             if let Some(other) = probed_by {

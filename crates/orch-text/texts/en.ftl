@@ -32,6 +32,7 @@ wait-budget = { $scope ->
        *[other] the budget
     } does not cover another run
 wait-repository = the repository { $name } cannot be worked in: { $reason } (goes on by itself when that is mended)
+wait-repository-not-yet = not yet: { $reason }; starts by itself
 wait-outage-probed = { $source } ({ $reason }); { $other } tries right now whether it is over
 wait-outage = { $source } ({ $reason }); one run tries again
     .help = lift it: { $lift }

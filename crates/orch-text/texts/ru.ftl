@@ -36,6 +36,7 @@ wait-budget = { $scope ->
        *[other] бюджета
     } не хватает на ещё один запуск
 wait-repository = с репозиторием { $name } нельзя работать: { $reason } (когда это исправят, работа пойдёт сама)
+wait-repository-not-yet = ещё не время: { $reason }; начнётся само
 wait-outage-probed = { $source } ({ $reason }); { $other } прямо сейчас проверяет, не прошло ли
 wait-outage = { $source } ({ $reason }); будет одна пробная попытка
     .help = снять паузу: { $lift }

@@ -8,6 +8,7 @@ use orch_web::view::{AnswerView, RepositoryList};
 
 use crate::client::{Caller, encoded};
 use crate::commands::ids::REPOSITORIES;
+use crate::commands::text::wrap;
 use crate::exit::{Exit, Failure};
 use crate::init::{self, InitArgs, entries, git_failure, top_of};
 use crate::screen::{Screen, Style, printable};
@@ -85,18 +86,21 @@ fn list(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Fai
     let (host, _) = settings::load(env)?;
     let known: RepositoryList = with_value(screen, env, |caller| caller.read(REPOSITORIES))?;
     let mut rows = Vec::new();
-    let mut json = Vec::new();
+    let (mut json, mut why) = (Vec::new(), Vec::new());
     for entry in &host.repositories {
         let row = known.repositories.iter().find(|row| row.id == entry.id);
         let trouble = row.and_then(|row| row.trouble.as_ref());
         let base = row.map_or_else(String::new, |row| row.base_branch.clone());
-        let stands = match trouble {
-            Some(trouble) if trouble.holds => screen.styled(Style::Bad, &printable(&trouble.reason)),
-            Some(trouble) => screen.styled(Style::Attention, &printable(&trouble.reason)),
-            None => screen.styled(Style::Good, "ok"),
+        let (style, stands) = match trouble {
+            Some(trouble) if trouble.passes => (Style::Attention, "not yet"),
+            Some(trouble) if trouble.holds => (Style::Bad, "cannot be worked in"),
+            Some(_) => (Style::Attention, "look"),
+            None => (Style::Good, "ok"),
         };
         let place = entry.remote.url.clone().unwrap_or_else(|| entry.path.to_string());
-        rows.push(vec![entry.id.clone(), entry.prefix.clone(), base.clone(), place, stands]);
+        let stands = screen.styled(style, stands);
+        rows.push(vec![entry.id.clone(), entry.prefix.clone(), base.clone(), stands, place]);
+        why.extend(trouble.map(|trouble| (entry.id.clone(), style, printable(&trouble.reason))));
         json.push(serde_json::json!({
             "id": entry.id, "prefix": entry.prefix, "base_branch": base, "path": entry.path,
             "remote": entry.remote.url, "trouble": trouble,
@@ -107,6 +111,13 @@ fn list(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Fai
         screen.line("No repository yet. Begin in one with: orch init");
     }
     screen.table(&rows);
+    for (id, style, words) in why {
+        screen.line("");
+        screen.line(&screen.styled(Style::Strong, &id));
+        for part in wrap(&words, screen.width().saturating_sub(2)) {
+            screen.line(&format!("  {}", screen.styled(style, &part)));
+        }
+    }
     Ok(())
 }
 

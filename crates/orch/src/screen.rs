@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::commands::text::wrap;
 use crate::exit::Failure;
 
 /// How a piece of text is meant; what that looks like is decided here alone.
@@ -130,20 +131,29 @@ impl Screen {
             } else {
                 "warning:".to_owned()
             };
-            put(&mut io::stderr().lock(), &format!("{word} {text}"));
+            put(&mut io::stderr().lock(), &self.fitted(&format!("{word} {text}"), 2));
         }
+    }
+
+    /// What goes to stderr, in lines that fit on the terminal there; where there is none, a log or a program has each
+    /// thing on one line. Lines after the first of each are set in by `by`.
+    fn fitted(&self, text: &str, by: usize) -> String {
+        if !io::stderr().is_terminal() {
+            return text.to_owned();
+        }
+        text.lines().map(|line| hanging(line, self.width, by)).collect::<Vec<_>>().join("\n")
     }
 
     /// A remark that is no part of the answer: on stderr, for people alone.
     pub fn note(&self, text: &str) {
         if !self.json {
-            put(&mut io::stderr().lock(), text);
+            put(&mut io::stderr().lock(), &self.fitted(text, 2));
         }
     }
 
     /// Why the command failed, on stderr in the form that is wanted.
     pub fn failure(&self, failure: &Failure) {
-        let text = if self.json { failure.json().to_string() } else { failure.text() };
+        let text = if self.json { failure.json().to_string() } else { self.fitted(&failure.text(), 5) };
         put(&mut io::stderr().lock(), &text);
     }
 
@@ -222,6 +232,17 @@ fn put(to: &mut impl Write, text: &str) {
     let _gone = writeln!(to, "{text}").and_then(|()| to.flush());
 }
 
+/// A line in lines of at most `width` columns, those after the first set in by `by` more than it.
+fn hanging(line: &str, width: usize, by: usize) -> String {
+    let margin = line.len() - line.trim_start_matches(' ').len();
+    let parts = wrap(line, width.saturating_sub(margin + by));
+    let shown = parts.iter().enumerate().map(|(index, part)| {
+        let margin = if index == 0 { margin } else { margin + by };
+        format!("{:margin$}{part}", "")
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
 /// Text from outside (a title, a path, a log line) made safe to print: control characters and the characters that
 /// turn the writing direction (Unicode UAX #9, explicit formatting) are shown as escapes instead of obeyed. Keeps
 /// line breaks and tabs.
@@ -297,6 +318,13 @@ mod tests {
     fn text_from_outside_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\r\u{202e}c\n\td"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c\n\td");
         assert_eq!(printable("Привет 🎼"), "Привет 🎼");
+    }
+
+    #[test]
+    fn a_long_line_hangs_below_its_own_margin() {
+        assert_eq!(hanging("  fix: do this and that now", 18, 5), "  fix: do\n       this and\n       that now");
+        assert_eq!(hanging("short", 18, 5), "short");
+        assert_eq!(hanging("", 18, 5), "");
     }
 
     #[test]

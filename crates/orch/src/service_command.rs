@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use orch_web::view::{QueueReport, RepositoryList};
+use orch_web::view::{QueueReport, RepositoryList, RepositoryView};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::client::{Caller, Running};
 use crate::commands::ids::REPOSITORIES;
-use crate::commands::text::counted;
+use crate::commands::text::{counted, wrap};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
@@ -50,12 +50,15 @@ pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(
     let known: RepositoryList = caller.read(REPOSITORIES)?;
     let waits = |kind: &str| counts.get(kind).copied().unwrap_or(0);
     let (asks, held, tasks) = (waits("human"), waits("held"), counts.values().sum::<u64>());
-    let troubled: Vec<&str> =
-        known.repositories.iter().filter(|r| r.trouble.is_some()).map(|r| r.id.as_str()).collect();
+    let those = |passes: bool| -> Vec<&str> {
+        let is = |r: &&RepositoryView| r.trouble.as_ref().is_some_and(|trouble| trouble.passes == passes);
+        known.repositories.iter().filter(is).map(|r| r.id.as_str()).collect()
+    };
+    let (troubled, not_yet) = (those(false), those(true));
     screen.json(&serde_json::json!({
         "url": running.base(), "pid": running.pid, "version": env!("CARGO_PKG_VERSION"),
         "agents_at_work": queue.agent_slots.used, "tasks": tasks, "wait_for_you": asks, "held": held,
-        "repositories": known.repositories.len(), "repositories_in_trouble": troubled,
+        "repositories": known.repositories.len(), "repositories_in_trouble": troubled, "repositories_not_yet": not_yet,
     }));
     let good = screen.styled(Style::Good, "up");
     screen.line(&format!(
@@ -70,9 +73,14 @@ pub fn status(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(
         let text = format!("{asks} ask you something, {held} are held: orch inbox");
         screen.line(&screen.styled(Style::Attention, &text));
     }
+    let told = |text: String, style| {
+        wrap(&text, screen.width()).iter().for_each(|part| screen.line(&screen.styled(style, part)));
+    };
     if !troubled.is_empty() {
-        let text = format!("something is wrong with {}: orch repo list", troubled.join(", "));
-        screen.line(&screen.styled(Style::Attention, &text));
+        told(format!("something is wrong with {}: orch repo list", troubled.join(", ")), Style::Attention);
+    }
+    if !not_yet.is_empty() {
+        told(format!("tested before work begins: {}", not_yet.join(", ")), Style::Faint);
     }
     Ok(())
 }

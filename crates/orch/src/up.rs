@@ -408,6 +408,7 @@ async fn tell_repositories(engine: Arc<Engine>, notes: Notes, screen: Screen) {
         match standing {
             Standing::Well => {}
             Standing::Notice(text) => screen.warn(&format!("{repository}: {text}")),
+            Standing::NotYet(text) => screen.note(&format!("{repository}: {text}")),
             Standing::Trouble(text) => {
                 screen.warn(&format!("{repository} cannot be worked in, the others are: {text}"));
             }

@@ -65,7 +65,8 @@ impl Control {
             self.engine.tell_base(&repository, |base| _ = base.tests.accept(&seen.tip, &by)).await?;
             self.engine.look_at_repository(&repository).await?;
             self.moved().await?;
-            let text = format!("work begins on {} at {} although it is not green", seen.branch, seen.tip);
+            let tip: String = seen.tip.as_str().chars().take(10).collect();
+            let text = format!("work begins on {} at {tip} although it is not green", seen.branch);
             return Ok(Answer { text, pending: false });
         }
         Err(refused(format!(

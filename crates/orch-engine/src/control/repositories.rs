@@ -58,13 +58,20 @@ impl Control {
             let Source::Repository { name } = &outage.source else { continue };
             let of_it = |task: &&mut Waiting<'_>| task.repository.as_str() == name && !task.ended;
             for task in tasks.iter_mut().filter(of_it) {
-                task.waits.retain(|wait| !matches!(wait, Wait::Outage { source, .. } if *source == outage.source));
+                // Its place in the line says that it starts by itself, which it does not now.
+                let moot = |wait: &Wait| match wait {
+                    Wait::Outage { source, .. } => *source == outage.source,
+                    Wait::Entry { .. } => true,
+                    _ => false,
+                };
+                task.waits.retain(|wait| !moot(wait));
                 let wait = Wait::Outage {
                     source: outage.source.clone(),
                     reason: outage.reason.clone(),
                     until: None,
                     named: false,
                     probed_by: None,
+                    passes: outage.passes,
                 };
                 task.waits.insert(0, wait);
             }

@@ -15,7 +15,19 @@ fn said(wait: &Wait, language: Language) -> Sentence {
 
 fn outage(named: bool, until: Option<i64>, probed_by: Option<WorkItemId>) -> Wait {
     let source = Source::Credential { name: "main".to_owned() };
-    Wait::Outage { source, reason: "usage limit".to_owned(), until: until.map(Timestamp), named, probed_by }
+    Wait::Outage {
+        source,
+        reason: "usage limit".to_owned(),
+        until: until.map(Timestamp),
+        named,
+        probed_by,
+        passes: false,
+    }
+}
+
+fn repository(passes: bool) -> Wait {
+    let source = Source::Repository { name: "shop".to_owned() };
+    Wait::Outage { source, reason: "main is tested".to_owned(), until: None, named: false, probed_by: None, passes }
 }
 
 /// One of every shape a wait has.
@@ -43,6 +55,8 @@ fn all() -> Vec<Wait> {
         outage(true, None, None),
         outage(true, Some(0), None),
         outage(true, Some(0), behind()),
+        repository(false),
+        repository(true),
         Wait::Lane { place: 1, behind: None, doing: "testing the candidate".to_owned() },
         Wait::Lane { place: 2, behind: behind(), doing: "queued".to_owned() },
         Wait::Paused { scope: PauseScope::Task },

@@ -46,14 +46,27 @@ pub struct TroubleView {
     pub since: String,
     /// Nothing of it starts or lands before that is mended; otherwise it is only told.
     pub holds: bool,
+    /// Nothing is wrong: it ends by itself, and nobody has to do anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passes: bool,
 }
 
 impl TroubleView {
+    /// What it means for the repository, to stand before the reason.
+    pub fn what(&self) -> &'static str {
+        match (self.holds, self.passes) {
+            (true, false) => "cannot be worked in: ",
+            (true, true) => "not yet: ",
+            (false, _) => "",
+        }
+    }
+
     /// Of the repository of this id.
     pub fn of(repository: &str, outages: &[Outage]) -> Option<Self> {
         let is = |outage: &&Outage| matches!(&outage.source, Source::Repository { name } if name == repository);
         let outage = outages.iter().find(is).filter(|outage| outage.failures > 0)?;
-        Some(Self { reason: outage.reason.clone(), since: rfc3339(outage.since), holds: outage.is_closed() })
+        let (reason, since) = (outage.reason.clone(), rfc3339(outage.since));
+        Some(Self { reason, since, holds: outage.is_closed(), passes: outage.passes })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::fixtures::task;
 fn outage(named: bool, probed_by: Option<orch_rules::ids::WorkItemId>) -> Wait {
     let source = Source::Credential { name: "main".to_owned() };
     let until = Some(Timestamp(1_795_217_182_000));
-    Wait::Outage { source, reason: "usage limit".to_owned(), until, named, probed_by }
+    Wait::Outage { source, reason: "usage limit".to_owned(), until, named, probed_by, passes: false }
 }
 
 #[test]

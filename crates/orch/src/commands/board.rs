@@ -110,10 +110,7 @@ fn notice(repository: &RepositoryView, screen: &Screen, now: Timestamp) -> Vec<S
         format!("frozen {ago} ago by {by}: {reason}{passing}; lift it: orch unfreeze --repo {id}")
     });
     let paused = repository.paused.then(|| format!("paused; go on: orch resume --repo {id}"));
-    let trouble = repository.trouble.as_ref().map(|trouble| {
-        let what = if trouble.holds { "cannot be worked in: " } else { "" };
-        format!("{what}{}", clean(&trouble.reason))
-    });
+    let trouble = repository.trouble.as_ref().map(|trouble| format!("{}{}", trouble.what(), clean(&trouble.reason)));
     let texts = trouble.iter().chain(&frozen).chain(&paused);
     texts.flat_map(|text| wrap(text, screen.width())).map(|part| screen.styled(Style::Attention, &part)).collect()
 }

@@ -8,6 +8,9 @@ use crate::exit::{Exit, Failure};
 /// All repositories, as the API serves them.
 pub const REPOSITORIES: &str = "/api/v1/repositories";
 
+/// So many are named where one has to be chosen.
+const CHOICES: usize = 4;
+
 /// Which task, on a command line.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct TaskArg {
@@ -127,9 +130,9 @@ fn named(
         ([], None) => Err(Failure::new(Exit::NotFound, "there is no repository yet")
             .fix("run orch init in the repository that orch is to work on")),
         (several, _) => {
-            let names: Vec<_> = several.iter().map(|one| format!("{} --repo {}", of(one).id, one.0)).collect();
+            let names = some(several.iter().map(|one| format!("{} --repo {}", of(one).id, one.0)));
             Err(Failure::new(Exit::Usage, format!("{} repositories have such a task", several.len()))
-                .fix(format!("say which: {}; or stand in its folder", names.join(", or "))))
+                .fix(format!("say which: {names}; or stand in its folder")))
         }
     }
 }
@@ -153,15 +156,24 @@ fn one_of(here: Option<&str>, known: &[&str]) -> Result<String, Failure> {
             Exit::NotFound,
             format!("the running service does not know the repository {here} yet"),
         )
-        .fix("it reads the host file at its start: stop it, then orch up"));
+        .fix("try again; if that does not help, start it anew: orch down, then orch up"));
     }
     match known {
         [only] => Ok((*only).to_owned()),
         [] => Err(Failure::new(Exit::NotFound, "there is no repository yet")
             .fix("run orch init in the repository that orch is to work on")),
-        several => Err(Failure::new(Exit::Usage, format!("there are {} repositories", several.len()))
-            .fix(format!("say which: --repo {}; or stand in its folder", several.join(" or --repo ")))),
+        several => Err(Failure::new(Exit::Usage, format!("there are {} repositories", several.len())).fix(format!(
+            "say which: {}; or stand in its folder",
+            some(several.iter().map(|id| format!("--repo {id}")))
+        ))),
     }
+}
+
+/// A few of them to choose from.
+fn some(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(CHOICES);
+    let shown = all.take(CHOICES).collect::<Vec<_>>().join(", or ");
+    if more == 0 { shown } else { format!("{shown}, or one of {more} more (orch repo list)") }
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{EpisodeView, TaskDetailView};
+use orch_web::view::{EpisodeView, RepositoryList, RepositoryView, TaskDetailView};
 
+use super::ids::REPOSITORIES;
 use super::text::{clean, fit, since, width, wrap};
 use crate::client::{Caller, encoded};
 use crate::exit::Failure;
@@ -25,7 +26,8 @@ pub struct InboxArgs {
 pub fn run(args: &InboxArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let asked = waiting(args.repo.as_deref(), &["human", "held"], caller)?;
     screen.json(&serde_json::json!({"tasks": asked}));
-    if asked.is_empty() {
+    let broken = broken(args.repo.as_deref(), caller)?;
+    if asked.is_empty() && broken.is_empty() {
         screen.line("Nothing waits for you.");
     }
     for (index, detail) in asked.iter().enumerate() {
@@ -36,7 +38,26 @@ pub fn run(args: &InboxArgs, caller: &Caller, screen: &Screen) -> Result<(), Fai
             screen.line(&line);
         }
     }
+    if !broken.is_empty() {
+        if !asked.is_empty() {
+            screen.line("");
+        }
+        let text = format!("nothing starts in {} before somebody mends it: orch repo list", broken.join(", "));
+        for part in wrap(&text, screen.width()) {
+            screen.line(&screen.styled(Style::Attention, &part));
+        }
+    }
     Ok(())
+}
+
+/// Repositories that cannot be worked in before a person does something.
+fn broken(repo: Option<&str>, caller: &Caller) -> Result<Vec<String>, Failure> {
+    let known: RepositoryList = caller.read(REPOSITORIES)?;
+    let is = |known: &&RepositoryView| {
+        repo.is_none_or(|repo| repo == known.id)
+            && known.trouble.as_ref().is_some_and(|trouble| trouble.holds && !trouble.passes)
+    };
+    Ok(known.repositories.iter().filter(is).map(|known| clean(&known.id)).collect())
 }
 
 /// Tasks that wait for a person in one of these ways, the longest first.

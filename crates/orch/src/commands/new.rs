@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use orch_web::view::{AnswerView, NewTaskRequest, TaskView};
+use orch_web::view::{AnswerView, NewTaskRequest, RepositoryList, TaskView};
 use sha2::{Digest, Sha256};
 
 use super::draft::{self, Draft, IssueText};
+use super::ids::REPOSITORIES;
 use super::{ids, send, text, words};
 use crate::client::{self, Caller};
 use crate::exit::{Exit, Failure};
@@ -194,7 +195,7 @@ fn each(
     let depends_on = args.depends_on.iter().map(other).collect::<Result<Vec<_>, _>>()?;
     let titles: Vec<String> = written.issues.iter().map(|issue| issue.title.clone()).collect();
     let mut at = 0;
-    send::all(&titles, |title| {
+    let done = send::all(&titles, |title| {
         let (issue, number) = (&written.issues[at], at);
         at += 1;
         let request = NewTaskRequest {
@@ -212,7 +213,24 @@ fn each(
         let sent = sent(&request, name.as_deref(), caller)?;
         opened.set(opened.get() + 1);
         tell(args, sent, name.map(|_| asked), screen)
-    })
+    });
+    if opened.get() > 0 && !args.backlog {
+        held_back(&repository, caller, screen);
+    }
+    done
+}
+
+/// Says at once that nothing starts in this repository, and why: who looks at the board does it a day later.
+fn held_back(repository: &str, caller: &Caller, screen: &Screen) {
+    let Ok(known) = caller.read::<RepositoryList>(REPOSITORIES) else { return };
+    let of_it = known.repositories.iter().find(|known| known.id == repository);
+    let Some(trouble) = of_it.and_then(|known| known.trouble.as_ref()).filter(|trouble| trouble.holds) else { return };
+    let what =
+        if trouble.passes { "it starts by itself after this: " } else { "nothing starts before this is mended: " };
+    let style = if trouble.passes { Style::Faint } else { Style::Attention };
+    for part in text::wrap(&format!("{what}{}", text::clean(&trouble.reason)), screen.width()) {
+        screen.line(&screen.styled(style, &part));
+    }
 }
 
 /// Under this name an issue of a text is sent: by what is asked, and how often it was asked before in there.

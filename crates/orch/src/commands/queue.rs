@@ -148,8 +148,7 @@ fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen,
         lines.push(row("", &screen.styled(Style::Attention, &text), screen));
     }
     if let Some(trouble) = &line.trouble {
-        let what = if trouble.holds { "cannot be worked in: " } else { "" };
-        let text = format!("{what}{}", clean(&trouble.reason));
+        let text = format!("{}{}", trouble.what(), clean(&trouble.reason));
         for part in wrap(&text, screen.width().saturating_sub(LEFT)) {
             lines.push(row("", &screen.styled(Style::Attention, &part), screen));
         }

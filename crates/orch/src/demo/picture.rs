@@ -102,7 +102,7 @@ impl Told {
             let text = format!("{}  {}", pad(&clean(&task.stage), 12), state(&traveller.detail));
             if self.0.get(&task.id) != Some(&text) {
                 let time = screen.styled(Style::Faint, &format!("{:>6}", duration(elapsed)));
-                lines.push(format!("{time}  {}  {text}", clean(&task.id)));
+                lines.push(fit(&format!("{time}  {}  {text}", clean(&task.id)), screen.width()));
                 self.0.insert(task.id.clone(), text);
             }
         }

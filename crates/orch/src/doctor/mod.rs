@@ -12,6 +12,7 @@ pub use servers::fix as server_fix;
 use clap::Args;
 use serde::Serialize;
 
+use crate::commands::text::wrap;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style, printable};
 use crate::settings::{self, Host, Paths};
@@ -136,10 +137,15 @@ fn lines(findings: &[Finding], screen: &Screen) -> Vec<String> {
         let name = if finding.name == last { "" } else { finding.name };
         last = finding.name;
         let name = screen.styled(Style::Strong, &format!("{name:wide$}"));
-        lines.push(format!("{state}  {name}  {}", printable(&finding.words)));
-        if let Some(fix) = &finding.fix {
-            let fix = screen.styled(Style::Faint, &printable(fix));
-            lines.push(format!("{:1$}{fix}", "", wide + 8));
+        let room = screen.width().saturating_sub(wide + 8);
+        for (index, part) in wrap(&printable(&finding.words), room).into_iter().enumerate() {
+            lines.push(match index {
+                0 => format!("{state}  {name}  {part}"),
+                _ => format!("{:1$}{part}", "", wide + 8),
+            });
+        }
+        for part in finding.fix.iter().flat_map(|fix| wrap(&printable(fix), room)) {
+            lines.push(format!("{:1$}{2}", "", wide + 8, screen.styled(Style::Faint, &part)));
         }
     }
     let told = |state, one: &str, many: &str| match count(findings, state) {
@@ -181,6 +187,10 @@ mod tests {
         1 failure, 1 warning
         ");
         assert_eq!(lines(&findings[..1], &screen).last().map(String::as_str), Some("all is well"));
+        let long = finding("repositories", State::Fail, &"a word ".repeat(40), Some(&"another ".repeat(40)));
+        let told = lines(&[long], &screen);
+        assert!(told.iter().all(|line| line.chars().count() <= 100), "{told:#?}");
+        assert!(told[1].starts_with(&" ".repeat(20)) && told.len() > 6, "{told:#?}");
     }
 
     #[test]

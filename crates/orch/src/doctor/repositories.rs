@@ -26,7 +26,7 @@ pub fn repositories(look: &Look) -> Vec<Told> {
         if let Some(trouble) = row.and_then(|row| row.trouble.as_ref())
             && found.iter().all(|(state, ..)| *state == Good)
         {
-            let state = if trouble.holds { Fail } else { Warn };
+            let state = if trouble.holds && !trouble.passes { Fail } else { Warn };
             found = vec![(state, trouble.reason.clone(), None)];
         }
         if let Some(row) = row {

@@ -85,6 +85,7 @@ fn runs_reach_mirrors_and_the_proxy_and_doctor_asks_them() {
     let outside = asked_outside.lock().unwrap().join("\n");
     assert!(outside.starts_with("CONNECT pypi.org:443") && outside.contains("Basic YW5uOmh1c2g="), "{outside}");
     let doctor = carried.world.run(&carried.repository, &["doctor"]).unwrap().stdout;
+    let doctor = doctor.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in ["wants another login", &format!("the mirror for go answers: {mirror}")] {
         assert!(doctor.contains(words), "{words}:\n{doctor}");
     }

@@ -53,7 +53,8 @@ impl Far {
 
     pub fn orch(&self, arguments: &[&str]) -> String {
         let output = self.world.run(&self.world.home(), arguments).unwrap();
-        format!("{}{}", output.stdout, output.stderr)
+        // In one line: what people read is broken where it fits.
+        format!("{}{}", output.stdout, output.stderr).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Letters that no file of the service may hold, nor what people read.

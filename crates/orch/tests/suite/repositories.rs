@@ -253,7 +253,7 @@ fn the_trouble_of_one_is_its_own_told_everywhere_and_mended_while_the_service_ru
     }
     let plain = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (list, queue, board, doctor) = (
-        many.orch(&["repo", "list"]),
+        plain(many.orch(&["repo", "list"])),
         plain(many.orch(&["queue"])),
         plain(many.orch(&["board"])),
         many.orch(&["doctor"]),

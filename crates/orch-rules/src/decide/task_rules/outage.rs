@@ -33,6 +33,7 @@ pub fn waits(draft: &mut Draft) -> Option<Step> {
         until: outage.until,
         named: outage.named,
         probed_by: outage.probe.map(|probe| probe.work_item),
+        passes: outage.passes,
     }]))
 }
 

@@ -16,7 +16,8 @@ END
 chmod 755 /usr/local/share/agent.sh
 orch init --yes --test true --agent-command "/bin/sh /usr/local/share/agent.sh" > init.log 2>&1 || { cat init.log; exit 1; }
 orch doctor > doctor.log 2>&1
-sed -n 's/^\(ok\|warn\|fail\) *confinement *\(.*\)/doctor: \1 \2/p' doctor.log
+# What goes on in the next line is set in.
+sed -e ':again' -e 'N;$!b again' -e 's/\n  */ /g' doctor.log | sed -n 's/^\(ok\|warn\|fail\) *confinement *\(.*\)/doctor: \1 \2/p' doctor.log
 orch up --port 0 > up.log 2>&1 &
 up=$!
 for _ in $(seq 300); do
