@@ -33,11 +33,13 @@ pub enum Verb {
     RaiseBy20,
     /// Tries a held task again.
     Retry,
+    /// Shows a task's card anew, here.
+    Card,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Approve,
         Self::Reject,
         Self::Answer,
@@ -47,6 +49,7 @@ impl Verb {
         Self::RaiseBy5,
         Self::RaiseBy20,
         Self::Retry,
+        Self::Card,
     ];
 
     /// Spelling in a button, and of its text.
@@ -61,6 +64,7 @@ impl Verb {
             Self::RaiseBy5 => "raise5",
             Self::RaiseBy20 => "raise20",
             Self::Retry => "retry",
+            Self::Card => "card",
         }
     }
 
@@ -159,6 +163,10 @@ pub trait Chat: Send + Sync {
     /// # Errors
     /// [`crate::PortError`].
     fn say(&self, chat: &str, message: Option<i64>, text: &str, reply: bool) -> PortResult<i64>;
+    /// What a message in a chat is called as a task's card: a target that shows cards there, and its name for the message.
+    fn cards_at(&self, _chat: &str, _message: i64) -> Vec<(String, String)> {
+        Vec::new()
+    }
     /// The language of a chat, as a tag.
     fn language(&self, chat: &str) -> &'static str;
 }

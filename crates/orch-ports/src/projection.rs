@@ -31,6 +31,8 @@ pub struct TaskShown {
     pub history: History,
     /// The line it goes along; `None` if this release cannot read it.
     pub pipeline: Option<Pipeline>,
+    /// Its change request, if it has one: the address of its page.
+    pub change_request: Option<String>,
 }
 
 /// What is to be shown of a task now.

@@ -170,10 +170,12 @@ fn ended(row: &ProjectionRow, end: &ProjectionEnd) -> StoreResult<Vec<Step>> {
             let id: Value = written.external_id.as_deref().into();
             vec![
                 held(row, wanted, none, keeps, false, &sender)?,
+                // One that was adopted meanwhile stays.
                 Step::run(
                     "UPDATE projections SET external_id = CAST(?4 AS TEXT)
-                     WHERE target = ?1 AND object = ?2 AND aspect = ?3 AND CAST(?4 AS TEXT) IS NOT NULL",
-                    [target.clone(), object.clone(), aspect.clone(), id.clone()],
+                     WHERE target = ?1 AND object = ?2 AND aspect = ?3 AND CAST(?4 AS TEXT) IS NOT NULL
+                         AND COALESCE(external_id, '') = COALESCE(CAST(?5 AS TEXT), '')",
+                    [target.clone(), object.clone(), aspect.clone(), id.clone(), row.external_id.as_deref().into()],
                 ),
                 Step::run(
                     "UPDATE externals SET ended = now_ms(), external_id = CAST(?5 AS TEXT)

@@ -46,6 +46,10 @@ pub enum ChatText {
     Linked,
     /// What became of a question; `id`, `done`, `who`.
     Settled,
+    /// The card of a task is the one that was pressed.
+    CardHere,
+    /// The card of a task is further down.
+    CardBelow,
 }
 
 impl ChatText {
@@ -70,6 +74,8 @@ impl ChatText {
             Self::Failed => "chat-failed",
             Self::Linked => "chat-linked",
             Self::Settled => "chat-settled",
+            Self::CardHere => "chat-card",
+            Self::CardBelow => "card-below",
         }
     }
 

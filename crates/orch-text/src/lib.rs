@@ -8,6 +8,8 @@
 
 mod alert;
 mod asked;
+mod card;
+mod card_figures;
 mod catalogue;
 mod chat;
 mod language;
@@ -22,6 +24,7 @@ mod word;
 
 pub use alert::{Alert, AlertMark};
 pub use asked::asked;
+pub use card::{Card, CardFacts, CardMark, CardStage};
 pub use chat::{ChatText, button};
 pub use language::Language;
 pub use notice::NoticeText;

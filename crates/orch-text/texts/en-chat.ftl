@@ -49,3 +49,63 @@ chat-refused = Not done: { $why }
 chat-failed = That did not work, and nothing happened. Press again.
 chat-linked = Linked: what this account says is { $who }'s word
 chat-settled = { $id }: { $done }, { $who }
+
+## The card of a task. Times and amounts come written.
+
+button-card = Show anew
+chat-card = This is the card now.
+card-stage = { $id ->
+        [analysis] Analysis
+        [architecture] Architecture
+        [development] Development
+        [review] Review
+        [testing] Testing
+        [staging] Staging
+        [landing] Landing
+        [deploy] Production
+       *[other] { $id }
+    }
+card-done = Done at { $at }
+card-stopped = Called off at { $at }
+card-held = Stuck: { $why }
+card-goes-on = Goes on
+card-works = The { $role } works since { $at }
+card-mends = The { $role } mends it since { $at }
+card-asks-approval = Waits for your approval since { $at }
+card-asks-questions = Asks { $count ->
+        [one] { $count } question
+       *[other] { $count } questions
+    } since { $at }
+card-asks-confirmation = Asks whether to deploy since { $at }
+card-asks-protected = Asks to allow a change since { $at }
+card-asks-budget = Asks for money since { $at }
+card-attempt = attempt { $number }
+card-since = since { $at }
+card-approved = { $stage ->
+        [analysis] Approved
+       *[other] Approved
+    } by { $who } after { $time }
+card-answered = Answered by { $who } after { $time }
+card-allowed = Allowed by { $who } after { $time }
+card-confirmed = Confirmed by { $who } after { $time }
+card-cost-unknown = cost unknown
+card-dollars = ${ $amount }
+card-thousands = { $number }k
+card-millions = { $number }M
+card-cached = ({ $tokens } cached)
+card-unsaid = { $count } of { $all ->
+        [one] { $all } run
+       *[other] { $all } runs
+    } did not say
+card-retries = { $count ->
+        [one] { $count } retry
+       *[other] { $count } retries
+    }
+card-times = { $wall }, of it agents { $agents }, people { $people }
+card-seconds = { $first } s
+card-minutes = { $first } min
+card-hours = { $first } h { $second } min
+card-days = { $first } d { $second } h
+card-change-request = Pull request { $number }
+card-delivered = Delivered
+card-below = Goes on below

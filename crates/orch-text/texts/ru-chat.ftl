@@ -50,3 +50,79 @@ chat-refused = Не сделано: { $why }
 chat-failed = Не получилось, и ничего не произошло. Нажмите ещё раз.
 chat-linked = Привязано: слово этой учётной записи — слово { $who }
 chat-settled = { $id }: { $done }, { $who }
+
+## Карточка задачи. Время и суммы приходят готовыми.
+
+button-card = Обновить
+chat-card = Теперь карточка здесь.
+card-stage = { $id ->
+        [analysis] Анализ
+        [architecture] Архитектура
+        [development] Разработка
+        [review] Рецензия
+        [testing] Проверка
+        [staging] Стенд
+        [landing] Вливание
+        [deploy] Продакшн
+       *[other] { $id }
+    }
+card-done = Готово в { $at }
+card-stopped = Отменена в { $at }
+card-held = Застряла: { $why }
+card-goes-on = Идёт дальше
+card-works = { $role ->
+        [analyst] Аналитик
+        [architect] Архитектор
+        [developer] Разработчик
+        [reviewer] Рецензент
+        [tester] Тестировщик
+       *[other] Агент
+    } работает с { $at }
+card-mends = { $role ->
+        [analyst] Аналитик
+        [architect] Архитектор
+        [developer] Разработчик
+        [reviewer] Рецензент
+        [tester] Тестировщик
+       *[other] Агент
+    } исправляет с { $at }
+card-asks-approval = Ждёт вашего одобрения с { $at }
+card-asks-questions = Задаёт { $count ->
+        [one] { $count } вопрос
+        [few] { $count } вопроса
+       *[many] { $count } вопросов
+    } с { $at }
+card-asks-confirmation = Спрашивает, выкладывать ли, с { $at }
+card-asks-protected = Просит разрешить правку с { $at }
+card-asks-budget = Просит денег с { $at }
+card-attempt = попытка { $number }
+card-since = с { $at }
+card-approved = { $stage ->
+        [analysis] Подтверждение BRD
+       *[other] Подтверждение
+    }: { $who }, { $time }
+card-answered = Ответы: { $who }, { $time }
+card-allowed = Разрешение: { $who }, { $time }
+card-confirmed = Подтверждение выкладки: { $who }, { $time }
+card-cost-unknown = цена неизвестна
+card-dollars = { $amount } $
+card-thousands = { $number } тыс.
+card-millions = { $number } млн
+card-cached = ({ $tokens } из кэша)
+card-unsaid = { $count } из { $all ->
+        [one] { $all } запуска
+       *[other] { $all } запусков
+    } без цены
+card-retries = { $count ->
+        [one] { $count } возврат
+        [few] { $count } возврата
+       *[many] { $count } возвратов
+    }
+card-times = { $wall }, из них агенты { $agents }, люди { $people }
+card-seconds = { $first } с
+card-minutes = { $first } мин
+card-hours = { $first } ч { $second } мин
+card-days = { $first } д { $second } ч
+card-change-request = Запрос на слияние { $number }
+card-delivered = Внедрено
+card-below = Продолжение ниже

@@ -211,7 +211,8 @@ pub async fn wire(
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
-    let engine = Arc::new(engine.telling(outbox, told.notifiers).knowing(people).letting_in(access));
+    let engine = engine.telling(outbox, told.notifiers).showing(told.cards).knowing(people).letting_in(access);
+    let engine = Arc::new(engine);
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, chats: told.chats, notes, rereading, store: opened, git, held, _lock: lock })

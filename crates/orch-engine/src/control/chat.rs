@@ -17,6 +17,8 @@ use orch_text::{ChatText, Language};
 use super::{Control, ControlError, TaskCommand, TaskName};
 use crate::perform::blocking;
 
+/// The side of a task that a chat shows.
+const CARD: &str = "card";
 /// A button answers for so long, in milliseconds.
 const ANSWERS_FOR_MS: i64 = 7 * 24 * 60 * 60_000;
 /// A reply is awaited for so long, in milliseconds.
@@ -163,6 +165,9 @@ impl ChatReading {
 
     /// Does what a button says: what the presser is told, and what is written in the chat then.
     async fn pressed(&self, place: &str, press: &Press, by: &Actor) -> Result<(ChatText, PressEffect), ControlError> {
+        if press.verb == Verb::Card {
+            return Ok((self.card_here(place, press).await?, PressEffect::Nothing));
+        }
         if press.age_ms > ANSWERS_FOR_MS {
             return Ok((ChatText::TooOld, PressEffect::Offer(&[])));
         }
@@ -186,10 +191,28 @@ impl ChatReading {
             Verb::NotNow => return Ok((ChatText::NotNow, PressEffect::Offer(&[Verb::Deploy]))),
             Verb::Reject => return Ok((ChatText::TellReason, PressEffect::Ask { about, rejects: true })),
             Verb::Answer => return Ok((ChatText::TellAnswer, PressEffect::Ask { about, rejects: false })),
+            Verb::Card => return Ok((ChatText::CardHere, PressEffect::Nothing)),
         };
         let key = format!("{}:press:{}", self.connection, press.id);
         self.control.command(&about.task, command, by.clone(), key).await?;
         Ok((done, PressEffect::Settle { task: about.task, done }))
+    }
+
+    /// The message that was pressed is the task's card from now on, whatever was taken for it: a send in doubt may have made
+    /// two. Anybody may ask for that, since nothing is decided by it.
+    async fn card_here(&self, place: &str, press: &Press) -> Result<ChatText, ControlError> {
+        let engine = &self.control.engine;
+        for task in engine.store.tasks_by_work_item(&press.work_item).await? {
+            if !self.chat.is_about(place, press, task.id.as_str()) {
+                continue;
+            }
+            for (target, id) in self.chat.cards_at(place, press.message) {
+                if engine.adopt_shown(&target, &task, CARD, &id).await? {
+                    return Ok(ChatText::CardHere);
+                }
+            }
+        }
+        Ok(ChatText::Over)
     }
 
     async fn afterwards(&mut self, place: &str, press: &Press, by: Actor, after: PressEffect, language: Language) {

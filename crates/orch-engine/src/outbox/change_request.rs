@@ -135,22 +135,22 @@ fn put(product: &dyn ChangeRequests, write: &ProjectionWrite<'_>) -> PortResult<
     let branch = &write.task.branch;
     let Ok(shown) = serde_json::from_str::<ShownRequest>(write.text) else { return Ok(ProjectionWritten::default()) };
     let text = ChangeRequestText { title: shown.title, body: shown.body };
-    let number = match (product.find(branch)?, shown.ended) {
+    let page = match (product.find(branch)?, shown.ended) {
         (Some(found), ended) if found.state == ChangeRequestState::Open => {
             match ended {
                 Some(ended) => drop(product.end(found.number, &text, ended.landed.as_ref())?),
                 None => product.rewrite(found.number, &text)?,
             }
-            Some(found.number)
+            Some(found.address)
         }
         (None, None) => {
             let opened = product.open(branch, &text)?;
             tracing::info!(task = %write.task.work_item, address = opened.address, "its change request is open");
-            Some(opened.number)
+            Some(opened.address)
         }
-        (found, _) => found.map(|found| found.number),
+        (found, _) => found.map(|found| found.address),
     };
-    Ok(ProjectionWritten { external_id: number.map(|number| number.to_string()), replaced: None })
+    Ok(ProjectionWritten { external_id: page, replaced: None })
 }
 
 /// Whether our own test command was green on exactly this commit.

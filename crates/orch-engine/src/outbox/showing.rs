@@ -16,6 +16,7 @@ use orch_rules::outbox::target::Health;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::task::Task;
 
+use super::change_request::{CHANGE_REQUEST, ChangeRequestTarget};
 use super::{LEFT_ALONE_MS, OutChannel, away};
 use crate::engine::Engine;
 
@@ -129,6 +130,28 @@ impl Engine {
         Ok(())
     }
 
+    /// What a target shows of a task stands under this name from now on; what was taken for it goes. False if it shows nothing
+    /// of the task.
+    pub(crate) async fn adopt_shown(
+        &self,
+        target: &str,
+        task: &Task,
+        aspect: &str,
+        external_id: &str,
+    ) -> Result<bool, StoreError> {
+        let Some(telling) = &self.telling else { return Ok(false) };
+        let object = object_of(&task.id);
+        let Some(row) = telling.outbox.projection(target, &object, aspect).await? else { return Ok(false) };
+        let adopted = telling.outbox.adopt_projection(target, &object, aspect, external_id).await?;
+        let shows = self.targets().into_iter().find(|known| known.name() == target);
+        if let (Some(old), Some(shows)) = (row.external_id.filter(|old| adopted && old != external_id), shows) {
+            // What comes of it matters to nobody.
+            drop(tokio::task::spawn_blocking(move || shows.discard(&old)));
+        }
+        self.nudge();
+        Ok(adopted)
+    }
+
     /// Claims what people need first of a channel's targets and brings it to its end. False if nothing is due.
     pub(super) async fn show_next(
         &self,
@@ -136,12 +159,11 @@ impl Engine {
         channel: &OutChannel,
         health: Health,
     ) -> Result<Result<(), Option<Timestamp>>, StoreError> {
-        let mut first: Option<(_, &Arc<dyn ProjectionTarget>)> = None;
-        let mut later: Option<Timestamp> = None;
+        let (mut first, mut later) = (None, None);
         for target in &channel.targets {
             let next = outbox.next_projection(target.name(), &names_of(&**target)).await?;
             if let Some(now) = next.now
-                && first.is_none_or(|(sooner, _)| now < sooner)
+                && first.as_ref().is_none_or(|(sooner, _)| now < *sooner)
             {
                 first = Some((now, target));
             }
@@ -232,7 +254,15 @@ impl Engine {
         rows.extend(history.episodes.iter_mut().map(|row| row as &mut dyn orch_rules::actor::NamesActors));
         self.call_by_name(&mut rows).await?;
         let pipeline = self.store.pipeline(&task.pipeline).await.ok();
-        Ok(Some(TaskShown { task, history, pipeline }))
+        let change_request = match &self.telling {
+            Some(telling) => {
+                let target = ChangeRequestTarget::named(&task.repository);
+                telling.outbox.projection(&target, &object_of(&task.id), CHANGE_REQUEST).await?
+            }
+            None => None,
+        };
+        let change_request = change_request.and_then(|row| row.external_id);
+        Ok(Some(TaskShown { task, history, pipeline, change_request }))
     }
 }
 

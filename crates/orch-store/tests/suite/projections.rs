@@ -266,5 +266,10 @@ async fn what_a_look_saw_is_kept_and_one_that_stands_is_adopted(world: World) {
     assert!(outbox.adopt_projection("board", "a", "card", "7").await.unwrap());
     let adopted = claim(&world).await.unwrap();
     assert!(adopted.external_id.as_deref() == Some("7") && adopted.state.doubted > adopted.state.sent);
+    assert!(outbox.adopt_projection("board", "a", "card", "8").await.unwrap());
+    let written = ProjectionWritten { external_id: Some("9".into()), replaced: None };
+    outbox.end_projection(&adopted, &ProjectionEnd::Written { rendering: value("x"), written }, None).await.unwrap();
+    let again = row(&world, "a").await;
+    assert!(again.external_id.as_deref() == Some("8") && again.is_due(), "adopted during a call: {again:?}");
     assert!(!outbox.adopt_projection("board", "z", "card", "7").await.unwrap());
 }

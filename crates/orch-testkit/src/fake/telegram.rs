@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -60,6 +60,12 @@ struct Inside {
     answers: Vec<(String, String)>,
     faults: VecDeque<(String, TelegramFault)>,
     calls: Vec<String>,
+    /// Nobody is there.
+    away: bool,
+    /// What the time is, for the limits of a group; none are kept without.
+    clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+    written_at: VecDeque<Instant>,
+    limited: u32,
 }
 
 /// A server on a port of its own.
@@ -88,6 +94,26 @@ impl FakeTelegram {
     /// The next call of `method` meets this.
     pub fn fail(&self, method: &str, fault: TelegramFault) {
         self.with(|inside| inside.faults.push_back((method.to_owned(), fault)));
+    }
+
+    /// From now on nobody is there, or somebody is again.
+    pub fn away(&self, away: bool) {
+        self.with(|inside| inside.away = away);
+    }
+
+    /// Somebody deletes a message.
+    pub fn delete(&self, chat: i64, id: i64) {
+        self.with(|inside| inside.messages.retain(|message| (message.chat, message.id) != (chat, id)));
+    }
+
+    /// From now on it keeps a group's limits by this clock: one operation a second, twenty a minute.
+    pub fn limit_by(&self, clock: impl Fn() -> Instant + Send + Sync + 'static) {
+        self.with(|inside| inside.clock = Some(Arc::new(clock)));
+    }
+
+    /// How often it said that there were too many.
+    pub fn limited(&self) -> u32 {
+        self.with(|inside| inside.limited)
     }
 
     /// The group gets another number, as a supergroup.
@@ -208,6 +234,12 @@ fn answer(method: &str, body: &Value, shared: &(Mutex<Inside>, Condvar)) -> Opti
     shared.1.notify_all();
     let ordered = inside.faults.iter().position(|(wanted, _)| wanted == method);
     let fault = ordered.and_then(|at| inside.faults.remove(at)).map(|(_, fault)| fault);
+    if inside.away {
+        return Some((503, "<html>nobody is there</html>".to_owned()));
+    }
+    if let Some(limited) = inside.too_many(method) {
+        return Some(limited);
+    }
     match fault {
         Some(TelegramFault::Refused(code, description, parameters)) => {
             return Some(refused(code, &description, parameters));
@@ -237,6 +269,22 @@ fn answer(method: &str, body: &Value, shared: &(Mutex<Inside>, Condvar)) -> Opti
 }
 
 impl Inside {
+    /// Messages, edits and deletions share a group's limits.
+    fn too_many(&mut self, method: &str) -> Option<(u16, String)> {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let now = self.clock.as_ref().filter(|_| method.contains("Message"))?();
+        while self.written_at.front().is_some_and(|first| now.saturating_duration_since(*first) >= MINUTE) {
+            self.written_at.pop_front();
+        }
+        let close = self.written_at.back().is_some_and(|last| now.saturating_duration_since(*last).as_millis() < 1_000);
+        if close || self.written_at.len() >= 20 {
+            self.limited += 1;
+            return Some(refused(429, "Too Many Requests: retry after 30", json!({"retry_after": 30})));
+        }
+        self.written_at.push_back(now);
+        None
+    }
+
     fn perform(&mut self, method: &str, body: &Value) -> Result<Value, (u16, String)> {
         let bad = |description: &str| refused(400, &format!("Bad Request: {description}"), Value::Null);
         match method {

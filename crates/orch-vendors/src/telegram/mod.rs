@@ -2,6 +2,8 @@
 
 mod bot;
 mod button;
+mod card;
+mod cards;
 mod html;
 mod pace;
 mod place;
@@ -9,8 +11,9 @@ mod reader;
 mod refusal;
 
 pub use bot::Bot;
+pub use cards::{CardMode, TelegramCards};
 pub use html::{Markup, escaped};
-pub use place::ChatPlace;
+pub use place::{ChatPlace, PaceClock};
 pub use reader::ChatReader;
 pub use refusal::BotRefusal;
 

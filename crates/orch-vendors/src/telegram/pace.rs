@@ -17,13 +17,19 @@ pub struct ChatPace(VecDeque<Instant>);
 impl ChatPace {
     /// How long the next operation has to wait at this moment.
     pub fn wait(&mut self, now: Instant) -> Duration {
+        self.wait_leaving(now, 0)
+    }
+
+    /// The same for what may wait: it leaves room for so many others in each minute.
+    pub fn wait_leaving(&mut self, now: Instant, others: usize) -> Duration {
         while self.0.front().is_some_and(|first| now.saturating_duration_since(*first) >= MINUTE) {
             self.0.pop_front();
         }
         let until = |from: Option<&Instant>, pause: Duration| {
             from.map_or(Duration::ZERO, |from| (*from + pause).saturating_duration_since(now))
         };
-        let full = self.0.len().checked_sub(A_MINUTE).and_then(|index| self.0.get(index));
+        let most = A_MINUTE.saturating_sub(others).max(1);
+        let full = self.0.len().checked_sub(most).and_then(|index| self.0.get(index));
         until(self.0.back(), BETWEEN).max(until(full, MINUTE))
     }
 
@@ -53,5 +59,21 @@ mod tests {
         assert!(done.windows(19).all(|ones| ones[18] - ones[0] >= MINUTE));
         assert!(done.windows(2).all(|two| two[1] - two[0] >= BETWEEN));
         assert_eq!(ChatPace::default().wait(start), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_may_wait_leaves_room_for_what_may_not() {
+        let (start, mut pace) = (Instant::now(), ChatPace::default());
+        let mut now = start;
+        for _ in 0..60 {
+            now += pace.wait_leaving(now, 3);
+            pace.begin(now);
+            let mut alert = now;
+            for _ in 0..3 {
+                let mut others = ChatPace(pace.0.clone());
+                alert += others.wait(alert);
+            }
+            assert!(alert - now <= BETWEEN, "an alert waits for nothing but the last operation");
+        }
     }
 }

@@ -11,7 +11,7 @@ use orch_text::Language;
 use serde_json::{Value, json};
 
 use super::place::{ChatPlace, id};
-use super::{Bot, BotRefusal, button, escaped};
+use super::{Bot, BotRefusal, TelegramCards, button, escaped};
 
 /// How long the server keeps a question for updates open (its own longest time).
 const POLL_S: u64 = 50;
@@ -188,6 +188,12 @@ impl Chat for ChatReader {
         self.turn(chat);
         let sent = self.call("sendMessage", &body, Duration::ZERO)?;
         Ok(sent["message_id"].as_i64().unwrap_or_default())
+    }
+
+    fn cards_at(&self, chat: &str, message: i64) -> Vec<(String, String)> {
+        let places = self.places.iter().filter(|place| place.name() == chat);
+        let called = |place: &Arc<ChatPlace>| Some((place.cards()?.to_owned(), TelegramCards::card_at(chat, message)));
+        places.filter_map(called).collect()
     }
 
     fn language(&self, chat: &str) -> &'static str {

@@ -2,6 +2,7 @@
 //! processes under a supervisor (`examples/host_supervisor.rs`).
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod cards;
 mod claude_code;
 mod codex;
 mod command_agent;

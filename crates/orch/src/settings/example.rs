@@ -77,7 +77,7 @@ pub fn text() -> String {
         events: vec!["asked".to_owned(), "held".to_owned()],
         ..NotifyEntry::default()
     };
-    let elsewhere = ["command", "token_file", "chat", "topic", "buttons"];
+    let elsewhere = ["command", "token_file", "chat", "topic", "buttons", "card", "time_zone"];
     for key in notify::NOTIFY.iter().filter(|key| !elsewhere.contains(&key.name)) {
         text.push_str(&entry(key, &shown));
     }

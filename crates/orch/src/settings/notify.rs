@@ -12,6 +12,8 @@ pub const EVENTS: &[&str] = &["asked", "held", "done", "stopped", "frozen", "unf
 
 /// Languages of the sentences.
 pub const LANGUAGES: &[&str] = &["en", "ru"];
+/// The spelling of `card` with which tasks have none.
+pub const NO_CARDS: &str = "none";
 /// Telegram's own server; `url` names another.
 pub const TELEGRAM: &str = "https://api.telegram.org";
 
@@ -40,6 +42,10 @@ pub struct NotifyEntry {
     pub topic: Option<u64>,
     /// People answer by buttons; they do, if left out.
     pub buttons: Option<bool>,
+    /// How each task is shown there as one card; [`NO_CARDS`]: not at all. It is edited, if left out or unknown.
+    pub card: Option<String>,
+    /// The time zone of the card's times; the machine's, if left out.
+    pub time_zone: Option<String>,
 }
 
 /// The rows of `[[notify]]`.
@@ -166,6 +172,28 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         },
         get: |n| n.buttons.map(|on| on.to_string()),
     },
+    Key {
+        section: "notify",
+        name: "card",
+        variable: None,
+        kind: Kind::Word,
+        required: false,
+        doc: "Each task is one silent message in the Telegram chat that shows where it stands. `edit`, or left out: it is \
+              edited. `bump`: it is sent anew at the bottom, and the one before is deleted. `none`: there is none. \
+              Anything else is `edit`.",
+        set: |n, v| n.card = Some(v.into_text()),
+        get: |n| n.card.as_deref().map(quoted),
+    },
+    Key {
+        section: "notify",
+        name: "time_zone",
+        variable: None,
+        kind: Kind::Word,
+        required: false,
+        doc: "The time zone of the times on cards, for example `Europe/Berlin`; the machine's, if left out.",
+        set: |n, v| n.time_zone = Some(v.into_text()),
+        get: |n| n.time_zone.as_deref().map(quoted),
+    },
 ];
 
 /// What the single values cannot tell: the key, what is wrong with it, and what to do.
@@ -182,7 +210,16 @@ pub fn misfits(entry: &NotifyEntry) -> Vec<(&'static str, &'static str, &'static
         judge(entry.chat.is_some(), "chat", telegram, "remove it");
         judge(entry.topic.is_some(), "topic", telegram, "remove it");
         judge(entry.buttons.is_some(), "buttons", telegram, "remove it");
+        judge(entry.card.is_some(), "card", telegram, "remove it");
+        judge(entry.time_zone.is_some(), "time_zone", telegram, "remove it");
     }
+    let unknown = entry.time_zone.as_deref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err());
+    judge(
+        unknown,
+        "time_zone",
+        "is no time zone that this machine knows",
+        "write one such as \"Europe/Berlin\", or \"UTC\"",
+    );
     match entry.kind.as_str() {
         "webhook" => {
             judge(entry.url.is_none(), "url", "is missing", "add a line `url = \"https://…\"`");

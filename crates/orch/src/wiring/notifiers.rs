@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use orch_ports::chat::Chat;
 use orch_ports::notifier::Notifier;
+use orch_ports::projection::ProjectionTarget;
 use orch_rules::notice::NoticeKind;
 use orch_text::Language;
 use orch_vendors::notifier::Subscription;
 use orch_vendors::notifier::command::CommandNotifier;
 use orch_vendors::notifier::telegram::Telegram;
 use orch_vendors::notifier::webhook::Webhook;
-use orch_vendors::telegram::{ChatPlace, ChatReader};
+use orch_vendors::telegram::{CardMode, ChatPlace, ChatReader, TelegramCards};
 
 use crate::exit::Failure;
-use crate::settings::notify::TELEGRAM;
+use crate::settings::notify::{NO_CARDS, TELEGRAM};
 use crate::settings::secret::{self, Secret};
 use crate::settings::{Host, NotifyEntry};
 
@@ -24,6 +26,8 @@ pub struct Notifying {
     pub notifiers: Vec<Arc<dyn Notifier>>,
     /// Every bot that is asked by buttons.
     pub chats: Vec<Arc<dyn Chat>>,
+    /// Every chat in which tasks have cards.
+    pub cards: Vec<Arc<dyn ProjectionTarget>>,
 }
 
 /// From the settings.
@@ -31,7 +35,7 @@ pub struct Notifying {
 /// # Errors
 /// A secret that cannot be read.
 pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Notifying, Failure> {
-    let mut notifiers = Vec::new();
+    let (mut notifiers, mut cards) = (Vec::new(), Vec::new());
     let mut bots: Vec<(&NotifyEntry, Secret, Vec<Arc<ChatPlace>>)> = Vec::new();
     for entry in &host.notify {
         let Some(bot) = bot(entry)? else {
@@ -40,6 +44,7 @@ pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Notifying, F
         };
         let (token, place) = bot;
         notifiers.push(telegram(entry, &token, place.clone()));
+        cards.extend(cards_of(entry, &token, place.clone()));
         if !entry.buttons.unwrap_or(true) {
             continue;
         }
@@ -51,7 +56,7 @@ pub fn all(host: &Host, tools: &BTreeMap<String, String>) -> Result<Notifying, F
     let reader = |(entry, token, places): (&NotifyEntry, Secret, Vec<Arc<ChatPlace>>)| -> Arc<dyn Chat> {
         Arc::new(ChatReader::new(entry.name.clone(), base(entry), token.reveal(), places))
     };
-    Ok(Notifying { notifiers, chats: bots.into_iter().map(reader).collect() })
+    Ok(Notifying { notifiers, chats: bots.into_iter().map(reader).collect(), cards })
 }
 
 fn base(entry: &NotifyEntry) -> &str {
@@ -62,7 +67,25 @@ fn base(entry: &NotifyEntry) -> &str {
 fn bot(entry: &NotifyEntry) -> Result<Option<(Secret, Arc<ChatPlace>)>, Failure> {
     let (Some(file), Some(chat)) = (&entry.token_file, &entry.chat) else { return Ok(None) };
     let token = secret::read(&format!("the token of the notifier `{}`", entry.name), file)?;
-    Ok(Some((token, Arc::new(ChatPlace::new(chat, entry.topic, language(entry))))))
+    let place = ChatPlace::new(chat, entry.topic, language(entry));
+    Ok(Some((token, Arc::new(if has_cards(entry) { place.with_cards(&entry.name) } else { place }))))
+}
+
+fn has_cards(entry: &NotifyEntry) -> bool {
+    entry.card.as_deref() != Some(NO_CARDS)
+}
+
+/// The cards of a chat, under the name of its notifier: both share what the chat allows.
+fn cards_of(entry: &NotifyEntry, token: &Secret, place: Arc<ChatPlace>) -> Option<Arc<dyn ProjectionTarget>> {
+    let mode = CardMode::of(entry.card.as_deref().unwrap_or_default());
+    // A name that the machine does not know does not get through the settings.
+    let zone = match entry.time_zone.as_deref() {
+        Some(zone) => TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+        None => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+    };
+    let (name, buttons) = (entry.name.clone(), entry.buttons.unwrap_or(true));
+    let cards = || TelegramCards::new(name, base(entry), token.reveal(), place, mode, buttons, zone);
+    has_cards(entry).then(|| Arc::new(cards()) as Arc<dyn ProjectionTarget>)
 }
 
 fn language(entry: &NotifyEntry) -> Language {

@@ -10,6 +10,7 @@ mod bare;
 #[cfg(feature = "demo")]
 mod caches;
 #[cfg(feature = "demo")]
+mod cards;
 mod carried;
 #[cfg(feature = "demo")]
 mod chat;
