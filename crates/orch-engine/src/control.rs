@@ -5,6 +5,7 @@ mod board;
 mod chat;
 mod circle;
 mod deliveries;
+mod deploying;
 pub(crate) mod directory;
 mod elsewhere;
 mod following;
@@ -36,6 +37,7 @@ use crate::perform::PerformError;
 
 pub use access::{Admission, Newcomer};
 pub use deliveries::DeliveryDetail;
+pub use deploying::TargetStanding;
 pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;
 pub use outbox::{OutboxView, ProjectionSeen};

@@ -98,8 +98,10 @@ impl Served {
     fn of(contexts: Vec<RepositoryContext>, policy: Policy) -> Self {
         let contexts: BTreeMap<_, _> = contexts.into_iter().map(|h| (h.repository.clone(), Arc::new(h))).collect();
         let workers = contexts.iter().map(|(id, context)| (id.clone(), context.workers())).collect();
-        let targets = contexts.values().flat_map(|context| context.targets()).collect();
-        Self { contexts, policy: Policy { workers, ..policy }, targets }
+        let shown_by = contexts.values().flat_map(|context| context.targets()).collect();
+        let target = |context: &Arc<RepositoryContext>| context.deploys.as_ref().map(|terms| terms.target.clone());
+        let targets = contexts.iter().filter_map(|(id, context)| Some((id.clone(), target(context)?))).collect();
+        Self { contexts, policy: Policy { workers, targets, ..policy }, targets: shown_by }
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Class {
     Showing,
     /// Runs the test command.
     Check,
-    /// An agent's run, limited by its slot; or its stop, which waits for nothing.
+    /// An agent's run, limited by its slot; its stop, or a deployment, which wait for nothing here.
     Run,
 }
 
@@ -28,11 +28,11 @@ impl Class {
     /// The class of a kind, as spelled by [`orch_ports::store::Job::kind`].
     pub fn of(kind: &str) -> Self {
         match kind {
-            "run_agent" | "stop_run" => Self::Run,
+            "run_agent" | "stop_run" | "deploy" => Self::Run,
             "run_check" => Self::Check,
             "intake" => Self::Intake,
             "observe_branch" => Self::Reading,
-            "build_candidate" | "land" => Self::Landing,
+            "build_candidate" | "build_revert" | "land" => Self::Landing,
             "wake_waiters" => Self::Decision,
             kind if Job::DECISIONS.contains(&kind) => Self::Decision,
             _ => Self::Showing,

@@ -6,6 +6,8 @@ mod bring_home;
 mod by_facts;
 mod check_run;
 mod commit_test;
+mod deploy;
+mod deploy_words;
 mod kept;
 mod known;
 mod lane;
@@ -16,6 +18,7 @@ mod task_file;
 pub(crate) use agent_run::late_usage;
 pub use check_run::{check_order, check_outcome};
 pub(crate) use commit_test::{MOST_RUNS, Test, Tested};
+pub(crate) use deploy::DeployOrder;
 pub use set_up::{DONE as SET_UP_DONE, LINE as SET_UP_LINE};
 pub(crate) use task_file::fenced;
 
@@ -189,6 +192,17 @@ impl Engine {
             Effect::Land { repository, task, candidate, parent, fence } => {
                 self.land(repository, task, candidate, parent, *fence).await
             }
+            Effect::Deploy { task, repository, target, deployment, commit, reverts } => {
+                let order = DeployOrder {
+                    task: task.clone(),
+                    repository: repository.clone(),
+                    target: target.clone(),
+                    deployment: deployment.clone(),
+                    commit: commit.clone(),
+                    reverts: reverts.clone(),
+                };
+                self.deploy(work, order).await
+            }
             Effect::PublishBranch { task, branch, was, head } => {
                 self.publish_branch(task, branch, was.as_ref(), head).await
             }
@@ -359,6 +373,7 @@ impl Engine {
                 Event::Task { task: task.clone(), event: TaskEvent::NotPublished { was: was.clone(), error } }
             }
             Effect::StopRun { task, .. }
+            | Effect::Deploy { task, .. }
             | Effect::ObserveBranch { task, .. }
             | Effect::CleanUp { task, .. }
             | Effect::WakeWaiters { task, .. } => {

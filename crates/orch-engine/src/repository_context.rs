@@ -19,6 +19,7 @@ use orch_rules::repository_file::{self, RepositoryFile};
 use orch_rules::work_item::DOCUMENTS;
 
 use crate::cache::{self, CachePlace, Leaves};
+use crate::deploy_terms::DeployTerms;
 use crate::outbox::change_request::ChangeRequestTarget;
 
 /// Path of the repository's own settings, on its base branch.
@@ -60,6 +61,8 @@ pub struct RepositoryContext {
     pub work_folders: Utf8PathBuf,
     /// How programs are run.
     pub program: Program,
+    /// What it is deployed to; `None`: nothing.
+    pub deploys: Option<Arc<DeployTerms>>,
     /// The command that brings landed work into the user's own repository.
     pub bring_home: String,
     /// Settings as last read, by the commit they were read from.

@@ -70,6 +70,7 @@ impl Engine {
         beside.spawn(self.clone().upkeep_forever());
         beside.spawn(self.clone().look_at_troubled_forever());
         beside.spawn(self.clone().test_bases_forever());
+        beside.spawn(self.clone().watch_targets_forever());
         let senders = self.senders();
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };

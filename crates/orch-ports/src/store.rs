@@ -21,6 +21,7 @@ use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 
 use crate::deliveries::Deliveries;
+use crate::deploys::DeployLines;
 use crate::feed::Feed;
 use crate::keep::Keep;
 use crate::lists::Lists;
@@ -395,7 +396,7 @@ pub struct BudgetRow {
 
 /// The durable memory. Every call may wait for a disk or a network; none needs an outer lock.
 #[async_trait]
-pub trait Store: Deliveries + Lists + Feed + Send + Sync {
+pub trait Store: Deliveries + DeployLines + Lists + Feed + Send + Sync {
     /// Store an event and queue its handling, in one transaction, before the sender is answered.
     async fn accept(&self, delivery: Delivery) -> StoreResult<Accepted>;
     /// Store an issue of the built-in board and queue its intake, as [`Store::accept`] does. The same key in one

@@ -38,17 +38,19 @@ pub enum ClaimKind {
     Gate,
     /// The run itself failed.
     Run,
+    /// It did not run where it was deployed.
+    Deploy,
 }
 
 impl ClaimKind {
     /// Whether only another change answers it.
     pub fn wants_a_change(self) -> bool {
-        matches!(self, Self::Findings | Self::Person | Self::Tests | Self::Conflict | Self::Protected)
+        matches!(self, Self::Findings | Self::Person | Self::Tests | Self::Conflict | Self::Protected | Self::Deploy)
     }
 
     /// Whether the next word of the same stage takes its place, whatever that is about.
     fn is_of_the_moment(self) -> bool {
-        matches!(self, Self::Review | Self::Tests | Self::Gate | Self::Run)
+        matches!(self, Self::Review | Self::Tests | Self::Gate | Self::Run | Self::Deploy)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, TaskId, Timestamp};
+use crate::ids::{AttemptNumber, CheckId, CommitId, DeployTarget, DeploymentId, RepositoryId, TaskId, Timestamp};
 
 /// One wish of the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,23 @@ pub enum Effect {
         /// The lane's fence.
         fence: i64,
     },
+    /// Bring what landed to its target, and see what becomes of it. Answered by
+    /// [`crate::event::TaskEvent::DeploymentSeen`], each time it comes further.
+    Deploy {
+        /// Whose.
+        task: TaskId,
+        /// Its repository.
+        repository: RepositoryId,
+        /// Where to.
+        target: DeployTarget,
+        /// Names it.
+        deployment: DeploymentId,
+        /// What landed.
+        commit: CommitId,
+        /// The deployment that this takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reverts: Option<DeploymentId>,
+    },
     /// Set the task's branch on the forge to its head; failing changes nothing but the branch.
     PublishBranch {
         /// Whose.
@@ -127,6 +144,7 @@ impl Effect {
         "build_candidate",
         "build_revert",
         "land",
+        "deploy",
         "publish_branch",
         "observe_branch",
         "clean_up",
@@ -142,6 +160,7 @@ impl Effect {
             Self::BuildCandidate { .. } => "build_candidate",
             Self::BuildRevert { .. } => "build_revert",
             Self::Land { .. } => "land",
+            Self::Deploy { .. } => "deploy",
             Self::PublishBranch { .. } => "publish_branch",
             Self::ObserveBranch { .. } => "observe_branch",
             Self::CleanUp { .. } => "clean_up",
@@ -157,6 +176,7 @@ impl Effect {
             Self::BuildCandidate { repository, .. }
             | Self::BuildRevert { repository, .. }
             | Self::Land { repository, .. } => format!("lane:{repository}"),
+            Self::Deploy { deployment, .. } => format!("deploy:{deployment}"),
             Self::PublishBranch { branch, task, .. }
             | Self::ObserveBranch { branch, task, .. }
             | Self::CleanUp { branch, task, .. } => {
@@ -174,6 +194,7 @@ impl Effect {
             | Self::BuildCandidate { task, .. }
             | Self::BuildRevert { task, .. }
             | Self::Land { task, .. }
+            | Self::Deploy { task, .. }
             | Self::PublishBranch { task, .. }
             | Self::ObserveBranch { task, .. }
             | Self::CleanUp { task, .. }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Evidence, RunEnd, Usage};
 use crate::check::CheckOutcome;
+use crate::deploy::TaskDeployment;
 use crate::ids::{AttemptNumber, CheckId, CommitId, RepositoryId, StageId, TaskId, WorkItemId};
 use crate::lane::{Candidate, LandingRefused, NamedTask};
 use crate::people::{BranchSeen, HumanAnswer, ReviewWord};
@@ -181,6 +182,11 @@ pub enum TaskEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         first_red: Option<String>,
     },
+    /// The deployment of what it landed came further.
+    DeploymentSeen {
+        /// How far.
+        deployment: TaskDeployment,
+    },
     /// An effect failed for good.
     EffectFailed {
         /// Its kind.
@@ -206,6 +212,13 @@ pub enum LaneEvent {
         /// Tasks that are to mend it: they pass.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         fixes: Vec<NamedTask>,
+    },
+    /// What a task landed does not run where it was deployed, and nothing lands on top of it but what mends that.
+    DoesNotRun {
+        /// For people.
+        reason: String,
+        /// The task.
+        cause: NamedTask,
     },
     /// The freeze is lifted.
     UnfreezeRequested {

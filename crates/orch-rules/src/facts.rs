@@ -9,7 +9,7 @@ use crate::attempt::Attempt;
 use crate::budget::Budgets;
 use crate::check::Check;
 use crate::episode::Episode;
-use crate::ids::{RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::ids::{DeployTarget, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::{LaneEntry, Repository};
 use crate::outage::{Outage, Source};
 use crate::pipeline::{Pipeline, Role};
@@ -136,6 +136,9 @@ pub struct Policy {
     pub lost_cap: u32,
     /// Who acts in which role, by repository.
     pub workers: BTreeMap<RepositoryId, BTreeMap<Role, Worker>>,
+    /// What the repositories are deployed to, where they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<RepositoryId, DeployTarget>,
     /// Milliseconds after which a question that nobody answered is asked again, once; 0 is never.
     #[serde(default)]
     pub episode_expires_ms: i64,
@@ -177,6 +180,7 @@ impl Default for Policy {
             budgets: Budgets::default(),
             lost_cap: 5,
             workers: BTreeMap::new(),
+            targets: BTreeMap::new(),
             episode_expires_ms: 0,
             presume_dead_after_ms: PRESUME_DEAD_AFTER_MS,
         }

@@ -174,6 +174,11 @@ pub enum LaneState {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         contained: bool,
     },
+    /// On main, and on its way to its target: nobody lands on top of it before that has ended.
+    Deploying {
+        /// The commit.
+        commit: CommitId,
+    },
     /// Sent back to its task.
     Ejected {
         /// Why.
@@ -271,6 +276,7 @@ impl LaneState {
             Self::Validated { .. } => "ready to land",
             Self::Landing { .. } => "landing",
             Self::Landed { .. } => "landed",
+            Self::Deploying { .. } => "deploying",
             Self::Ejected { .. } => "sent back",
             Self::Unknown(_) => "not known to this release",
         }

@@ -153,6 +153,7 @@ impl Right {
             | TaskEvent::RunIsOver { .. }
             | TaskEvent::RunEnded { .. }
             | TaskEvent::CheckEnded { .. }
+            | TaskEvent::DeploymentSeen { .. }
             | TaskEvent::EffectFailed { .. }
             | TaskEvent::Looked => None,
         }
@@ -165,7 +166,8 @@ impl Right {
             | LaneEvent::UnfreezeRequested { .. }
             | LaneEvent::Paused
             | LaneEvent::Resumed => Some(Self::Steer),
-            LaneEvent::CandidateMade { .. }
+            LaneEvent::DoesNotRun { .. }
+            | LaneEvent::CandidateMade { .. }
             | LaneEvent::CheckEnded { .. }
             | LaneEvent::LandEnded { .. }
             | LaneEvent::EffectFailed { .. }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Actor, NamesActors};
 use crate::claim::Claim;
 use crate::convergence::Convergence;
+use crate::deploy::TaskDeployment;
 use crate::ids::{
-    AttemptNumber, CodeId, CommitId, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp, WorkItemId,
+    AttemptNumber, CodeId, CommitId, DeployTarget, PatchId, PipelineDigest, RepositoryId, StageId, TaskId, Timestamp,
+    WorkItemId,
 };
 use crate::outage::Source;
 use crate::people::Hands;
@@ -180,6 +182,9 @@ pub struct Task {
     /// What it landed and nobody has taken back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub brought: Vec<CommitId>,
+    /// How far what it landed last is on its way to its target, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<TaskDeployment>,
     /// Why it waits, as decided last; empty for a terminal task.
     pub waits: Vec<Wait>,
     /// The rule that decided last.
@@ -316,6 +321,15 @@ pub enum Wait {
     },
     /// A stop waits for the agent to end.
     Stopping,
+    /// What it landed is on its way to its target; the lane waits for that, too.
+    Deploying {
+        /// Where to.
+        target: DeployTarget,
+        /// How far, as [`crate::deploy::DeploymentState::name`] spells it.
+        state: String,
+        /// What its hook and the looks said last; may be empty.
+        why: String,
+    },
     /// A stop waits for an irreversible step to end honestly (I).
     StopAfterStep {
         /// The step.
@@ -346,7 +360,7 @@ impl NamesActors for Wait {
 
 impl Wait {
     /// Every kind, as [`Wait::kind`] spells it.
-    pub const KINDS: [&'static str; 20] = [
+    pub const KINDS: [&'static str; 21] = [
         "backlog",
         "unlisted",
         "entry",
@@ -365,6 +379,7 @@ impl Wait {
         "branch",
         "hands",
         "held",
+        "deploying",
         "stopping",
         "stop_after_step",
     ];
@@ -390,6 +405,7 @@ impl Wait {
             Self::Branch => "branch",
             Self::Hands { .. } => "hands",
             Self::Held { .. } => "held",
+            Self::Deploying { .. } => "deploying",
             Self::Stopping => "stopping",
             Self::StopAfterStep { .. } => "stop_after_step",
         }
@@ -397,8 +413,18 @@ impl Wait {
 }
 
 /// What people look for first among the reasons for waiting.
-const FIRST: [&str; 9] =
-    ["human", "held", "budget", "agent", "collecting", "check", "stopping", "stop_after_step", "dependency"];
+const FIRST: [&str; 10] = [
+    "human",
+    "held",
+    "budget",
+    "agent",
+    "collecting",
+    "check",
+    "deploying",
+    "stopping",
+    "stop_after_step",
+    "dependency",
+];
 
 /// Of the reasons for waiting the one that a list is searched by: somebody is asked, it rests, something works on it, or
 /// else the first one. Nothing for a task that waits for nothing.

@@ -105,6 +105,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         stop: None,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits: vec![Wait::Agent { attempt }],
         rule: "gates_green".into(),
         created_at: Timestamp(1_763_000_000_000 + i64::from(producer)),

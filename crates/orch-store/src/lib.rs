@@ -9,6 +9,7 @@
 mod access;
 mod database;
 mod deliveries;
+mod deploys;
 mod engine;
 mod feed;
 mod hosts;

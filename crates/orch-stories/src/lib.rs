@@ -6,5 +6,6 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub mod host;
+mod production;
 pub mod store;
 pub mod world;

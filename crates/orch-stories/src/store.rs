@@ -9,6 +9,7 @@ use camino::Utf8Path;
 use orch_ports::Store;
 use orch_ports::access::Access;
 use orch_ports::deliveries::*;
+use orch_ports::deploys::DeployLines;
 use orch_ports::feed::*;
 use orch_ports::hosts::*;
 use orch_ports::keep::Keep;
@@ -19,8 +20,10 @@ use orch_ports::store::*;
 use orch_rules::actor::Actor;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::change::{Change, ChangeSet};
+use orch_rules::deploy::Deployment;
+use orch_rules::deploy::line::DeployLine;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
-use orch_rules::ids::{HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::ids::{DeployTarget, HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneState, Repository};
 use orch_rules::lease::Renewal;
@@ -338,6 +341,26 @@ impl Lists for FaultyStore {
 impl Feed for FaultyStore {
     async fn feed(&self, filter: &FeedFilter) -> StoreResult<FeedPart> {
         self.inner.feed(filter).await
+    }
+}
+
+#[async_trait]
+impl DeployLines for FaultyStore {
+    async fn deploy_line(&self, target: &DeployTarget) -> StoreResult<(DeployLine, i64)> {
+        self.inner.deploy_line(target).await
+    }
+    async fn put_deploy_line(&self, line: &DeployLine, version: i64) -> StoreResult<bool> {
+        self.before("put_deploy_line").await?;
+        self.inner.put_deploy_line(line, version).await
+    }
+    async fn deploy_lines(&self) -> StoreResult<Vec<DeployLine>> {
+        self.inner.deploy_lines().await
+    }
+    async fn deployments_of(&self, task: &TaskId) -> StoreResult<Vec<Deployment>> {
+        self.inner.deployments_of(task).await
+    }
+    async fn deployments(&self, most: u32) -> StoreResult<Vec<Deployment>> {
+        self.inner.deployments(most).await
     }
 }
 

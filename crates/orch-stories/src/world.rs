@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_engine::control::{Control, NewIssue};
-use orch_engine::{Engine, Hosting, Limits, Program, RepositoryContext};
+use orch_engine::{DeployTerms, Engine, Hosting, Limits, Program, RepositoryContext};
 use orch_ports::agent::Agent;
 use orch_ports::notifier::Notifier;
 use orch_ports::projection::ProjectionTarget;
@@ -78,7 +78,8 @@ pub struct Act {
 impl Act {
     pub(crate) fn new(forge: FakeForge, order: &RunOrder) -> Self {
         let variable = |name: &str| order.environment.get(name).cloned().unwrap_or_default();
-        let who = if order.ordered == Ordered::Check { "check".to_owned() } else { variable("ORCH_ROLE") };
+        let who =
+            if order.ordered == Ordered::Agent { variable("ORCH_ROLE") } else { order.ordered.kind().as_str().into() };
         Self {
             forge,
             who,
@@ -149,6 +150,8 @@ pub struct World {
     pub policy: Policy,
     /// Of the processes that start from now on.
     pub limits: Limits,
+    /// What the repository is deployed to, for the processes that start from now on.
+    pub deploys: Option<Arc<DeployTerms>>,
     /// What a newer release wrote.
     pub strange: Arc<Strange>,
     /// The database answers nobody.
@@ -261,6 +264,7 @@ impl World {
             unfinished,
             policy,
             limits,
+            deploys: None,
             strange,
             away: Arc::default(),
             held,
@@ -314,6 +318,7 @@ impl World {
             agents: Role::ALL.into_iter().map(|role| (role, Arc::clone(&agent))).collect(),
             work_folders: host.places.clone(),
             program: Program::default(),
+            deploys: self.deploys.clone(),
             bring_home: "git pull".to_owned(),
             settings: Default::default(),
             shown_by: self.shown_by.clone(),

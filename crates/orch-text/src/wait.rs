@@ -101,6 +101,12 @@ pub fn wait<'t>(wait: &Wait, task: impl Into<Subject<'t>>, language: Language) -
             let held = say("wait-held", &[("reason", why.text.into())]);
             Sentence { help: why.help.or(held.help), ..held }
         }
+        Wait::Deploying { target, state, why } => {
+            let why = why.lines().next().unwrap_or_default();
+            let state = crate::deployment_state(state, language);
+            let args = [("target", target.as_str().into()), ("state", state.into()), ("why", why.into())];
+            say(if why.is_empty() { "wait-deploying" } else { "wait-deploying-why" }, &args)
+        }
         Wait::Stopping => say("wait-stopping", &[]),
         Wait::StopAfterStep { step } => say("wait-stop-after-step", &[("step", step.as_str().into())]),
     }

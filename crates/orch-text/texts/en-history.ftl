@@ -273,3 +273,5 @@ reason-freeze-forced = the freeze is lifted, though nothing has mended what it w
 reason-freeze-mended = { $name } has landed as { $commit }, and with that what the freeze is for is mended; people lift it
 reason-takes-back = its change { $commit } is taken back before it is stopped
 reason-taken-back = its change is taken back with { $commit }
+reason-deployment-queued = { $commit } is in line for { $target }
+reason-deployment-is = its deployment on { $target } is { $state }: { $why }

@@ -130,3 +130,4 @@ reason-not-taken-back-unknown = it is to be stopped, and which commit on { $main
 reason-repository-frozen = { $name } is frozen: { $why }
 reason-repository-freeze-mended = { $name } can be unfrozen: what it was frozen for is mended ({ $why })
 reason-repository-unfrozen = { $name } takes tasks again
+reason-deployment-failed = it did not run on { $target }: { $why }

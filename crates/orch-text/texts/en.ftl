@@ -56,6 +56,10 @@ wait-held = { $reason }
 wait-stopping = being stopped: the agent is asked to end
 wait-unknown = left alone: this release does not know its { $parts }, which a newer one wrote; install that one again
     .help = or call it off: orch stop { $id }
+wait-deploying = its deployment on { $target }: { $state }
+    .help = orch deploy status
+wait-deploying-why = its deployment on { $target }: { $state } ({ $why })
+    .help = orch deploy status
 wait-stop-after-step = being stopped, as soon as this step has ended: { $step }
 
 ## What is out
@@ -76,3 +80,14 @@ ask-budget = wants money
     .help = add some US dollars: orch budget { $id } --raise 5, or call it off: orch stop { $id }
 ask-confirm-deploy = wants your word before production
     .help = give it: orch confirm { $id }, or call it off: orch stop { $id }
+deployment-queued = waits for its turn
+deployment-deploying = the hook runs
+deployment-checking = it is looked at
+deployment-rolling-back = the one before it is brought back
+deployment-unknown = nobody knows what runs
+deployment-healthy = runs and is healthy
+deployment-failed = did not come up; the one before it was never away
+deployment-rolled-back = did not come up; the one before it runs again
+deployment-broken = nothing runs as it should
+deployment-superseded = contained in what runs
+deployment-cancelled = called off

@@ -287,3 +287,5 @@ reason-freeze-forced = разморожен, хотя причина не уст
 reason-freeze-mended = { $name } слита как { $commit }, и причина заморозки устранена; размораживают люди
 reason-takes-back = перед остановкой её изменение { $commit } откатывается
 reason-taken-back = её изменение откачено коммитом { $commit }
+reason-deployment-queued = { $commit } в очереди на { $target }
+reason-deployment-is = выкладка на { $target }: { $state } ({ $why })

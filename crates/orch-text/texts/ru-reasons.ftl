@@ -137,3 +137,4 @@ reason-not-taken-back-unknown = её надо остановить, а каки�
 reason-repository-frozen = репозиторий { $name } заморожен: { $why }
 reason-repository-freeze-mended = репозиторий { $name } можно разморозить: причина устранена ({ $why })
 reason-repository-unfrozen = репозиторий { $name } снова принимает задачи
+reason-deployment-failed = на { $target } не заработало: { $why }

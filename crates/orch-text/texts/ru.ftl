@@ -60,6 +60,10 @@ wait-held = { $reason }
 wait-stopping = останавливается: агента попросили закончить
 wait-unknown = не трогаем: этот выпуск не знает части { $parts }, её записал более новый; установите его снова
     .help = или отменить: orch stop { $id }
+wait-deploying = выкладка на { $target }: { $state }
+    .help = orch deploy status
+wait-deploying-why = выкладка на { $target }: { $state } ({ $why })
+    .help = orch deploy status
 wait-stop-after-step = остановится, как только закончится этот шаг: { $step }
 
 ## Что не работает
@@ -80,3 +84,14 @@ ask-budget = нужны деньги
     .help = добавить долларов США: orch budget { $id } --raise 5, или отменить: orch stop { $id }
 ask-confirm-deploy = ждёт вашего подтверждения перед выкладкой в продакшен
     .help = подтвердить: orch confirm { $id }, или отменить: orch stop { $id }
+deployment-queued = ждёт своей очереди
+deployment-deploying = идёт выкладка
+deployment-checking = проверяется, что работает
+deployment-rolling-back = возвращается прежняя версия
+deployment-unknown = неизвестно, что работает
+deployment-healthy = работает и здорова
+deployment-failed = не поднялась; прежняя версия не прерывалась
+deployment-rolled-back = не поднялась; прежняя версия снова работает
+deployment-broken = ничего не работает как надо
+deployment-superseded = содержится в том, что работает
+deployment-cancelled = отменена

@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod forge;
+pub mod health;
 pub mod notifier;
 pub mod plane;
 pub mod runner;

@@ -12,7 +12,7 @@ use crate::api;
         api::health::healthz, api::health::readyz, api::health::document,
         api::changes::list, api::deliveries::list, api::deliveries::show, api::deliveries::replay, api::deliveries::drop,
         api::outbox::list, api::outbox::show, api::outbox::shown, api::outbox::replay, api::outbox::drop,
-        api::access::link,
+        api::access::link, api::deploys::list, api::deploys::command,
         api::people::list, api::people::command,
         api::queue::queue, api::queue::unfreeze, api::queue::lift,
         api::tasks::list, api::tasks::create, api::tasks::show, api::tasks::log, api::tasks::command,

@@ -101,6 +101,7 @@ enum Command {
     Queue(commands::queue::QueueArgs),
     Deliveries(commands::deliveries::DeliveriesArgs),
     Outbox(commands::outbox::OutboxArgs),
+    Deploy(commands::deploy::DeployArgs),
     People(commands::people::PeopleArgs),
     Pull(commands::pull::PullArgs),
     Repo(repo_command::RepoArgs),
@@ -301,6 +302,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Queue(args) => ask!(queue, args, screen),
         Command::Deliveries(args) => ask!(deliveries, args, screen),
         Command::Outbox(args) => ask!(outbox, args, screen),
+        Command::Deploy(args) => ask!(deploy, args, screen),
         Command::People(args) => ask!(people, args, screen),
         Command::Pull(args) => {
             let (host, _) = settings::load(&variable)?;

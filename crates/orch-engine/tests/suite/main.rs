@@ -8,6 +8,7 @@ mod base_tests;
 mod check_again;
 mod circle;
 mod deliveries;
+mod deploys;
 mod documents;
 mod faults;
 mod found;

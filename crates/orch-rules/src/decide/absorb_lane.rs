@@ -23,6 +23,7 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
     let by = &acting.actor;
     match event {
         LaneEvent::FreezeRequested { reason, cause, fixes } => Ok(freeze(draft, by, reason, (cause.as_ref(), fixes))),
+        LaneEvent::DoesNotRun { reason, cause } => Ok(freeze(draft, by, reason, (Some(cause), &[]))),
         LaneEvent::UnfreezeRequested { force } => unfreeze(draft, by, force.as_deref()),
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),

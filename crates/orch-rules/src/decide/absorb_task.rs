@@ -64,6 +64,7 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<R
         TaskEvent::CheckEnded { check, outcome, excerpt, first_red } => {
             Ok(outcomes::check_ended(draft, check, outcome, excerpt, first_red.as_deref()).into())
         }
+        TaskEvent::DeploymentSeen { deployment } => Ok(outcomes::deployment_seen(draft, deployment).into()),
         TaskEvent::EffectFailed { effect, error } => {
             draft.audit(super::draft::ORCH, "effect_failed", reason::effect_failed_for_good(effect, error));
             branch::effect_failed(draft, effect);

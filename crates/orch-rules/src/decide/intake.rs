@@ -109,6 +109,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
         stop: None,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits,
         rule: "intake".to_owned(),
         created_at: now,

@@ -84,7 +84,7 @@ fn validate(draft: &mut LaneDraft) -> bool {
 
 /// Move main to the validated candidate. Irreversible from here on.
 fn land(draft: &mut LaneDraft) -> bool {
-    if in_flight(draft, |s| matches!(s, LaneState::Landing { .. })) {
+    if in_flight(draft, |s| matches!(s, LaneState::Landing { .. } | LaneState::Deploying { .. })) {
         return false;
     }
     let ready = draft.facts.landing.iter().find_map(|l| match &l.entry.state {
@@ -137,7 +137,10 @@ fn in_flight(draft: &LaneDraft, state: fn(&LaneState) -> bool) -> bool {
 
 fn holds_lane(draft: &LaneDraft, landing: &LandingFacts) -> bool {
     match landing.entry.state {
-        LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. } => true,
+        LaneState::Building { .. }
+        | LaneState::Testing { .. }
+        | LaneState::Landing { .. }
+        | LaneState::Deploying { .. } => true,
         // What a freeze keeps from landing keeps nobody who passes it.
         LaneState::Tested { .. } | LaneState::Validated { .. } if !open(draft, &landing.entry.task) => false,
         LaneState::Tested { .. } => !landing.awaits_human && !landing.resting,

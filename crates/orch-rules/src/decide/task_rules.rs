@@ -1,6 +1,7 @@
 //! The rules of a task, in order. Each looks at the facts and either has no opinion, changes something, or rests.
 
 mod budget;
+mod deploys;
 mod entry;
 mod gates;
 mod landing;
@@ -23,9 +24,10 @@ type Rule = fn(&mut Draft) -> Option<Step>;
 pub const TASK_RULES: &[(&str, Rule)] = &[
     ("terminal", entry::terminal),
     ("landed", landing::landed),
+    ("deploys", deploys::deploys),
     ("stop_after_step", stop::after_step),
     ("stop_agent", stop::agent),
-    ("stop_takes_back", stop::takes_back),
+    ("takes_back", stop::takes_back),
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),
     ("dependency_cancelled", entry::dependency_cancelled),
@@ -33,6 +35,8 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("in_hands", people::in_hands),
     ("held", entry::held),
     ("entering", entry::entering),
+    ("deploy_failed", deploys::failed),
+    ("deployed", deploys::deployed),
     ("agent_runs", run::running),
     ("push_waits", people::push_waits),
     ("episode_expired", people::expired),

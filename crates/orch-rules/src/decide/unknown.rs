@@ -49,6 +49,7 @@ fn stop(mut draft: Draft, by: &Actor) -> Result<Decision, Refusal> {
     }
     match draft.landing_entry().map(|entry| &entry.state) {
         Some(LaneState::Landing { .. }) => return refuse(&draft, reason::it_lands()),
+        Some(LaneState::Deploying { .. }) => return refuse(&draft, reason::it_deploys()),
         Some(LaneState::Landed { .. }) => return refuse(&draft, reason::too_late("landed")),
         _ => {}
     }

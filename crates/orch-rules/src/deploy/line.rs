@@ -43,6 +43,9 @@ pub enum Next {
     Supersede(DeploymentId),
 }
 
+/// Characters that are kept of what was said of one deployment.
+const SAID_AT_MOST: usize = 4_000;
+
 /// What an end means for those who wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -155,6 +158,30 @@ impl DeployLine {
             Some(one) => Next::Deploy(one.id.clone()),
             None => Next::Nothing,
         }
+    }
+
+    /// Keeps what was said of one, newest first: a sentence, and what was printed with it.
+    pub fn note(&mut self, id: &DeploymentId, sentence: &str, printed: &str) {
+        let Some(one) = self.get_mut(id) else { return };
+        let (first, rest) = one.said.split_once('\n').unwrap_or((&one.said, ""));
+        let first = if first.is_empty() { sentence.to_owned() } else { format!("{sentence}; {first}") };
+        let rest = if printed.trim().is_empty() { rest } else { printed.trim_end() };
+        let said = if rest.is_empty() { first } else { format!("{first}\n{rest}") };
+        one.said = said.chars().take(SAID_AT_MOST).collect();
+    }
+
+    /// The revert of what does not run has the very files that run: nothing is deployed, and it is delivered.
+    pub fn runs_already(&mut self, id: &DeploymentId, now: Timestamp) {
+        let queued = |one: &&Deployment| one.state == DeploymentState::Queued;
+        let Some(one) = self.get(id).filter(queued) else { return };
+        let Some(runs) = self.running(&one.repository).cloned() else { return };
+        self.ends(id, DeploymentState::Healthy, now);
+        let Some(one) = self.get_mut(id) else { return };
+        // What answers says the revision that was put there.
+        one.revision.clone_from(&runs.revision);
+        let (repository, now_runs) = (one.repository.clone(), Running { revision: runs.revision, ..Running::of(one) });
+        self.runs.retain(|(whose, _)| *whose != repository);
+        self.runs.push((repository, now_runs));
     }
 
     /// What runs contains it: it is delivered with that.
@@ -331,16 +358,13 @@ impl DeployLine {
         };
         if state == DeploymentState::Healthy {
             one.healthy = Some(now);
-            let running = Running {
-                deployment: one.id.clone(),
-                candidate: one.candidate.clone(),
-                revision: one.revision.clone(),
-                image: one.image.clone(),
-            };
-            let repository = one.repository.clone();
+            let running = Running::of(one);
+            let (repository, candidate) = (one.repository.clone(), one.candidate.clone());
             for broken in self.deployments.iter_mut().filter(|one| one.repository == repository) {
                 if broken.state == DeploymentState::Broken {
-                    broken.state = DeploymentState::Failed;
+                    // The same once more, and now it runs; or another one, and it does not.
+                    let same = broken.candidate == candidate;
+                    broken.state = if same { DeploymentState::Superseded } else { DeploymentState::Failed };
                 }
             }
             self.runs.retain(|(whose, _)| *whose != repository);

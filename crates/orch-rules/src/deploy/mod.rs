@@ -52,6 +52,9 @@ pub struct Deployment {
     /// A rollback was begun: it is tried once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rollback_tried: bool,
+    /// What its hooks and the looks said last, newest first: for people and for whoever mends it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
     /// When its hook began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Timestamp>,
@@ -67,6 +70,44 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// One that is about to join the line of a target, of nothing yet.
+    pub fn of(id: DeploymentId, target: DeployTarget, repository: RepositoryId) -> Self {
+        Self {
+            id,
+            target,
+            repository,
+            task: None,
+            work_item: None,
+            candidate: CommitId(String::new()),
+            revision: String::new(),
+            image: None,
+            place: 0,
+            why: Deploys::Again,
+            state: DeploymentState::Queued,
+            previous: None,
+            hook: None,
+            infra: false,
+            rollback_tried: false,
+            said: String::new(),
+            started: None,
+            ended: None,
+            healthy: None,
+            beyond: Beyond::default(),
+        }
+    }
+
+    /// What it brings: a commit, which says its own name as its revision.
+    #[must_use]
+    pub fn bringing(self, candidate: CommitId, why: Deploys) -> Self {
+        Self { revision: candidate.to_string(), candidate, why, ..self }
+    }
+
+    /// Whose change it brings.
+    #[must_use]
+    pub fn for_task(self, task: TaskId, work_item: Option<WorkItemId>) -> Self {
+        Self { task: Some(task), work_item, ..self }
+    }
+
     /// Its change is on the base branch and must not be deployed with what comes after it.
     pub fn is_bad(&self) -> bool {
         match self.state {
@@ -74,6 +115,51 @@ impl Deployment {
             DeploymentState::RolledBack | DeploymentState::Broken | DeploymentState::Cancelled => true,
             _ => false,
         }
+    }
+}
+
+/// How far the deployment of what a task landed is, as the task knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskDeployment {
+    /// Which.
+    pub id: DeploymentId,
+    /// Where to.
+    pub target: DeployTarget,
+    /// How far.
+    pub state: DeploymentState,
+    /// Nothing was touched, and it is the machine's trouble.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub infra: bool,
+    /// What its hooks and the looks said last, newest first; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// It brings the revert of what did not run, and that said this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+impl TaskDeployment {
+    /// Of a deployment as it stands.
+    pub fn seen(one: &Deployment) -> Self {
+        Self {
+            id: one.id.clone(),
+            target: one.target.clone(),
+            state: one.state,
+            infra: one.infra,
+            why: one.said.clone(),
+            failed: None,
+        }
+    }
+
+    /// Its change stands on the base branch and does not run.
+    pub fn has_failed(&self) -> bool {
+        use DeploymentState::{Cancelled, Failed, RolledBack};
+        matches!(self.state, Failed | RolledBack | Cancelled) && !self.infra
+    }
+
+    /// The first line of what was said.
+    pub fn in_short(&self) -> &str {
+        self.why.lines().next().unwrap_or_default()
     }
 }
 
@@ -176,6 +262,18 @@ pub struct Running {
     /// Its image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+}
+
+impl Running {
+    /// What a deployment brought.
+    pub fn of(one: &Deployment) -> Self {
+        Self {
+            deployment: one.id.clone(),
+            candidate: one.candidate.clone(),
+            revision: one.revision.clone(),
+            image: one.image.clone(),
+        }
+    }
 }
 
 /// A hook that was begun.

@@ -29,7 +29,9 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
         LaneState::Tested { candidate } | LaneState::Validated { candidate } | LaneState::Landing { candidate, .. } => {
             Conclusion::pass(format!("combined with main as {} and green", candidate.commit))
         }
-        LaneState::Landed { commit, .. } => Conclusion::pass(format!("landed as {commit}")),
+        LaneState::Landed { commit, .. } | LaneState::Deploying { commit } => {
+            Conclusion::pass(format!("landed as {commit}"))
+        }
         LaneState::Ejected { cause } => ejected(facts, cause),
     }
 }

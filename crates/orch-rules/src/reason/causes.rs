@@ -126,6 +126,8 @@ codes! {
     task_done(task: Id, title: Quote);
     /// A task was called off.
     task_stopped(task: Id, title: Quote);
+    /// What landed did not run where it was deployed.
+    deployment_failed(target: Id, why: Quote);
     /// What a stopped task brought could not be taken back.
     not_taken_back(commit: Id, main: Id, why: Quote);
     /// Nor is it known which commit brought it.

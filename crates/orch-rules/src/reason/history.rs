@@ -400,6 +400,10 @@ codes! {
     /// The same, as an answer.
     candidate_made_again();
 
+    /// What landed is in line for its target.
+    deployment_queued(commit: Id, target: Id);
+    /// How far it is.
+    deployment_is(target: Id, state: Text, why: Quote);
     /// What a stopped task brought to the base branch goes.
     takes_back(commit: Id);
     /// It is gone.

@@ -23,6 +23,7 @@
 //! | `check passes SHOP-1`, `check fails SHOP-1 "output"`, `check unknown SHOP-1 "why"` | the test command |
 //! | `candidate made SHOP-1`, `candidate conflicts SHOP-1 a.rs`, `candidate empty SHOP-1` `[fence 1]` | git |
 //! | `lands SHOP-1 [fence 1]`, `push shop`, `effect fails SHOP-1 land "why"` | git |
+//! | `policy target shop web`, `deployment SHOP-1 rolled_back ["why"]` | where it is deployed, and how far that is |
 //! | `freeze shop "why"`, `unfreeze shop`, `pause-repository shop`, `resume-repository shop`, `look-lane shop` | |
 //! | `workers rest`, `workers work`, `edges unreadable`, `edges readable` | |
 //! | `twice STEP` | the same event arrives again; expectations are about the second time |
@@ -216,7 +217,7 @@ impl Script {
                 return Ok(());
             }
             let open = self.world.episodes.get(&task).and_then(|all| all.iter().find(|e| e.is_open())).map(|e| e.kind);
-            let kinds = ["run_agent", "run_check", "build_candidate", "land"];
+            let kinds = ["run_agent", "run_check", "build_candidate", "land", "deploy"];
             let asked = kinds.iter().find(|kind| self.world.find_work(&task, kind).is_some());
             let words: &[&str] = match (open, asked) {
                 (Some(EpisodeKind::ConfirmDeploy), _) => &["confirm", id],
@@ -226,6 +227,7 @@ impl Script {
                 (None, Some(&"run_agent")) => &["run", "ends", id, "well"],
                 (None, Some(&"run_check")) => &["check", "passes", id],
                 (None, Some(&"build_candidate")) => &["candidate", "made", id],
+                (None, Some(&"deploy")) => &["deployment", id, "healthy"],
                 (None, Some(_)) => &["lands", id],
                 (None, None) => return Err(format!("no way on: {}", self.world.show_task(&self.world.tasks[&task]))),
             };
@@ -260,6 +262,9 @@ impl Script {
             ["task-budget", max, "per", each] => {
                 policy.budgets.run_micros = number(each)?.into();
                 policy.budgets.task_micros = Some(number(max)?.into());
+            }
+            ["target", repository, target] => {
+                policy.targets.insert((*repository).into(), (*target).into());
             }
             ["off", "stop"] => policy.stop = false,
             ["off", "serial"] => policy.serial = false,

@@ -62,6 +62,7 @@ pub(crate) fn task(row: &Row) -> StoreResult<Task> {
         unlisted: false,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits: Vec::new(),
         rule: String::new(),
         created_at,

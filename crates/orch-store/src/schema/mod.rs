@@ -41,6 +41,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 12, min_reader: 1, sql: include_str!("0012.sql") },
     // Tables and indexes that earlier releases do not ask for.
     Migration { number: 13, min_reader: 1, sql: include_str!("0013.sql") },
+    // Tables that earlier releases do not ask for.
+    Migration { number: 14, min_reader: 1, sql: include_str!("0014.sql") },
 ];
 
 /// The schema number this build reads and writes.

@@ -10,6 +10,7 @@ mod access;
 mod budgets;
 mod contract;
 mod deliveries;
+mod deploys;
 mod facts;
 mod feed;
 mod guards;

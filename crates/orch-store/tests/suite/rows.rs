@@ -63,6 +63,7 @@ pub fn task(id: &str, number: u32) -> Task {
         stop: None,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits: vec![],
         rule: String::new(),
         created_at: Timestamp(number.into()),

@@ -66,6 +66,9 @@ fn all() -> Vec<Wait> {
         Wait::Held { reason: "as an older release wrote it".into() },
         Wait::Branch,
         Wait::Hands { by: "Bob".into() },
+        deploying("rolling_back", "the hook ended with 2\nno such host"),
+        deploying("queued", ""),
+        deploying("of a newer release", ""),
         Wait::Stopping,
         Wait::StopAfterStep { step: "landing".to_owned() },
     ];
@@ -78,6 +81,10 @@ fn all() -> Vec<Wait> {
     ];
     all.extend(asked.map(|asked| Wait::Human { asked }));
     all
+}
+
+fn deploying(state: &str, why: &str) -> Wait {
+    Wait::Deploying { target: "web".into(), state: state.to_owned(), why: why.to_owned() }
 }
 
 #[test]

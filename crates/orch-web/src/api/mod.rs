@@ -5,6 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod bare;
 pub(crate) mod changes;
 pub(crate) mod deliveries;
+pub(crate) mod deploys;
 pub(crate) mod health;
 pub(crate) mod outbox;
 pub(crate) mod people;
@@ -58,6 +59,8 @@ fn table() -> Vec<Route> {
         reads("/api/v1/outbox/{id}", get(outbox::show)),
         writes("/api/v1/outbox/{id}/replay", post(outbox::replay)),
         writes("/api/v1/outbox/{id}/drop", post(outbox::drop)),
+        reads("/api/v1/deployments", get(deploys::list)),
+        writes("/api/v1/deployments/{target}/commands", post(deploys::command)),
         reads("/api/v1/people", get(people::list)),
         writes("/api/v1/people/commands", post(people::command)),
         writes("/api/v1/access/links", post(access::link)),

@@ -16,8 +16,12 @@ use crate::view::{AnswerView, LiftRequest, QueueReport, QueueSources, UnfreezeRe
 /// Most places of a line in one answer, and most tasks of one kind of wait.
 pub(super) const MOST_PLACES: u32 = 200;
 /// What `/queue` tells of tasks, by what they wait for before all.
-const TOLD: [&[&str]; 4] =
-    [&["agent", "collecting", "stopping", "stop_after_step"], &["dependency"], &["outage"], &["budget", "human"]];
+const TOLD: [&[&str]; 4] = [
+    &["agent", "collecting", "deploying", "stopping", "stop_after_step"],
+    &["dependency"],
+    &["outage"],
+    &["budget", "human"],
+];
 
 /// What is queued, what runs, and what holds the rest back.
 #[utoipa::path(get, path = "/queue", tag = "queue", responses(

@@ -33,6 +33,7 @@ pub fn task(number: u32, position: Position, waits: Vec<Wait>) -> Task {
         stop: None,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits,
         rule: "launch_agent".to_owned(),
         created_at: Timestamp(0),

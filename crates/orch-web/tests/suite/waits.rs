@@ -50,6 +50,7 @@ fn every_wait_is_one_sentence_with_what_to_do() {
         Wait::Held { reason: "entry check failed: the title has 1 character; write at least 3".into() },
         Wait::Branch,
         Wait::Hands { by: "Bob".into() },
+        Wait::Deploying { target: "web".into(), state: "checking".to_owned(), why: "the hook ended with 0".to_owned() },
         Wait::Stopping,
         Wait::StopAfterStep { step: "landing".to_owned() },
     ];

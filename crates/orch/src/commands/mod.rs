@@ -10,6 +10,7 @@ pub mod completions;
 pub mod confirm;
 pub mod deliveries;
 pub mod depend;
+pub mod deploy;
 pub mod diff;
 mod draft;
 pub mod edit;

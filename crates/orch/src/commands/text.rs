@@ -255,7 +255,7 @@ impl Mark {
         match wait {
             "human" => Self::Asks,
             "held" | "budget" => Self::Stuck,
-            "agent" | "check" | "stopping" | "stop_after_step" => Self::Works,
+            "agent" | "check" | "deploying" | "stopping" | "stop_after_step" => Self::Works,
             _ => Self::Waits,
         }
     }

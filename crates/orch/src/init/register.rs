@@ -247,6 +247,7 @@ fn fresh(host: &Host, top: &Utf8Path, wish: &Wish, config: &Utf8Path) -> Result<
         agent_command,
         remote: wish.remote(&RemoteEntry::default()),
         forge: wish.forge(&ForgeEntry::default()),
+        target: None,
     })
 }
 

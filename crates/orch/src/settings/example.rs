@@ -10,6 +10,7 @@ use super::model::{self, ModelEntry};
 use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
 use super::remote::{self, CredentialEntry, RemoteEntry};
+use super::target::{self, TargetEntry};
 
 /// The JSON Schema (2020-12) of the host file, for editors; written beside it.
 pub const SCHEMA: &str = include_str!("../../../../docs/schema/host.schema.json");
@@ -68,6 +69,16 @@ pub fn text() -> String {
     for key in by_ssh {
         text.push_str(&entry(key, &CredentialEntry::default()));
     }
+    text.push_str("\n# What repositories are deployed to; a repository names one.\n# [target.web]\n");
+    let shown = TargetEntry {
+        hook: vec!["/srv/web/deploy".to_owned()],
+        url: "http://127.0.0.1:8080/health".to_owned(),
+        secrets: vec!["/etc/orch/secrets/WEB_DB".into()],
+        ..TargetEntry::default()
+    };
+    for key in target::TARGET.iter().filter(|key| !["service", "port", "profile"].contains(&key.name)) {
+        text.push_str(&entry(key, &shown));
+    }
     text.push_str("\n# Who is told of what happens; any number of them.\n# [[notify]]\n");
     let shown = NotifyEntry {
         name: "phone".to_owned(),
@@ -91,7 +102,7 @@ pub fn text() -> String {
     );
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
     let remote = RemoteEntry { credential: Some("forge".to_owned()), ..RemoteEntry::default() };
-    let shown = RepositoryEntry { remote, ..RepositoryEntry::default() };
+    let shown = RepositoryEntry { remote, target: Some("web".to_owned()), ..RepositoryEntry::default() };
     for key in keys::REPOSITORY {
         text.push_str(&entry(key, &shown));
     }

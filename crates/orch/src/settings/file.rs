@@ -19,6 +19,7 @@ use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
 use super::remote::{self, CredentialEntry};
 use super::secret;
+use super::target::{self, TargetEntry};
 use crate::exit::Point;
 
 /// Name of the table under `[agents]` that holds for every role without its own.
@@ -73,17 +74,20 @@ impl Reader<'_> {
         let sections: Vec<&str> = keys::SECTIONS
             .iter()
             .map(|(name, _)| *name)
-            .chain(["agents", "models", "credentials", "notify", "repository"])
+            .chain(["agents", "models", "credentials", "target", "notify", "repository"])
             .collect();
         // Repositories name them, wherever they stand.
         if let Some(value) = root.get("credentials") {
             self.credentials(value, host);
         }
+        if let Some(value) = root.get("target") {
+            self.targets(value, host);
+        }
         for (name, value) in root {
             match name.get_ref().as_ref() {
                 "agents" => self.agents(value, host),
                 "models" => self.models(value, host),
-                "credentials" => {}
+                "credentials" | "target" => {}
                 "notify" => self.notifiers(value, host),
                 "repository" => self.repositories(value, host),
                 section if sections.contains(&section) => {
@@ -190,6 +194,26 @@ impl Reader<'_> {
         }
     }
 
+    fn targets(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let rows: Vec<&Key<TargetEntry>> = target::TARGET.iter().collect();
+        let Some(table) = self.table(value, "target") else { return };
+        for (name, value) in table {
+            let line = self.line(name.span().start);
+            let name = name.get_ref().as_ref();
+            let path = format!("target.{}", name.escape_debug());
+            if Kind::Id.of_text(name).is_err() {
+                let what = format!("`{path}`: the name of a target must be {}", Kind::Id.expected());
+                self.point(line, what, "give it such a name");
+                continue;
+            }
+            let Some(table) = self.table(value, &path) else { continue };
+            let mut entry = TargetEntry::default();
+            self.fill(table, &path, &rows, &mut entry, value.span());
+            self.misfits(table, &path, target::misfits(&entry), value.span());
+            host.targets.insert(name.to_owned(), entry);
+        }
+    }
+
     /// Tells what the single values of a table could not tell. What seems to be missing may stand on a line that could not
     /// be read.
     fn misfits(&mut self, table: &DeTable<'_>, path: &str, misfits: Vec<(&str, String, String)>, header: Range<usize>) {
@@ -255,6 +279,7 @@ impl Reader<'_> {
             }
             let mut misfits = remote::remote_misfits(&entry, host);
             misfits.extend(forge_misfits(&entry, host));
+            misfits.extend(target::repository_misfits(&entry, host));
             self.misfits(table, &path, misfits, item.span());
             host.repositories.push(entry);
         }

@@ -15,6 +15,7 @@ use super::notify::NotifyEntry;
 use super::paths::Paths;
 use super::remote::{CredentialEntry, RemoteEntry};
 use super::secret::Secret;
+use super::target::TargetEntry;
 
 /// All settings of one host, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Host {
     pub agents: BTreeMap<Role, AgentProgram>,
     /// `[credentials.<name>]`
     pub credentials: BTreeMap<String, CredentialEntry>,
+    /// `[target.<name>]`
+    pub targets: BTreeMap<String, TargetEntry>,
     /// `[[notify]]`, in the order of the file. Names are distinct.
     pub notify: Vec<NotifyEntry>,
     /// `[[repository]]`, in the order of the file. Ids and paths are distinct.
@@ -71,6 +74,7 @@ impl Host {
             default_agent: None,
             agents: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            targets: BTreeMap::new(),
             notify: Vec::new(),
             repositories: Vec::new(),
         }
@@ -264,4 +268,6 @@ pub struct RepositoryEntry {
     pub remote: RemoteEntry,
     /// What that server runs.
     pub forge: ForgeEntry,
+    /// What it is deployed to.
+    pub target: Option<String>,
 }

@@ -427,6 +427,7 @@ pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
     super::forge::KIND,
     super::forge::URL,
     super::forge::CREDENTIAL,
+    super::target::OF_REPOSITORY,
 ];
 
 /// Variables known from the field on which nothing in this version acts. Whoever sets one is told so.

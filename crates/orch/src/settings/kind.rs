@@ -47,6 +47,8 @@ pub enum Kind {
     Inside,
     /// A proxy, as [`orch_egress::OuterProxy`] says.
     Proxy,
+    /// Where an answer says a revision, as [`orch_vendors::health::RevisionFrom`] says.
+    Revision,
     /// Prices, as [`orch_egress::price::parse`] says.
     Prices,
     /// Dollars, read as millionths.
@@ -106,6 +108,10 @@ impl Kind {
                     .to_owned()
             }
             Self::Proxy => "an address in quotes as http://HOST:PORT, without a login".to_owned(),
+            Self::Revision => {
+                "`json:/POINTER`, `header:NAME`, `text:…{revision}…` or `none` in quotes, for example \"json:/revision\""
+                    .to_owned()
+            }
             Self::Prices => "an array of prices in dollars, for example [\"my-* = 5 / 0.5 / 6.25 / 25\"]".to_owned(),
             Self::Dollars => "dollars from 0 to 1000000, for example 2.5".to_owned(),
         }
@@ -208,6 +214,7 @@ impl Kind {
             Self::BaseUrl => orch_egress::upstream::check(text),
             Self::WebAddress => is_web_address(text),
             Self::Proxy => orch_egress::OuterProxy::read(text).is_some(),
+            Self::Revision => orch_vendors::health::RevisionFrom::parse(text).is_some(),
             Self::Database => text.starts_with("postgres://") || text.starts_with("postgresql://"),
         };
         match fits {

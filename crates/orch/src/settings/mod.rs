@@ -8,6 +8,7 @@
 //! | [`agent`] | who acts: rows of their own |
 //! | [`notify`] | who is told of what happens |
 //! | [`remote`] | where branches live on a server, and what lets us in |
+//! | [`target`] | what repositories are deployed to |
 //! | [`kind`] | what a value may look like, and reading one from TOML or from a variable |
 //! | [`file`] | the file: every problem at once, with its line |
 //! | [`variables`] | the variables: an unusable tuning value warns and falls back (L1) |
@@ -37,6 +38,7 @@ pub mod paths;
 mod privacy_tests;
 pub mod remote;
 pub mod secret;
+pub mod target;
 #[cfg(test)]
 pub mod tests;
 mod variables;

@@ -374,6 +374,11 @@ fn reference() -> String {
     ));
     remote::CREDENTIAL.iter().for_each(|k| text.push_str(&row(k, &remote::CredentialEntry::default())));
     text.push_str(&format!(
+        "\n## `[target.<name>]`\n\nWhat repositories are deployed to, by names that `[[repository]]` uses: docs/deploy.md says \
+         how.\n\n{HEAD}"
+    ));
+    target::TARGET.iter().for_each(|k| text.push_str(&row(k, &target::TargetEntry::default())));
+    text.push_str(&format!(
         "\n## `[[notify]]`\n\nWho is told of what happens: docs/notices.md says of what, and how.\n\n{HEAD}"
     ));
     notify::NOTIFY.iter().for_each(|k| text.push_str(&row(k, &NotifyEntry::default())));
@@ -423,6 +428,9 @@ fn schema_of(kind: Kind) -> Json {
         Kind::Hosts => {
             json!({ "type": "array", "items": { "type": "string", "pattern": "^(\\*\\.)?[A-Za-z0-9._-]+$" } })
         }
+        Kind::Revision => {
+            json!({ "type": "string", "pattern": "^(none$|json:/|header:[A-Za-z0-9-]+$|text:.*\\{revision\\})" })
+        }
         Kind::Prices => json!({ "type": "array", "items": { "type": "string", "pattern": "=([^/]+/){3}" } }),
         Kind::Dollars => json!({ "type": "number", "minimum": 0, "maximum": 1_000_000 }),
     }
@@ -464,6 +472,8 @@ fn schema() -> Json {
     properties.insert("models".to_owned(), json!({ "type": "object", "additionalProperties": model }));
     let credential = schema_table(&remote::CREDENTIAL.iter().collect::<Vec<_>>(), &remote::CredentialEntry::default());
     properties.insert("credentials".to_owned(), json!({ "type": "object", "additionalProperties": credential }));
+    let deploys = schema_table(&target::TARGET.iter().collect::<Vec<_>>(), &target::TargetEntry::default());
+    properties.insert("target".to_owned(), json!({ "type": "object", "additionalProperties": deploys }));
     let notify = schema_table(&notify::NOTIFY.iter().collect::<Vec<_>>(), &NotifyEntry::default());
     properties.insert("notify".to_owned(), json!({ "type": "array", "items": notify }));
     let repository = schema_table(&keys::REPOSITORY.iter().collect::<Vec<_>>(), &RepositoryEntry::default());

@@ -191,6 +191,7 @@ impl Making {
             agents,
             work_folders: host.paths.places().join(&entry.id),
             program,
+            deploys: host.deploys(entry),
             bring_home,
             settings: Default::default(),
             shown_by: Vec::new(),

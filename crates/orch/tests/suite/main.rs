@@ -23,6 +23,8 @@ mod crash;
 mod crowd;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
+mod deploys;
 mod egress;
 #[cfg(feature = "demo")]
 #[path = "../../../orch-vendors/tests/suite/fixture.rs"]

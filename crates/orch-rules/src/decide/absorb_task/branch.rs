@@ -120,7 +120,9 @@ pub fn effect_failed(draft: &mut Draft, effect: &str) {
 }
 
 fn lands(draft: &Draft) -> bool {
-    draft.landing_entry().is_some_and(|e| matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. }))
+    draft.landing_entry().is_some_and(|e| {
+        matches!(e.state, LaneState::Landing { .. } | LaneState::Landed { .. } | LaneState::Deploying { .. })
+    })
 }
 
 /// What the branch is. An answer about a head that has moved meanwhile, or while an agent works, changes nothing: the

@@ -112,7 +112,7 @@ pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
     }
     match hold {
         Hold::EntryRefused { .. } => return start(draft, by, &[]),
-        Hold::Stuck { .. } if draft.facts.task.stop.is_some() && draft.facts.task.landed.is_some() => {
+        Hold::Stuck { .. } if is_taken_back(draft) => {
             // Which commit it was is not known, and a person has seen to it.
             if draft.facts.task.brought.is_empty() {
                 draft.facts.task.landed = None;
@@ -128,6 +128,13 @@ pub fn retry(draft: &mut Draft, by: &Acting) -> Answered {
         Hold::Escalated { .. } | Hold::Cycle { .. } => {}
     }
     Ok(reason::fresh_attempts())
+}
+
+/// What it brought is on the base branch and must not stay there.
+fn is_taken_back(draft: &Draft) -> bool {
+    let task = &draft.facts.task;
+    let failed = task.deployment.as_ref().is_some_and(crate::deploy::TaskDeployment::has_failed);
+    task.landed.is_some() && (task.stop.is_some() || failed)
 }
 
 /// Work that is there and could not be brought home is fetched once more, and nobody is paid again for it.

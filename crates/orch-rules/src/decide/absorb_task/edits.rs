@@ -28,7 +28,7 @@ pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
         reason::landed_already(&draft.facts.repository.base_branch, landed)
     } else if matches!(
         draft.landing_entry().map(|e| &e.state),
-        Some(LaneState::Landing { .. } | LaneState::Landed { .. })
+        Some(LaneState::Landing { .. } | LaneState::Landed { .. } | LaneState::Deploying { .. })
     ) {
         reason::it_lands()
     } else {

@@ -6,6 +6,7 @@ use crate::change::{Change, Guard, SLOT_RUNS};
 use crate::check::CheckOutcome;
 use crate::decide::draft::{Draft, ORCH};
 use crate::decide::task_rules::holder;
+use crate::deploy::TaskDeployment;
 use crate::effect::Effect;
 use crate::found::{self, Finder};
 use crate::gate;
@@ -245,4 +246,18 @@ pub fn pull_request_merged(draft: &mut Draft, by: &Actor, commit: &CommitId) -> 
 
 fn in_write_scope(draft: &Draft) -> bool {
     gate::evaluate(GateName::CheckWriteScope, &draft.facts).outcome == gate::Outcome::Pass
+}
+
+/// How far the deployment of what it landed last is. One of an earlier landing is over for the task.
+pub fn deployment_seen(draft: &mut Draft, seen: &TaskDeployment) -> String {
+    let Some(known) = draft.facts.task.deployment.as_mut().filter(|known| known.id == seen.id) else {
+        return "stale".to_owned();
+    };
+    let told = known.state != seen.state;
+    *known = TaskDeployment { failed: known.failed.take(), ..seen.clone() };
+    if told {
+        let text = reason::deployment_is(&seen.target, seen.state.name(), seen.in_short());
+        draft.audit(ORCH, "deployment_seen", text);
+    }
+    "recorded".to_owned()
 }

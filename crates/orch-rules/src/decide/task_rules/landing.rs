@@ -12,6 +12,7 @@ use crate::reason;
 use crate::task::{Hold, Position, Wait};
 use crate::verdict::must_fix::cut;
 
+use super::deploys;
 use super::run::completed;
 
 fn lane_stage(draft: &Draft) -> Option<Stage> {
@@ -28,8 +29,10 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
         draft.facts.task.brought.push(commit.clone());
     }
     draft.audit(ORCH, "landed", reason::landed(&commit));
-    draft.leave(Line::Landing);
-    draft.advance(&stage, "landed");
+    if !deploys::begin(draft, &commit, None) {
+        draft.leave(Line::Landing);
+        draft.advance(&stage, "landed");
+    }
     Some(Step::Again)
 }
 

@@ -10,7 +10,7 @@ use crate::reason;
 use crate::task::{Hold, Position, Wait};
 
 use super::gates::green;
-use super::landing;
+use super::{deploys, landing};
 
 /// During an irreversible landing or deploy the stop waits, durably, until that step has ended honestly.
 pub fn after_step(draft: &mut Draft) -> Option<Step> {
@@ -34,22 +34,23 @@ pub fn agent(draft: &mut Draft) -> Option<Step> {
     Some(Step::Again)
 }
 
-/// Its change is on the base branch: before it is cancelled the lane takes that back, the newest first, tested as every
-/// candidate. What cannot be taken back so is a person's, and the task stays until it is.
+/// Its change is on the base branch and must not stay there: it is to be stopped, or it does not run. The lane takes it
+/// back, the newest first, tested as every candidate. What cannot be taken back so is a person's, and the task stays until
+/// it is.
 pub fn takes_back(draft: &mut Draft) -> Option<Step> {
-    draft.facts.task.stop.as_ref()?;
     draft.facts.task.landed.as_ref()?;
-    if draft.facts.task.hold.is_some() || deployed(draft) {
+    let stopped = draft.facts.task.stop.is_some() && !deployed(draft);
+    if draft.facts.task.hold.is_some() || !(stopped || deploys::has_failed(draft)) {
         return None;
     }
     let main = draft.facts.repository.base_branch.clone();
     let Some(entry) = draft.landing_entry().cloned() else {
         match draft.facts.task.brought.last().cloned() {
             Some(of) => {
-                draft.audit(ORCH, "stop_takes_back", reason::takes_back(&of));
+                draft.audit(ORCH, "takes_back", reason::takes_back(&of));
                 draft.take_back(of);
             }
-            None => draft.hold(Hold::Stuck { reason: reason::not_taken_back_unknown(main) }, "stop_takes_back"),
+            None => draft.hold(Hold::Stuck { reason: reason::not_taken_back_unknown(main) }, "takes_back"),
         }
         return Some(Step::Again);
     };
@@ -57,22 +58,30 @@ pub fn takes_back(draft: &mut Draft) -> Option<Step> {
         // Its own place, of a change that came back: given up.
         _ if entry.reverts.is_none() => draft.leave(Line::Landing),
         LaneState::Landed { commit, .. } => {
-            draft.leave(Line::Landing);
-            draft.facts.task.brought.pop();
-            if draft.facts.task.brought.is_empty() {
-                draft.facts.task.landed = None;
+            let reverts = draft.facts.task.deployment.as_ref().map(|deployment| deployment.id.clone());
+            if reverts.is_none() || !deploys::begin_revert(draft, &commit, reverts) {
+                draft.leave(Line::Landing);
+                taken_back(draft, &commit);
             }
-            draft.audit(ORCH, "stop_takes_back", reason::taken_back(&commit));
         }
         LaneState::Ejected { cause } => {
             draft.leave(Line::Landing);
             let of = draft.facts.task.brought.last().cloned().unwrap_or_else(|| CommitId::from(""));
             let why = cause.words();
-            draft.hold(Hold::Stuck { reason: reason::not_taken_back(of, main, why) }, "stop_takes_back");
+            draft.hold(Hold::Stuck { reason: reason::not_taken_back(of, main, why) }, "takes_back");
         }
         _ => return Some(Step::Rest(landing::in_line(draft, &entry))),
     }
     Some(Step::Again)
+}
+
+/// The newest of what it brought is off the base branch again.
+pub(super) fn taken_back(draft: &mut Draft, commit: &CommitId) {
+    draft.facts.task.brought.pop();
+    if draft.facts.task.brought.is_empty() {
+        draft.facts.task.landed = None;
+    }
+    draft.audit(ORCH, "takes_back", reason::taken_back(commit));
 }
 
 /// Nothing runs any more: cancel, archive, free the natural keys.
@@ -95,9 +104,10 @@ pub fn cancels(draft: &mut Draft) -> Option<Step> {
 /// Production was deployed while the stop waited: the task goes on to where that leads, and only then is it asked
 /// whether anything is left to cancel.
 fn deployed(draft: &Draft) -> bool {
-    draft.stage().is_some_and(|s| s.kind == StageKind::Deploy && !s.approval) && green(draft)
+    deploys::is_healthy(draft)
+        || draft.stage().is_some_and(|s| s.kind == StageKind::Deploy && !s.approval) && green(draft)
 }
 
-fn rest_for(step: &str) -> Step {
+pub(super) fn rest_for(step: &str) -> Step {
     Step::Rest(vec![Wait::StopAfterStep { step: step.to_owned() }])
 }

@@ -52,6 +52,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         stop: None,
         landed: None,
         brought: Vec::new(),
+        deployment: None,
         waits: Vec::new(),
         rule: String::new(),
         created_at: Timestamp(0),

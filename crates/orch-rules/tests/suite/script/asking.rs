@@ -2,6 +2,7 @@
 
 use orch_rules::attempt::{RunEnd, WeakenedTest};
 use orch_rules::check::CheckOutcome;
+use orch_rules::deploy::DeploymentState;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{TaskId, WorkItemId};
@@ -51,6 +52,14 @@ impl Script {
                 let effect = self.lane_work(&self.task(id)?, "land", option(rest, "fence"))?;
                 let event = self.world.land(&effect).ok_or("that is no landing")?;
                 Asked { event, by: "orch".to_owned(), answers: Some(effect) }
+            }
+            ["deployment", id, state, rest @ ..] => {
+                let effect = self.lane_work(&self.task(id)?, "deploy", None)?;
+                let known = DeploymentState::ALL.into_iter().find(|known| known.name() == *state);
+                let known = known.ok_or_else(|| format!("no state {state}"))?;
+                let event = self.world.deployed(&effect, known, rest.first().copied().unwrap_or_default());
+                let ended = known.is_over();
+                Asked { event, by: "orch".to_owned(), answers: ended.then_some(effect) }
             }
             ["effect", "fails", id, kind, error] => {
                 let task = self.task(id)?;

@@ -185,6 +185,7 @@ impl World {
                 Wait::Branch => self.find_work(&task.id, "observe_branch").is_some(),
                 Wait::Hands { by } => task.hands.as_ref().is_some_and(|hands| &hands.by == by),
                 Wait::Held { .. } => task.hold.is_some(),
+                Wait::Deploying { .. } => self.find_work(&task.id, "deploy").is_some(),
                 Wait::StopAfterStep { .. } => task.stop.is_some(),
             };
             if !holds {

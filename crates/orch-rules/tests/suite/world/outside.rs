@@ -4,6 +4,7 @@ use orch_rules::attempt::{Attempt, DocumentFact, Evidence, ProtectedPaths, RunEn
 use orch_rules::change::Guard;
 use orch_rules::check::CheckOutcome;
 use orch_rules::decide::intake::{Intake, intake};
+use orch_rules::deploy::{DeploymentState, TaskDeployment};
 use orch_rules::effect::Effect;
 use orch_rules::episode::{Answer, Episode, EpisodeKind};
 use orch_rules::event::{CandidateResult, Event, LaneEvent, TaskEvent};
@@ -220,6 +221,25 @@ impl World {
         };
         let event = LaneEvent::CandidateMade { task: task.clone(), fence: *fence, main, result, settings };
         Some(Event::Lane { repository: repository.clone(), event })
+    }
+
+    /// How far a deployment is; one that has ended is done with.
+    pub fn deployed(&mut self, effect: &Effect, state: DeploymentState, why: &str) -> Event {
+        let Effect::Deploy { task, target, deployment, .. } = effect else {
+            unreachable!("{effect:?} deploys nothing")
+        };
+        let deployment = TaskDeployment {
+            id: deployment.clone(),
+            target: target.clone(),
+            state,
+            infra: false,
+            why: why.to_owned(),
+            failed: None,
+        };
+        if deployment.has_failed() {
+            *self.trips.entry(task.clone()).or_default() += 1;
+        }
+        Event::Task { task: task.clone(), event: TaskEvent::DeploymentSeen { deployment } }
     }
 
     /// Compare-and-set of main; asks first whether main has the candidate already.

@@ -63,6 +63,9 @@ impl Simulation {
             world.add_repository(id, serial, line);
         }
         world.policy.max_runs = 1 + whim.below(4) as u32;
+        if seed.is_multiple_of(3) {
+            world.policy.targets.insert("shop".into(), "production".into());
+        }
         world.policy.lost_cap = whim.below(3) as u32;
         world.policy.dependencies = !whim.percent(5);
         world.policy.serial = !whim.percent(5);
@@ -419,6 +422,10 @@ impl Simulation {
                     self.world.push(repository);
                 }
                 self.world.land(effect)
+            }
+            Effect::Deploy { .. } => {
+                *self.seen.kinds.entry(StageKind::Deploy.name()).or_default() += 1;
+                Some(random_people::deployed(self, effect, careless))
             }
             Effect::ObserveBranch { .. } => {
                 let chance = self.whim.below(60);

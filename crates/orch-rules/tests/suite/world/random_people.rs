@@ -1,5 +1,6 @@
 //! Whims of people beyond the usual orders.
 
+use orch_rules::deploy::DeploymentState;
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{RepositoryId, StageId, TaskId};
@@ -105,4 +106,18 @@ pub fn everything() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>)
         "outage_version",
     ];
     (rules, kinds, guards)
+}
+
+/// What becomes of a deployment. A revert has the files that run.
+pub fn deployed(simulation: &mut Simulation, effect: &Effect, careless: bool) -> Event {
+    let world = &simulation.world;
+    let stopped = world.tasks.get(effect.task()).is_some_and(|task| task.stop.is_some());
+    let reverts = matches!(effect, Effect::Deploy { reverts: Some(_), .. });
+    let state = match (careless && !reverts, simulation.whim.below(3)) {
+        (true, 0) => DeploymentState::Failed,
+        (true, 1) => DeploymentState::RolledBack,
+        (true, _) if stopped => DeploymentState::Cancelled,
+        _ => DeploymentState::Healthy,
+    };
+    simulation.world.deployed(effect, state, "it did not answer")
 }

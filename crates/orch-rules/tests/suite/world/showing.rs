@@ -40,6 +40,7 @@ impl World {
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
             Effect::BuildRevert { of, .. } => format!("build_revert {name} of {of}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),
+            Effect::Deploy { target, commit, .. } => format!("deploy {name} {commit} to {target}"),
             Effect::PublishBranch { head, .. } => format!("publish_branch {name} {head}"),
             Effect::WakeWaiters { key, .. } => format!("wake_waiters {key}"),
             Effect::ObserveBranch { head, replay, .. } => {
@@ -130,6 +131,7 @@ pub fn show_wait(wait: &Wait) -> String {
         Wait::Hands { by } => format!("hands of {by}"),
         Wait::Held { .. } => "held".to_owned(),
         Wait::Stopping => "stopping".to_owned(),
+        Wait::Deploying { target, state, .. } => format!("deployment on {target} ({state})"),
         Wait::StopAfterStep { step } => format!("stop after {step}"),
     }
 }

@@ -1,0 +1,60 @@
+//! Looks at what runs where something was deployed, beside the line: somebody else may put something there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orch_rules::ids::DeployTarget;
+
+use crate::deploy_terms::DeployTerms;
+use crate::engine::Engine;
+use crate::perform::PerformError;
+
+/// Between two looks at the settings.
+const BEAT: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Looks as often as each target wants. One that finds what it expects writes nothing.
+    pub(crate) async fn watch_targets_forever(self: Arc<Self>) {
+        let mut looked: BTreeMap<DeployTarget, Instant> = BTreeMap::new();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            if !*self.held.borrow() || !self.may_work() {
+                continue;
+            }
+            let all: BTreeMap<DeployTarget, Arc<DeployTerms>> = {
+                let served = self.served();
+                let set = served.contexts.values().filter_map(|context| context.deploys.clone());
+                set.map(|terms| (terms.target.clone(), terms)).collect()
+            };
+            for (target, terms) in all.iter().filter(|(_, terms)| terms.watch_ms > 0) {
+                let every = Duration::from_millis(terms.watch_ms);
+                if looked.get(target).is_some_and(|at| at.elapsed() < every) {
+                    continue;
+                }
+                looked.insert(target.clone(), Instant::now());
+                if let Err(error) = self.watch_target(terms).await {
+                    tracing::warn!(%target, error = error.words(), "what runs was not looked at");
+                }
+            }
+        }
+    }
+
+    async fn watch_target(&self, terms: &Arc<DeployTerms>) -> Result<(), PerformError> {
+        let (line, _) = self.store.deploy_line(&terms.target).await?;
+        if line.runs.is_empty() || line.under_way().is_some() {
+            return Ok(());
+        }
+        let drift = self.drift(terms, &line).await?;
+        if drift == line.drift {
+            return Ok(());
+        }
+        if let Some(revision) = &drift {
+            tracing::warn!(target = %terms.target, revision, "something else runs than what was deployed");
+        }
+        // Something may have begun meanwhile: then it is no drift.
+        self.line(&terms.target, |line, _| line.drifted(drift.clone())).await
+    }
+}
