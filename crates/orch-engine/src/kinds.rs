@@ -28,7 +28,7 @@ impl Class {
     /// The class of a kind, as spelled by [`orch_ports::store::Job::kind`].
     pub fn of(kind: &str) -> Self {
         match kind {
-            "run_agent" | "stop_run" | "deploy" => Self::Run,
+            kind if ["run_agent", "stop_run", "deploy"].contains(&kind) => Self::Run,
             "run_check" => Self::Check,
             "intake" => Self::Intake,
             "observe_branch" => Self::Reading,

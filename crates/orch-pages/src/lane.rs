@@ -152,6 +152,7 @@ fn state(state: &LaneState, say: &Voice) -> String {
         LaneState::Validated { .. } => say.t("lane-validated"),
         LaneState::Landing { .. } => say.t("lane-landing"),
         LaneState::Landed { .. } => say.t("lane-landed"),
+        LaneState::Deploying { .. } => say.t("lane-deploying"),
         LaneState::Ejected { .. } => say.t("sent-back"),
         LaneState::Unknown(_) => say.t("unknown"),
     }

@@ -261,6 +261,7 @@ impl LaneState {
         "ready to land",
         "landing",
         "landed",
+        "deploying",
         "sent back",
         "not known to this release",
     ];

@@ -8,4 +8,5 @@
 pub mod host;
 mod production;
 pub mod store;
+mod stored;
 pub mod world;

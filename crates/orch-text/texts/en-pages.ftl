@@ -377,6 +377,7 @@ p-lane-testing = its candidate is tested
 p-lane-tested = tested, waits for validation
 p-lane-validated = ready to land
 p-lane-landing = lands
+p-lane-deploying = is deployed
 p-lane-landed = landed
 p-no-repository = No repository is served.
 p-slots-used = { $used } of { $most } slots for agents are taken

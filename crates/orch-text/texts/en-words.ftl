@@ -29,6 +29,7 @@ work-run-check = a run of the tests
 work-build-candidate = making the candidate
 work-build-revert = making the revert
 work-land = landing
+work-deploy = a deployment
 work-publish-branch = publishing the branch
 work-observe-branch = looking at the branch
 work-clean-up = clearing up
@@ -50,6 +51,7 @@ place-tested-waiting-for-validation = tested, waits to be confirmed
 place-ready-to-land = ready to land
 place-landing = lands now
 place-landed = landed
+place-deploying = is deployed now
 place-sent-back = sent back
 place-not-known-to-this-release = not known to this release
 

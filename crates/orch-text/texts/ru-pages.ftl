@@ -394,6 +394,7 @@ p-lane-testing = кандидат проверяется
 p-lane-tested = проверена, ждёт подтверждения
 p-lane-validated = готова к вливанию
 p-lane-landing = вливается
+p-lane-deploying = выкладывается
 p-lane-landed = влита
 p-no-repository = Репозиториев нет.
 p-slots-used = Занято мест для агентов: { $used } из { $most }

@@ -29,6 +29,7 @@ work-run-check = запуск тестов
 work-build-candidate = сборка кандидата
 work-build-revert = сборка отката
 work-land = слияние
+work-deploy = выкладка
 work-publish-branch = публикация ветки
 work-observe-branch = осмотр ветки
 work-clean-up = уборка
@@ -50,6 +51,7 @@ place-tested-waiting-for-validation = её кандидат зелёный и ж
 place-ready-to-land = готова к слиянию
 place-landing = сливается сейчас
 place-landed = слита
+place-deploying = выкладывается сейчас
 place-sent-back = возвращена
 place-not-known-to-this-release = неизвестно этой версии
 

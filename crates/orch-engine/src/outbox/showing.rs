@@ -159,11 +159,12 @@ impl Engine {
         channel: &OutChannel,
         health: Health,
     ) -> Result<Result<(), Option<Timestamp>>, StoreError> {
-        let (mut first, mut later) = (None, None);
+        let mut first: Option<(_, &Arc<dyn ProjectionTarget>)> = None;
+        let mut later: Option<Timestamp> = None;
         for target in &channel.targets {
             let next = outbox.next_projection(target.name(), &names_of(&**target)).await?;
             if let Some(now) = next.now
-                && first.as_ref().is_none_or(|(sooner, _)| now < *sooner)
+                && first.is_none_or(|(sooner, _)| now < sooner)
             {
                 first = Some((now, target));
             }

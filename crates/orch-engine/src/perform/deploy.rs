@@ -83,7 +83,7 @@ impl Engine {
             self.step(work, &mut driven, &line, &one, seen).await?;
         }
         let folders = ["", "-back"].map(|end| driven.context.work_folder(&format!("{}{end}", driven.order.deployment)));
-        Ok(Performed { event: None, leftovers: folders.into_iter().collect() })
+        Ok(Performed { leftovers: folders.into_iter().collect(), ..Performed::nothing() })
     }
 
     /// The next thing.

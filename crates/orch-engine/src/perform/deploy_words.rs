@@ -8,7 +8,7 @@ use orch_rules::deploy::{DeploymentState, HookEnd};
 /// How a hook ended, by the report of its run.
 pub(super) fn hook_end(report: &RunReport) -> HookEnd {
     match (&report.end, report.exit_code) {
-        (RunEnd::SpawnFailed { reason }, _) => HookEnd::NotBegun { reason: reason.clone() },
+        (RunEnd::SpawnFailed { reason, .. }, _) => HookEnd::NotBegun { reason: reason.clone() },
         (RunEnd::TimedOut | RunEnd::Stalled, _) => HookEnd::Deadline,
         (RunEnd::Lost { .. } | RunEnd::Quarantined | RunEnd::Stopped, _) => HookEnd::Lost,
         (_, Some(code)) => HookEnd::Exited { code },

@@ -387,6 +387,7 @@ fn play(seed: u64) -> BTreeMap<&'static str, u32> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how many histories is asked of whoever runs them")]
 fn histories_of_a_target_that_two_repositories_share() {
     let mut all: BTreeMap<&str, u32> = BTreeMap::new();
     let asked = std::env::var_os("ORCH_TEST_HISTORIES").and_then(|many| many.to_str()?.parse().ok());

@@ -370,7 +370,7 @@ fn the_reverse_of_a_commit_takes_back_what_it_brought_and_nothing_else<B: Bench>
     bench.user_commits(&[("b.txt", Some("more\n"))], false);
     let result = bench.workshop().candidate(&order(&reverse), &base(bench)).unwrap();
     assert_eq!(result, CandidateResult::Conflict { paths: vec!["b.txt".to_owned()] });
-    fails(bench.workshop().reverse(&order(&before)), ErrorKind::Missing);
+    fails(bench.workshop().reverse(&order(&before)), ErrorKind::Gone);
 }
 
 fn what_main_has_already_is_an_empty_candidate<B: Bench>(bench: &B) {

@@ -58,6 +58,7 @@ impl Told {
                     cache_creation_tokens: None,
                     output_tokens: Some(4_100),
                     cost_micros: Some(cost),
+                    at_least_micros: None,
                     model: Some("sonnet-5".to_owned()),
                 },
             ));

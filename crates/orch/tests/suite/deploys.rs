@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::carried::{Carried, script};
+use super::carried::{Carried, eventually, script};
 
 /// Answers what is in the file that the hook writes; an empty one is no healthy answer.
 fn serve(file: PathBuf) -> u16 {
@@ -100,11 +100,10 @@ fn a_service_is_deployed_and_a_release_that_does_not_come_up_comes_again() {
     // A person brings back what ran before: the base branch is ahead then.
     let answer = carried.orch(&["deploy", "rollback", "web", "--to", &first]);
     assert!(answer.contains("is in line for web") && answer.contains("frozen"), "{answer}");
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(120);
-    while !std::fs::read_to_string(carried.world.path("production")).unwrap().contains(&first) {
-        assert!(std::time::Instant::now() < until, "{}", carried.orch(&["deploy", "list"]));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    eventually("production runs what it ran before", || {
+        let runs = std::fs::read_to_string(carried.world.path("production")).unwrap();
+        if runs.contains(&first) { Ok(()) } else { Err(carried.orch(&["deploy", "list"])) }
+    });
     assert!(carried.orch(&["queue"]).contains("rolled back"), "{}", carried.orch(&["queue"]));
 }
 

@@ -166,7 +166,7 @@ impl Workshop for FakeForge {
         self.call("reverse", |code| {
             let parent = code.known(&order.head)?.parents.first().cloned();
             let Some(parent) = parent else {
-                return Err(one(ErrorKind::Missing, format!("{} has no parent", order.head)));
+                return Err(one(ErrorKind::Gone, format!("{} has no parent", order.head)));
             };
             let files = code.known(&parent)?.files.clone();
             Ok(code.commit(vec![order.head.clone()], files, &format!("{}\n{}", order.message, order.at.0)))
