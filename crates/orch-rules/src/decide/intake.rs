@@ -166,7 +166,12 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
                 state: LaneState::Queued,
             },
         });
+    }
+    if enters || !intake.depends_on.is_empty() {
+        // What it waits for may have ended meanwhile: nothing else would tell it.
         changes.push(Change::Wake { task: owner });
+    }
+    if enters {
         changes.push(Change::WakeLane { repository: repository.id.clone() });
     }
     (task, ChangeSet { guards, changes })

@@ -14,9 +14,10 @@ pub(super) fn of_attempts(trail: &Trail<'_>) -> Vec<Judgement> {
     let mut all: Vec<Judgement> = Vec::new();
     let mut keys: Option<(CodeId, PatchId)> = None;
     for attempt in trail.attempts {
-        sent_back(trail, &mut all, &attempt.stage, attempt.requested_at);
         let evidence = attempt.ended.as_ref().and_then(|ended| ended.evidence.as_ref());
+        // Who left nothing took nothing back: a person may let the same head go on from where it was.
         if let Some(evidence) = evidence.filter(|evidence| became_head(trail, attempt, evidence)) {
+            sent_back(trail, &mut all, &attempt.stage, attempt.requested_at);
             keys = Some((evidence.code.clone(), evidence.patch.clone()));
             let holding = all.iter_mut().filter(|judgement| judgement.standing == Standing::Holds);
             for judgement in holding {

@@ -76,7 +76,8 @@ impl Simulation {
                 (None, None) if money => TaskEvent::Looked,
                 (None, None) => continue,
             };
-            if row.stop.is_none() {
+            // Of one that is to be stopped only a change that could not be taken back is theirs.
+            if row.stop.is_none() || matches!(row.hold, Some(Hold::Stuck { .. })) {
                 self.absorb(&Event::Task { task: row.id, event }, "ann");
             }
         }
