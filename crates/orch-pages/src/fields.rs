@@ -47,7 +47,8 @@ impl FormFields {
     /// Where to go afterwards: a page of ours, else `otherwise`.
     pub fn back(&self, otherwise: &str) -> String {
         let back = self.get("back");
-        let ours = back.starts_with('/') && !back.starts_with("//") && !back.contains(['\\', '\r', '\n']);
+        let ours =
+            back.starts_with('/') && !back.starts_with("//") && !back.contains(|c: char| c == '\\' || c.is_control());
         if ours { back.to_owned() } else { otherwise.to_owned() }
     }
 }
@@ -134,6 +135,9 @@ mod tests {
             ("//evil.example", "/"),
             ("https://evil.example", "/"),
             ("/\\evil.example", "/"),
+            // Browsers leave these out, and read an address of another host then.
+            ("/\t/evil.example", "/"),
+            ("/\n/evil.example", "/"),
             ("", "/"),
         ] {
             let fields = FormFields(BTreeMap::from([("back".to_owned(), back.to_owned())]));

@@ -76,25 +76,29 @@ impl Control {
     /// # Errors
     /// [`ControlError::Refused`] if the link works no longer, or the newcomer cannot be added; or the store's.
     pub async fn come_in(&self, secret: &str, newcomer: Option<Newcomer>) -> Result<(String, String), ControlError> {
-        let over = || ControlError::Refused { why: "this link was used, or is older than a day: orch open".to_owned() };
-        let invitation = self.invitation(secret).await?.ok_or_else(over)?;
+        let invitation = self.invitation(secret).await?.ok_or_else(used)?;
         let person = match (invitation.person, newcomer) {
-            (Some(person), _) => person,
-            (None, Some(newcomer)) => self.first_admin(newcomer, &invitation.by).await?,
+            (Some(person), _) => {
+                self.use_up(secret).await?;
+                person
+            }
+            (None, Some(newcomer)) => self.first_admin(newcomer, &invitation.by, secret).await?,
             (None, None) => {
                 return Err(ControlError::Invalid { problems: vec!["say who you are: a name is missing".to_owned()] });
             }
         };
-        if !self.access()?.use_invitation(&hash(secret)).await? {
-            return Err(over());
-        }
         let session = self.begin_session(&person).await?;
         Ok((person, session))
     }
 
+    /// Of many who use a link at once one does.
+    async fn use_up(&self, secret: &str) -> Result<(), ControlError> {
+        if self.access()?.use_invitation(&hash(secret)).await? { Ok(()) } else { Err(used()) }
+    }
+
     /// Adds the first admin; the account of the machine that made the link is theirs, so that what it says stays an
     /// admin's word.
-    async fn first_admin(&self, newcomer: Newcomer, by: &Actor) -> Result<String, ControlError> {
+    async fn first_admin(&self, newcomer: Newcomer, by: &Actor, secret: &str) -> Result<String, ControlError> {
         let Newcomer { person, display, language } = newcomer;
         let add = PeopleCommand::Add {
             person: person.clone(),
@@ -118,6 +122,8 @@ impl Control {
             return Err(refused("this link adds nobody".to_owned()));
         };
         let id = put.id.clone();
+        // Behind what may still be refused, before anybody is made admin by it.
+        self.use_up(secret).await?;
         people.change_people(&change, by).await?;
         let ours = matches!(by.source(), ActorSource::Local) && acting.person.is_none();
         let account = if ours { by.clone() } else { Actor::session(&id) };
@@ -186,6 +192,10 @@ impl Control {
         let why = || ControlError::Refused { why: "this service lets nobody into its pages".to_owned() };
         self.engine.access.as_ref().ok_or_else(why)
     }
+}
+
+fn used() -> ControlError {
+    ControlError::Refused { why: "this link was used, or is older than a day: orch open".to_owned() }
 }
 
 /// 244 random bits in hexadecimal.

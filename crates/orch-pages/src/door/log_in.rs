@@ -44,18 +44,27 @@ impl Default for Gate {
 }
 
 impl Gate {
-    fn is_open(&self, name: &str, now: Instant) -> bool {
+    /// Counts a try before it is checked, so that many at once are no more than many one after the other. False: there
+    /// were too many.
+    fn begins(&self, name: &str, now: Instant) -> bool {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         wrong.retain(|_, tries| {
             tries.retain(|at| now.duration_since(*at) < WINDOW);
             !tries.is_empty()
         });
         let all: usize = wrong.values().map(Vec::len).sum();
-        all < MOST_WRONG_IN_ALL && wrong.get(name).map_or(0, Vec::len) < MOST_WRONG
+        let open = all < MOST_WRONG_IN_ALL && wrong.get(name).map_or(0, Vec::len) < MOST_WRONG;
+        if open {
+            wrong.entry(name.to_owned()).or_default().push(now);
+        }
+        open
     }
 
-    fn guessed(&self, name: &str, now: Instant) {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().push(now);
+    /// A try that was not checked.
+    fn forgets(&self, name: &str) {
+        if let Some(tries) = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name) {
+            tries.pop();
+        }
     }
 
     fn right(&self, name: &str) {
@@ -127,14 +136,17 @@ pub(crate) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, body:
         let way = Way::Password { next: next.clone(), name: name.clone() };
         door(&pages, &headers, status, wrong, way)
     };
-    if !pages.gate.is_open(&name, Instant::now()) {
+    if !pages.gate.begins(&name, Instant::now()) {
         let mut response = again(StatusCode::TOO_MANY_REQUESTS, say.t("login-too-often"));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("900"));
         return response;
     }
     let kept = match pages.control.password(&name).await {
         Ok(kept) => kept,
-        Err(error) => return again(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(error) => {
+            pages.gate.forgets(&name);
+            return again(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+        }
     };
     let Ok(room) = pages.gate.room.acquire().await else {
         return again(StatusCode::SERVICE_UNAVAILABLE, String::new());
@@ -143,7 +155,6 @@ pub(crate) async fn log_in(State(pages): State<Pages>, headers: HeaderMap, body:
     let right = tokio::task::spawn_blocking(move || password::is(&given, kept.as_deref())).await.unwrap_or(false);
     drop(room);
     if !right {
-        pages.gate.guessed(&name, Instant::now());
         return again(StatusCode::UNAUTHORIZED, say.t("login-wrong"));
     }
     pages.gate.right(&name);
@@ -243,23 +254,25 @@ mod tests {
     fn who_guesses_is_kept_out_for_a_while_and_nobody_else() {
         let (gate, begun) = (Gate::default(), Instant::now());
         for _ in 0..MOST_WRONG {
-            assert!(gate.is_open("ann", begun));
-            gate.guessed("ann", begun);
+            assert!(gate.begins("ann", begun), "whether or not the one before was checked yet");
         }
-        assert!(!gate.is_open("ann", begun) && gate.is_open("bob", begun));
-        assert!(gate.is_open("ann", begun + WINDOW));
+        assert!(!gate.begins("ann", begun) && gate.begins("bob", begun));
+        assert!(gate.begins("ann", begun + WINDOW));
+        let gate = Gate::default();
         for name in 0..MOST_WRONG_IN_ALL {
-            gate.guessed(&name.to_string(), begun);
+            assert!(gate.begins(&name.to_string(), begun));
         }
-        assert!(!gate.is_open("bob", begun), "many names are guessed");
+        assert!(!gate.begins("bob", begun), "many names are guessed");
     }
 
     #[test]
-    fn who_was_right_begins_anew() {
+    fn who_was_right_begins_anew_and_what_was_not_checked_counts_not() {
         let (gate, now) = (Gate::default(), Instant::now());
-        (1..MOST_WRONG).for_each(|_| gate.guessed("ann", now));
+        (1..MOST_WRONG).for_each(|_| assert!(gate.begins("ann", now)));
         gate.right("ann");
-        gate.guessed("ann", now);
-        assert!(gate.is_open("ann", now));
+        for _ in 0..MOST_WRONG * 2 {
+            assert!(gate.begins("ann", now));
+            gate.forgets("ann");
+        }
     }
 }
