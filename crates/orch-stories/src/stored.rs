@@ -26,6 +26,8 @@ impl World {
             repository: repository.into(),
             position: Position::Backlog,
             hold: None,
+            landed: None,
+            brought: Vec::new(),
             ..self.task(work_item).await
         };
         let insert = Change::InsertTask { task: other.clone() };
