@@ -146,8 +146,8 @@ pub trait Agent: Send + Sync {
         resumed: Option<&str>,
         output: &mut dyn BufRead,
     ) -> AgentReport;
-    /// One line of its output as people read it: empty for lines that tell them nothing. Colours and control
-    /// characters are not its business.
+    /// One line of its output as people read it, with lines behind the first set in; empty for lines that tell them nothing.
+    /// Colours and control characters are not its business.
     fn readable(&self, line: &str) -> Option<String> {
         Some(line.to_owned())
     }
