@@ -17,7 +17,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("inbox", &["ask", "mine", "todo", "waiting"]),
     ("init", &["install", "register", "setup"]),
     ("logs", &["attach", "output", "tail", "watch"]),
-    ("new", &["add", "create", "issue", "open", "submit", "task"]),
+    ("new", &["add", "create", "issue", "submit", "task"]),
     ("pull", &["fetch", "sync"]),
     ("queue", &["jobs", "ps", "runs", "top"]),
     ("reject", &["decline", "deny", "no"]),

@@ -19,6 +19,11 @@ use crate::workshop::{Bare, Opening, ours};
 /// So long it is not tried again whether a credential that may only read may push by now.
 const READS_ONLY_FOR: Duration = Duration::from_secs(300);
 
+/// git says of a refusal that it is about the name, and not about who pushes what: another branch is in its way.
+fn of_its_name(why: &str) -> bool {
+    ["cannot lock ref", "failed to update ref"].iter().any(|words| why.contains(words))
+}
+
 /// One repository's forge on a server.
 pub struct RemoteForge {
     opening: Arc<Opening>,
@@ -179,7 +184,7 @@ impl Forge for RemoteForge {
             Pushed::Stale { found } if *found == expect => Some(
                 "another branch is in its way: `feature` leaves no room for `feature/…`, nor that for `feature/…/…`",
             ),
-            Pushed::Refused { why } if expect.is_none() => Some(why.as_str()),
+            Pushed::Refused { why } if expect.is_none() && of_its_name(why) => Some(why.as_str()),
             _ => None,
         };
         if let Some(why) = not_yet {
