@@ -13,6 +13,8 @@ use crate::port_error::{ErrorKind, ForMessage, consequences};
 const FIRST_PAUSE_MS: i64 = 5_000;
 /// The longest pause in milliseconds.
 const LONGEST_PAUSE_MS: i64 = 60 * 60_000;
+/// The longest pause in milliseconds of a projection whose target is in trouble that passes.
+const LONGEST_PASSING_MS: i64 = 60_000;
 
 /// What follows for the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub fn after_failed_projection(kind: ErrorKind, tries: u32, now: Timestamp) -> O
         ForMessage::Ended => None,
         ForMessage::NotBefore(until) => Some(until.max(now.plus_ms(1_000))),
         ForMessage::Mend => Some(now.plus_ms(FIRST_PAUSE_MS)),
+        // What passes is over at any moment, and what waits for it is seen by people.
+        ForMessage::Again if kind == ErrorKind::Passing => Some(now.plus_ms(pause_ms(tries).min(LONGEST_PASSING_MS))),
         ForMessage::Again | ForMessage::Dead => Some(now.plus_ms(pause_ms(tries))),
     }
 }
@@ -101,6 +105,9 @@ mod tests {
         assert_eq!(next(ErrorKind::RateLimited { until: NOW.plus_ms(90_000) }), Some(NOW.plus_ms(90_000)));
         assert_eq!(next(ErrorKind::Unauthorised), Some(NOW.plus_ms(5_000)));
         assert_eq!(next(ErrorKind::Gone), None);
+        let at_last = |kind| after_failed_projection(kind, 99, NOW);
+        assert_eq!(at_last(ErrorKind::Passing), Some(NOW.plus_ms(60_000)));
+        assert_eq!(at_last(ErrorKind::Refused), Some(NOW.plus_ms(3_600_000)));
     }
 
     #[test]
