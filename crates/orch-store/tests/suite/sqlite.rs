@@ -250,7 +250,12 @@ fn sqlite_look_ups_use_their_indexes() {
         let connection = sqlite(&world.at);
         let table = [
             ("SELECT 1 FROM tasks WHERE terminal = 0 AND id > 'x' ORDER BY id LIMIT 5", "tasks_active"),
-            ("SELECT 1 FROM tasks WHERE repository = 'x' AND terminal = 0", "tasks_census"),
+            (
+                "SELECT shown FROM tasks WHERE repository = 'x' AND terminal = 0 ORDER BY created_at, id LIMIT 5",
+                "tasks_active_of_repository",
+            ),
+            ("SELECT shown FROM tasks WHERE place = 'x' ORDER BY created_at, id LIMIT 5", "tasks_place"),
+            ("SELECT place, doing, COUNT(*) FROM tasks WHERE repository = 'x' GROUP BY 1, 2", "tasks_census"),
             ("SELECT 1 FROM tasks ORDER BY created_at DESC, id DESC LIMIT 5", "tasks_newest"),
             ("SELECT 1 FROM tasks WHERE wait_slot = 'x' AND terminal = 0", "tasks_waiting_for_slot"),
             ("SELECT 1 FROM tasks WHERE work_item = 'x'", "tasks_work_item"),
