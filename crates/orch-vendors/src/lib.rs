@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod forge;
 pub mod health;
+mod no_answer;
 pub mod notifier;
 pub mod plane;
 pub mod runner;

@@ -16,6 +16,7 @@ use ureq::Agent;
 use ureq::http::Response;
 
 use super::{Subscription, fingerprint};
+use crate::no_answer;
 
 /// How long one call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -108,14 +109,8 @@ impl Notifier for Webhook {
             Ok(response) => self.judge(key, &response, timestamp),
             Err(error) => {
                 let kind = match &error {
-                    ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => ErrorKind::Passing,
-                    ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => ErrorKind::Passing,
-                    ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                        ErrorKind::Passing
-                    }
                     ureq::Error::BadUri(_) => ErrorKind::Refused,
-                    // It may have arrived.
-                    _ => ErrorKind::InDoubt,
+                    error => no_answer::kind(error, true),
                 };
                 Err(self.error(kind, key, &format!("cannot be told: {}", words(&error))))
             }

@@ -18,6 +18,7 @@ use ureq::tls::TlsConfig;
 use super::channel::KeyChannel;
 use crate::forge::gitea::api::{part, roots};
 use crate::forge::reach::now;
+use crate::no_answer;
 
 /// How long one call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -342,27 +343,9 @@ impl PlaneApi {
     }
 
     fn not_reached(&self, error: &ureq::Error, changes: bool) -> PortError {
-        let before = match error {
-            ureq::Error::HostNotFound
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_) => true,
-            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => true,
-            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-            _ => false,
-        };
-        let why = match error {
-            ureq::Error::Timeout(_) => "it took too long".to_owned(),
-            ureq::Error::HostNotFound => "its name is not known".to_owned(),
-            ureq::Error::ConnectionFailed => "it cannot be reached".to_owned(),
-            ureq::Error::Tls(words) => format!("its certificate is not taken: {words}"),
-            ureq::Error::Rustls(error) => format!("its certificate is not taken: {error}"),
-            ureq::Error::Io(error) => error.to_string(),
-            _ => "the connection broke".to_owned(),
-        };
-        let words = format!("{} does not answer: {why}", self.server());
+        let words = format!("{} does not answer: {}", self.server(), no_answer::why(error));
         self.channel.server.not_reached(now(), &words);
-        self.trouble(if before || !changes { ErrorKind::Passing } else { ErrorKind::InDoubt }, words)
+        self.trouble(no_answer::kind(error, changes), words)
     }
 
     pub(super) fn server(&self) -> &str {
