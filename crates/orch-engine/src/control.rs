@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod board;
 mod chat;
 mod circle;
+mod costs;
 mod deliveries;
 mod deploying;
 pub(crate) mod directory;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use orch_ports::store::{History, StoreError};
 use orch_rules::attempt::{ConfinementLevel, Usage};
+use orch_rules::forecast::Forecast;
 use orch_rules::ids::{EpisodeId, RepositoryId, StageId, WorkItemId};
 use orch_rules::people::Reply;
 use orch_rules::pipeline::Pipeline;
@@ -261,6 +263,8 @@ pub struct TaskDetail {
     pub bring_home: Option<String>,
     /// The newest attempt's run.
     pub run: Option<RunSoFar>,
+    /// What the stages behind an open approval cost those that landed before.
+    pub forecast: Option<Forecast>,
     /// Number of the newest change when this was read; numbers can only be compared for being the same.
     pub change: u64,
 }

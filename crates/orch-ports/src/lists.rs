@@ -6,6 +6,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use orch_rules::actor::{Actor, NamesActors};
 use orch_rules::facts::{Policy, RepositoryFacts};
+use orch_rules::forecast::StageCost;
 use orch_rules::ids::{AttemptNumber, CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneState, Line};
 use orch_rules::outage::Outage;
@@ -231,6 +232,8 @@ pub struct SpentFilter {
     pub since: Timestamp,
     /// Only of this repository.
     pub repository: Option<RepositoryId>,
+    /// How many tasks are named, the dearest first.
+    pub tasks: u32,
 }
 
 /// What runs cost that have something in common.
@@ -242,6 +245,8 @@ pub struct Spent {
     pub repository: String,
     /// At which stage; empty where stages are together.
     pub stage: String,
+    /// By which kind of agent; empty if the runs did not say, or agents are together.
+    pub agent: String,
     /// By which model; empty if the runs did not say, or models are together.
     pub model: String,
     /// Of which task; empty where tasks are together.
@@ -261,7 +266,7 @@ pub struct Spent {
 /// What runs cost since a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Costs {
-    /// By day, repository, stage and model.
+    /// By day, repository, stage, agent and model.
     pub rows: Vec<Spent>,
     /// The dearest tasks.
     pub dearest: Vec<Spent>,
@@ -290,6 +295,8 @@ pub trait Lists: Send + Sync {
     async fn fronts(&self, repository: &RepositoryId, policy: &Policy, most: u32) -> StoreResult<LineFronts>;
     /// What runs cost.
     async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs>;
+    /// What the newest landed tasks of a repository cost, by stage; at most so many tasks.
+    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<StageCost>>;
     /// What failed, over or not.
     async fn outages(&self) -> StoreResult<Vec<Outage>>;
     /// How many of a counted number of things are in use.

@@ -392,6 +392,9 @@ pub struct Usage {
     pub at_least_micros: Option<u64>,
     /// Model name as the agent reported it.
     pub model: Option<String>,
+    /// Kind of the agent that was launched, as settings call it; absent in rows of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 #[cfg(test)]

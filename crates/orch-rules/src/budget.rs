@@ -11,7 +11,8 @@ use crate::task::Task;
 pub use pays::Pays;
 
 /// Milliseconds of a day; days are UTC.
-const DAY_MS: i64 = 24 * 60 * 60_000;
+/// Milliseconds of a day; days of money are days of UTC.
+pub const DAY_MS: i64 = 24 * 60 * 60_000;
 
 /// The budgets of a host, in millionths of a US dollar. `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,6 +23,7 @@ pub mod effect;
 pub mod episode;
 pub mod event;
 pub mod facts;
+pub mod forecast;
 pub mod found;
 pub mod gate;
 pub mod identity;

@@ -2,12 +2,11 @@
 
 use orch_ports::lists::{Costs, Spent, SpentFilter};
 use orch_ports::store::{StoreError, StoreResult};
+use orch_rules::forecast::StageCost;
+use orch_rules::ids::RepositoryId;
 
 use crate::row::{int, optional_int, readable, text};
 use crate::step::{Answer, Row, Step, Value};
-
-/// Tasks that are named among the dearest.
-const DEAREST: i64 = 10;
 
 /// A number in a row of usage; one that is too long to be one is left out.
 macro_rules! number {
@@ -40,21 +39,22 @@ macro_rules! sums {
 pub(crate) fn steps(filter: &SpentFilter) -> Vec<Step> {
     let repository = filter.repository.as_ref().map_or("", |repository| repository.as_str());
     let params: [Value; 2] = [filter.since.0.into(), repository.into()];
-    let dearest: [Value; 3] = [filter.since.0.into(), repository.into(), DEAREST.into()];
+    let dearest: [Value; 3] = [filter.since.0.into(), repository.into(), i64::from(filter.tasks).into()];
     vec![
         Step::rows(
             concat!(
                 "SELECT u.booked_at / 86400000, t.repository, COALESCE(json_extract(u.body, '$.stage'), ''),
+                     COALESCE(json_extract(u.body, '$.usage.agent'), ''),
                      COALESCE(json_extract(u.body, '$.usage.model'), ''), '', ",
                 sums!(),
                 " FROM usage_rows u JOIN tasks t ON t.id = u.task
-                 WHERE u.booked_at >= ?1 AND (?2 = '' OR t.repository = ?2) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+                 WHERE u.booked_at >= ?1 AND (?2 = '' OR t.repository = ?2) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
             ),
             params.clone(),
         ),
         Step::rows(
             concat!(
-                "SELECT CAST(0 AS INTEGER), t.repository, '', '', t.work_item, ",
+                "SELECT CAST(0 AS INTEGER), t.repository, '', '', '', t.work_item, ",
                 sums!(),
                 " FROM usage_rows u JOIN tasks t ON t.id = u.task
                  WHERE u.booked_at >= ?1 AND (?2 = '' OR t.repository = ?2)
@@ -72,6 +72,29 @@ pub(crate) fn steps(filter: &SpentFilter) -> Vec<Step> {
     ]
 }
 
+/// What the newest landed tasks cost by stage.
+pub(crate) fn landed_step(repository: &RepositoryId, most: u32) -> Step {
+    Step::rows(
+        concat!(
+            "SELECT u.task, COALESCE(json_extract(u.body, '$.stage'), ''), ",
+            sums!(),
+            " FROM (SELECT t.id FROM tasks t WHERE t.repository = ?1 AND t.terminal = 1 AND t.place = 'done'
+                  ORDER BY t.created_at DESC LIMIT ?2) l JOIN usage_rows u ON u.task = l.id GROUP BY 1, 2 ORDER BY 1, 2"
+        ),
+        [repository.as_str().into(), i64::from(most).into()],
+    )
+}
+
+pub(crate) fn stage_cost(row: &Row) -> StoreResult<StageCost> {
+    let what = "what a landed task cost";
+    Ok(StageCost {
+        task: text(what, row, 0)?.into(),
+        stage: text(what, row, 1)?.into(),
+        silent: int(what, row, 3)?.unsigned_abs(),
+        micros: optional_int(what, row, 4)?.map_or(0, i64::unsigned_abs),
+    })
+}
+
 fn spent(row: &Row) -> StoreResult<Spent> {
     let what = "what runs cost";
     let some = |at| Ok::<_, StoreError>(optional_int(what, row, at)?.map(i64::unsigned_abs));
@@ -79,13 +102,14 @@ fn spent(row: &Row) -> StoreResult<Spent> {
         day: int(what, row, 0)?,
         repository: text(what, row, 1)?.to_owned(),
         stage: text(what, row, 2)?.to_owned(),
-        model: text(what, row, 3)?.to_owned(),
-        task: text(what, row, 4)?.to_owned(),
-        runs: int(what, row, 5)?.unsigned_abs(),
-        silent: int(what, row, 6)?.unsigned_abs(),
-        micros: some(7)?,
-        input: some(8)?,
-        output: some(9)?,
+        agent: text(what, row, 3)?.to_owned(),
+        model: text(what, row, 4)?.to_owned(),
+        task: text(what, row, 5)?.to_owned(),
+        runs: int(what, row, 6)?.unsigned_abs(),
+        silent: int(what, row, 7)?.unsigned_abs(),
+        micros: some(8)?,
+        input: some(9)?,
+        output: some(10)?,
     })
 }
 

@@ -99,6 +99,8 @@ enum Command {
     Freeze(commands::freeze::FreezeArgs),
     Unfreeze(commands::unfreeze::UnfreezeArgs),
     Queue(commands::queue::QueueArgs),
+    #[command(visible_alias = "cost")]
+    Costs(commands::costs::CostsArgs),
     Deliveries(commands::deliveries::DeliveriesArgs),
     Outbox(commands::outbox::OutboxArgs),
     Deploy(commands::deploy::DeployArgs),
@@ -300,6 +302,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Freeze(args) => ask!(freeze, args, screen),
         Command::Unfreeze(args) => ask!(unfreeze, args, screen),
         Command::Queue(args) => ask!(queue, args, screen),
+        Command::Costs(args) => ask!(costs, args, screen),
         Command::Deliveries(args) => ask!(deliveries, args, screen),
         Command::Outbox(args) => ask!(outbox, args, screen),
         Command::Deploy(args) => ask!(deploy, args, screen),

@@ -1,6 +1,6 @@
 //! What people look at. Everything is read from the store; nothing here decides.
 
-use orch_ports::lists::{Census, Costs, LineFronts, SpentFilter, TaskFilter, TaskPage};
+use orch_ports::lists::{Census, LineFronts, TaskFilter, TaskPage};
 use orch_ports::store::{QueueView, StoreError};
 use orch_rules::actor::NamesActors;
 use orch_rules::attempt::Attempt;
@@ -47,14 +47,6 @@ impl Control {
         Ok(self.engine.store.task_census(repository).await?)
     }
 
-    /// What runs cost.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn spent(&self, filter: &SpentFilter) -> Result<Costs, ControlError> {
-        Ok(self.engine.store.spent(filter).await?)
-    }
-
     /// A pipeline by its digest; `None` if this release cannot read it.
     ///
     /// # Errors
@@ -93,7 +85,8 @@ impl Control {
         let context = self.engine.served().contexts.get(&task.repository).cloned();
         let bring_home = context.filter(|_| task.landed.is_some()).map(|h| h.bring_home.clone());
         let run = self.run_so_far(&task).await;
-        Ok(TaskDetail { task, history, pipeline, bring_home, run, change })
+        let forecast = self.forecast(&task, &history, &pipeline).await?;
+        Ok(TaskDetail { task, history, pipeline, bring_home, run, forecast, change })
     }
 
     /// The newest attempt's run; `None` if there is none, or nothing is known of it.

@@ -215,7 +215,7 @@ fn collect(context: &RepositoryContext, runner: &dyn Runner, facts: &TaskFacts, 
     never_began(runner, &name, &report)?;
     let report = RunReport { end: with_set_up(runner, &name, &report)?, ..report };
     let words = words_of(context, runner, attempt, &folder, &name, &report)?;
-    let usage = Some(report.metered.as_ref().map_or(words.usage, |metered| metered.usage.clone()));
+    let usage = Some(used(context, attempt, words.usage, &report));
     let credential = context.agents.get(&attempt.role).and_then(|agent| agent.credential());
     let end = words.end.unwrap_or_else(|| report.end.clone());
     let report = RunReport { end: by_facts(end, &report.end, report.metered.as_ref(), credential), ..report };
@@ -261,7 +261,13 @@ pub(crate) fn late_usage(
     runner.stop(name)?;
     let report = runner.wait(name)?;
     let words = words_of(context, runner, attempt, &context.work_folder(name), name, &report)?;
-    Ok(Some(report.metered.map_or(words.usage, |metered| metered.usage)))
+    Ok(Some(used(context, attempt, words.usage, &report)))
+}
+
+/// What a run used: as its proxy counted it, else as its agent told it.
+fn used(context: &RepositoryContext, attempt: &Attempt, told: Usage, report: &RunReport) -> Usage {
+    let agent = context.agents.get(&attempt.role).map(|agent| agent.name().to_owned());
+    Usage { agent, ..report.metered.as_ref().map_or(told, |metered| metered.usage.clone()) }
 }
 
 /// A run that the machine could not start is not an end of the attempt: it is forgotten, and launched anew.

@@ -3,6 +3,7 @@
 use askama::Template;
 use orch_engine::control::{TaskDetail, TaskName};
 use orch_rules::episode::{Episode, EpisodeKind};
+use orch_rules::forecast::Forecast;
 use orch_rules::ids::Timestamp;
 
 use crate::Pages;
@@ -54,6 +55,7 @@ pub(crate) struct Asked {
     acts: bool,
     reject: String,
     follows: String,
+    forecast: String,
 }
 
 impl Asked {
@@ -94,6 +96,10 @@ impl Asked {
             (EpisodeKind::ProtectedPaths, _) => say.t("protected-follows"),
             _ => String::new(),
         };
+        let forecast = match (&detail.forecast, episode.kind) {
+            (Some(likely), EpisodeKind::Approval) => forecast_words(likely, say),
+            _ => String::new(),
+        };
         let used = UsageView::of(detail.history.usage.iter().map(|row| Some(&row.usage)));
         let reject = match role.is_empty() {
             true => say.t("send-back"),
@@ -122,6 +128,7 @@ impl Asked {
             acts: visitor.acts(),
             reject,
             follows,
+            forecast,
             say: say.clone(),
         }
     }
@@ -129,6 +136,14 @@ impl Asked {
     fn is_one(&self) -> bool {
         self.size == Size::One
     }
+}
+
+/// What comparable work cost from here on.
+fn forecast_words(likely: &Forecast, say: &Voice) -> String {
+    let (usual, least, most) =
+        (say.money(likely.median_micros), say.money(likely.least_micros), say.money(likely.most_micros));
+    let tasks = likely.tasks.to_string();
+    say.w("forecast", &[("usual", &usual), ("least", &least), ("most", &most), ("tasks", &tasks)])
 }
 
 /// The document that an approval is about: the first one that the newest attempt wrote.

@@ -21,6 +21,7 @@ on_both!(
     tasks_are_looked_for_by_place_and_words,
     costs_are_told_by_day_stage_and_model,
     costs_are_added_up,
+    a_forecast_reads_what_landed_and_nothing_else,
     places_are_counted,
     fronts_are_cut_and_counted,
 );
@@ -200,7 +201,8 @@ async fn costs_are_told_by_day_stage_and_model(world: World) {
     shop(store, &["a", "b"]).await;
     let day = 86_400_000;
     let usage = |cost: i64, input: i64, model: &str| {
-        format!(r#""cost_micros":{cost},"input_tokens":{input},"output_tokens":1,"model":"{model}""#)
+        let agent = if model == "n" { r#","agent":"codex""# } else { "" };
+        format!(r#""cost_micros":{cost},"input_tokens":{input},"output_tokens":1,"model":"{model}"{agent}"#)
     };
     for (task, at, stage, usage) in [
         ("a", day + 1, "make", usage(500, 10, "m")),
@@ -213,23 +215,51 @@ async fn costs_are_told_by_day_stage_and_model(world: World) {
         world.raw(&format!("INSERT INTO usage_rows (task, booked_at, body) VALUES ('{task}', {at}, '{body}')")).await;
     }
     let ask = async |since, repository: Option<&str>| {
-        let filter = SpentFilter { since: Timestamp(since), repository: repository.map(Into::into) };
+        let filter = SpentFilter { since: Timestamp(since), repository: repository.map(Into::into), tasks: 10 };
         store.spent(&filter).await.unwrap()
     };
     let told = |rows: &[Spent]| -> Vec<String> {
         let some = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
         let one = |row: &Spent| {
             let (micros, input) = (some(row.micros), some(row.input));
-            format!("{} {}{}{} {}/{} {micros} {input}", row.day, row.stage, row.model, row.task, row.silent, row.runs)
+            let by = [&row.stage, &row.agent, &row.model, &row.task].map(String::as_str).concat();
+            format!("{} {by} {}/{} {micros} {input}", row.day, row.silent, row.runs)
         };
         rows.iter().map(one).collect()
     };
     let costs = ask(day, None).await;
-    assert_eq!(told(&costs.rows), ["1 makem 0/2 750 15", "2 judge 1/1 - -", "2 maken 0/1 9000 1"]);
+    assert_eq!(told(&costs.rows), ["1 makem 0/2 750 15", "2 judge 1/1 - -", "2 makecodexn 0/1 9000 1"]);
     assert_eq!(told(&costs.dearest), ["0 SHOP-002 0/1 9000 1", "0 SHOP-001 1/3 750 15"]);
     assert_eq!(costs.landed, 0);
+    let one = SpentFilter { since: Timestamp(0), repository: None, tasks: 1 };
+    assert_eq!(told(&store.spent(&one).await.unwrap().dearest), ["0 SHOP-002 0/2 9077 2"]);
     assert_eq!(ask(0, Some("shop")).await.rows.len(), 4);
     assert_eq!(ask(0, Some("attic")).await, Costs::default());
+}
+
+async fn a_forecast_reads_what_landed_and_nothing_else(world: World) {
+    let store = &**world.store;
+    shop(store, &["a", "b", "c"]).await;
+    for task in ["b", "c"] {
+        world.raw(&format!("UPDATE tasks SET terminal = 1, place = 'done' WHERE id = '{task}'")).await;
+    }
+    for (task, stage, usage) in [
+        ("a", "make", r#""cost_micros":1"#),
+        ("b", "make", r#""cost_micros":2"#),
+        ("b", "make", r#""cost_micros":30"#),
+        ("b", "judge", ""),
+        ("c", "make", r#""cost_micros":7"#),
+    ] {
+        let body = format!(r#"{{"attempt":1,"stage":"{stage}","usage":{{{usage}}},"at":0}}"#);
+        world.raw(&format!("INSERT INTO usage_rows (task, booked_at, body) VALUES ('{task}', 1, '{body}')")).await;
+    }
+    let read = async |repository: &str, most| {
+        let rows = store.landed_costs(&repository.into(), most).await.unwrap();
+        rows.iter().map(|row| format!("{} {} {}+{}", row.task, row.stage, row.micros, row.silent)).collect::<Vec<_>>()
+    };
+    assert_eq!(read("shop", 9).await, ["b judge 0+1", "b make 32+0", "c make 7+0"]);
+    assert_eq!(read("shop", 1).await.len(), 1);
+    assert_eq!(read("attic", 9).await.len(), 0);
 }
 
 async fn costs_are_added_up(world: World) {

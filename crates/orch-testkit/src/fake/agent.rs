@@ -78,7 +78,7 @@ fn usage(result: &Value) -> Usage {
         cache_creation_tokens: count("cache_creation_tokens"),
         output_tokens: count("output_tokens"),
         cost_micros: cost.map(|usd| (usd * 1e6).round() as u64),
-        at_least_micros: None,
         model: result.get("model").and_then(Value::as_str).map(str::to_owned),
+        ..Usage::default()
     }
 }

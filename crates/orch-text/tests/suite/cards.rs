@@ -55,11 +55,10 @@ impl Told {
                 Usage {
                     input_tokens: Some(38_000),
                     cached_tokens: Some(30_000),
-                    cache_creation_tokens: None,
                     output_tokens: Some(4_100),
                     cost_micros: Some(cost),
-                    at_least_micros: None,
                     model: Some("sonnet-5".to_owned()),
+                    ..Usage::default()
                 },
             ));
         }

@@ -75,8 +75,8 @@ fn usage(result: &Value) -> Usage {
         cache_creation_tokens: count("cache_creation_tokens"),
         output_tokens: count("output_tokens"),
         cost_micros,
-        at_least_micros: None,
         model: result.get("model").and_then(Value::as_str).map(|m| m.chars().take(100).collect()),
+        ..Usage::default()
     }
 }
 

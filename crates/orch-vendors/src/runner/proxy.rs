@@ -105,6 +105,7 @@ pub fn metered(run_directory: &Path) -> Option<Metered> {
         cost_micros: counted.cost_micros,
         at_least_micros: counted.cost_micros.is_none().then_some(counted.at_least_micros),
         model: counted.model,
+        agent: None,
     };
     let unavailable = counted.unavailable.map(|why| {
         let until = why.until_ms.and_then(|ms| i64::try_from(ms).ok()).map(Timestamp);

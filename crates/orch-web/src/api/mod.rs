@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod answers;
 pub(crate) mod bare;
 pub(crate) mod changes;
+pub(crate) mod costs;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
 pub(crate) mod health;
@@ -66,6 +67,7 @@ fn table() -> Vec<Route> {
         writes("/api/v1/access/links", post(access::link)),
         reads("/api/v1/openapi.json", get(health::document)),
         reads("/api/v1/changes", get(changes::list)),
+        reads("/api/v1/costs", get(costs::costs)),
         reads("/api/v1/tasks", get(tasks::list)),
         writes("/api/v1/tasks", post(tasks::create)),
         reads("/api/v1/repositories/{repository}/tasks/{id}", get(tasks::show)),

@@ -15,6 +15,7 @@ use orch_rules::unknown::Unknown;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::costs::ForecastView;
 use super::judgement::{FindingView, VerdictView, verdicts};
 use super::lane::cause;
 use super::run::{AttemptView, CheckView};
@@ -182,6 +183,9 @@ pub struct TaskDetailView {
     /// What of it this release does not know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<UnknownView>,
+    /// What the stages behind an open approval cost those that landed before; absent if nothing is asked, or too few landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastView>,
     /// Number of the service's newest change when this was read: ask with it as `after` to wait for the next one.
     /// Numbers can only be compared for being the same.
     #[serde(default)]
@@ -190,7 +194,7 @@ pub struct TaskDetailView {
 
 impl From<&TaskDetail> for TaskDetailView {
     fn from(detail: &TaskDetail) -> Self {
-        let TaskDetail { task, history, pipeline, bring_home, run, change } = detail;
+        let TaskDetail { task, history, pipeline, bring_home, run, forecast, change } = detail;
         let mut by_attempt: BTreeMap<AttemptNumber, Vec<&UsageRow>> = BTreeMap::new();
         for row in &history.usage {
             by_attempt.entry(row.attempt).or_default().push(row);
@@ -237,6 +241,7 @@ impl From<&TaskDetail> for TaskDetailView {
                 })
                 .collect(),
             unknown: history.unknown.iter().map(UnknownView::from).collect(),
+            forecast: forecast.as_ref().map(ForecastView::from),
             change: *change,
         }
     }

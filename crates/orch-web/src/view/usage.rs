@@ -56,7 +56,7 @@ impl UsageView {
     }
 }
 
-fn add(sum: &mut Option<u64>, more: Option<u64>) {
+pub(super) fn add(sum: &mut Option<u64>, more: Option<u64>) {
     if let Some(more) = more {
         *sum = Some(sum.unwrap_or(0).saturating_add(more));
     }

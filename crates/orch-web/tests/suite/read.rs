@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_stories::world::{World, eventually};
+use orch_stories::world::{SHORT, World, eventually};
 use orch_testkit::fake::Step;
 use serde_json::json;
 
@@ -281,4 +281,40 @@ async fn who_waits_for_a_task_sleeps_through_the_changes_of_others() {
         priority("S-001", 7).await;
     });
     assert_eq!(reply.json["priority"], 7, "it was told of its own change, not of theirs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_cost_is_added_up_and_said_before_an_approval() {
+    let asks = SHORT.replace("id = \"make\"", "id = \"make\"\napproval = true");
+    let world = World::with(&[(".orch/pipeline.toml", &asks)]).await;
+    let process = world.start("p1");
+    let router = of(&process);
+    for number in 1..=4 {
+        let task = process.issue(&format!("Issue {number}")).await;
+        let at = format!("/api/v1/tasks/{}", task.work_item);
+        let asked = eventually("its approval is asked", async || {
+            let shown = get(&router, &at).await.json;
+            shown["episodes"].as_array().is_some_and(|all| !all.is_empty()).then_some(shown)
+        })
+        .await;
+        if number == 4 {
+            // Half a dollar at what follows, three times.
+            let said = json!({"median_usd": 0.5, "least_usd": 0.5, "most_usd": 0.5, "tasks": 3});
+            assert_eq!(asked["forecast"], said, "{asked}");
+            break;
+        }
+        assert_eq!(asked["forecast"], json!(null), "too few landed");
+        post(&router, &format!("{at}/commands"), r#"{"command":"approve"}"#).await;
+        world.until_done(&task).await;
+    }
+    let costs = get(&router, "/api/v1/costs?days=2&tasks=1").await.json;
+    assert_eq!((&costs["landed"], &costs["days"]), (&json!(3), &json!(2)));
+    assert_eq!(costs["spent"], json!({"runs": 7, "unknown_runs": 0, "cost_usd": 3.5}), "{costs}");
+    assert_eq!(costs["per_landed_usd"], json!(3.5 / 3.0));
+    let agents =
+        costs["rows"].as_array().unwrap().iter().all(|row| row["agent"] == "fake" && row["repository"] == "shop");
+    assert!(agents, "{costs}");
+    assert_eq!(costs["tasks"].as_array().unwrap().len(), 1);
+    assert_eq!(get(&router, "/api/v1/costs?repository=shpo").await.status, 404);
+    assert_eq!(get(&router, "/api/v1/costs?days=many").await.status, 400);
 }

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{EpisodeView, RepositoryList, RepositoryView, TaskDetailView};
+use orch_web::view::{EpisodeView, ForecastView, RepositoryList, RepositoryView, TaskDetailView};
 
 use super::ids::REPOSITORIES;
-use super::text::{clean, fit, since, width, wrap};
+use super::text::{clean, fit, money, since, width, wrap};
 use crate::client::{Caller, encoded};
 use crate::exit::Failure;
 use crate::screen::{Screen, Style};
@@ -95,6 +95,9 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         for (index, question) in episode.questions.iter().enumerate() {
             lines.extend(said(&format!("{}. {}", index + 1, clean(question)), None));
         }
+        if let Some(likely) = detail.forecast.as_ref().filter(|_| episode.kind == "approval") {
+            lines.extend(said(&forecast(likely), None));
+        }
         for (what, command) in steps(episode, detail) {
             lines.push(format!(
                 "  {} {}",
@@ -104,6 +107,15 @@ pub fn lines(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<St
         }
     }
     lines
+}
+
+/// What comparable work cost from here on.
+pub fn forecast(likely: &ForecastView) -> String {
+    let [usual, least, most] = [likely.median_usd, likely.least_usd, likely.most_usd].map(money);
+    format!(
+        "what follows cost {usual} in the middle, {least} to {most}: so it was for {} tasks that landed here",
+        likely.tasks
+    )
 }
 
 /// What an open question asks, without the commands.

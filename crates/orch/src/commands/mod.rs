@@ -8,6 +8,7 @@ pub mod budget;
 pub mod comment;
 pub mod completions;
 pub mod confirm;
+pub mod costs;
 pub mod deliveries;
 pub mod depend;
 pub mod deploy;

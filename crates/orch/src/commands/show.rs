@@ -254,6 +254,10 @@ fn questions(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
             let parts = wrap(&clean(&episode.text), screen.width().saturating_sub(2));
             lines.extend(parts.iter().map(|part| format!("  {}", screen.styled(Style::Attention, part))));
         }
+        if let Some(likely) = detail.forecast.as_ref().filter(|_| episode.kind == "approval") {
+            let parts = wrap(&super::inbox::forecast(likely), screen.width().saturating_sub(2));
+            lines.extend(parts.iter().map(|part| format!("  {part}")));
+        }
         let steps = super::inbox::steps(episode, detail).into_iter().filter(|(what, _)| *what == "read");
         lines.extend(steps.map(|(what, command)| {
             format!(

@@ -304,6 +304,7 @@ pub(super) fn detail() -> TaskDetailView {
                 "went back to build because the tests on top of main are red, with the failing part",
             ),
         ],
+        forecast: None,
         change: 0,
     }
 }

@@ -201,7 +201,7 @@ fn figures(usage: &UsageView, cached: &str) -> String {
         parts.push(format!("{} in{cached} / {} out", known(usage.input_tokens), known(usage.output_tokens)));
     }
     if let Some(cost) = usage.cost_usd {
-        parts.push(if cost > 0.0 && cost < 0.01 { format!("${cost:.4}") } else { format!("${cost:.2}") });
+        parts.push(money(cost));
     }
     if parts.is_empty() {
         return "unknown".to_owned();
@@ -212,6 +212,11 @@ fn figures(usage: &UsageView, cached: &str) -> String {
         parts.push("cost unknown".to_owned());
     }
     parts.join(" · ")
+}
+
+/// US dollars; less than a cent with its part of one.
+pub fn money(usd: f64) -> String {
+    if usd > 0.0 && usd < 0.01 { format!("${usd:.4}") } else { format!("${usd:.2}") }
 }
 
 /// The names of models as people say them: without the provider and the family's prefix (D5).
