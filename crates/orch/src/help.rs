@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin", &["demo", "init", "check", "up", "open", "status", "down"]),
     ("What is wanted", &["new", "start", "edit", "depend", "priority", "reopen"]),
-    ("What you see", &["inbox", "board", "show", "diff", "logs", "queue", "costs"]),
+    ("What you see", &["inbox", "board", "show", "diff", "logs", "queue", "costs", "export"]),
     ("What you decide", &["approve", "reject", "answer", "confirm", "budget"]),
     ("What you say to a task", &["comment", "send-back", "skip", "retry", "pause", "resume", "stop"]),
     ("By your own hands", &["shell", "hands-off", "give-back", "pull"]),

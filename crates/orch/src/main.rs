@@ -109,6 +109,7 @@ enum Command {
     Repo(repo_command::RepoArgs),
     #[command(visible_alias = "log")]
     Logs(commands::logs::LogsArgs),
+    Export(commands::export::ExportArgs),
     Pipeline(pipeline_command::PipelineArgs),
     Prompt(prompt_command::PromptArgs),
     Backup(wiring::backup::BackupArgs),
@@ -315,6 +316,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         }
         Command::Repo(args) => repo_command::run(&args, screen, &variable),
         Command::Logs(args) => ask!(logs, args, screen),
+        Command::Export(args) => ask!(export, args, screen),
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),
         Command::Prompt(args) => prompt_command::run_prompt(&args, screen, &variable),
         Command::Backup(args) => wiring::backup::run(&args, screen, &variable),

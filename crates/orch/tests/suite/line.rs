@@ -41,7 +41,7 @@ fn a_conflict_goes_back_to_its_developer() {
     }
 }
 
-/// B5: what the reviewer must have fixed reaches the developer word for word.
+/// B5: what the reviewer must have fixed reaches the developer word for word; and all of it can be taken along.
 #[test]
 fn a_review_sends_back_and_then_approves() {
     let issue = sent_back();
@@ -54,8 +54,33 @@ fn a_review_sends_back_and_then_approves() {
     assert_eq!((developers.len(), attempts_of(&task, "reviewer").len()), (2, 2), "{}", summary(&task));
     let log = service.log(&id, developers[1]["number"].as_u64().unwrap());
     assert!(log.contains("P0 `src/paragraphs.rs`: several blank lines in a row count as paragraphs"), "{log}");
-    assert_eq!(carried.landed_items(), [id]);
+    assert_eq!(carried.landed_items(), std::slice::from_ref(&id));
     assert_eq!(carried.test_commit("main", TEST_COMMAND), Some(0));
+    exported(&carried, &id, &log);
+}
+
+/// One archive of a task holds its texts, its change and its logs, and a second one never takes its place.
+fn exported(carried: &Carried, id: &str, log: &str) {
+    let archive = carried.world.path("one task.tar.gz");
+    let arguments = ["export", id, "--out", archive.to_str().unwrap()];
+    carried.orch(&arguments);
+    let folder = carried.world.path("taken along");
+    std::fs::create_dir(&folder).unwrap();
+    let unpack = std::process::Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&folder).status().unwrap();
+    assert!(unpack.success());
+    let read = |name: &str| std::fs::read_to_string(folder.join(id).join(name)).unwrap();
+    assert!(read("change.diff").contains("src/paragraphs.rs"));
+    assert!(read(&format!("documents/docs/work-items/{id}/12-review.md")).contains("APPROVED"));
+    assert!(read("task.json").contains(&format!("\"id\": \"{id}\"")));
+    assert!((1..=9).any(|attempt| {
+        let path = folder.join(id).join(format!("attempts/{attempt}.log"));
+        std::fs::read_to_string(path).is_ok_and(|text| text.trim_end() == log.trim_end())
+    }));
+    assert!(read("checks/1.log").contains("test result"), "{}", read("checks/1.log"));
+    let again = carried.world.run(&carried.repository, &arguments).unwrap();
+    assert!(again.stderr.contains("the archive cannot be made"), "{again:?}");
+    let costs = carried.world.run(&carried.repository, &["costs", "--by", "task"]).unwrap().success();
+    assert!(costs.stdout.contains("1 task landed") && costs.stdout.contains(id), "{}", costs.stdout);
 }
 
 /// A10: rejected means the analyst again, with the person's words; no retry is counted.
