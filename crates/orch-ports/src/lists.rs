@@ -6,7 +6,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use orch_rules::actor::{Actor, NamesActors};
 use orch_rules::facts::{Policy, RepositoryFacts};
-use orch_rules::forecast::StageCost;
+use orch_rules::forecast::LandedCost;
 use orch_rules::ids::{AttemptNumber, CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneState, Line};
 use orch_rules::outage::Outage;
@@ -296,7 +296,7 @@ pub trait Lists: Send + Sync {
     /// What runs cost.
     async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs>;
     /// What the newest landed tasks of a repository cost, by stage; at most so many tasks.
-    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<StageCost>>;
+    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<LandedCost>>;
     /// What failed, over or not.
     async fn outages(&self) -> StoreResult<Vec<Outage>>;
     /// How many of a counted number of things are in use.

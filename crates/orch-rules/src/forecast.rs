@@ -12,7 +12,7 @@ const FEWEST: usize = 3;
 
 /// What the runs of one landed task cost at one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageCost {
+pub struct LandedCost {
     /// Which task.
     pub task: TaskId,
     /// Which stage.
@@ -38,7 +38,7 @@ pub struct Forecast {
 
 /// What the stages behind `stage` cost those that landed. A task of which a run there told no cost says nothing, and
 /// neither does one of which no cost is kept; `None` where too few are left.
-pub fn forecast(pipeline: &Pipeline, stage: &StageId, landed: &[StageCost]) -> Option<Forecast> {
+pub fn forecast(pipeline: &Pipeline, stage: &StageId, landed: &[LandedCost]) -> Option<Forecast> {
     let at = pipeline.stages.iter().position(|one| one.id == *stage)?;
     let ahead: Vec<&StageId> = pipeline.stages.iter().skip(at + 1).map(|one| &one.id).collect();
     let mut tasks: BTreeMap<&TaskId, Option<u64>> = BTreeMap::new();
@@ -66,8 +66,8 @@ mod tests {
     use super::*;
     use crate::pipeline::default_pipeline;
 
-    fn cost(task: &str, stage: &str, micros: u64, silent: u64) -> StageCost {
-        StageCost { task: task.into(), stage: stage.into(), micros, silent }
+    fn cost(task: &str, stage: &str, micros: u64, silent: u64) -> LandedCost {
+        LandedCost { task: task.into(), stage: stage.into(), micros, silent }
     }
 
     #[test]

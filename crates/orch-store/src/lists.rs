@@ -8,7 +8,7 @@ use orch_ports::lists::{
 };
 use orch_ports::store::StoreResult;
 use orch_rules::facts::Policy;
-use orch_rules::forecast::StageCost;
+use orch_rules::forecast::LandedCost;
 use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
 use orch_rules::lane::{LaneEntry, LaneState, Line};
 use orch_rules::outage::Outage;
@@ -285,9 +285,9 @@ impl<E: Engine> Lists for Database<E> {
         crate::spent::costs(&self.engine.read(crate::spent::steps(filter)).await?)
     }
 
-    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<StageCost>> {
+    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<LandedCost>> {
         let answer = self.list(crate::spent::landed_step(repository, most)).await?;
-        Ok(readable(&answer, crate::spent::stage_cost))
+        Ok(readable(&answer, crate::spent::landed_cost))
     }
 
     async fn outages(&self) -> StoreResult<Vec<Outage>> {

@@ -2,7 +2,7 @@
 
 use orch_ports::lists::{Costs, Spent, SpentFilter};
 use orch_ports::store::{StoreError, StoreResult};
-use orch_rules::forecast::StageCost;
+use orch_rules::forecast::LandedCost;
 use orch_rules::ids::RepositoryId;
 
 use crate::row::{int, optional_int, readable, text};
@@ -85,9 +85,9 @@ pub(crate) fn landed_step(repository: &RepositoryId, most: u32) -> Step {
     )
 }
 
-pub(crate) fn stage_cost(row: &Row) -> StoreResult<StageCost> {
+pub(crate) fn landed_cost(row: &Row) -> StoreResult<LandedCost> {
     let what = "what a landed task cost";
-    Ok(StageCost {
+    Ok(LandedCost {
         task: text(what, row, 0)?.into(),
         stage: text(what, row, 1)?.into(),
         silent: int(what, row, 3)?.unsigned_abs(),

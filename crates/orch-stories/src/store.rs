@@ -23,7 +23,7 @@ use orch_rules::change::{Change, ChangeSet};
 use orch_rules::deploy::Deployment;
 use orch_rules::deploy::line::DeployLine;
 use orch_rules::facts::{Policy, RepositoryFacts, TaskFacts};
-use orch_rules::forecast::StageCost;
+use orch_rules::forecast::LandedCost;
 use orch_rules::ids::{DeployTarget, HostId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::issue::Issue;
 use orch_rules::lane::{LaneState, Repository};
@@ -313,7 +313,7 @@ impl Lists for FaultyStore {
     async fn spent(&self, filter: &SpentFilter) -> StoreResult<Costs> {
         self.inner.spent(filter).await
     }
-    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<StageCost>> {
+    async fn landed_costs(&self, repository: &RepositoryId, most: u32) -> StoreResult<Vec<LandedCost>> {
         self.inner.landed_costs(repository, most).await
     }
     async fn task_census(&self, repository: Option<&RepositoryId>) -> StoreResult<Vec<Census>> {

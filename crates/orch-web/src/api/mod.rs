@@ -8,6 +8,7 @@ pub(crate) mod costs;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod people;
 pub(crate) mod queue;
@@ -49,6 +50,7 @@ fn table() -> Vec<Route> {
     vec![
         reads("/healthz", get(health::healthz)),
         reads("/readyz", get(health::readyz)),
+        reads("/metrics", get(metrics::metrics)),
         reads("/queue", get(queue::queue)),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
         writes("/api/v1/outages/lift", post(queue::lift)),

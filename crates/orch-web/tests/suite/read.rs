@@ -7,7 +7,7 @@ use orch_stories::world::{SHORT, World, eventually};
 use orch_testkit::fake::Step;
 use serde_json::json;
 
-use crate::served::{Served, get, of, post};
+use crate::served::{Served, get, of, post, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_knows_the_order_of_the_stages() {
@@ -317,4 +317,31 @@ async fn what_runs_cost_is_added_up_and_said_before_an_approval() {
     assert_eq!(costs["tasks"].as_array().unwrap().len(), 1);
     assert_eq!(get(&router, "/api/v1/costs?repository=shpo").await.status, 404);
     assert_eq!(get(&router, "/api/v1/costs?days=many").await.status, 400);
+    let metrics = text(&router, "/metrics").await;
+    for row in [
+        "orch_tasks{repository=\"shop\",place=\"done\",waiting_for=\"\"} 3",
+        "orch_tasks{repository=\"shop\",place=\"make\",waiting_for=\"human\"} 1",
+        "orch_repository_frozen{repository=\"shop\"} 0",
+        "orch_cost_today_usd{repository=\"shop\",stage=\"make\",agent=\"fake\",model=\"\"} 2",
+        "orch_runs_today{repository=\"shop\",stage=\"judge\",agent=\"fake\",model=\"\"} 3",
+        "orch_landed_today 3",
+        "orch_runs 0",
+        "orch_messages_dead 0",
+    ] {
+        assert!(metrics.lines().any(|line| line == row), "{row} is not in\n{metrics}");
+    }
+    assert_documented(&metrics);
+}
+
+/// A page of documents names every number, and none that there is not.
+fn assert_documented(metrics: &str) {
+    let page = include_str!("../../../../docs/metrics.md");
+    let mut served: Vec<&str> =
+        metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let mut named: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `orch_")?.split('`').next()).collect();
+    served.sort_unstable();
+    named.sort_unstable();
+    let named: Vec<String> = named.into_iter().map(|name| format!("orch_{name}")).collect();
+    assert_eq!(served, named);
 }

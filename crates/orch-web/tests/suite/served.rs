@@ -98,6 +98,14 @@ pub async fn send(router: &Router, request: Request<Body>) -> Reply {
     Reply { status: parts.status, headers: parts.headers, json }
 }
 
+/// An answer that is no JSON.
+pub async fn text(router: &Router, path: &str) -> String {
+    let response = router.clone().oneshot(request("GET", path, "", |_| {})).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
 pub async fn get(router: &Router, path: &str) -> Reply {
     send(router, request("GET", path, "", |_| {})).await
 }
