@@ -186,7 +186,10 @@ impl Engine {
             Pace::OneCall | Pace::Freely => {}
         }
         let mut due = None;
-        if let Some(notifier) = &channel.notifier {
+        let notifier = channel.notifier.as_ref();
+        if let Some(end) = notifier.and_then(|notifier| notifier.quiet_until(now)) {
+            due = Some(end);
+        } else if let Some(notifier) = notifier {
             if let Some(message) = outbox.claim_message(notifier.name(), &self.owner).await? {
                 self.send(outbox, notifier, message, health, now).await;
                 return Ok(Rest::None);

@@ -1,5 +1,6 @@
 //! Who tells people: one value for each `[[notify]]` of the settings.
 
+use orch_rules::ids::Timestamp;
 use orch_rules::notice::{Notice, NoticeKind};
 
 use crate::error::PortResult;
@@ -12,6 +13,10 @@ pub trait Notifier: Send + Sync {
     fn wants(&self, kind: &NoticeKind) -> bool;
     /// Changes when its credentials or its address do; shows neither.
     fn fingerprint(&self) -> String;
+    /// Until when it is told of nothing, if that is so now. Messages stay due, and are judged anew when their turn comes.
+    fn quiet_until(&self, _now: Timestamp) -> Option<Timestamp> {
+        None
+    }
     /// Tell it, in its own words and language; `key` is the same for every try of one message.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ struct Phone {
     /// "phone" if it has none.
     name: &'static str,
     credentials: Mutex<&'static str>,
+    quiet_until: Mutex<Option<Timestamp>>,
 }
 
 impl Phone {
@@ -52,6 +53,9 @@ impl Notifier for Phone {
     }
     fn fingerprint(&self) -> String {
         (*self.credentials.lock().unwrap()).to_owned()
+    }
+    fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.quiet_until.lock().unwrap().filter(|end| *end > now)
     }
     fn notify(&self, key: &str, notice: &Notice) -> PortResult<()> {
         let mut fails = self.fails.lock().unwrap();
@@ -130,6 +134,23 @@ async fn refused_credentials_lose_nothing_and_what_was_answered_meanwhile_is_not
     let _next = world.start("p2");
     assert_eq!(phone.rang(1).await, ["done"]);
     until_states(&world, &[("asked", MessageState::Dropped), ("done", MessageState::Sent)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_in_quiet_hours_and_of_what_is_over_not_at_all() {
+    let phone = Phone::new(&[]);
+    *phone.quiet_until.lock().unwrap() = Some(Timestamp(i64::MAX));
+    let world = with(&phone, &[]).await;
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    world.until("approval is asked", &task.id, asked).await;
+    process.control.command(&task.work_item, TaskCommand::Approve, "Uma", "1".to_owned()).await.unwrap();
+    world.until_done(&task).await;
+    until_states(&world, &[("asked", MessageState::Queued), ("done", MessageState::Queued)]).await;
+    assert_eq!(phone.kinds().len(), 0);
+    *phone.quiet_until.lock().unwrap() = None;
+    process.issue("Take away").await;
+    assert_eq!(phone.rang(2).await, ["done", "asked"]);
 }
 
 /// What one target says of itself holds no other, and one message that it refuses holds none behind it.

@@ -1,11 +1,13 @@
 //! Who tells people.
 
 pub mod command;
+pub mod quiet;
+mod slack;
 pub mod telegram;
 pub mod webhook;
 
 use orch_rules::notice::{Notice, NoticeKind};
-use orch_text::{Language, NoticeText};
+use orch_text::{Alert, AlertMark, Language, NoticeText};
 use sha2::{Digest as _, Sha256};
 
 /// What a notifier is told of, and in which language.
@@ -22,10 +24,26 @@ impl Subscription {
         self.kinds.is_empty() || *kind == NoticeKind::Test || self.kinds.contains(kind)
     }
 
+    /// The text of a chat that speaks as Slack does.
+    fn slack(&self, notice: &Notice) -> String {
+        slack::body(&Alert::of(notice, self.language))
+    }
+
     /// The JSON object for programs, with a sentence for people.
     fn body(&self, notice: &Notice) -> String {
         let words = NoticeText::of(notice, self.language);
         notice.body(&words.text, &words.commands)
+    }
+}
+
+/// The sign of an alert, before its words.
+fn sign(mark: AlertMark) -> &'static str {
+    match mark {
+        AlertMark::Asks => "🔶",
+        AlertMark::Stuck => "🟥",
+        AlertMark::Passed => "✅",
+        AlertMark::CalledOff => "⚫",
+        AlertMark::Told => "🔵",
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use orch_ports::notifier::Notifier;
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::notice::{Notice, NoticeKind};
-use orch_text::{Alert, AlertMark};
+use orch_text::Alert;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Subscription, fingerprint};
+use super::{Subscription, fingerprint, sign};
 use crate::telegram::{Bot, BotRefusal, ChatPlace, Markup, buttons};
 
 /// Most UTF-16 units of an alert before its commands.
@@ -142,15 +142,8 @@ impl Notifier for Telegram {
 }
 
 fn markup(alert: &Alert) -> Markup {
-    let mark = match alert.mark {
-        AlertMark::Asks => "🔶",
-        AlertMark::Stuck => "🟥",
-        AlertMark::Passed => "✅",
-        AlertMark::CalledOff => "⚫",
-        AlertMark::Told => "🔵",
-    };
     let mut text = Markup::within(WORDS);
-    text.text(mark);
+    text.text(sign(alert.mark));
     text.text(" ");
     text.tagged("<b>", &alert.headline, "</b>");
     if !alert.detail.is_empty() {
@@ -171,6 +164,8 @@ fn markup(alert: &Alert) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use orch_text::AlertMark;
+
     use super::*;
 
     #[test]

@@ -29,13 +29,15 @@ const LONGEST_LIMIT_S: i64 = 24 * 60 * 60;
 /// What a secret begins with that is written as base64.
 const ENCODED: &str = "whsec_";
 
-/// One `[[notify]]` of kind `webhook`.
+/// One `[[notify]]` of kind `webhook` or `slack`.
 pub struct Webhook {
     name: String,
     url: String,
     /// What bodies are signed with; `None` sends them unsigned.
     secret: Option<Vec<u8>>,
     subscription: Subscription,
+    /// It takes the text of a message, and not an object for programs.
+    slack: bool,
     fingerprint: String,
     agent: Agent,
 }
@@ -57,7 +59,12 @@ impl Webhook {
             let encoded = secret.strip_prefix(ENCODED).and_then(|text| STANDARD.decode(text).ok());
             encoded.unwrap_or_else(|| secret.as_bytes().to_vec())
         });
-        Self { name, url, secret, subscription, fingerprint, agent: config.into() }
+        Self { name, url, secret, subscription, slack: false, fingerprint, agent: config.into() }
+    }
+
+    /// A chat that takes what Slack takes; its address is the secret.
+    pub fn slack(name: String, url: String, subscription: Subscription) -> Self {
+        Self { slack: true, ..Self::new(name, url, None, subscription) }
     }
 
     /// `v1,` and the signature of `id.timestamp.body`.
@@ -95,7 +102,7 @@ impl Notifier for Webhook {
 
     fn notify(&self, key: &str, notice: &Notice) -> PortResult<()> {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let body = self.subscription.body(notice);
+        let body = if self.slack { self.subscription.slack(notice) } else { self.subscription.body(notice) };
         let mut request = self
             .agent
             .post(&self.url)
@@ -118,7 +125,11 @@ impl Notifier for Webhook {
     }
 
     fn look(&self) -> Result<String, String> {
-        let signed = if self.secret.is_some() { "signed" } else { "not signed" };
+        let signed = match (self.slack, &self.secret) {
+            (true, _) => "as Slack takes it",
+            (false, Some(_)) => "signed",
+            (false, None) => "not signed",
+        };
         match self.agent.head(&self.url).call() {
             // Whatever it says to a HEAD: somebody is there.
             Ok(response) => Ok(format!("{} answers (status {}); {signed}", self.place(), response.status().as_u16())),

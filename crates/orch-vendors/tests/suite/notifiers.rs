@@ -52,6 +52,17 @@ fn a_webhook_is_signed_and_names_its_message() {
 }
 
 #[test]
+fn a_chat_like_slack_gets_a_text() {
+    let receiver = FakeReceiver::start(Vec::new()).unwrap();
+    let hook = Webhook::slack("team".into(), format!("{}/services/s3cret", receiver.base), Subscription::default());
+    hook.notify("asked:e1", &notice("held")).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&receiver.told()[0].body).unwrap();
+    let text = body["text"].as_str().unwrap();
+    assert!(text.contains("SHOP-001") && text.contains("why &amp; wherefore"), "{text}");
+    assert!(hook.look().unwrap().ends_with("as Slack takes it"));
+}
+
+#[test]
 fn every_answer_has_its_consequence_and_no_error_shows_the_secret() {
     let status = |status| Answers::Status(status, String::new());
     let limited = Answers::Status(429, "retry-after: 120\r\n".into());

@@ -86,6 +86,7 @@ pub fn text() -> String {
         url: Some("https://notify.example.com/orch".to_owned()),
         secret_file: Some("/etc/orch/notify-secret".into()),
         events: vec!["asked".to_owned(), "held".to_owned()],
+        quiet: Some("22:00-07:30".to_owned()),
         ..NotifyEntry::default()
     };
     let elsewhere = ["command", "token_file", "chat", "topic", "buttons", "card", "time_zone"];

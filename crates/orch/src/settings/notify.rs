@@ -1,12 +1,14 @@
 //! `[[notify]]`: who is told of what happens.
 
 use camino::Utf8PathBuf;
+use jiff::tz::TimeZone;
+use orch_vendors::notifier::quiet::QuietHours;
 
 use super::keys::{Key, array, quoted, words};
 use super::kind::{Kind, Value};
 
 /// Ways to tell.
-pub const KINDS: &[&str] = &["webhook", "command", "telegram"];
+pub const KINDS: &[&str] = &["webhook", "slack", "command", "telegram"];
 /// What one can be told of.
 pub const EVENTS: &[&str] = &["asked", "held", "done", "stopped", "frozen", "unfrozen", "outage"];
 
@@ -44,8 +46,10 @@ pub struct NotifyEntry {
     pub buttons: Option<bool>,
     /// How each task is shown there as one card; [`NO_CARDS`]: not at all. It is edited, if left out or unknown.
     pub card: Option<String>,
-    /// The time zone of the card's times; the machine's, if left out.
+    /// The time zone of the card's times and of the quiet hours; the machine's, if left out.
     pub time_zone: Option<String>,
+    /// Hours in which it is told of nothing, as [`QuietHours::of`] reads them.
+    pub quiet: Option<String>,
 }
 
 /// The rows of `[[notify]]`.
@@ -66,7 +70,8 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         variable: None,
         kind: Kind::OneOf(KINDS),
         required: true,
-        doc: "`webhook`: one POST with a JSON object. `command`: a program that is run with it on its standard input. \
+        doc: "`webhook`: one POST with a JSON object. `slack`: the same with a text for people, as Slack, Mattermost and \
+              Rocket.Chat take it. `command`: a program that is run with the object on its standard input. \
               `telegram`: a message of your bot in a chat.",
         set: |n, v| n.kind = v.into_text(),
         get: |n| (!n.kind.is_empty()).then(|| quoted(&n.kind)),
@@ -190,9 +195,20 @@ pub const NOTIFY: &[Key<NotifyEntry>] = &[
         variable: None,
         kind: Kind::Word,
         required: false,
-        doc: "The time zone of the times on cards, for example `Europe/Berlin`; the machine's, if left out.",
+        doc: "The time zone of the times on cards and of `quiet`, for example `Europe/Berlin`; the machine's, if left out.",
         set: |n, v| n.time_zone = Some(v.into_text()),
         get: |n| n.time_zone.as_deref().map(quoted),
+    },
+    Key {
+        section: "notify",
+        name: "quiet",
+        variable: None,
+        kind: Kind::Word,
+        required: false,
+        doc: "Hours in which it is told of nothing, for example `22:00-07:30`. What is still so when they are over is told \
+              then, the rest is not. Cards go on, since they make no sound.",
+        set: |n, v| n.quiet = Some(v.into_text()),
+        get: |n| n.quiet.as_deref().map(quoted),
     },
 ];
 
@@ -211,9 +227,20 @@ pub fn misfits(entry: &NotifyEntry) -> Vec<(&'static str, &'static str, &'static
         judge(entry.topic.is_some(), "topic", telegram, "remove it");
         judge(entry.buttons.is_some(), "buttons", telegram, "remove it");
         judge(entry.card.is_some(), "card", telegram, "remove it");
-        judge(entry.time_zone.is_some(), "time_zone", telegram, "remove it");
+        judge(
+            entry.time_zone.is_some() && entry.quiet.is_none(),
+            "time_zone",
+            "is for `kind = \"telegram\"` and for `quiet`",
+            "remove it",
+        );
     }
-    let unknown = entry.time_zone.as_deref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err());
+    judge(
+        entry.quiet.as_deref().is_some_and(|hours| QuietHours::of(hours, TimeZone::UTC).is_none()),
+        "quiet",
+        "is no stretch of a day",
+        "write it like \"22:00-07:30\"",
+    );
+    let unknown = entry.time_zone.as_deref().is_some_and(|zone| TimeZone::get(zone).is_err());
     judge(
         unknown,
         "time_zone",
@@ -221,9 +248,11 @@ pub fn misfits(entry: &NotifyEntry) -> Vec<(&'static str, &'static str, &'static
         "write one such as \"Europe/Berlin\", or \"UTC\"",
     );
     match entry.kind.as_str() {
-        "webhook" => {
+        "webhook" | "slack" => {
             judge(entry.url.is_none(), "url", "is missing", "add a line `url = \"https://…\"`");
             judge(entry.command.is_some(), "command", "is for `kind = \"command\"`", "remove it");
+            let unsigned = entry.kind == "slack" && entry.secret_file.is_some();
+            judge(unsigned, "secret_file", "is for `kind = \"webhook\"`", "remove it");
         }
         "command" => {
             judge(entry.command.is_none(), "command", "is missing", "add a line `command = …` with the program");

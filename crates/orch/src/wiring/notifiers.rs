@@ -11,6 +11,7 @@ use orch_rules::notice::NoticeKind;
 use orch_text::Language;
 use orch_vendors::notifier::Subscription;
 use orch_vendors::notifier::command::CommandNotifier;
+use orch_vendors::notifier::quiet::{Quiet, QuietHours};
 use orch_vendors::notifier::telegram::Telegram;
 use orch_vendors::notifier::webhook::Webhook;
 use orch_vendors::telegram::{CardMode, ChatPlace, ChatReader, TelegramCards};
@@ -78,14 +79,26 @@ fn has_cards(entry: &NotifyEntry) -> bool {
 /// The cards of a chat, under the name of its notifier: both share what the chat allows.
 fn cards_of(entry: &NotifyEntry, token: &Secret, place: Arc<ChatPlace>) -> Option<Arc<dyn ProjectionTarget>> {
     let mode = CardMode::of(entry.card.as_deref().unwrap_or_default());
-    // A name that the machine does not know does not get through the settings.
-    let zone = match entry.time_zone.as_deref() {
-        Some(zone) => TimeZone::get(zone).unwrap_or(TimeZone::UTC),
-        None => TimeZone::try_system().unwrap_or(TimeZone::UTC),
-    };
+    let zone = zone(entry);
     let (name, buttons) = (entry.name.clone(), entry.buttons.unwrap_or(true));
     let cards = || TelegramCards::new(name, base(entry), token.reveal(), place, mode, buttons, zone);
     has_cards(entry).then(|| Arc::new(cards()) as Arc<dyn ProjectionTarget>)
+}
+
+/// A name that the machine does not know does not get through the settings.
+fn zone(entry: &NotifyEntry) -> TimeZone {
+    match entry.time_zone.as_deref() {
+        Some(zone) => TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+        None => TimeZone::try_system().unwrap_or(TimeZone::UTC),
+    }
+}
+
+/// With the quiet hours of the entry, if it has some.
+fn quiet(entry: &NotifyEntry, notifier: impl Notifier + 'static) -> Arc<dyn Notifier> {
+    match entry.quiet.as_deref().and_then(|hours| QuietHours::of(hours, zone(entry))) {
+        Some(hours) => Arc::new(Quiet { notifier, hours }),
+        None => Arc::new(notifier),
+    }
 }
 
 fn language(entry: &NotifyEntry) -> Language {
@@ -99,7 +112,7 @@ fn subscription(entry: &NotifyEntry) -> Subscription {
 fn telegram(entry: &NotifyEntry, token: &Secret, place: Arc<ChatPlace>) -> Arc<dyn Notifier> {
     let buttons = entry.buttons.unwrap_or(true);
     let name = entry.name.clone();
-    Arc::new(Telegram::new(name, base(entry), token.reveal(), place, buttons, subscription(entry)))
+    quiet(entry, Telegram::new(name, base(entry), token.reveal(), place, buttons, subscription(entry)))
 }
 
 /// One of them.
@@ -114,12 +127,16 @@ pub fn one(entry: &NotifyEntry, tools: &BTreeMap<String, String>) -> Result<Arc<
     let name = entry.name.clone();
     if let Some(argv) = &entry.command {
         let (argv, environment) = (argv.clone(), tools.clone());
-        return Ok(Arc::new(CommandNotifier { name, argv, environment, subscription, patience: None }));
+        return Ok(quiet(entry, CommandNotifier { name, argv, environment, subscription, patience: None }));
     }
     let secret = match &entry.secret_file {
         Some(file) => Some(secret::read(&format!("the secret of the notifier `{name}`"), file)?),
         None => None,
     };
     let url = entry.url.clone().unwrap_or_default();
-    Ok(Arc::new(Webhook::new(name, url, secret.as_ref().map(|secret| secret.reveal()), subscription)))
+    let hook = match entry.kind.as_str() {
+        "slack" => Webhook::slack(name, url, subscription),
+        _ => Webhook::new(name, url, secret.as_ref().map(|secret| secret.reveal()), subscription),
+    };
+    Ok(quiet(entry, hook))
 }
