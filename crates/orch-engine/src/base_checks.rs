@@ -77,7 +77,8 @@ impl Engine {
 
     async fn base_test_due(&self, repository: &RepositoryId) -> StoreResult<Option<Duration>> {
         let Some(seen) = self.store.base_seen(repository).await? else { return Ok(None) };
-        let can_be_tested = seen.base.settings().is_ok_and(|file| file.check_command.is_some());
+        let can_be_tested =
+            seen.base.settings().is_ok_and(|file| file.check_command.is_some() && file.check_ci.runs_here());
         let due = seen.base.tests.due(&seen.base.tip).filter(|_| can_be_tested);
         let now = self.store.now().await?;
         Ok(due.map(|at| Duration::from_millis(u64::try_from(at.0 - now.0).unwrap_or(0))))

@@ -14,9 +14,9 @@ use orch_rules::actor::Actor;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
-use orch_rules::ids::{PipelineDigest, RepositoryId, Timestamp};
+use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, Timestamp};
 use orch_rules::lease::OwnLease;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::answers::Answers;
 use crate::base_looks::BaseLooks;
@@ -25,9 +25,10 @@ use crate::compare::Compared;
 use crate::hosting::Hosting;
 use crate::informed::Informed;
 use crate::kinds::INTAKES;
+use crate::main_ci::MainCi;
 use crate::numbers::Numbers;
 use crate::outbox::Telling;
-use crate::perform::PerformError;
+use crate::perform::{CI_NEWS, PerformError};
 use crate::repository_context::RepositoryContext;
 use crate::sweep::SweepCount;
 use crate::upkeep::Retention;
@@ -60,6 +61,8 @@ pub struct Limits {
     pub looks_a_sweep: u32,
     /// Between two looks at a repository that cannot be worked in.
     pub look_at_trouble: Duration,
+    /// Between two questions whether a forge's CI has said something, where nobody tells.
+    pub ask_ci_every: Duration,
     /// Whether the base branch is tested before work starts on it.
     pub base_check: bool,
     /// How long the first looks at the repositories may keep the work from beginning.
@@ -80,6 +83,7 @@ impl Default for Limits {
             retention: Retention::default(),
             looks_a_sweep: 100,
             look_at_trouble: Duration::from_secs(3),
+            ask_ci_every: Duration::from_secs(15),
             base_check: false,
             first_looks: Duration::from_secs(10),
         }
@@ -152,6 +156,10 @@ pub struct Engine {
     pub(crate) access: Option<Arc<dyn Access>>,
     /// Who is told of what happens.
     pub(crate) telling: Option<Telling>,
+    /// Commits of which a forge's CI has said something.
+    pub(crate) ci_news: broadcast::Sender<CommitId>,
+    /// What a forge's CI says of base branches.
+    pub(crate) main_ci: MainCi,
     /// Raised with every nudge, for everybody who waits for something to send.
     pub(crate) news: watch::Sender<u64>,
     /// Names that are known to be kept, by account.
@@ -212,6 +220,8 @@ impl Engine {
             people: None,
             access: None,
             telling: None,
+            ci_news: broadcast::Sender::new(CI_NEWS),
+            main_ci: MainCi::default(),
             news: watch::Sender::new(0),
             called: Mutex::default(),
             taking_in: AtomicU32::new(0),

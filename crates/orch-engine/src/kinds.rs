@@ -20,7 +20,7 @@ pub enum Class {
     Showing,
     /// Runs the test command.
     Check,
-    /// An agent's run, limited by its slot; its stop, or a deployment, which wait for nothing here.
+    /// An agent's run, limited by its slot; its stop, a deployment, or the word of a forge's CI, which wait for nothing here.
     Run,
 }
 
@@ -28,7 +28,7 @@ impl Class {
     /// The class of a kind, as spelled by [`orch_ports::store::Job::kind`].
     pub fn of(kind: &str) -> Self {
         match kind {
-            kind if ["run_agent", "stop_run", "deploy"].contains(&kind) => Self::Run,
+            kind if ["run_agent", "stop_run", "deploy", "await_ci"].contains(&kind) => Self::Run,
             "run_check" => Self::Check,
             "intake" => Self::Intake,
             "observe_branch" => Self::Reading,

@@ -18,6 +18,7 @@ mod informed;
 mod intake;
 mod kinds;
 mod looking;
+mod main_ci;
 mod numbers;
 mod outbox;
 mod perform;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::base_looks::{self, Turn};
 use crate::engine::Engine;
-use crate::perform::blocking;
+use crate::perform::{blocking, no_product};
 use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
 
 /// So often it is written again because somebody else wrote first.
@@ -204,7 +204,7 @@ fn look(
         Ok(file) => match missing(context, &file, branch)
             .or_else(|| no_program(context, &read.tip))
             .or_else(|| read.obstacle.clone())
-            .or_else(|| read.tests.trouble(&row.id, branch, &read.tip).filter(|_| tested))
+            .or_else(|| read.tests.trouble(&row.id, branch, &read.tip).filter(|_| tested && file.check_ci.runs_here()))
         {
             Some(text) if read.tests.not_yet(branch, &read.tip).as_ref() == Some(&text) => Standing::NotYet(text),
             Some(text) => Standing::Trouble(text),
@@ -241,8 +241,10 @@ fn missing(context: &RepositoryContext, file: &RepositoryFile, branch: &str) -> 
                 .to_owned(),
         );
     }
-    let none = file.check_command.as_ref().is_none_or(|command| command.trim().is_empty());
-    none.then(|| {
+    if file.check_ci.asks_forge() && context.forge.change_requests().is_none() {
+        return Some(no_product());
+    }
+    (!file.is_tested()).then(|| {
         format!(
             "{branch} names no test command, so nothing could ever be green; set `command` under [check] in \
              {REPOSITORY_FILE} (orch init --test CMD writes it), and commit it to {branch}"

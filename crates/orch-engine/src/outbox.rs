@@ -16,7 +16,7 @@ use orch_ports::{Port, PortError, PortResult};
 use orch_rules::change::Change;
 use orch_rules::decide::Decision;
 use orch_rules::ids::Timestamp;
-use orch_rules::notice::Before;
+use orch_rules::notice::{Before, Notice};
 use orch_rules::outbox::fate::{Fate, fate};
 use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
@@ -98,12 +98,18 @@ impl Engine {
 
     /// Adds what people are told of a decision, for every target that wants it.
     pub(crate) fn tell_people(&self, before: &Before, decision: &mut Decision, now: Timestamp) {
-        let Some(telling) = self.telling.as_ref().filter(|telling| !telling.notifiers.is_empty()) else { return };
-        for notice in before.notices(&decision.changes, now) {
-            let wanting = telling.notifiers.iter().filter(|notifier| notifier.wants(&notice.kind));
-            let messages = wanting.map(|notifier| NewMessage::of(notice.clone(), notifier.name()));
-            decision.changes.changes.extend(messages.map(|message| Change::Say { message }));
+        if self.tells() {
+            for notice in before.notices(&decision.changes, now) {
+                decision.changes.changes.extend(self.messages(&notice));
+            }
         }
+    }
+
+    /// A notice for every target that wants it.
+    pub(crate) fn messages(&self, notice: &Notice) -> Vec<Change> {
+        let notifiers = self.telling.iter().flat_map(|telling| &telling.notifiers);
+        let wanting = notifiers.filter(|notifier| notifier.wants(&notice.kind));
+        wanting.map(|notifier| Change::Say { message: NewMessage::of(notice.clone(), notifier.name()) }).collect()
     }
 
     /// The loops that send, one for each channel, and the one that forgets.

@@ -1,6 +1,7 @@
 //! Perform committed effects: each calls its port, and its outcome is an event again.
 
 mod agent_run;
+mod await_ci;
 mod branch;
 mod bring_home;
 mod by_facts;
@@ -16,6 +17,7 @@ mod set_up;
 mod task_file;
 
 pub(crate) use agent_run::late_usage;
+pub(crate) use await_ci::{CI_NEWS, CiAsked, CiTerms, name_required, no_product, statuses};
 pub use check_run::{check_order, check_outcome};
 pub(crate) use commit_test::{MOST_RUNS, Test, Tested};
 pub(crate) use deploy::DeployOrder;
@@ -54,6 +56,8 @@ pub(crate) struct Performed {
     pub leftovers: Vec<camino::Utf8PathBuf>,
     /// What shows this task waits for the end of the work row.
     pub shown: Option<Box<Task>>,
+    /// What is done next for the same end.
+    pub then: Option<Effect>,
 }
 
 impl Performed {
@@ -61,7 +65,7 @@ impl Performed {
         Self { event: Some(event), ..Self::nothing() }
     }
     pub fn nothing() -> Self {
-        Self { event: None, leftovers: Vec::new(), shown: None }
+        Self { event: None, leftovers: Vec::new(), shown: None, then: None }
     }
 }
 
@@ -183,6 +187,16 @@ impl Engine {
             Effect::RunAgent { task, attempt } => self.run_agent(work, task, *attempt).await,
             Effect::StopRun { task, attempt } => self.stop_run(task, *attempt).await,
             Effect::RunCheck { task, check, commit, lane } => self.run_check(work, task, check, commit, *lane).await,
+            Effect::AwaitCi { task, check, commit, lane, first_red } => {
+                let asked = CiAsked {
+                    task: task.clone(),
+                    check: check.clone(),
+                    commit: commit.clone(),
+                    lane: *lane,
+                    first_red: first_red.clone(),
+                };
+                self.await_ci(asked).await
+            }
             Effect::BuildCandidate { repository, task, head, fence } => {
                 self.build_candidate(repository, task, (head, false), *fence).await
             }
@@ -232,7 +246,7 @@ impl Engine {
         let not_before = performed.as_ref().err().and_then(PerformError::not_before);
         let mut stays = false;
         let (error, again, told) = match performed {
-            Ok(Performed { event, leftovers, shown }) => {
+            Ok(Performed { event, leftovers, shown, then }) => {
                 match event {
                     Some(event) => {
                         let answer = self.absorb(&event, &Actor::ORCH, Some((work, false))).await?;
@@ -242,8 +256,9 @@ impl Engine {
                         }
                     }
                     None => {
-                        let raises = shown.map_or_else(Vec::new, |task| self.raises(&task, Need::Progress));
-                        self.finish_with(work, Finished::Done { answer: None }, raises).await?;
+                        let mut more = shown.map_or_else(Vec::new, |task| self.raises(&task, Need::Progress));
+                        more.extend(then.map(|effect| Change::Perform { effect, due: Timestamp(0) }));
+                        self.finish_with(work, Finished::Done { answer: None }, more).await?;
                     }
                 }
                 work_folders::remove_if_possible(leftovers).await;
@@ -360,7 +375,7 @@ impl Engine {
         let kind = effect.kind().to_owned();
         let event = match effect {
             Effect::RunAgent { task, attempt } => return self.run_given_up(task, *attempt, error).await,
-            Effect::RunCheck { task, check, lane, .. } => {
+            Effect::RunCheck { task, check, lane, .. } | Effect::AwaitCi { task, check, lane, .. } => {
                 self.check_event(task, check, Tested::unknown(&error), *lane).await?
             }
             Effect::BuildCandidate { repository, task, .. }

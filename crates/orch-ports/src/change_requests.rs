@@ -124,6 +124,11 @@ pub trait ChangeRequests: Send + Sync {
     fn statuses(&self, commit: &CommitId) -> PortResult<Vec<CommitStatus>>;
     /// Say something of a commit. `Missing` as for [`Self::statuses`].
     fn set_status(&self, commit: &CommitId, status: &CommitStatus) -> PortResult<()>;
+    /// Put a candidate where the forge's CI runs for it; where main takes no push from us, as the change request that it will
+    /// be merged by.
+    fn propose(&self, candidate: &CommitId) -> PortResult<()>;
+    /// Take away what [`Self::propose`] and a landing left of a candidate.
+    fn withdraw(&self, candidate: &CommitId) -> PortResult<()>;
     /// What is asked of main, and what we may do.
     fn requirements(&self) -> PortResult<Requirements>;
 }

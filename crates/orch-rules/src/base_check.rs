@@ -21,6 +21,18 @@ pub struct BaseTests {
     /// The newest commit that was tested and is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_green: Option<NotGreen>,
+    /// A commit that the forge's CI says is red: told, and in nobody's way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ci_red: Option<CiRed>,
+}
+
+/// A commit of the base branch on which the forge's CI is red.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CiRed {
+    /// Which.
+    pub commit: CommitId,
+    /// Who says so, and of what.
+    pub reason: String,
 }
 
 /// A commit that was tested, and is red or of which nothing can be told.
@@ -89,6 +101,11 @@ impl BaseTests {
 
     /// What people are to know of a tip that work may begin on, in words.
     pub fn notice(&self, branch: &str, tip: &CommitId) -> Option<String> {
+        if let Some(red) = self.ci_red.as_ref().filter(|red| red.commit == *tip) {
+            let short: String = tip.as_str().chars().take(10).collect();
+            let way_out = "nothing is taken back by itself: have it mended, or freeze the repository (orch freeze)";
+            return Some(format!("{branch} is red at {short}: {}; {way_out}", red.reason));
+        }
         let by = self.found(tip)?.accepted_by.as_ref()?;
         let short: String = tip.as_str().chars().take(10).collect();
         Some(format!("{branch} is not green at {short}, and {by} lets work begin on it: only what mends it can land"))
@@ -182,7 +199,10 @@ mod tests {
         let third = CommitId::from("ccc");
         assert!(tests.is_news(&third) && tests.trouble(&"shop".into(), "main", &third).is_none());
         tests.tested(&third, CheckOutcome::Passed, String::new(), NOW);
-        assert_eq!(tests, BaseTests { green: Some(third), not_green: None });
+        assert_eq!(tests, BaseTests { green: Some(third.clone()), ..BaseTests::default() });
+        tests.ci_red = Some(CiRed { commit: third.clone(), reason: "ci.example.org says failure of test".to_owned() });
+        assert!(tests.notice("main", &third).unwrap().contains("red at ccc: ci.example.org says failure of test"));
+        assert!(tests.notice("main", &first).is_none() && tests.trouble(&"shop".into(), "main", &third).is_none());
     }
 
     #[test]

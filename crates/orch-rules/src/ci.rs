@@ -5,6 +5,41 @@ use serde::{Deserialize, Serialize};
 /// Our own statuses begin with it; they never count as CI.
 pub const OWN_CONTEXTS: &str = "orchestrion";
 
+/// Whose tests decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhoseCi {
+    /// The test command, run here.
+    #[default]
+    Own,
+    /// The statuses that the forge has of exactly that commit.
+    Forge,
+    /// Both have to be green.
+    Both,
+}
+
+impl WhoseCi {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Forge, Self::Both];
+
+    /// Its spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Forge => "forge",
+            Self::Both => "both",
+        }
+    }
+    /// The test command is run here.
+    pub fn runs_here(self) -> bool {
+        self != Self::Forge
+    }
+    /// The forge's statuses are waited for.
+    pub fn asks_forge(self) -> bool {
+        self != Self::Own
+    }
+}
+
 /// What one status says. Products store whatever they are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -138,7 +173,7 @@ pub fn combine(statuses: &[CommitStatus], required: &[String]) -> CiVerdict {
 }
 
 /// Whether a pattern, in which `*` stands for anything, fits a whole context.
-fn fits(pattern: &str, context: &str) -> bool {
+pub(crate) fn fits(pattern: &str, context: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = context.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };

@@ -36,6 +36,20 @@ pub enum Effect {
         /// Asked by the lane (a candidate), not by the task.
         lane: bool,
     },
+    /// Wait for what the forge's CI says of a commit. Answered as [`Effect::RunCheck`] is.
+    AwaitCi {
+        /// The task it is for.
+        task: TaskId,
+        /// The check row.
+        check: CheckId,
+        /// Whose statuses count.
+        commit: CommitId,
+        /// Asked by the lane (a candidate), not by the task.
+        lane: bool,
+        /// Why the first of two tries of the test command was red, where that was run before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_red: Option<String>,
+    },
     /// Bring main up to date and make a candidate. Answered by [`crate::event::LaneEvent::CandidateMade`].
     BuildCandidate {
         /// Repository.
@@ -141,6 +155,7 @@ impl Effect {
         "run_agent",
         "stop_run",
         "run_check",
+        "await_ci",
         "build_candidate",
         "build_revert",
         "land",
@@ -157,6 +172,7 @@ impl Effect {
             Self::RunAgent { .. } => "run_agent",
             Self::StopRun { .. } => "stop_run",
             Self::RunCheck { .. } => "run_check",
+            Self::AwaitCi { .. } => "await_ci",
             Self::BuildCandidate { .. } => "build_candidate",
             Self::BuildRevert { .. } => "build_revert",
             Self::Land { .. } => "land",
@@ -173,6 +189,7 @@ impl Effect {
             Self::RunAgent { task, attempt } => format!("run:{task}:{attempt}"),
             Self::StopRun { task, attempt } => format!("stop:{task}:{attempt}"),
             Self::RunCheck { check, .. } => format!("check:{check}"),
+            Self::AwaitCi { check, .. } => format!("ci:{check}"),
             Self::BuildCandidate { repository, .. }
             | Self::BuildRevert { repository, .. }
             | Self::Land { repository, .. } => format!("lane:{repository}"),
@@ -191,6 +208,7 @@ impl Effect {
             Self::RunAgent { task, .. }
             | Self::StopRun { task, .. }
             | Self::RunCheck { task, .. }
+            | Self::AwaitCi { task, .. }
             | Self::BuildCandidate { task, .. }
             | Self::BuildRevert { task, .. }
             | Self::Land { task, .. }

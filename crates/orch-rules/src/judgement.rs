@@ -176,8 +176,8 @@ pub fn judgements(trail: &Trail<'_>) -> Vec<Judgement> {
 
 fn of_check(trail: &Trail<'_>, check: &Check) -> Option<Judgement> {
     let (outcome, reason) = match check.outcome.as_ref()? {
-        CheckOutcome::Passed => (Outcome::Pass, "the test command is green".to_owned()),
-        CheckOutcome::Failed { reason } => (Outcome::Fail, format!("the test command is red: {reason}")),
+        CheckOutcome::Passed => (Outcome::Pass, "the tests are green".to_owned()),
+        CheckOutcome::Failed { reason } => (Outcome::Fail, format!("the tests are red: {reason}")),
         CheckOutcome::Unknown { reason } => (Outcome::Unknown, format!("it could not be run: {reason}")),
     };
     let key = match &check.key {

@@ -109,8 +109,7 @@ fn settings(stored: &Stored) -> Result<RepositoryFile, Vec<String>> {
 
 /// Without its test command nothing of the repository could be green any more.
 fn untested(before: &Stored, now: Option<&RepositoryFile>) -> Option<String> {
-    let tests = |file: &RepositoryFile| file.check_command.as_ref().is_some_and(|command| !command.trim().is_empty());
-    let lost = settings(before).is_ok_and(|file| tests(&file)) && now.is_some_and(|file| !tests(file));
+    let lost = settings(before).is_ok_and(|file| file.is_tested()) && now.is_some_and(|file| !file.is_tested());
     lost.then(|| {
         format!("{REPOSITORY_FILE}: the test command is gone, and nothing could be green without one; set `command` under [check]")
     })

@@ -13,6 +13,7 @@ pub mod change;
 pub mod check;
 pub mod ci;
 pub mod ci_files;
+pub mod ci_watch;
 pub mod claim;
 pub mod connection;
 pub mod convergence;

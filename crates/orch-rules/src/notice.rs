@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, ChangeSet};
 use crate::episode::{Episode, EpisodeKind};
 use crate::facts::{RepositoryFacts, TaskFacts};
-use crate::ids::{EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::ids::{CommitId, EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::Repository;
 use crate::outage::Outage;
 use crate::reason::{self, Reason};
@@ -30,6 +30,8 @@ pub enum NoticeKind {
     Unfrozen,
     /// A log-in or an agent is not served.
     Outage,
+    /// CI is red on what is on the base branch.
+    Red,
     /// Somebody tries whether notices arrive.
     Test,
     /// One that this release does not know.
@@ -38,8 +40,17 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Those this release makes.
-    pub const ALL: [Self; 8] =
-        [Self::Asked, Self::Held, Self::Done, Self::Stopped, Self::Frozen, Self::Unfrozen, Self::Outage, Self::Test];
+    pub const ALL: [Self; 9] = [
+        Self::Asked,
+        Self::Held,
+        Self::Done,
+        Self::Stopped,
+        Self::Frozen,
+        Self::Unfrozen,
+        Self::Outage,
+        Self::Red,
+        Self::Test,
+    ];
 
     /// Spelling in rows, settings and bodies.
     pub fn as_str(&self) -> &str {
@@ -51,6 +62,7 @@ impl NoticeKind {
             Self::Frozen => "frozen",
             Self::Unfrozen => "unfrozen",
             Self::Outage => "outage",
+            Self::Red => "red",
             Self::Test => "test",
             Self::Other(spelling) => spelling,
         }
@@ -132,6 +144,12 @@ impl Notice {
             None if self.repository.as_str().is_empty() => "host".to_owned(),
             None => format!("repository:{}", self.repository),
         }
+    }
+
+    /// The forge's CI says that a commit of the base branch is red.
+    pub fn main_red(repository: &RepositoryId, branch: &str, commit: &CommitId, why: &str, at: Timestamp) -> Self {
+        let text = reason::main_red(branch, commit, why);
+        Self::about(NoticeKind::Red, repository, at, format!("{repository}:{commit}"), text)
     }
 
     fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: Reason) -> Self {

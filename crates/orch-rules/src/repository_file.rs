@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::agent_files;
+use crate::ci::WhoseCi;
 use crate::ci_files;
 use crate::ecosystem;
 use crate::problem::Problem;
@@ -25,6 +26,9 @@ pub const REPOSITORY_FILE: &str = ".orch/orch.toml";
 /// Seconds the set-up command or the test command may take.
 pub const TIMEOUT_SECONDS: RangeInclusive<u32> = 1..=86_400;
 
+/// Minutes that a status of CI may take to appear.
+pub const APPEAR_MINUTES: RangeInclusive<u32> = 1..=1_440;
+
 /// Landed work items whose documents may be kept on the base branch.
 pub const DOCUMENTS_KEPT: RangeInclusive<u32> = 0..=1_000_000;
 
@@ -35,7 +39,7 @@ pub const DOCUMENTS_KEPT_AT_FIRST: u32 = 100;
 pub const FILE_MB: RangeInclusive<u32> = 1..=200;
 
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 22] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
@@ -44,6 +48,9 @@ pub const KEYS: [&str; 19] = [
     "check.timeout_seconds",
     "check.from_base",
     "check.repeat_red",
+    "check.ci",
+    "check.required",
+    "check.appear_minutes",
     "protect.paths",
     "protect.ci",
     "protect.tests",
@@ -81,6 +88,16 @@ pub struct RepositoryFile {
     /// `[check] repeat_red`: red is tried once more on the same commit, and what is green then is told as flaky. Default true.
     #[serde(default = "yes")]
     pub check_repeat_red: bool,
+    /// `[check] ci`: whose tests decide. Default `own`.
+    #[serde(default)]
+    pub check_ci: WhoseCi,
+    /// `[check] required`: contexts of CI that have to be green, patterns with `*`, besides those of the branch's protection.
+    /// Default none: see [`crate::ci_watch::required`].
+    #[serde(default)]
+    pub check_required: Vec<String>,
+    /// `[check] appear_minutes`, within [`APPEAR_MINUTES`]: a context of which nothing is said for so long is not known. Default 10.
+    #[serde(default = "appear_minutes")]
+    pub check_appear_minutes: u32,
     /// `[protect] paths`: patterns of paths that a change may touch only with a human's grant (X13), besides those that
     /// always need one ([`Self::protected`]). Default `.orch/**`.
     pub protect_paths: Vec<String>,
@@ -130,6 +147,9 @@ impl Default for RepositoryFile {
             check_timeout_seconds: 1800,
             check_from_base: Vec::new(),
             check_repeat_red: true,
+            check_ci: WhoseCi::Own,
+            check_required: Vec::new(),
+            check_appear_minutes: appear_minutes(),
             protect_paths: vec![".orch/**".to_owned()],
             protect_ci: true,
             protect_tests: true,
@@ -154,6 +174,12 @@ impl RepositoryFile {
         let lines = std::iter::once(&self.pipeline).chain(self.variants.iter().map(|variant| &variant.pipeline));
         let ci = ci_files::PATTERNS.iter().filter(|_| self.protect_ci).map(|pattern| (*pattern).to_owned());
         self.protect_paths.iter().chain(lines).cloned().chain(ci).chain(agent_files::patterns()).collect()
+    }
+
+    /// Whether anything could ever be green.
+    pub fn is_tested(&self) -> bool {
+        let command = self.check_command.as_ref().is_some_and(|command| !command.trim().is_empty());
+        command || !self.check_ci.runs_here()
     }
 
     /// Words of the test command that may be names of files in the repository: whoever changes such a file changes what
@@ -203,6 +229,9 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
     let check_from_base = patterns(&mut problems, &mut table, "from_base");
     let check_repeat_red = table.truth(&mut problems, "repeat_red").map(Spanned::into_inner);
+    let check_ci = whose_ci(&mut problems, &mut table);
+    let check_required = names(&mut problems, &mut table, "required");
+    let appear_minutes = table.number(&mut problems, "appear_minutes", APPEAR_MINUTES).map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "protect");
@@ -253,6 +282,9 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         check_from_base: check_from_base.unwrap_or(default.check_from_base),
         protect_paths: protect_paths.unwrap_or(default.protect_paths),
         check_repeat_red: check_repeat_red.unwrap_or(default.check_repeat_red),
+        check_ci: check_ci.unwrap_or_default(),
+        check_required: check_required.unwrap_or_default(),
+        check_appear_minutes: appear_minutes.unwrap_or(default.check_appear_minutes),
         protect_ci: protect_ci.unwrap_or(default.protect_ci),
         protect_tests: protect_tests.unwrap_or(default.protect_tests),
         deliver_file_mb: deliver_file_mb.unwrap_or(default.deliver_file_mb),
@@ -269,6 +301,10 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
 
 fn yes() -> bool {
     true
+}
+
+fn appear_minutes() -> u32 {
+    10
 }
 
 fn file_mb() -> u32 {
@@ -316,6 +352,18 @@ fn patterns(problems: &mut Problems<'_>, table: &mut Table<'_>, key: &'static st
         }
     }
     Some(usable)
+}
+
+fn whose_ci(problems: &mut Problems<'_>, table: &mut Table<'_>) -> Option<WhoseCi> {
+    let path = table.key_path("ci");
+    let spelled = table.text(problems, "ci")?;
+    let found = WhoseCi::ALL.into_iter().find(|whose| whose.as_str() == spelled.get_ref());
+    if found.is_none() {
+        let what = format!("{} is nobody whose tests could count", toml_file::quoted(spelled.get_ref()));
+        let fix = "write \"own\", \"forge\" or \"both\"".to_owned();
+        problems.report("unusable_value", Some(spelled.span()), &path, what, fix);
+    }
+    found
 }
 
 /// A list of ecosystems.

@@ -46,7 +46,7 @@ impl Alert {
         let NoticeText { text: sentence, commands } = NoticeText::of(notice, language);
         let (mark, loud) = match notice.kind {
             NoticeKind::Asked => (AlertMark::Asks, true),
-            NoticeKind::Held | NoticeKind::Frozen | NoticeKind::Outage => (AlertMark::Stuck, true),
+            NoticeKind::Held | NoticeKind::Frozen | NoticeKind::Outage | NoticeKind::Red => (AlertMark::Stuck, true),
             NoticeKind::Done | NoticeKind::Unfrozen => (AlertMark::Passed, false),
             NoticeKind::Stopped => (AlertMark::CalledOff, false),
             NoticeKind::Test | NoticeKind::Other(_) => (AlertMark::Told, false),

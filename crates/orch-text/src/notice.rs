@@ -40,6 +40,7 @@ fn commands(notice: &Notice) -> Vec<String> {
         (NoticeKind::Asked, _) => &[format!("orch show {id}")],
         (NoticeKind::Held, _) => &[format!("orch show {id}"), format!("orch retry {id}")],
         (NoticeKind::Frozen, _) => &[format!("orch unfreeze --repo {repository}")],
+        (NoticeKind::Red, _) => &[format!("orch freeze --repo {repository} --reason \"…\"")],
         (NoticeKind::Outage, _) => return named_source(&notice.text).iter().map(lift).collect(),
         _ => &[],
     };

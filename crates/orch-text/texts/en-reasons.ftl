@@ -130,4 +130,5 @@ reason-not-taken-back-unknown = it is to be stopped, and which commit on { $main
 reason-repository-frozen = { $name } is frozen: { $why }
 reason-repository-freeze-mended = { $name } can be unfrozen: what it was frozen for is mended ({ $why })
 reason-repository-unfrozen = { $name } takes tasks again
+reason-main-red = { $main } is red at { $commit }: { $why }; nothing is taken back by itself
 reason-deployment-failed = it did not run on { $target }: { $why }

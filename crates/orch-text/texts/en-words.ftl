@@ -26,6 +26,7 @@ work-decide-lane = a decision about the lines
 work-run-agent = the run of an agent
 work-stop-run = ending a run
 work-run-check = a run of the tests
+work-await-ci = what the forge's CI says
 work-build-candidate = making the candidate
 work-build-revert = making the revert
 work-land = landing

@@ -137,4 +137,5 @@ reason-not-taken-back-unknown = её надо остановить, а каки�
 reason-repository-frozen = репозиторий { $name } заморожен: { $why }
 reason-repository-freeze-mended = репозиторий { $name } можно разморозить: причина устранена ({ $why })
 reason-repository-unfrozen = репозиторий { $name } снова принимает задачи
+reason-main-red = { $main } не проходит тесты на { $commit }: { $why }; само собой ничего не откатывается
 reason-deployment-failed = на { $target } не заработало: { $why }

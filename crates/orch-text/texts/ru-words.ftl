@@ -26,6 +26,7 @@ work-decide-lane = решение об очередях
 work-run-agent = работа агента
 work-stop-run = остановка запуска
 work-run-check = запуск тестов
+work-await-ci = ответ CI на сервере
 work-build-candidate = сборка кандидата
 work-build-revert = сборка отката
 work-land = слияние

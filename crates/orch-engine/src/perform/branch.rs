@@ -3,6 +3,7 @@
 
 use orch_ports::workshop::{BranchOrder, BranchState, Collected};
 use orch_rules::attempt::Evidence;
+use orch_rules::check::{Check, CheckKey};
 use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::people::BranchSeen;
@@ -82,7 +83,18 @@ impl Engine {
             return Err(PerformError::Waits("its change request is marked first".to_owned()));
         }
         let (id, branch, head) = (task.clone(), branch.to_owned(), head.cloned());
+        let proposed: Vec<_> = checks.into_iter().filter(|check| matches!(check.key, CheckKey::Candidate(_))).collect();
         let gone = blocking(move || {
+            if let Some(product) = context.forge.change_requests() {
+                // One that somebody pushed to holds their work, and stays.
+                let gone = |check: &Check| {
+                    product.withdraw(&check.commit).or_else(|error| match error.is_fact() {
+                        true => Ok(()),
+                        false => Err(error),
+                    })
+                };
+                proposed.iter().try_for_each(gone)?;
+            }
             // The newest head need not have been published yet. What it does not contain is a person's push, and stays.
             if let (Some(tip), Some(head)) = (context.forge.tip(&branch)?, head)
                 && context.workshop.contains(&head, &tip)?

@@ -8,12 +8,14 @@ use orch_ports::store::Work;
 use orch_ports::workshop::Overlay;
 use orch_rules::attempt::RunEnd;
 use orch_rules::check::CheckOutcome;
+use orch_rules::effect::Effect;
 use orch_rules::episode::{Answer, Answered, EpisodeKind};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::TaskFacts;
 use orch_rules::ids::{CheckId, CommitId, TaskId};
 use orch_rules::repository_file::RepositoryFile;
 
+use super::await_ci::propose_early;
 use super::commit_test::{Test, Tested};
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::cache::{self, Leaves};
@@ -36,15 +38,28 @@ impl Engine {
         self.place(work, run).await?;
         let (facts, _) = self.store.task_facts(task, &self.served().policy).await?;
         let context = self.context(&facts.task.repository)?;
-        let granted = granted(&facts);
+        let (granted, asked_for) = (granted(&facts), commit);
         let (asked, name, commit) = (context.clone(), check.to_string(), commit.clone());
         let left = lane.then(|| left_by(task, &commit));
         let found = blocking(move || test_of(&asked, name, commit, granted, left)).await?;
+        let await_ci = |first_red| {
+            let (task, check, commit) = (task.clone(), check.clone(), asked_for.clone());
+            Some(Effect::AwaitCi { task, check, commit, lane, first_red })
+        };
         let (tested, leftovers) = match found {
             Err(reason) => (Tested::unknown(&reason), Vec::new()),
-            Ok(test) => {
+            Ok(None) => return Ok(Performed { then: await_ci(None), ..Performed::nothing() }),
+            Ok(Some(test)) => {
                 let leftovers = vec![test.folder.clone(), context.work_folder(&kept_of(&test.name))];
-                (self.test(&context, test).await?, leftovers)
+                let both = test.file.check_ci.asks_forge();
+                if both && lane {
+                    propose_early(context.clone(), asked_for.clone()).await;
+                }
+                let tested = self.test(&context, test).await?;
+                if both && tested.outcome == CheckOutcome::Passed {
+                    return Ok(Performed { leftovers, then: await_ci(tested.first_red), ..Performed::nothing() });
+                }
+                (tested, leftovers)
             }
         };
         let event = self.check_event(task, check, tested, lane).await?;
@@ -73,20 +88,23 @@ impl Engine {
     }
 }
 
-/// What is to be run; in words why nothing can be.
+/// What is to be run, `None` if the forge's CI alone decides; in words why nothing can be.
 fn test_of(
     context: &RepositoryContext,
     name: String,
     commit: CommitId,
     granted: bool,
     left: Option<String>,
-) -> Result<Result<Test, String>, PerformError> {
+) -> Result<Result<Option<Test>, String>, PerformError> {
     let base = context.forge.base()?.tip;
     let settings = context.settings_at(&base)?;
     let file = match settings.as_ref() {
         Err(problem) => return Ok(Err(format!("the repository's settings are unusable: {problem}"))),
         Ok(file) => file.clone(),
     };
+    if !file.check_ci.runs_here() {
+        return Ok(Ok(None));
+    }
     let Some(command) = file.check_command.clone() else { return Ok(Err(no_command())) };
     let mut judging = file.check_from_base.clone();
     if !granted {
@@ -100,7 +118,7 @@ fn test_of(
         Some(left) => context.leaves(&file, &commit, &left)?,
         None => None,
     };
-    Ok(Ok(Test { name, commit, folder, file, command, overlay, keeps, leaves }))
+    Ok(Ok(Some(Test { name, commit, folder, file, command, overlay, keeps, leaves })))
 }
 
 /// Where the test of a candidate leaves what it fetched, until it lands.

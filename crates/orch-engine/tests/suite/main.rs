@@ -6,6 +6,7 @@ mod answers;
 mod base;
 mod base_tests;
 mod check_again;
+mod ci;
 mod circle;
 mod deliveries;
 mod deploys;

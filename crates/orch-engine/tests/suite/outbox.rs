@@ -18,7 +18,7 @@ use crate::world::{SHORT, World, eventually, repository};
 
 /// Somebody who is told, and does as the story says.
 #[derive(Default)]
-struct Phone {
+pub struct Phone {
     told: Mutex<Vec<(String, serde_json::Value)>>,
     fails: Mutex<Vec<ErrorKind>>,
     wants: Vec<NoticeKind>,
@@ -29,14 +29,14 @@ struct Phone {
 }
 
 impl Phone {
-    fn new(fails: &[ErrorKind]) -> Arc<Self> {
+    pub fn new(fails: &[ErrorKind]) -> Arc<Self> {
         Arc::new(Self { fails: Mutex::new(fails.to_vec()), ..Self::default() })
     }
     fn kinds(&self) -> Vec<String> {
         let kind = |body: &serde_json::Value| body["kind"].as_str().unwrap().to_owned();
         self.told.lock().unwrap().iter().map(|(_, body)| kind(body)).collect()
     }
-    async fn rang(&self, times: usize) -> Vec<String> {
+    pub async fn rang(&self, times: usize) -> Vec<String> {
         eventually("it rings", async || Some(self.kinds()).filter(|kinds| kinds.len() >= times)).await
     }
     fn body(&self, at: usize) -> serde_json::Value {

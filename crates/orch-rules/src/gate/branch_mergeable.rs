@@ -47,7 +47,7 @@ fn ejected(facts: &TaskFacts, cause: &Ejection) -> Conclusion {
             Conclusion::fail(reason, text)
         }
         Ejection::Red { excerpt, onto } => {
-            let reason = format!("the test command is red on the combination with {main} ({onto})");
+            let reason = format!("the tests are red on the combination with {main} ({onto})");
             let text = format!("{reason}\n\n{}", must_fix::cut(excerpt.trim_end()));
             Conclusion::fail(reason, text.trim_end())
         }

@@ -1,4 +1,4 @@
-//! The test command is green on the task's head. Bound to the head's code id: commits of documents change nothing.
+//! The tests are green on the task's head. Bound to the head's code id: commits of documents change nothing.
 
 use super::{Conclusion, Want};
 use crate::check::{CheckKey, CheckOutcome};
@@ -14,23 +14,21 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
     let Some(check) = newest else {
         return Conclusion {
             wants: Some(Want::Check),
-            ..Conclusion::pending("the test command has not run on the head yet")
+            ..Conclusion::pending("the tests have not run on the head yet")
         };
     };
     let commit = &check.commit;
     let tries = check.outcome.as_ref().map(|outcome| outcome.tries(check.first_red.as_deref())).unwrap_or_default();
     match &check.outcome {
-        None => Conclusion::pending(format!("the test command is running on {commit}")),
-        Some(CheckOutcome::Passed) => Conclusion::pass(format!("the test command is green on {commit}{tries}")),
+        None => Conclusion::pending(format!("the tests are running on {commit}")),
+        Some(CheckOutcome::Passed) => Conclusion::pass(format!("the tests are green on {commit}{tries}")),
         Some(CheckOutcome::Failed { reason }) => {
-            let reason = format!("the test command is red on {commit}{tries}: {reason}");
+            let reason = format!("the tests are red on {commit}{tries}: {reason}");
             let excerpt = must_fix::cut(check.excerpt.trim_end());
             let text = if excerpt.is_empty() { reason.clone() } else { format!("{reason}\n\n{excerpt}") };
             Conclusion::fail(reason, text)
         }
-        Some(CheckOutcome::Unknown { reason }) => {
-            Conclusion::unknown(format!("the test command could not be run on {commit}: {reason}"))
-        }
+        Some(CheckOutcome::Unknown { reason }) => Conclusion::unknown(format!("no answer on {commit}: {reason}")),
     }
 }
 

@@ -51,7 +51,7 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
             (facts.frozen_epoch.is_none() || facts.frozen_epoch != notice.epoch).then_some("the freeze was lifted")
         }
         NoticeKind::Outage => (!facts.outage).then_some("it is served again"),
-        NoticeKind::Done | NoticeKind::Stopped | NoticeKind::Unfrozen | NoticeKind::Test => None,
+        NoticeKind::Done | NoticeKind::Stopped | NoticeKind::Unfrozen | NoticeKind::Red | NoticeKind::Test => None,
         NoticeKind::Other(_) => return Fate::Wait(Blocker::Release),
     };
     match overtaken {

@@ -258,7 +258,7 @@ impl GateName {
             Self::CheckDecisionRecord => "this attempt wrote a decision record",
             Self::CheckWriteScope => "the role kept to the paths it may write",
             Self::CheckCodeChanged => "something outside the documents folder was committed",
-            Self::CheckCiGreen => "the test command is green on the branch's head",
+            Self::CheckCiGreen => "the tests are green on the branch's head",
             Self::CheckProtectedPaths => "no protected path is touched, or a person granted it",
             Self::CheckSettings => "settings of the repository that would land can be read",
             Self::CheckReviewerVerdict => "`verdict` of the review says APPROVED",

@@ -91,6 +91,8 @@ codes! {
     combined_settings_unusable(main: Id, onto: Id);
     /// Whoever guards the base branch does not take the candidate.
     landing_refused(by: Id, main: Id, why: Quote);
+    /// The forge's CI says that what stands on the base branch is red.
+    main_red(main: Id, commit: Id, why: Quote);
     /// The test command could not be run on the candidate.
     candidate_untested(why: Quote);
 

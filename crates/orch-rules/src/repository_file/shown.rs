@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, FILE_MB, RepositoryFile, TIMEOUT_SECONDS};
+use super::{APPEAR_MINUTES, DOCUMENTS_KEPT, DOCUMENTS_KEPT_AT_FIRST, FILE_MB, RepositoryFile, TIMEOUT_SECONDS};
+use crate::ci::WhoseCi;
 use crate::ecosystem;
 
 /// The whole file with every key explained and commented out at its default. `command` fills in the test command;
@@ -57,6 +58,17 @@ pub fn example(command: Option<&str>, set_up: Option<&str>, caches: &[String]) -
 
 # Red is tried once more on the same commit; what is green then is told as flaky. false: the first word counts.
 # repeat_red = {repeat_red}
+
+# Whose tests decide: \"own\" runs the command above here, \"forge\" waits for the statuses that the forge's own CI gives to
+# exactly that commit, \"both\" wants both green. Candidates are pushed as branches orch-landing/…: let CI run for those, too.
+# ci = {ci}
+
+# The statuses (contexts) that have to be green, by name or with `*`; those that the branch's protection asks for count
+# always. Nobody named and nothing protected: those that the newest commits of the base branch have.
+# required = {required}
+
+# Minutes until a status that nobody has given is not known, from {soonest} to {latest}; not known is never green.
+# appear_minutes = {appear}
 
 [protect]
 # Paths that a change may touch only if a person grants exactly these paths in exactly this patch. `*` stands for any
@@ -119,6 +131,11 @@ keep = {keep}
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
         repeat_red = default.check_repeat_red,
+        ci = toml_text(default.check_ci.as_str()),
+        required = toml_texts(&default.check_required),
+        soonest = APPEAR_MINUTES.start(),
+        latest = APPEAR_MINUTES.end(),
+        appear = default.check_appear_minutes,
         protect_ci = default.protect_ci,
         protect_tests = default.protect_tests,
         smallest_file = FILE_MB.start(),
@@ -188,6 +205,15 @@ pub fn repository_schema() -> Value {
                 },
                 "from_base": patterns("Files that a check takes from the base branch instead of the commit it tests; patterns as under [protect].", &default.check_from_base),
                 "repeat_red": {"type": "boolean", "description": "Red is tried once more on the same commit; what is green then is told as flaky.", "default": default.check_repeat_red},
+                "ci": {
+                    "enum": WhoseCi::ALL.map(WhoseCi::as_str), "default": default.check_ci.as_str(),
+                    "description": "Whose tests decide: the test command, run here; the statuses that the forge's CI gives to exactly that commit; or both.",
+                },
+                "required": patterns("Statuses (contexts) of the forge's CI that have to be green, with `*` for any text, besides those that the branch's protection asks for. Nobody named and nothing protected: those that the newest commits of the base branch have.", &default.check_required),
+                "appear_minutes": {
+                    "type": "integer", "minimum": APPEAR_MINUTES.start(), "maximum": APPEAR_MINUTES.end(),
+                    "description": "Minutes until a status that nobody has given is not known, which is never green.", "default": default.check_appear_minutes,
+                },
             })),
             "protect": section("What a change may touch only with a person's grant.", json!({
                 "paths": patterns("Patterns of paths: `*` is any text within one name, `**` any number of folders; the name of a folder means everything in it.", &default.protect_paths),

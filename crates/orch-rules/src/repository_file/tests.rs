@@ -60,6 +60,9 @@ fn everything_can_be_set() {
         timeout_seconds = 60
         from_base = ["tests/golden/", "ci/*.sh"]
         repeat_red = false
+        ci = "both"
+        required = ["ci/*", " gate "]
+        appear_minutes = 3
         [protect]
         paths = [".orch/**", ".ci/**"]
         ci = false
@@ -92,6 +95,9 @@ fn everything_can_be_set() {
         check_timeout_seconds: 60,
         check_from_base: vec!["tests/golden".to_owned(), "ci/*.sh".to_owned()],
         check_repeat_red: false,
+        check_ci: WhoseCi::Both,
+        check_required: vec!["ci/*".to_owned(), "gate".to_owned()],
+        check_appear_minutes: 3,
         protect_paths: vec![".orch/**".to_owned(), ".ci/**".to_owned()],
         protect_ci: false,
         protect_tests: false,

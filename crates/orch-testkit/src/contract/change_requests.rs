@@ -30,6 +30,8 @@ pub trait ProductBench {
     fn shown(&self, number: u64) -> (String, String);
     /// From now on nobody may say that something was merged by hand.
     fn forbid_marks(&self);
+    /// So many branches, beside main, are at a commit.
+    fn proposed(&self, commit: &CommitId) -> usize;
 }
 
 /// All cases.
@@ -49,6 +51,7 @@ pub fn suite<B: ProductBench>() -> &'static [Case<B>] {
             the_newest_status_of_a_context_counts,
             of_an_unknown_commit_nothing_is_said,
             reviews_come_in_their_order,
+            a_candidate_is_proposed_and_withdrawn,
         ]
     }
 }
@@ -211,4 +214,20 @@ fn reviews_come_in_their_order<B: ProductBench>(bench: &B) {
     assert_eq!(said, expected);
     assert!(found.iter().all(|review| review.commit == head && !review.dismissed && !review.by.is_empty()));
     fails(bench.product().reviews(number + 1_000), ErrorKind::Gone);
+}
+
+fn a_candidate_is_proposed_and_withdrawn<B: ProductBench>(bench: &B) {
+    let candidate = bench.push("made");
+    bench.delete("made");
+    for _ in 0..2 {
+        bench.product().propose(&candidate).unwrap();
+    }
+    bench.ci(&candidate, "ci/test", "success");
+    let found = bench.product().statuses(&candidate).unwrap();
+    assert_eq!(found.iter().map(|status| status.context.as_str()).collect::<Vec<_>>(), ["ci/test"]);
+    assert_eq!(bench.proposed(&candidate), 1);
+    for _ in 0..2 {
+        bench.product().withdraw(&candidate).unwrap();
+        assert_eq!(bench.proposed(&candidate), 0);
+    }
 }

@@ -3,18 +3,21 @@
 
 mod branch_state;
 mod evidence;
+mod product;
 mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use orch_ports::change_requests::ChangeRequests;
 use orch_ports::forge::{Base, Forge, Landing, Offers};
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
 
+use self::product::Product;
 use super::faults::{Fault, Faults};
 use super::merge::{Tree, apply};
 
@@ -56,6 +59,8 @@ struct Code {
     keeps_silent: bool,
     /// It is on a server of this name; whether that answers.
     server: Option<(String, bool)>,
+    /// It has change requests.
+    product: Option<Product>,
 }
 
 /// One user's view of the code.
@@ -312,6 +317,10 @@ fn not_main(branch: &str) -> PortResult<()> {
 impl Forge for FakeForge {
     fn offers(&self) -> Offers {
         Offers { server: self.lock().server.clone().map(|(name, _)| name) }
+    }
+
+    fn change_requests(&self) -> Option<&dyn ChangeRequests> {
+        self.lock().product.is_some().then_some(self)
     }
 
     fn base(&self) -> PortResult<Base> {

@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use orch_ports::agent::Agent;
+use orch_ports::change_requests::ChangeRequests;
 use orch_ports::forge::Forge;
 use orch_ports::runner::{Ordered, RunOrder, RunReport};
 use orch_ports::workshop::{Workplace, Workshop};
 use orch_rules::attempt::RunEnd;
 use orch_rules::ids::{CommitId, TaskId};
+use orch_testkit::contract::change_requests::ProductBench;
 use orch_testkit::contract::{self, Bench, agent::AgentBench, agent::Told, runner::Does, runner::RunnerBench};
-use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step, forge::Edit};
+use orch_testkit::fake::forge::{Edit, MAIN};
+use orch_testkit::fake::{FakeAgent, FakeForge, FakeRunner, Step};
 
 #[derive(Default)]
 struct Fake(FakeAgent);
@@ -93,6 +96,42 @@ impl Bench for Code {
     }
 }
 
+impl ProductBench for Code {
+    fn product(&self) -> &dyn ChangeRequests {
+        self.forge.change_requests().unwrap()
+    }
+    fn push(&self, branch: &str) -> CommitId {
+        self.forge.push(branch, &[(branch, Some("one more"))])
+    }
+    fn delete(&self, branch: &str) {
+        self.forge.delete(branch);
+    }
+    fn lands(&self, commit: &CommitId) {
+        self.forge.point(MAIN, commit);
+    }
+    fn empty(&self, branch: &str) {
+        self.forge.point(branch, &self.forge.main());
+    }
+    fn ci(&self, commit: &CommitId, context: &str, state: &str) {
+        self.forge.ci(commit, context, state);
+    }
+    fn review(&self, number: u64, person: &str, state: &str, words: &str) {
+        self.forge.review(number, person, state, words);
+    }
+    fn press(&self, number: u64) {
+        self.forge.press(number);
+    }
+    fn shown(&self, number: u64) -> (String, String) {
+        self.forge.request_text(number).map(|text| (text.title, text.body)).unwrap()
+    }
+    fn forbid_marks(&self) {
+        self.forge.forbid_marks();
+    }
+    fn proposed(&self, commit: &CommitId) -> usize {
+        self.forge.branches_at(commit).len()
+    }
+}
+
 #[test]
 fn the_fake_forge_keeps_the_contract() {
     let code = || Code { folder: tempfile::tempdir().unwrap(), forge: FakeForge::new(contract::workshop::FIRST) };
@@ -100,6 +139,11 @@ fn the_fake_forge_keeps_the_contract() {
     contract::run(contract::forge::suite(), |_| code());
     contract::run(contract::forge::beside(), |_| code());
     contract::run(contract::branches::suite(), |_| code());
+    contract::run(contract::change_requests::suite(), |_| {
+        let code = code();
+        code.forge.with_product(&[]);
+        code
+    });
 }
 
 type Names = Arc<Mutex<Vec<String>>>;

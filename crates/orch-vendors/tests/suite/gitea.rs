@@ -102,6 +102,9 @@ impl ProductBench for Shop {
     fn forbid_marks(&self) {
         self.server.set(|settings| settings.manual_merge = false);
     }
+    fn proposed(&self, commit: &CommitId) -> usize {
+        self.served(["for-each-ref", "--format=%(objectname)", "refs/heads"]).matches(commit.as_str()).count()
+    }
 }
 
 #[test]

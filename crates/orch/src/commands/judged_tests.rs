@@ -12,7 +12,7 @@ fn verdict(by: &str, attempt: Option<u32>, outcome: &str, key: [&str; 2], void: 
         (true, _) => {
             "`verdict` says APPROVED, but blocking findings are open: P1-1 the sum overflows; P0 it loses data"
         }
-        (false, _) => "the test command is red: exit code 101",
+        (false, _) => "the tests are red: exit code 101",
     };
     VerdictView {
         by: by.to_owned(),

@@ -125,14 +125,14 @@ fn code_changed_needs_a_path_outside_the_documents() {
 #[test]
 fn ci_green_truth_table() {
     let gate = GateName::CheckCiGreen;
-    let wants = at("development").says(gate, Pending, "has not run");
+    let wants = at("development").says(gate, Pending, "have not run");
     assert_eq!(wants.wants, Some(Want::Check));
     // Checks of other keys do not count.
     for key in [code("older"), CheckKey::Candidate(CommitId::from("code"))] {
-        let other = at("development").check(key, Some(CheckOutcome::Passed), "").says(gate, Pending, "has not run");
+        let other = at("development").check(key, Some(CheckOutcome::Passed), "").says(gate, Pending, "have not run");
         assert_eq!(other.wants, Some(Want::Check));
     }
-    let running = at("development").check(code("code"), None, "").says(gate, Pending, "is running on head");
+    let running = at("development").check(code("code"), None, "").says(gate, Pending, "are running on head");
     assert_eq!(running.wants, None);
     at("development").green().says(gate, Pass, "green on head");
     let failed = || Some(CheckOutcome::Failed { reason: "exit code 1".to_owned() });
@@ -155,10 +155,10 @@ fn tests_passed_needs_report_and_run() {
     let gate = GateName::CheckTestsPassed;
     let pass = || at("testing").wrote("13-test-report.md", &document("result: PASS"));
     pass().green().says(gate, Pass, "`result` says PASS");
-    assert_eq!(pass().says(gate, Pending, "has not run").wants, Some(Want::Check));
-    assert_eq!(pass().check(code("code"), None, "").says(gate, Pending, "is running").wants, None);
+    assert_eq!(pass().says(gate, Pending, "have not run").wants, Some(Want::Check));
+    assert_eq!(pass().check(code("code"), None, "").says(gate, Pending, "are running").wants, None);
     let red = Some(CheckOutcome::Failed { reason: "exit code 1".to_owned() });
-    let result = pass().check(code("code"), red, "b FAILED").says(gate, Fail, "but the test command is red");
+    let result = pass().check(code("code"), red, "b FAILED").says(gate, Fail, "but the tests are red");
     assert!(result.must_fix.contains("b FAILED"));
     let unknown = Some(CheckOutcome::Unknown { reason: "no command".to_owned() });
     pass().check(code("code"), unknown, "").says(gate, Unknown, "no command");

@@ -427,11 +427,9 @@ impl Simulation {
                 *self.seen.kinds.entry(StageKind::Deploy.name()).or_default() += 1;
                 Some(random_people::deployed(self, effect, careless))
             }
-            Effect::ObserveBranch { .. } => {
-                let chance = self.whim.below(60);
-                random_people::found(&self.world, effect, chance, careless)
-            }
-            Effect::StopRun { .. }
+            Effect::ObserveBranch { .. } => random_people::found(&self.world, effect, self.whim.below(60), careless),
+            Effect::AwaitCi { .. }
+            | Effect::StopRun { .. }
             | Effect::PublishBranch { .. }
             | Effect::CleanUp { .. }
             | Effect::WakeWaiters { .. } => None,

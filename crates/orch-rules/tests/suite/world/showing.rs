@@ -37,6 +37,7 @@ impl World {
             Effect::RunCheck { commit, lane, .. } => {
                 format!("run_check {name} on {commit}{}", if *lane { " (candidate)" } else { "" })
             }
+            Effect::AwaitCi { commit, .. } => format!("await_ci {name} on {commit}"),
             Effect::BuildCandidate { head, .. } => format!("build_candidate {name} of {head}"),
             Effect::BuildRevert { of, .. } => format!("build_revert {name} of {of}"),
             Effect::Land { candidate, parent, .. } => format!("land {name} {candidate} onto {parent}"),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use orch_ports::PortResult;
-use orch_ports::change_requests::{ChangeRequestNumber, ChangeRequestText, ChangeRequests as _};
+use orch_ports::change_requests::{ChangeRequest, ChangeRequestNumber, ChangeRequestText, ChangeRequests as _};
 use orch_ports::forge::{Forge as _, Landing};
 use orch_rules::ids::CommitId;
 use orch_rules::lane::LandingRefused;
@@ -19,8 +19,8 @@ const MERGEABLE_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The branch that a candidate is merged from.
-fn branch_of(candidate: &CommitId) -> String {
+/// The branch that a candidate is tested and merged from.
+pub(super) fn branch_of(candidate: &CommitId) -> String {
     format!("orch-landing/{}", candidate.as_str().get(..12).unwrap_or(candidate.as_str()))
 }
 
@@ -43,11 +43,7 @@ impl Gitea {
         }
         let branch = branch_of(candidate);
         self.git.publish(&branch, None, candidate)?;
-        let text = ChangeRequestText {
-            title: format!("Land {}", candidate.as_str().get(..12).unwrap_or_default()),
-            body: format!("Orchestrion has tested exactly {candidate} and merges it without changing it.\n"),
-        };
-        let request = self.open(&branch, &text)?;
+        let request = self.offer(candidate)?;
         self.until_mergeable(request.number, candidate)?;
         let body = json!({ "Do": "fast-forward-only", "head_commit_id": candidate.as_str() });
         let answer = self.api.call(Method::POST, &format!("/pulls/{}/merge", request.number), Some(body))?;
@@ -58,6 +54,15 @@ impl Gitea {
             let _stays = self.git.remove(&branch, candidate);
         }
         Ok(landing)
+    }
+
+    /// The change request that a candidate, whose branch is there, is merged by.
+    pub(super) fn offer(&self, candidate: &CommitId) -> PortResult<ChangeRequest> {
+        let text = ChangeRequestText {
+            title: format!("Land {}", candidate.as_str().get(..12).unwrap_or_default()),
+            body: format!("Orchestrion tests exactly {candidate} and merges it without changing it.\n"),
+        };
+        self.open(&branch_of(candidate), &text)
     }
 
     /// The server finds out in its own time whether it can be merged, and says 405 until then.

@@ -25,6 +25,7 @@ use ureq::http::Method;
 
 use self::api::{Answered, part};
 pub use self::api::{GiteaApi, Page};
+use self::landing::branch_of;
 pub use self::requirements::requirements;
 use self::wire::{CombinedStatus, Comparison, PullRequest, Review, SeenStatus};
 use crate::forge::remote::RemoteForge;
@@ -214,6 +215,19 @@ impl ChangeRequests for Gitea {
             return Err(self.not_there(commit));
         }
         self.api.read::<Value>(commit.as_str(), &answer).map(drop)
+    }
+
+    fn propose(&self, candidate: &CommitId) -> PortResult<()> {
+        self.git.publish(&branch_of(candidate), None, candidate)?;
+        if !self.requirements()?.may_push {
+            self.offer(candidate)?;
+        }
+        Ok(())
+    }
+
+    fn withdraw(&self, candidate: &CommitId) -> PortResult<()> {
+        let branch = branch_of(candidate);
+        if self.git.tip(&branch)?.is_some() { self.git.remove(&branch, candidate) } else { Ok(()) }
     }
 
     fn requirements(&self) -> PortResult<Requirements> {
