@@ -119,7 +119,8 @@ impl Engine {
         }
         match &outcome {
             CheckOutcome::Passed => tracing::info!(%repository, commit = %tip, "the base branch is green"),
-            other => tracing::warn!(%repository, commit = %tip, outcome = ?other, "the base branch is not green"),
+            // How the repository stands says it.
+            other => tracing::debug!(%repository, commit = %tip, outcome = ?other, "the base branch is not green"),
         }
         let now = self.store.now().await?;
         self.tell_base(repository, |base| base.tests.tested(&tip, outcome.clone(), last_words.clone(), now)).await?;

@@ -38,7 +38,7 @@ impl Engine {
         for repository in repositories.iter().filter(|row| self.served().contexts.contains_key(&row.id)) {
             match tokio::time::timeout(WITHIN, self.compare(repository)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(repository = %repository.id, error = error.words(), "not compared"),
+                Ok(Err(error)) => self.beside_trouble(&repository.id, error, "not compared").await,
                 Err(_) => tracing::warn!(repository = %repository.id, "not compared: git gave no answer in time"),
             }
         }

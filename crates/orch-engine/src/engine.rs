@@ -16,6 +16,7 @@ use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, Timestamp};
 use orch_rules::lease::OwnLease;
+use orch_rules::standing::Standing;
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::answers::Answers;
@@ -109,6 +110,9 @@ impl Served {
     }
 }
 
+/// Looks that may wait to be told; what is missed is looked at again.
+const STANDINGS: usize = 256;
+
 /// The engine of one process.
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
@@ -141,6 +145,8 @@ pub struct Engine {
     pub(crate) compared: Compared,
     /// The looks at base branches.
     pub(crate) looks: BaseLooks,
+    /// How repositories were found to stand.
+    pub(crate) standings: broadcast::Sender<(RepositoryId, Standing)>,
     /// A base branch has a tip of which its tests say nothing yet.
     pub(crate) untested: Notify,
     /// Room for tests of base branches, beside those of tasks.
@@ -212,6 +218,7 @@ impl Engine {
             damage: Mutex::default(),
             compared: Compared::default(),
             looks: BaseLooks::default(),
+            standings: broadcast::Sender::new(STANDINGS),
             untested: Notify::new(),
             base_checks: tokio::sync::Semaphore::new(room),
             numbers: Numbers::default(),

@@ -14,11 +14,12 @@ use orch_rules::lane::Repository;
 use orch_rules::outage::{Outage, Source};
 use orch_rules::repository_file::RepositoryFile;
 use orch_rules::standing::{Standing, repository_stands};
+use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use crate::base_looks::{self, Turn};
 use crate::engine::Engine;
-use crate::perform::{blocking, no_product};
+use crate::perform::{PerformError, blocking, no_product};
 use crate::repository_context::{REPOSITORY_FILE, RepositoryContext};
 
 /// So often it is written again because somebody else wrote first.
@@ -129,14 +130,13 @@ impl Engine {
         for _ in 0..MOST_RELOADS {
             let known: Option<Outage> = self.store.outages().await?.into_iter().find(|o| o.source == source);
             let now = self.store.now().await?;
-            let Some(changes) = repository_stands(known.as_ref(), repository, standing, now) else { return Ok(()) };
+            let Some(changes) = repository_stands(known.as_ref(), repository, standing, now) else {
+                self.told_how_it_stands(repository, standing);
+                return Ok(());
+            };
             match self.store.apply(changes, None).await {
                 Ok(applied) => {
-                    match standing {
-                        Standing::Well => tracing::info!(%repository, "it can be worked in"),
-                        Standing::NotYet(text) => tracing::info!(%repository, "{text}"),
-                        Standing::Notice(text) | Standing::Trouble(text) => tracing::warn!(%repository, "{text}"),
-                    }
+                    self.told_how_it_stands(repository, standing);
                     self.changes.happened();
                     if applied.queued {
                         self.nudge();
@@ -148,6 +148,24 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// How repositories stand, each time one was looked at, from now on: to be told once, by whoever runs the engine.
+    pub fn standings(&self) -> broadcast::Receiver<(RepositoryId, Standing)> {
+        self.standings.subscribe()
+    }
+
+    fn told_how_it_stands(&self, repository: &RepositoryId, standing: &Standing) {
+        // Nobody may be listening.
+        let _ = self.standings.send((repository.clone(), standing.clone()));
+    }
+
+    /// Something was not done for a repository. If that is because it cannot be worked in, that is told already.
+    pub(crate) async fn beside_trouble(&self, repository: &RepositoryId, error: PerformError, what: &str) {
+        match self.look_at_repository(repository).await {
+            Ok(Standing::Trouble(_)) => tracing::debug!(%repository, error = error.words(), "{what}"),
+            _ => tracing::warn!(%repository, error = error.words(), "{what}"),
+        }
     }
 
     /// What the base branch says of the repository becomes its row.

@@ -63,7 +63,7 @@ impl Engine {
                 match blocking(move || Ok(context.workshop.upkeep()?)).await {
                     Ok(Some(done)) => tracing::info!(%repository, "upkeep of the forge: {done}"),
                     Ok(None) => {}
-                    Err(error) => tracing::warn!(%repository, error = error.words(), "the forge was not kept up"),
+                    Err(error) => self.beside_trouble(repository, error, "the forge was not kept up").await,
                 }
             }
             if due(rows, ROUND) {

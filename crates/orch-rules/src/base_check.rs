@@ -106,9 +106,11 @@ impl BaseTests {
             let way_out = "nothing is taken back by itself: have it mended, or freeze the repository (orch freeze)";
             return Some(format!("{branch} is red at {short}: {}; {way_out}", red.reason));
         }
-        let by = self.found(tip)?.accepted_by.as_ref()?;
+        self.found(tip)?.accepted_by.as_ref()?;
         let short: String = tip.as_str().chars().take(10).collect();
-        Some(format!("{branch} is not green at {short}, and {by} lets work begin on it: only what mends it can land"))
+        Some(format!(
+            "{branch} is not green at {short}, and a person lets work begin on it all the same: only what mends it can land"
+        ))
     }
 
     /// That the first tip is being tested, in words: nothing is wrong, and it passes by itself. `None` if it is not so.

@@ -34,6 +34,8 @@ fn sentence(reason: &Reason, subject: Subject<'_>, language: Language) -> Senten
     args.set("id", subject.work_item);
     args.set("repository", subject.repository);
     args.set("branch", subject.branch);
+    // What an older release wrote does not name it.
+    args.set("base", text(language, "the-base-branch", &FluentArgs::new()));
     let mut help = None;
     for (name, arg) in reason.args() {
         let value: FluentValue<'_> = match arg {

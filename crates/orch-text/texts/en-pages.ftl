@@ -111,7 +111,7 @@ p-inbox-count = { $shown } { $count ->
     }
 p-inbox-oldest = oldest since
 p-inbox-empty = Nothing waits for you.
-p-inbox-none = Open a task, and the line carries it to main.
+p-inbox-none = Open a task, and the line carries it to your base branch.
 p-inbox-goes-on = { $shown } { $count ->
         [one] run is
        *[other] runs are
@@ -232,7 +232,7 @@ p-more-acts = More you can do
 p-start-about = Nobody has started it.
 p-start-unlisted = Somebody wrote it whose issues do not start by themselves. Read it first.
 p-hands-about = A person has the branch. When the work is pushed, give it back:
-p-on-main-as = On main as { $commit }.
+p-on-main-as = On the base branch as { $commit }.
 p-bring-home = Bring it home:
 p-see-commit = See the commit
 p-not-known = Left alone: a newer release wrote this.
@@ -454,7 +454,7 @@ p-from = From
 p-deliveries-none = Nothing came in.
 p-handle-again = Handle again
 p-reread = Read the settings again
-p-accept-base = Take main as it is now
+p-accept-base = Take the base branch as it is now
 p-accept-red-base = Work on it although it is red
 p-prefix = Prefix
 p-order = Order

@@ -2,6 +2,7 @@
 # it is about, `$repository` its repository, `$branch` its branch.
 
 unknown-reason = { $reason }
+the-base-branch = the base branch
 
 reason-quoted = { $words }
 

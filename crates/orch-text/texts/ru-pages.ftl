@@ -113,7 +113,7 @@ p-inbox-count = { $shown } { $count ->
     }
 p-inbox-oldest = самое старое с
 p-inbox-empty = Вас ничего не ждёт.
-p-inbox-none = Создайте задачу, и линия донесёт её до main.
+p-inbox-none = Создайте задачу, и линия донесёт её до основной ветки.
 p-inbox-goes-on = В работе { $shown } { $count ->
         [one] запуск
         [few] запуска
@@ -241,7 +241,7 @@ p-more-acts = Что ещё можно
 p-start-about = Никто не запустил.
 p-start-unlisted = Задачи этого автора сами не запускаются. Сначала прочтите.
 p-hands-about = Ветка у человека. Когда работа отправлена, верните её:
-p-on-main-as = В main как { $commit }.
+p-on-main-as = В основной ветке как { $commit }.
 p-bring-home = Забрать к себе:
 p-see-commit = Показать коммит
 p-not-known = Не тронуто: это записал более новый выпуск.
@@ -472,7 +472,7 @@ p-from = Откуда
 p-deliveries-none = Ничего не приходило.
 p-handle-again = Обработать снова
 p-reread = Перечитать настройки
-p-accept-base = Принять main как есть
+p-accept-base = Принять основную ветку как есть
 p-accept-red-base = Работать, хотя красный
 p-prefix = Префикс
 p-order = Порядок

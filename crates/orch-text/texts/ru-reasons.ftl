@@ -2,6 +2,7 @@
 # которой речь, `$repository` — её репозиторий, `$branch` — её ветка.
 
 unknown-reason = { $reason }
+the-base-branch = основная ветка
 
 reason-quoted = { $words }
 

@@ -2,18 +2,17 @@
 
 mod gate;
 mod left;
+mod log;
+mod told;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use clap::Args;
-use orch_engine::Engine;
 use orch_engine::control::Control;
 use orch_git::{BranchName, Git, Source, UserEnvironment};
 use orch_pages::{PublicSite, Setting};
 use orch_rules::rights::PersonRole;
-use orch_rules::standing::Standing;
 use orch_run::host::Host as RunHost;
 use orch_vendors::runner::host::HostRunner;
 use orch_web::Guard;
@@ -27,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
 use crate::wiring::hold::{self, Database};
-use crate::wiring::{DataLock, Notes, Wired, wire};
+use crate::wiring::{DataLock, Wired, wire};
 
 /// Run the service: carries every started issue on until it is stopped.
 #[derive(Debug, Clone, Args)]
@@ -66,7 +65,7 @@ pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>)
         }
         return crate::service_command::detach(&host, args.port, screen);
     }
-    log_to_stderr(env);
+    log::to_stderr(screen, env);
     let Some(lock) = DataLock::take(&host.paths.state)? else { return Err(second(&host)) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -97,15 +96,6 @@ fn second(host: &Host) -> Failure {
     Failure::new(Exit::Taken, format!("this data is in use: {who}"))
         .at(host.paths.state.to_string())
         .fix("use that service, stop it, or name another state folder in ORCH_STATE_DIR")
-}
-
-/// Logs go to stderr, one line an event; `ORCH_LOG` chooses what is told (`info` if not set).
-fn log_to_stderr(env: &dyn Fn(&str) -> Option<String>) {
-    let wanted = env("ORCH_LOG").unwrap_or_else(|| "info".to_owned());
-    let filter = tracing_subscriber::EnvFilter::try_new(wanted).unwrap_or_else(|_| "info".into());
-    let layer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // Only a second call could fail, and there is none.
-    let _ = layer.try_init();
 }
 
 /// Why nobody can listen there.
@@ -185,7 +175,7 @@ async fn serve(
         screen.line(&way_in(&control, &crate::open_command::public(host, &url), screen).await);
         screen.line("Ctrl-C stops it; agents at work go on and are met again at the next start.");
     }
-    tokio::spawn(tell_repositories(wired.engine.clone(), wired.notes.clone(), screen.clone()));
+    tokio::spawn(told::tell(wired.engine.standings(), wired.notes.clone(), screen.clone()));
     let look = source_warnings(host, env);
     let shown = screen.clone();
     tokio::spawn(async move {
@@ -390,28 +380,4 @@ async fn stop_runs(host: &Host, screen: &Screen) -> Result<(), Failure> {
 
 fn names(host: &Host) -> String {
     host.repositories.iter().map(|r| r.id.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Looks at each repository, and says what came of it: the service is up, whatever is wrong with one of them.
-async fn tell_repositories(engine: Arc<Engine>, notes: Notes, screen: Screen) {
-    let mut looks = tokio::task::JoinSet::new();
-    for repository in engine.repositories() {
-        let engine = Arc::clone(&engine);
-        looks.spawn(async move {
-            let standing = engine.look_at_repository(&repository).await;
-            (repository, standing)
-        });
-    }
-    while let Some(looked) = looks.join_next().await {
-        notes.take().iter().for_each(|note| screen.line(note));
-        let Ok((repository, Ok(standing))) = looked else { continue };
-        match standing {
-            Standing::Well => {}
-            Standing::Notice(text) => screen.warn(&format!("{repository}: {text}")),
-            Standing::NotYet(text) => screen.note(&format!("{repository}: {text}")),
-            Standing::Trouble(text) => {
-                screen.warn(&format!("{repository} cannot be worked in, the others are: {text}"));
-            }
-        }
-    }
 }

@@ -165,19 +165,20 @@ fn candidate_made(
         return stale(draft, task, "a candidate");
     }
     draft.facts.repository.main = Some(main.clone());
+    let base = draft.facts.repository.base_branch.clone();
     match result {
         CandidateResult::Conflict { paths } => {
             let cause = Ejection::Conflict { paths: paths.clone(), onto: main.clone() };
-            let text = reason::candidate_conflicts(main, paths.join(", "));
+            let text = reason::candidate_conflicts(&base, main, paths.join(", "));
             draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
         }
         CandidateResult::Made { .. } if !settings.is_empty() => {
-            let text = reason::candidate_settings(main, settings.join("; "));
+            let text = reason::candidate_settings(&base, main, settings.join("; "));
             let cause = Ejection::Settings { faults: settings.to_vec(), onto: main.clone() };
             draft.move_landing(task, LaneState::Ejected { cause }, "candidate_made", text);
         }
         CandidateResult::Made { candidate } if candidate.empty => {
-            let text = reason::contained_already(main);
+            let text = reason::contained_already(&base, main);
             draft.move_landing(
                 task,
                 LaneState::Landed { commit: main.clone(), contained: true },
@@ -255,8 +256,9 @@ fn land_ended(
     });
     let Some(candidate) = expected else { return stale(draft, task, "a landing") };
     draft.facts.repository.main = Some(main.clone());
+    let base = draft.facts.repository.base_branch.clone();
     if landed {
-        let text = reason::main_is(&candidate.commit);
+        let text = reason::main_is(&base, &candidate.commit);
         draft.move_landing(
             task,
             LaneState::Landed { commit: candidate.commit.clone(), contained: false },
@@ -269,7 +271,7 @@ fn land_ended(
         let text = reason::candidate_refused(by, &candidate.commit, why);
         draft.move_landing(task, LaneState::Ejected { cause }, "land_refused", text);
     } else {
-        draft.move_landing(task, LaneState::Queued, "land_ended", reason::main_moved(main));
+        draft.move_landing(task, LaneState::Queued, "land_ended", reason::main_moved(&base, main));
     }
     "recorded".to_owned()
 }

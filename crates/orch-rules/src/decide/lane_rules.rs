@@ -66,7 +66,8 @@ fn rebuild(draft: &mut LaneDraft) -> bool {
         _ => false,
     });
     let Some(task) = stale.map(|l| l.entry.task.clone()) else { return false };
-    draft.move_landing(&task, LaneState::Queued, "rebuild", reason::candidate_anew());
+    let base = draft.facts.repository.base_branch.clone();
+    draft.move_landing(&task, LaneState::Queued, "rebuild", reason::candidate_anew(base));
     true
 }
 

@@ -27,7 +27,8 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
         | LaneState::Testing { .. }
         | LaneState::Unknown(_) => Conclusion::pending(format!("lane: {}", entry.state.name())),
         LaneState::Tested { candidate } | LaneState::Validated { candidate } | LaneState::Landing { candidate, .. } => {
-            Conclusion::pass(format!("combined with main as {} and green", candidate.commit))
+            let base = &facts.repository.base_branch;
+            Conclusion::pass(format!("combined with {base} as {} and green", candidate.commit))
         }
         LaneState::Landed { commit, .. } | LaneState::Deploying { commit } => {
             Conclusion::pass(format!("landed as {commit}"))

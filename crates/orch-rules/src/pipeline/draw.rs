@@ -25,7 +25,7 @@ pub fn draw(pipeline: &Pipeline) -> String {
         canvas.boxed(&box_lines(stage, rails.of(index).is_none()));
         places.push((title_row, canvas.rows.len() - 2));
         if stage.lands {
-            canvas.stem("main moves to the tested commit");
+            canvas.stem("the base branch moves to the tested commit");
         }
     }
     canvas.stem("");
@@ -70,7 +70,8 @@ fn box_lines(stage: &Stage, red_in_words: bool) -> Vec<String> {
     };
     field("writes", stage.documents.clone(), ", ");
     field("gates", stage.gates.iter().map(|gate| short(*gate)).collect(), " · ");
-    let human = [(stage.approval, "approves before the task leaves"), (stage.confirm, "confirms before main moves")];
+    let human =
+        [(stage.approval, "approves before the task leaves"), (stage.confirm, "confirms before the base branch moves")];
     field("human", human.iter().filter(|(asked, _)| *asked).map(|(_, what)| (*what).to_owned()).collect(), ", ");
     if red_in_words {
         field("red", vec![red(stage)], "");

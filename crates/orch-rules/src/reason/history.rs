@@ -331,13 +331,13 @@ codes! {
     /// Its turn.
     candidate_begun();
     /// The base branch moved.
-    candidate_anew();
+    candidate_anew(base: Id);
     /// It cannot be combined.
-    candidate_conflicts(main: Id, paths: Quote);
+    candidate_conflicts(base: Id, main: Id, paths: Quote);
     /// Its settings cannot be read.
-    candidate_settings(main: Id, faults: Quote);
+    candidate_settings(base: Id, main: Id, faults: Quote);
     /// There is nothing to land.
-    contained_already(main: Id);
+    contained_already(base: Id, main: Id);
     /// Its tests run.
     candidate_is_tested(commit: Id);
     /// Its tests.
@@ -355,9 +355,9 @@ codes! {
     /// A landing begins.
     lands(commit: Id);
     /// It has landed.
-    main_is(commit: Id);
+    main_is(base: Id, commit: Id);
     /// It has not.
-    main_moved(main: Id);
+    main_moved(base: Id, main: Id);
     /// Nor will it.
     candidate_refused(by: Id, commit: Id, why: Quote);
     /// It is on the base branch.

@@ -219,3 +219,16 @@ fn every_text_is_used() {
         assert!(sources.iter().any(|source| source.contains(&format!("\"{id}\""))), "{id} is used by nobody");
     }
 }
+
+#[test]
+fn no_text_takes_the_base_branch_for_one_that_is_called_main() {
+    for (file, text) in FILES.iter().flat_map(|(file, texts)| texts.map(|text| (file, text))) {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let said = line.split_once('=').map_or(line, |(_, said)| said);
+            // A variable may be called as it likes.
+            let words = said.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
+            let named = words.flat_map(|words| words.split(|c: char| !c.is_alphanumeric() && c != '-'));
+            assert!(!named.into_iter().any(|word| word == "main"), "{file}: {line}");
+        }
+    }
+}

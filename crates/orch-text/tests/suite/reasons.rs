@@ -106,3 +106,47 @@ fn words_of_others_stay_as_they_are() {
         assert_eq!(orch_text::reason(&strange.into(), SUBJECT, language).text, strange);
     }
 }
+
+#[test]
+fn what_an_older_release_wrote_of_the_base_branch_does_without_its_name() {
+    let older = || Reason::from(r#"{"code":"main_moved","args":{"main":{"id":"3f2a1b9"}}}"#);
+    let said = |language| orch_text::reason(&older(), SUBJECT, language).text;
+    assert_eq!(said(Language::English), "the base branch moved to 3f2a1b9 meanwhile");
+    assert_eq!(said(Language::Russian), "основная ветка тем временем сдвинулась на 3f2a1b9");
+    let now = orch_text::reason(&reason::main_moved("trunk", "3f2a1b9"), SUBJECT, Language::English).text;
+    assert_eq!(now, "trunk moved to 3f2a1b9 meanwhile");
+}
+
+/// Begins the page of reasons.
+const PAGE: &str = "# Reasons, as programs spell them
+
+Why something is so is a *code* with arguments; what people read is made of it, in their language. Codes never change their
+meaning, so a program may rely on them. Words *like this* are arguments; what helps stands where a person can do something, and
+`orch show ID` says it with the names filled in. The same by what you read: [trouble](../trouble.md).
+
+Made from the code: `ORCH_BLESS=1 cargo test -p orch-text --test suite page_of_reasons` writes it anew.
+
+| code | what people read | what helps |
+|---|---|---|
+";
+
+/// The page and the list of codes are held together.
+#[test]
+fn the_page_of_reasons_has_every_code_with_its_words() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/reasons.md");
+    let mut codes: Vec<&Code> = codes().collect();
+    codes.sort_by_key(|code| code.name);
+    let mut page = PAGE.to_owned();
+    let subject = Subject { work_item: "ID", repository: "<repository>", branch: "<branch>" };
+    for code in codes {
+        let said = orch_text::reason(&example(code, 2), subject, Language::English);
+        let [text, help] =
+            [said.text, said.help.unwrap_or_default()].map(|words| words.replace('|', "\\|").replace(['<', '>'], "*"));
+        page += &format!("| `{}` | {text} | {help} |\n", code.name);
+    }
+    if std::env::var_os("ORCH_BLESS").is_some_and(|wanted| wanted == "1") {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page, "docs/reference/reasons.md is not what the code says; write it anew with ORCH_BLESS=1");
+}

@@ -180,7 +180,7 @@ pub struct PlaceView {
 }
 
 impl PlaceView {
-    fn of(entry: &LaneEntry, index: usize, resting: bool, ready: Option<bool>) -> Self {
+    fn of(base: &str, entry: &LaneEntry, index: usize, resting: bool, ready: Option<bool>) -> Self {
         Self {
             id: entry.work_item.to_string(),
             place: u32::try_from(index + 1).unwrap_or(u32::MAX),
@@ -189,19 +189,19 @@ impl PlaceView {
             resting,
             ready,
             candidate: entry.state.candidate().map(|candidate| candidate.commit.to_string()),
-            cause: cause(&entry.state),
+            cause: cause(&entry.state, base),
         }
     }
 }
 
 /// Why the lane sent a task back, in one line.
-pub(super) fn cause(state: &LaneState) -> Option<String> {
+pub(super) fn cause(state: &LaneState, base: &str) -> Option<String> {
     let LaneState::Ejected { cause } = state else { return None };
     Some(match cause {
-        Ejection::Conflict { paths, .. } => format!("conflicts with main in {}", paths.join(", ")),
-        Ejection::Settings { .. } => "settings cannot be used on top of main".to_owned(),
-        Ejection::Red { .. } => "the tests are red on top of main".to_owned(),
-        Ejection::Refused { by, why } => format!("{by} did not take it onto main: {why}"),
+        Ejection::Conflict { paths, .. } => format!("conflicts with {base} in {}", paths.join(", ")),
+        Ejection::Settings { .. } => format!("settings cannot be used on top of {base}"),
+        Ejection::Red { .. } => format!("the tests are red on top of {base}"),
+        Ejection::Refused { by, why } => format!("{by} did not take it onto {base}: {why}"),
         Ejection::Unknown { reason } => format!("the test could not be run: {reason}"),
     })
 }
@@ -209,14 +209,15 @@ pub(super) fn cause(state: &LaneState) -> Option<String> {
 impl From<&LineFronts> for LaneView {
     fn from(fronts: &LineFronts) -> Self {
         let facts = &fronts.facts;
+        let base = facts.repository.base_branch.as_str();
         let entry = facts.entry.iter().enumerate();
         let landing = facts.landing.iter().enumerate();
         Self {
             repository: RepositoryView::from(&facts.repository),
             more_entry: (fronts.admitted + fronts.waiting).saturating_sub(facts.entry.len() as u64),
             more_landing: fronts.landing.saturating_sub(facts.landing.len() as u64),
-            entry: entry.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, Some(who.ready))).collect(),
-            landing: landing.map(|(index, who)| PlaceView::of(&who.entry, index, who.resting, None)).collect(),
+            entry: entry.map(|(at, who)| PlaceView::of(base, &who.entry, at, who.resting, Some(who.ready))).collect(),
+            landing: landing.map(|(at, who)| PlaceView::of(base, &who.entry, at, who.resting, None)).collect(),
         }
     }
 }

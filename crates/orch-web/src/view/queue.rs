@@ -279,7 +279,10 @@ pub struct MergeGate {
 pub struct LandingLine {
     /// Which.
     pub repository: String,
-    /// Tip of its main branch as last seen.
+    /// Its base branch.
+    #[serde(default)]
+    pub base_branch: String,
+    /// Tip of that as last seen.
     pub main: Option<String>,
     /// Front first.
     pub line: Vec<PlaceView>,
@@ -435,6 +438,7 @@ fn landing_line(fronts: &LineFronts) -> LandingLine {
     let lane = super::lane::LaneView::from(fronts);
     LandingLine {
         repository: lane.repository.id,
+        base_branch: lane.repository.base_branch,
         main: lane.repository.main,
         line: lane.landing,
         more: lane.more_landing,

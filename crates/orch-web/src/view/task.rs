@@ -322,7 +322,7 @@ impl TaskPlaceView {
             place,
             behind,
             candidate: entry.state.candidate().map(|candidate| candidate.commit.to_string()),
-            cause: cause(&entry.state),
+            cause: cause(&entry.state, "the base branch"),
         }
     }
 }

@@ -133,8 +133,8 @@ fn row(name: &str, text: &str, screen: &Screen) -> String {
 
 fn repository(line: &SerialLine, landing: Option<&LandingLine>, screen: &Screen, now: Timestamp) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(main) = landing.and_then(|landing| landing.main.as_ref()) {
-        facts.push(format!("main {}", short(main)));
+    if let Some((base, Some(tip))) = landing.map(|landing| (&landing.base_branch, &landing.main)) {
+        facts.push(format!("{} {}", clean(base), short(tip)));
     }
     if line.serial {
         facts.push("one task at a time".to_owned());

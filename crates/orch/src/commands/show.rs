@@ -325,13 +325,8 @@ fn delivery(attempt: &AttemptView) -> String {
     if attempt.commits == Some(0) {
         parts.push("nothing committed".to_owned());
     }
-    match (&attempt.usage, attempt.outcome.as_str()) {
-        (None, "running") => {}
-        (used, _) => parts.push(match used.as_ref().map(usage_short).as_deref() {
-            None | Some("unknown") => "usage unknown".to_owned(),
-            Some(known) => known.to_owned(),
-        }),
-    }
+    // An agent that tells nothing is told of once, in the sum.
+    parts.extend(attempt.usage.as_ref().map(usage_short).filter(|used| used != "unknown"));
     parts.join(" · ")
 }
 
@@ -370,7 +365,7 @@ fn checks(detail: &TaskDetailView, screen: &Screen, now: Timestamp) -> Vec<Strin
             Some(ended) => between(&check.requested_at, ended),
             None => since(&check.requested_at, now),
         };
-        let of = if check.of == "candidate" { "on top of main" } else { "the branch" };
+        let of = if check.of == "candidate" { "the candidate" } else { "the branch" };
         let reason = check.reason.as_ref().map(|reason| format!("  {}", clean(reason))).unwrap_or_default();
         let tries = match (&check.first_red, check.outcome.as_str()) {
             (None, _) => String::new(),

@@ -301,7 +301,7 @@ pub(super) fn detail() -> TaskDetailView {
             said(
                 "2026-11-20T21:12:30Z",
                 "orch",
-                "went back to build because the tests on top of main are red, with the failing part",
+                "went back to build because the tests on top of trunk are red, with the failing part",
             ),
         ],
         forecast: None,
@@ -379,6 +379,7 @@ pub(super) fn report() -> QueueReport {
     let landing = |repository: &str, line: Vec<PlaceView>| LandingLine {
         more: 0,
         repository: repository.to_owned(),
+        base_branch: "trunk".to_owned(),
         main: Some("0f1e2d3c4b5a69788796a5b4c3d2e1f001122334".to_owned()),
         line,
     };

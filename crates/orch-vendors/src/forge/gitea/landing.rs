@@ -105,7 +105,7 @@ impl Gitea {
                 Err(self.api.of(ErrorKind::Passing, &named(number), words))
             }
             405 | 409 if wants_people(&message) => refused(format!(
-                "main wants approvals of people first: approve {address}, then try the task again ({message})"
+                "the base branch wants approvals of people first: approve {address}, then try the task again ({message})"
             )),
             405 | 409 => refused(format!("it does not merge {address}: {message}")),
             _ => {
