@@ -111,8 +111,10 @@ pub fn answer(
     client.send(&head, Patience::of(Duration::from_millis(limits.idle_ms), None))
 }
 
+/// Whether the connection ends with the answer. Who asks for another protocol in it gets none, and what comes next in it
+/// may be one.
 pub(crate) fn closes(request: &Request) -> bool {
-    request.old || has_token(&request.headers, "connection", "close")
+    request.old || ["close", "upgrade"].iter().any(|token| has_token(&request.headers, "connection", token))
 }
 
 pub(crate) fn framed(piece: &[u8], chunked: bool) -> Vec<u8> {

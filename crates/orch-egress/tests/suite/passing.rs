@@ -161,3 +161,17 @@ fn tls_is_checked_against_the_authorities_that_are_trusted() {
     assert!(answer.body.contains("TLS"), "{}", answer.body);
     assert!(heard.try_recv().is_err(), "the key is not shown to a stranger");
 }
+
+#[test]
+fn who_asks_for_another_protocol_gets_an_answer_and_no_more() {
+    let vendor = Vendor::start(vec![json(200, &[], "{}")]);
+    let proxy = Proxy::of(ANTHROPIC, &vendor.url());
+    for (method, upgrade) in [("GET", "websocket"), ("POST", "h2c"), ("POST", "TLS/1.0")] {
+        let head = format!(
+            "{method} /v1/elsewhere HTTP/1.1\r\nx-api-key: {RUN_KEY}\r\nconnection: Upgrade\r\nupgrade: {upgrade}\r\n"
+        );
+        // Read to the end of the connection, which has to come.
+        let answer = proxy.raw(format!("{head}content-length: 0\r\n\r\n").as_bytes());
+        assert!(answer.status == 404 && answer.has("connection: close"), "{upgrade}: {}", answer.head);
+    }
+}

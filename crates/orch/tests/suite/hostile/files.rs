@@ -163,6 +163,58 @@ pub const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        name: "marks are put on other people's files",
+        attack: r#"my ($n, $v) = ('user.orch', 'x');
+            for my $file ('state/token', 'home/.ssh/id_ed25519', 'state/forge/code.git/refs/heads/main') {
+                my $path = "$P/$file"; try $file, sub { call('setxattr', $path, $n, $v, 1, 0) }; }"#,
+        tries: 3,
+        l3: "ENOENT|EROFS|EPERM|EOPNOTSUPP|ENOTSUP",
+        // What L2-open leaves open, as with modes: whoever may write a file may mark it.
+        l2_open: "DONE|EACCES|EPERM|EOPNOTSUPP|ENOTSUP",
+        ..PLAIN
+    },
+    Row {
+        name: "other people's files are cut, and replaced by name",
+        attack: r#"open(my $f, '>', 'mine'); close $f;
+            for my $file ('state/token', 'state/orch.db', 'home/.netrc') {
+                try "cut $file", sub { truncate("$P/$file", 0) && 'CUT' };
+                try "replaced $file", sub { rename('mine', "$P/$file") && 'REPLACED' };
+                try "removed $file", sub { unlink("$P/$file") && 'REMOVED' }; }"#,
+        tries: 9,
+        l3: "ENOENT|EROFS|EXDEV|EACCES|EPERM",
+        l2_open: "EACCES|EXDEV|EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "what starts by itself is planted",
+        attack: r#"try $_, sub { put($_) } for '/etc/cron.d/attack', '/var/spool/cron/crontabs/root', '/etc/profile.d/attack.sh',
+                '/etc/systemd/system/attack.service', '/usr/lib/systemd/system/attack.service', '/etc/ld.so.conf.d/attack.conf';
+            try $_, sub { put("$P/home/$_") } for '.bashrc', '.profile', '.gitconfig', '.config/autostart/attack', '.ssh/authorized_keys',
+                '.config/systemd/user/attack.service';"#,
+        tries: 12,
+        l3: "ENOENT|EROFS|EACCES",
+        l2_open: "EACCES|ENOENT",
+        ..PLAIN
+    },
+    Row {
+        name: "sessions and engines of the machine are reached by their sockets",
+        attack: r#"try $_, sub { unix_socket($_) } for '/run/dbus/system_bus_socket', '/var/run/docker.sock', '/run/containerd/containerd.sock',
+                '/run/systemd/private', '/run/systemd/journal/socket', '/run/podman/podman.sock', "/run/user/$</bus", '/run/snapd.socket';"#,
+        tries: 8,
+        l3: "ENOENT",
+        l2_open: "EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "the agents' own homes and log-ins are read",
+        attack: r#"try $_, sub { get("$P/home/$_") } for '.claude/.credentials.json', '.claude.json', '.codex/auth.json', '.gemini/oauth_creds.json',
+                '.config/gh/hosts.yml', '.docker/config.json', '.aws/credentials', '.npmrc', '.pypirc';"#,
+        tries: 9,
+        l3: "ENOENT",
+        l2_open: "EACCES|ENOENT",
+        ..PLAIN
+    },
+    Row {
         name: "descriptors of the supervisor are inherited",
         attack: r#"opendir(my $folder, '/proc/self/fd'); my $own = fileno($folder) // -1;
             my @open = grep { /\d/ && readlink("/proc/self/fd/$_") !~ m{/proc/|attack\.pl} } readdir $folder;

@@ -5,11 +5,13 @@
 //! passes nothing. Runs are real ones (runner, supervisor, proxy), beside secrets that everybody may read, so that it is
 //! the confinement that keeps them and not their mode.
 
+mod calls;
 mod exhaustion;
 mod files;
 mod git;
 mod kernel;
 mod line;
+mod meaning;
 mod network;
 mod place;
 mod processes;
@@ -75,8 +77,16 @@ impl Row {
 }
 
 /// Every row that is run by [`hold`].
-const TABLES: [&[Row]; 6] =
-    [files::ROWS, processes::ROWS, kernel::ROWS, network::ROWS, exhaustion::ROWS, results::ROWS];
+const TABLES: [&[Row]; 8] = [
+    files::ROWS,
+    processes::ROWS,
+    kernel::ROWS,
+    calls::ROWS,
+    network::ROWS,
+    meaning::ROWS,
+    exhaustion::ROWS,
+    results::ROWS,
+];
 
 const LEVELS: [Confinement; 4] =
     [Confinement::Bubblewrap, Confinement::Landlock, Confinement::Shared, Confinement::None];
@@ -143,7 +153,7 @@ fn a_row_is_held_to_its_words() {
         assert!(!matches(expected, 2, printed), "{expected} {printed:?}");
     }
     let count: usize = TABLES.iter().map(|rows| rows.len()).sum::<usize>() + git::COUNT + line::COUNT;
-    assert!(count >= 40, "{count} attacks are too few");
+    assert!(count >= 160, "{count} attacks are too few");
 }
 
 #[test]
@@ -159,6 +169,16 @@ fn other_processes_are_left_alone() {
 #[test]
 fn the_kernel_gives_no_way_out() {
     hold("hostile_kernel", kernel::ROWS);
+}
+
+#[test]
+fn calls_on_others_and_on_the_machine_are_refused() {
+    hold("hostile_calls", calls::ROWS);
+}
+
+#[test]
+fn the_vendor_is_asked_for_answers_and_nothing_else() {
+    hold("hostile_meaning", meaning::ROWS);
 }
 
 #[test]

@@ -111,6 +111,15 @@ our %NUMBER = (
     open_tree => [428, 428], sethostname => [170, 161], clock_settime => [227, 112], quotactl => [179, 60],
     swapon => [167, 224], syslog => [103, 116], acct => [163, 89], socket => [41, 198], kcmp => [312, 272],
     fanotify_init => [300, 262], setuid => [105, 146], mknodat => [259, 33],
+    move_pages => [279, 239], migrate_pages => [256, 238], pidfd_send_signal => [424, 424], rt_sigqueueinfo => [129, 138],
+    tgkill => [234, 131], tkill => [200, 130], process_vm_writev => [311, 271], process_madvise => [440, 440],
+    process_mrelease => [448, 448], delete_module => [176, 106], finit_module => [313, 273], kexec_file_load => [320, 294],
+    reboot => [169, 142], fspick => [433, 433], fsconfig => [431, 431], fsmount => [432, 432], move_mount => [429, 429],
+    mount_setattr => [442, 442], open_tree_attr => [467, 467], settimeofday => [164, 170], clock_adjtime => [305, 266],
+    adjtimex => [159, 171], setdomainname => [171, 162], quotactl_fd => [443, 443], request_key => [249, 218],
+    io_uring_enter => [426, 426], io_uring_register => [427, 427], capset => [126, 91], prctl => [157, 167],
+    setgroups => [116, 159], setresuid => [117, 147], setresgid => [119, 149], setfsuid => [122, 151],
+    sched_setattr => [314, 274], vhangup => [153, 58], setxattr => [188, 5],
 );
 
 sub call {

@@ -85,6 +85,44 @@ pub const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        name: "the result file is another name of a secret",
+        attack: r#"try 'linked', sub { link("$P/state/token", '../own/result.json') && 'LEFT' };"#,
+        l3: "ENOENT|EXDEV|EPERM",
+        l2_open: "EACCES|EXDEV|EPERM",
+        ..PLAIN
+    },
+    Row {
+        name: "the result file is a link to itself, and a link that leads round and round",
+        attack: r#"try 'round', sub { symlink('result.json', '../own/result.json') && 'LEFT' };"#,
+        l3: "LEFT",
+        l2_open: "LEFT",
+        after: |_, ran| assert!(matches!(ran.result, Some(Err(_))), "{:?}", ran.result),
+        ..PLAIN
+    },
+    Row {
+        name: "the result file is a list, and a text",
+        attack: r#"try 'list', sub { open(my $f, '>', '../own/result.json'); print $f '["APPROVED"]'; close $f && 'LEFT' };"#,
+        l3: "LEFT",
+        l2_open: "LEFT",
+        after: |_, ran| assert!(matches!(ran.result, Some(Err(_))), "{:?}", ran.result),
+        ..PLAIN
+    },
+    Row {
+        name: "the result file has a name twice",
+        attack: r#"try 'twice', sub { open(my $f, '>', '../own/result.json'); print $f '{"cost_usd":1,"cost_usd":0}'; close $f && 'LEFT' };"#,
+        l3: "LEFT",
+        l2_open: "LEFT",
+        ..PLAIN
+    },
+    Row {
+        name: "the result file is in signs that are no text",
+        attack: r#"try 'signs', sub { open(my $f, '>:raw', '../own/result.json'); print $f "\xff\xfe{\0}\0"; close $f && 'LEFT' };"#,
+        l3: "LEFT",
+        l2_open: "LEFT",
+        after: |_, ran| assert!(matches!(ran.result, Some(Err(_))), "{:?}", ran.result),
+        ..PLAIN
+    },
+    Row {
         name: "the result file claims an end, a level and evidence",
         attack: r#"try 'claims', sub { open(my $f, '>', '../own/result.json');
             print $f '{"version":2,"end":{"exited":{"code":0}},"confinement":"L3","verdict":"approved","survivors":[]}'; close $f; 'LEFT' };
