@@ -20,6 +20,7 @@ mod kinds;
 mod looking;
 mod main_ci;
 mod numbers;
+pub mod orch_check;
 mod outbox;
 mod perform;
 pub mod prompt;

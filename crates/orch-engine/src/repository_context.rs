@@ -33,6 +33,8 @@ pub(crate) const FILE_CAP: usize = 256 * 1024;
 pub struct Program {
     /// Whole environment of checks; agents get their own from their adapter.
     pub check_environment: BTreeMap<String, String>,
+    /// This program, which runs ask the gates with before they end ([`crate::orch_check`]); `None`: they cannot.
+    pub own: Option<Utf8PathBuf>,
     /// The path that runs know their directory by, where they have files of their own.
     pub appears: Option<Utf8PathBuf>,
     /// Where the packages that were fetched in this repository are kept; `None`: nothing is.

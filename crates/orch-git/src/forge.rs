@@ -170,6 +170,29 @@ impl Forge {
         Ok(Opened { forge, created: false, removed_locks: locks.removed, kept_locks: locks.kept })
     }
 
+    /// A forge of a moment, with the objects of another one: what it takes in goes with its folder, and the other's are
+    /// read and nothing else. `objects` is the other's [`Forge::objects_folder`], `main` where the base branch is.
+    ///
+    /// # Errors
+    /// [`Error::BadPath`] for a path that is not absolute; what keeps it from being written.
+    pub fn borrowing(git: &Git, base: BranchName, main: &CommitId, objects: &Path, path: &Path) -> Result<Self> {
+        usable(path)?;
+        usable(objects)?;
+        let format = if main.as_str().len() == 64 { "sha256" } else { "sha1" };
+        let unfinished = begin(git, path, format, &base)?;
+        for (name, line) in [
+            ("objects/info/alternates".to_owned(), objects.display().to_string()),
+            (format!("refs/heads/{base}"), main.to_string()),
+        ] {
+            let file = unfinished.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&unfinished))
+                .and_then(|()| fs::write(&file, line + "\n"))
+                .map_err(|error| Error::io("write", &file, error))?;
+        }
+        into_place(&unfinished, path)?;
+        Ok(Self::at(git, Origin { source: path.to_path_buf(), base }, path))
+    }
+
     /// A forge that is only looked at: nothing is checked and nothing is removed.
     #[must_use]
     pub fn at(git: &Git, origin: Origin, path: &Path) -> Self {

@@ -72,6 +72,15 @@ impl Forge {
         self.command(PACK, request)
     }
 
+    /// The same while the agent is at work: what it would leave if it ended now. Nothing of its clone is changed; what lies
+    /// in a repository inside of it is passed over, and named in the file `<parcel>.nested`.
+    #[must_use]
+    pub fn looking_command(&self, request: ParcelRequest<'_>) -> Vec<String> {
+        let mut command = self.command(PACK, request);
+        command.push("looking".to_owned());
+        command
+    }
+
     /// The command that notes what lies in a clone after its set-up, so that this is not taken for the agent's work.
     /// Run before the agent, in the same place.
     #[must_use]

@@ -6,11 +6,12 @@ use orch_rules::attempt::Evidence;
 use orch_rules::event::CandidateResult;
 use orch_rules::ids::{AttemptNumber, CommitId, TaskId, Timestamp, WorkItemId};
 use orch_rules::scope::Scope;
+use serde::{Deserialize, Serialize};
 
 use crate::error::PortResult;
 
 /// One attempt's own clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workplace {
     /// What it left was packed again and again: what is not whole in it is the work's fault and no longer the machine's.
     pub packed_again: bool,
@@ -39,7 +40,7 @@ pub struct Workplace {
 }
 
 /// Who commits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Name.
     pub name: String,
@@ -135,6 +136,21 @@ pub enum BranchState {
     },
 }
 
+/// How an agent's own work is looked at from inside of its run, before it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookout {
+    /// The command that packs what lies in the clone and changes nothing there.
+    pub command: Vec<String>,
+    /// Stands in [`Self::command`] for the beginning of the parcel's files.
+    pub parcel: String,
+    /// The objects that the clone borrows; a run may read them.
+    pub objects: Utf8PathBuf,
+    /// The base branch, …
+    pub base: String,
+    /// … and where it was when the run was made.
+    pub main: CommitId,
+}
+
 /// Files that a checkout, or an attempt, takes from another commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
@@ -218,6 +234,10 @@ pub trait Workshop: Send + Sync {
     /// The command that notes how its set-up left a clone, to be run inside of its confinement before the agent: what
     /// nobody touches afterwards is not the agent's.
     fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>>;
+    /// How what lies in the clone is looked at from inside of the run; `None`: nobody can.
+    fn lookout(&self, _place: &Workplace, _start: &CommitId) -> PortResult<Option<Lookout>> {
+        Ok(None)
+    }
     /// The command that packs what an agent left, to be run inside of its confinement when it has ended; again, if it
     /// failed.
     fn parcel_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>>;

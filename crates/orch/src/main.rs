@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod door;
 mod exit;
+mod gates_here;
 mod help;
 mod host;
 mod init;
@@ -131,6 +132,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Ask the gates of a run's stage; `orch-check` within the run, never started by hand.
+    #[command(hide = true)]
+    GatesHere {
+        /// What is asked, as the service wrote it.
+        sheet: camino::Utf8PathBuf,
+        /// Leave the tests out.
+        #[arg(long)]
+        no_tests: bool,
+    },
     /// Be the way out of one run; started by its supervisor, never by hand.
     #[command(hide = true)]
     Egress {
@@ -164,6 +174,7 @@ fn main() -> ExitCode {
         Command::Confine => return orch_run::confine(orch_vendors::runner::put_back::inside),
         Command::Inside { words } => return orch_vendors::runner::put_back::inside(words, &std::env::vars().collect()),
         Command::Egress { config } => return egress(config),
+        Command::GatesHere { sheet, no_tests } => return gates_here::run(sheet, !no_tests, &variable),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => {
             let code = orch_testkit::scripted_agent::run(&variable);
@@ -322,7 +333,11 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         Command::Backup(args) => wiring::backup::run(&args, screen, &variable),
         Command::Restore(args) => wiring::restore::run(&args, screen, &variable),
         Command::Completions(args) => commands::completions::run(&args, Cli::command(), screen),
-        Command::Supervise { .. } | Command::Confine | Command::Inside { .. } | Command::Egress { .. } => Ok(()),
+        Command::Supervise { .. }
+        | Command::Confine
+        | Command::Inside { .. }
+        | Command::GatesHere { .. }
+        | Command::Egress { .. } => Ok(()),
         #[cfg(feature = "demo")]
         Command::ScriptedAgent => Ok(()),
     }

@@ -1,6 +1,8 @@
 //! An agent's run from clone to evidence. Every step is safe to repeat: after a restart the same effect finds the
 //! run directory, waits for the same run, and collects once.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 use orch_ports::agent::{AgentReport, Assignment};
 use orch_ports::hosts::{RunKind, RunToBe};
@@ -27,6 +29,7 @@ use crate::cache;
 use crate::changes::Changes;
 use crate::engine::Engine;
 use crate::hosting::Placed;
+use crate::orch_check;
 use crate::prompt::{self, OwnPrompt, Subject};
 use crate::repository_context::RepositoryContext;
 use crate::work_folders;
@@ -341,7 +344,9 @@ fn prepare(
     let named = file.map(|file| context.named_by_check(base, file)).transpose()?.unwrap_or_default();
     let stage = facts.pipeline.stage(&attempt.stage);
     let sets_up = stage.is_none_or(Stage::sets_up);
-    let known = known::section(file, &named, &context.program, base, sets_up);
+    let lent = cache::lent(file.filter(|_| sets_up), context.program.cache.as_ref());
+    let offered = orch_check::offer(context, facts, &place, &start, folder, &lent.environment)?.transpose()?;
+    let known = known::section(file, &named, &context.program, base, sets_up, offered.is_some());
     std::fs::write(&assignment.task_file, task_file::render(facts, attempt, &start, &written) + &known + said)?;
     std::fs::write(assignment.prompt_file(), &assignment.prompt)?;
     std::fs::write(folder.join(bring_home::START_FILE), start.as_str())?;
@@ -352,19 +357,22 @@ fn prepare(
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &context.program.check_environment;
     let snapshot = context.workshop.snapshot_command(&place, &start)?;
-    let lent = cache::lent(file.filter(|_| sets_up), context.program.cache.as_ref());
     let set_up = set_up::of(file.filter(|_| sets_up), environment, &lent, keeps, &snapshot);
     let mut told = vec![assignment.prompt_file(), assignment.task_file.clone()];
     told.extend(lent.file);
     // It reads what was fetched, and leaves nothing.
-    let variables = launch.environment.into_iter().chain(lent.environment);
+    let mut variables: BTreeMap<_, _> = launch.environment.into_iter().chain(lent.environment).collect();
+    if let (Some(offered), Some(search)) = (&offered, variables.get_mut("PATH")) {
+        *search = format!("{}:{search}", offered.folder);
+    }
+    told.extend(offered.into_iter().flat_map(|offered| offered.reads));
     Ok(RunOrder {
         name: name.to_owned(),
         ordered: Ordered::Agent,
         argv: launch.argv,
         directory: place.directory.clone(),
         appears: context.program.appears.clone(),
-        environment: variables.collect(),
+        environment: variables,
         set_up,
         result_file: Some(assignment.result_file),
         finish: vec![context.workshop.parcel_command(&place, &start)?],

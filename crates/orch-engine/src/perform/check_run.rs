@@ -20,6 +20,7 @@ use super::commit_test::{Test, Tested};
 use super::{PerformError, PerformResult, Performed, blocking, set_up};
 use crate::cache::{self, Leaves};
 use crate::engine::Engine;
+use crate::orch_check::TestsToBe;
 use crate::repository_context::{Program, REPOSITORY_FILE, RepositoryContext};
 
 impl Engine {
@@ -96,7 +97,35 @@ fn test_of(
     granted: bool,
     left: Option<String>,
 ) -> Result<Result<Option<Test>, String>, PerformError> {
-    let base = context.forge.base()?.tip;
+    let TestsToBe { file, command, overlay } = match terms(context, context.forge.base()?.tip, granted)? {
+        Ok(Some(terms)) => terms,
+        Ok(None) => return Ok(Ok(None)),
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let copy = context.work_folder(&kept_of(&name));
+    let keeps = overlay.as_ref().map(|overlay| Keeps { patterns: overlay.patterns.clone(), repository: false, copy });
+    let folder = context.work_folder(&name);
+    let leaves = match left {
+        Some(left) => context.leaves(&file, &commit, &left)?,
+        None => None,
+    };
+    Ok(Ok(Some(Test { name, commit, folder, file, command, overlay, keeps, leaves })))
+}
+
+/// The tests of a task's code as `base` wants them, `None` if the forge's CI alone decides; in words why there are none.
+pub(crate) fn check_terms(
+    context: &RepositoryContext,
+    base: CommitId,
+    facts: &TaskFacts,
+) -> PortResult<Result<Option<TestsToBe>, String>> {
+    terms(context, base, granted(facts))
+}
+
+fn terms(
+    context: &RepositoryContext,
+    base: CommitId,
+    granted: bool,
+) -> PortResult<Result<Option<TestsToBe>, String>> {
     let settings = context.settings_at(&base)?;
     let file = match settings.as_ref() {
         Err(problem) => return Ok(Err(format!("the repository's settings are unusable: {problem}"))),
@@ -111,14 +140,7 @@ fn test_of(
         judging.extend(context.named_by_check(&base, &file)?);
     }
     let overlay = (!judging.is_empty()).then_some(Overlay { from: base, patterns: judging });
-    let copy = context.work_folder(&kept_of(&name));
-    let keeps = overlay.as_ref().map(|overlay| Keeps { patterns: overlay.patterns.clone(), repository: false, copy });
-    let folder = context.work_folder(&name);
-    let leaves = match left {
-        Some(left) => context.leaves(&file, &commit, &left)?,
-        None => None,
-    };
-    Ok(Ok(Some(Test { name, commit, folder, file, command, overlay, keeps, leaves })))
+    Ok(Ok(Some(TestsToBe { file, command, overlay })))
 }
 
 /// Where the test of a candidate leaves what it fetched, until it lands.

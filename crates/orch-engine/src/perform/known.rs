@@ -16,13 +16,14 @@ use crate::repository_context::Program;
 /// Newest attempts that are told.
 const MOST_ATTEMPTS: usize = 6;
 
-/// `## What holds here`. `base`: the commit of the base branch that the branch was cut from.
+/// `## What holds here`. `base`: the commit of the base branch that the branch was cut from; `asks`: it can ask the gates.
 pub fn section(
     file: Option<&RepositoryFile>,
     named: &[String],
     program: &Program,
     base: &CommitId,
     sets_up: bool,
+    asks: bool,
 ) -> String {
     let mut text = "\n## What holds here\n\n".to_owned();
     let quoted = |text: &str| Value::from(text).to_string();
@@ -38,6 +39,14 @@ pub fn section(
             ));
         }
         None => line("No test command is configured; the machine cannot tell whether tests are green.".to_owned()),
+    }
+    if asks {
+        line(
+            "`orch-check` (no path needed) asks the very gates of this stage about what lies here now, committed or not, \
+             and runs the tests as the machine will where a gate wants them; `orch-check --no-tests` leaves these out. It \
+             changes nothing. Run it before you end, and mend what it calls red."
+                .to_owned(),
+        );
     }
     if !named.is_empty() {
         let named: Vec<String> = named.iter().map(|path| quoted(path)).collect();

@@ -6,8 +6,10 @@
 # twice, by gits that share nothing. Only what both looks say alike is packed.
 #
 # Arguments: parcel (a path; the parcel's files have it as their beginning), start, base or nothing, folder of the
-# documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files.
-parcel=$1 start=$2 base=$3 documents=$4 branch=$5 forge=$6 settings=$7 overlaid=$8
+# documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files,
+# `looking` if somebody is still at work there: then nothing of the clone is changed, and what lies in a repository inside
+# is not looked at.
+parcel=$1 start=$2 base=$3 documents=$4 branch=$5 forge=$6 settings=$7 overlaid=$8 looking=${9:-}
 clone=$PWD
 umask 022
 export GIT_DIR GIT_WORK_TREE=$clone GIT_INDEX_FILE GIT_TRACE2
@@ -29,6 +31,7 @@ repository() {
         : > "$work/said" && printf '%s' "$settings" > "$GIT_DIR/config" && printf '%s\n' "$start" > "$GIT_DIR/HEAD" &&
         printf '%s\n' "$forge" > "$GIT_DIR/objects/info/alternates" || trouble 'a file could not be written'
     [ ! -f .git/info/exclude ] || cp .git/info/exclude "$GIT_DIR/info/exclude" || trouble 'a file could not be copied'
+    [ ! -s "$parcel.git/passed" ] || cat "$parcel.git/passed" >> "$GIT_DIR/info/exclude" || trouble 'a file could not be written'
     [ ! -f "$parcel.begin/tree" ] || printf '%s\n' "$parcel.begin/objects" >> "$GIT_DIR/objects/info/alternates"
     [ -z "$borrows" ] || printf '%s\n' "$borrows" >> "$GIT_DIR/objects/info/alternates"
     for list in $lists; do : > "$work/$list"; done
@@ -53,8 +56,10 @@ lies_at=$start
 if [ -d .git ] && [ ! -L .git ] && [ -d .git/objects ] && [ ! -L .git/objects ] &&
     [ -z "$(find .git/objects .git/refs ! -type d ! -type f 2>/dev/null | head -n 1)" ]; then
     # It borrows from the forge and from nobody else, whatever an agent put there.
-    rm -rf .git/objects/info
-    mkdir -p .git/objects/info && printf '%s\n' "$forge" > .git/objects/info/alternates
+    if [ -z "$looking" ]; then
+        rm -rf .git/objects/info
+        mkdir -p .git/objects/info && printf '%s\n' "$forge" > .git/objects/info/alternates
+    fi
     borrows=$clone/.git/objects
     depth=0; value HEAD; lies_at=$found
     [ -e .git/MERGE_HEAD ] && printf 'merge\0' >> "$parcel.git/unfinished"
@@ -90,6 +95,10 @@ aside() {
             folder=${inner%/.git}; folder=${folder#./}
             grep -Fxq -e "$folder" "$parcel.git/submodules.1" && continue
             printf "%s\0" "$folder" >> "$parcel.nested"
+            if [ -n "$looking" ]; then
+                printf "/%s/\n" "$folder" | sed "s/[][*?\\\\]/\\\\&/g" >> "$parcel.git/passed"
+                continue
+            fi
             taken=$(mktemp -d "$parcel.inner/XXXXXX") && mv -- "$inner" "$taken/" ||
                 printf "%s: an inner repository that cannot be opened\0" "$folder" >> "$parcel.git/kept"
         done' inner < "$parcel.git/inner" 2> "$work/said"
@@ -98,7 +107,7 @@ if [ ! -s "$parcel.git/unfinished" ] && [ -s "$parcel.git/inner" ]; then
     submodules 1 && submodules 2 || exit 1
     cmp -s "$parcel.git/submodules.1" "$parcel.git/submodules.2" || trouble 'git names other submodules the second time'
     mkdir -p "$parcel.inner" || trouble 'a folder could not be made'
-    export parcel
+    export parcel looking
     aside
 fi
 
@@ -158,7 +167,7 @@ taken() {
     fi
     if ! add; then
         # What its owner shut is opened; only what is somebody else's stays shut.
-        find . -path ./.git -prune -o ! -type l ! -perm -u=rw -exec chmod u+rwX {} + 2>/dev/null
+        [ -n "$looking" ] || find . -path ./.git -prune -o ! -type l ! -perm -u=rw -exec chmod u+rwX {} + 2>/dev/null
         if ! add; then
             # These are no troubles of the machine: no retry makes a file of a pipe.
             grep -E 'can only add regular files|does not have a commit checked out|is beyond a symbolic link' "$work/said" |

@@ -200,3 +200,91 @@ fn a_git_that_never_does_a_thing_and_says_it_did_is_not_believed() {
     checked(lies.run(&words, "", 0).0);
     assert!(lies.case.changed(&lies.comes().unwrap().head).contains_key("new.txt"));
 }
+
+/// Everything in a folder that a look could change. Whoever meets an object that it would write gives it a new time.
+fn listed(folder: &std::path::Path) -> String {
+    let listed = Command::new("find")
+        .args([".", "-path", "./.git/objects/*", "-printf", "%p %s\\n", "-o", "-printf", "%p %y %m %s %T@ %l\\n"])
+        .current_dir(folder)
+        .output();
+    let mut lines: Vec<String> = checked(listed.unwrap()).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[test]
+fn who_looks_while_somebody_is_at_work_sees_what_comes_and_changes_nothing() {
+    for (name, deed) in [
+        ("a commit and the rest", "echo work > new.txt; git add new.txt; git commit -qm work; echo m >> README.md"),
+        ("an amended commit", "echo a > a; git add a; git commit -qm a; git commit -q --amend -m b; rm src/lib.txt"),
+        (
+            "an unfinished merge",
+            "git checkout -qb x; echo c > README.md; git commit -qam c; git checkout -q -; echo d > README.md; git commit -qam d; git merge x >/dev/null || true",
+        ),
+        (
+            "settings that name programs",
+            "git config core.fsmonitor 'touch traced'; git config core.hooksPath hooks; mkdir hooks; echo 'touch traced' > hooks/post-index-change; chmod +x hooks/*; echo w > w",
+        ),
+        ("objects borrowed elsewhere", "echo /nonexistent >> .git/objects/info/alternates; echo w > w"),
+    ] {
+        let case = Case::new("");
+        case.agent(deed);
+        let before = listed(&case.clone);
+        let looked = look(&case);
+        assert_eq!(listed(&case.clone), before, "{name}");
+        assert_eq!(looked, case.all(), "{name}: the same comes home");
+    }
+}
+
+#[test]
+fn a_repository_inside_is_passed_over_by_who_looks() {
+    let case = Case::new("");
+    case.agent("for at in app 'a [b] *'; do git init -q \"$at\"; echo x > \"$at/main\"; git -C \"$at\" add .; git -C \"$at\" commit -qm x; done; echo w > w; mkdir shut; echo y > shut/y; chmod 500 shut");
+    let before = listed(&case.clone);
+    let looked = look(&case);
+    assert_eq!(listed(&case.clone), before);
+    assert_eq!(case.changed(&looked.head).into_keys().collect::<Vec<_>>(), ["shut/y", "w"]);
+    let named = fs::read(case.world.place("looked/parcel.nested")).unwrap();
+    let mut named: Vec<_> = named.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+    named.sort();
+    assert_eq!(named, [&b"a [b] *"[..], b"app"]);
+}
+
+/// What comes of a look, in a forge of a moment.
+fn look(case: &Case) -> Delivered {
+    let folder = case.world.place("looked");
+    fs::create_dir(&folder).unwrap();
+    let parcel = folder.join("parcel");
+    let (documents, work_branch) = (path("docs/work-items/ET-001"), branch("feature/ET-001-x"));
+    let words = case.world.forge.looking_command(ParcelRequest {
+        parcel: &parcel,
+        start: &case.start,
+        base: None,
+        documents: &documents,
+        branch: &work_branch,
+        overlaid: false,
+    });
+    let mut command = Command::new(&words[0]);
+    checked(
+        command.args(&words[1..]).current_dir(&case.clone).env_clear().env("PATH", search_path()).output().unwrap(),
+    );
+    let objects = case.world.forge.objects_folder();
+    let forge = Forge::borrowing(&git(), branch("main"), &case.world.main(), &objects, &folder.join("forge")).unwrap();
+    let delivered = forge.collect(CollectRequest {
+        packed_again: true,
+        parcel: &parcel,
+        task: &task("ET-001"),
+        attempt: 1,
+        start: &case.start,
+        main: &case.world.main(),
+        documents: &documents,
+        owns: &|_, _| true,
+        message: "what was left\n\nRefs: ET-001",
+        by: &Signature { identity: robot(), seconds: 1_700_000_000 },
+        limits: CollectLimits::default(),
+    });
+    let delivered = delivered.unwrap();
+    // For who looks at it afterwards.
+    run(case.world.forge.path(), ["fetch", "--quiet", forge.path().to_str().unwrap(), delivered.head.as_str()]);
+    delivered
+}

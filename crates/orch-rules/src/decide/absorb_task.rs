@@ -17,6 +17,8 @@ use crate::rights::{self, Acting, Right};
 
 use super::draft::Draft;
 
+pub use outcomes::run_ended;
+
 /// Fold an event into the draft; answers in one sentence for the person who asked.
 pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<Reason, Refusal> {
     if let Some(right) = Right::of_task(event) {

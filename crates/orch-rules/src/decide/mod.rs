@@ -13,10 +13,12 @@ mod lane_rules;
 mod task_rules;
 mod unknown;
 
+use crate::attempt::{Ended, Evidence, RunEnd};
 use crate::budget::Scope;
 use crate::change::{ChangeSet, Guard};
 use crate::event::{LaneEvent, Refusal, TaskEvent};
 use crate::facts::{Moment, RepositoryFacts, TaskFacts};
+use crate::gate::GateResult;
 use crate::reason::Reason;
 use crate::rights::Acting;
 use draft::Draft;
@@ -89,6 +91,17 @@ pub fn decide_task(
         }
     }
     Ok(Decision { changes: draft.into_changes(), trace, answer })
+}
+
+/// What every gate would say of a task if its attempt under way ended now, of itself and with this evidence: those that
+/// no line has to name, if they would stop it, then the stage's own in their order. Nothing is decided by it.
+pub fn gates_if_ended(facts: TaskFacts, evidence: Evidence, moment: Moment) -> Vec<GateResult> {
+    let mut draft = Draft::new(facts, moment.now, Denied::default());
+    let Some(number) = draft.facts.attempt.as_ref().map(|attempt| attempt.number) else { return Vec::new() };
+    let how = RunEnd::Completed;
+    let ended = Ended { how, at: moment.now, evidence: Some(evidence), trouble: None, in_vain: false };
+    absorb_task::run_ended(&mut draft, number, ended, None, None);
+    task_rules::gates_said(&draft)
 }
 
 /// Absorb an event of a repository's lane and decide what follows.

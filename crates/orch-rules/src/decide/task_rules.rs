@@ -15,6 +15,7 @@ mod stop;
 use super::Step;
 use super::draft::Draft;
 
+pub use gates::said as gates_said;
 pub use launch::holder;
 
 type Rule = fn(&mut Draft) -> Option<Step>;

@@ -117,6 +117,17 @@ fn home<'e>(env: &'e BTreeMap<String, String>, scratch: &str) -> Option<&'e Path
     env.get("HOME").map(Path::new).filter(|home| !scratch.is_empty() && home.starts_with(scratch))
 }
 
+/// Does something in `directory` and puts back what is kept of it then.
+///
+/// # Errors
+/// What could not be copied or put back, in words.
+pub fn through<T>(directory: &Path, keeps: &Keeps, deed: impl FnOnce() -> T) -> Result<T, String> {
+    keep(directory, keeps).map_err(|e| format!("cannot copy what is kept in {}: {e}", keeps.copy))?;
+    let done = deed();
+    put_back(keeps.copy.as_std_path(), directory, None)?;
+    Ok(done)
+}
+
 fn covered(list: (&[String], bool), path: &Path) -> bool {
     let (patterns, repository) = list;
     if path.starts_with(STATE) {

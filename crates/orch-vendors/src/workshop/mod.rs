@@ -12,8 +12,8 @@ use orch_git::{
     DocumentLimits, EvidenceRequest, FileAt, Merged, ParcelRequest, SetAsideRequest, Signature, Weakened,
 };
 use orch_ports::workshop::{
-    BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, LandedWork, NumbersSeen, Overlay, Standing,
-    Workplace, Workshop,
+    BranchOrder, BranchState, CandidateOrder, Collected, Diff, DiffOrder, LandedWork, Lookout, NumbersSeen, Overlay,
+    Standing, Workplace, Workshop,
 };
 use orch_ports::{Port, PortError, PortResult};
 use orch_rules::attempt::{DocumentFact, Evidence, WeakenedTest};
@@ -183,6 +183,22 @@ impl Workshop for GitWorkshop {
     fn snapshot_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {
         let bare = self.bare()?;
         bare.packing(place, start, |request| bare.repository.snapshot_command(request))
+    }
+
+    fn lookout(&self, place: &Workplace, start: &CommitId) -> PortResult<Option<Lookout>> {
+        /// A path that no argument has by chance.
+        const PARCEL: &str = "/orch-check-parcel";
+        let bare = self.bare()?;
+        let place = Workplace { parcel: PARCEL.into(), ..place.clone() };
+        let objects = Utf8PathBuf::from_path_buf(bare.repository.objects_folder());
+        let Ok(objects) = objects else { return Ok(None) };
+        Ok(Some(Lookout {
+            command: bare.packing(&place, start, |request| bare.repository.looking_command(request))?,
+            parcel: PARCEL.to_owned(),
+            objects,
+            base: bare.repository.origin().base.to_string(),
+            main: ours(&bare.tip()?),
+        }))
     }
 
     fn parcel_command(&self, place: &Workplace, start: &CommitId) -> PortResult<Vec<String>> {

@@ -36,6 +36,13 @@ impl Opening {
         Self { open: Box::new(open), opened: Mutex::new(None) }
     }
 
+    /// An opened one, in which nothing can be missing.
+    pub fn opened(repository: orch_git::Forge) -> Self {
+        let gone = || Err("it was opened once, for a moment".to_owned());
+        let opened = Self::new(gone);
+        Self { opened: Mutex::new(Some(Arc::new(repository))), ..opened }
+    }
+
     pub(crate) fn get(&self, port: Port) -> PortResult<Bare> {
         // Held while it is opened: whoever comes meanwhile needs it too.
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);

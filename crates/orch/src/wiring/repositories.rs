@@ -96,6 +96,7 @@ pub fn program(host: &Host, repository: &str, env: &dyn Fn(&str) -> Option<Strin
     tools.extend(settings::egress::environment(&host.egress));
     Program {
         check_environment: tools,
+        own: std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok()),
         appears: Some(Utf8Path::new("/repo").join(repository)),
         cache: (host.limits.cache_mb > 0).then(|| CachePlace {
             file: host.paths.state.join("caches").join(format!("{repository}.tar")),

@@ -55,8 +55,13 @@ impl Carried {
         let file = world.path("script.toml");
         std::fs::write(&file, toml::to_string(script).unwrap()).unwrap();
         let agent = format!("/usr/bin/env ORCH_SCRIPT={} {} scripted-agent", file.display(), world.program().display());
+        Self::by(world, repository, &agent, test)
+    }
+
+    /// The same with this command as every agent.
+    pub fn by(world: World, repository: PathBuf, agent: &str, test: Option<&str>) -> Self {
         let mut arguments =
-            vec!["init", "--yes", "--base", "main", "--id", "code", "--prefix", "IT", "--agent-command", &agent];
+            vec!["init", "--yes", "--base", "main", "--id", "code", "--prefix", "IT", "--agent-command", agent];
         if let Some(test) = test {
             arguments.extend(["--test", test]);
         }

@@ -14,6 +14,28 @@ use crate::task::{Hold, Position, Wait};
 
 use super::run::{DEFAULT_CAP, completed};
 
+/// What gates say that no line has to name: only what stops a task.
+fn unnamed(draft: &Draft) -> Vec<GateResult> {
+    let Some(stage) = draft.stage().filter(|stage| !stage.kind.in_lane()) else { return Vec::new() };
+    // Every role may ask instead of inventing something, whatever its stage looks at besides.
+    let asks = (!stage.gates.contains(&GateName::CheckNoQuestions))
+        .then(|| gate::evaluate(GateName::CheckNoQuestions, &draft.facts))
+        .filter(|asks| asks.outcome == Outcome::NeedsHuman);
+    // What lands broken stops everybody, whatever the stage looks at besides.
+    let settings = gate::evaluate(GateName::CheckSettings, &draft.facts);
+    let broken = settings.outcome == Outcome::Fail && draft.visit_evidence().is_some_and(|e| !e.settings.is_empty());
+    asks.into_iter().chain(broken.then_some(settings)).collect()
+}
+
+/// What every gate says that has a say in the task's stage: what stops it unnamed, then those that the stage names.
+pub fn said(draft: &Draft) -> Vec<GateResult> {
+    let mut said = unnamed(draft);
+    let named = draft.stage().map(|stage| stage.gates).unwrap_or_default();
+    let named: Vec<GateName> = named.into_iter().filter(|name| said.iter().all(|said| said.gate != *name)).collect();
+    said.extend(named.into_iter().map(|name| gate::evaluate(name, &draft.facts)));
+    said
+}
+
 /// The gate that decides: the first one of the stage that is not green, but a red one before one that is not decided
 /// yet, for red stays red whatever the others say. `None` if all are green, or if there is nothing to judge yet.
 fn first_not_green(draft: &Draft) -> Option<GateResult> {
@@ -21,19 +43,8 @@ fn first_not_green(draft: &Draft) -> Option<GateResult> {
     if !completed(draft) {
         return None;
     }
-    // Every role may ask instead of inventing something, whatever its stage looks at besides.
-    if !stage.gates.contains(&GateName::CheckNoQuestions) && !stage.kind.in_lane() {
-        let asks = gate::evaluate(GateName::CheckNoQuestions, &draft.facts);
-        if asks.outcome == Outcome::NeedsHuman {
-            return Some(asks);
-        }
-    }
-    // What lands broken stops everybody, whatever the stage looks at besides.
-    if !stage.kind.in_lane() {
-        let settings = gate::evaluate(GateName::CheckSettings, &draft.facts);
-        if settings.outcome == Outcome::Fail && !draft.visit_evidence().is_none_or(|e| e.settings.is_empty()) {
-            return Some(settings);
-        }
+    if let Some(stops) = unnamed(draft).into_iter().next() {
+        return Some(stops);
     }
     let mut pending = None;
     for result in stage.gates.iter().map(|name| gate::evaluate(*name, &draft.facts)) {

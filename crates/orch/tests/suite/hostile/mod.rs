@@ -13,6 +13,7 @@ mod kernel;
 mod line;
 mod meaning;
 mod network;
+mod own_gates;
 mod place;
 mod processes;
 mod results;
