@@ -62,7 +62,7 @@ impl DeployTerms {
         name: &str,
         verb: HookVerb,
         (one, folder): (&Deployment, &Utf8Path),
-        before: Option<(&Running, Utf8PathBuf)>,
+        before: Option<(&Running, Option<Utf8PathBuf>)>,
         number: i64,
         program: &Program,
     ) -> RunOrder {
@@ -81,7 +81,9 @@ impl DeployTerms {
         }
         if let Some((previous, folder)) = &before {
             set("ORCH_PREVIOUS_REVISION", &previous.revision);
-            set("ORCH_PREVIOUS_ARTIFACT", folder.as_str());
+            if let Some(folder) = folder {
+                set("ORCH_PREVIOUS_ARTIFACT", folder.as_str());
+            }
         }
         let mut argv = self.hook.clone();
         if verb == HookVerb::Rollback {

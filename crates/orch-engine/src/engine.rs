@@ -12,6 +12,7 @@ use orch_ports::runner::Runner;
 use orch_ports::store::{Claim, Finish, Finished, InboxAnswer, Job, Store, StoreError, Work};
 use orch_rules::actor::Actor;
 use orch_rules::change::{Change, ChangeSet};
+use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
 use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, Timestamp};
@@ -349,6 +350,10 @@ impl Engine {
                 }
                 let performed = self.perform(work, effect).await;
                 self.conclude(work, effect, performed).await
+            }
+            // Of a deployment nobody knows how far it came: it is never given up.
+            (Step::Rescue(words) | Step::Park(words), Job::Perform { effect: Effect::Deploy { .. } }) => {
+                self.again(work, words.clone(), None).await
             }
             (Step::Rescue(words), Job::Perform { effect }) => {
                 let words = words.clone();

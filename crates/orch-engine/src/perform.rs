@@ -8,6 +8,7 @@ mod by_facts;
 mod check_run;
 mod commit_test;
 mod deploy;
+mod deploy_kept;
 mod deploy_words;
 mod kept;
 mod known;

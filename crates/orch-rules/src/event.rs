@@ -220,6 +220,11 @@ pub enum LaneEvent {
         /// The task.
         cause: NamedTask,
     },
+    /// What did not run, or was ahead of what runs, runs now: as this commit.
+    RunsNow {
+        /// What was deployed.
+        commit: CommitId,
+    },
     /// The freeze is lifted.
     UnfreezeRequested {
         /// Although what it is there for was not mended, and why.

@@ -167,6 +167,7 @@ impl Right {
             | LaneEvent::Paused
             | LaneEvent::Resumed => Some(Self::Steer),
             LaneEvent::DoesNotRun { .. }
+            | LaneEvent::RunsNow { .. }
             | LaneEvent::CandidateMade { .. }
             | LaneEvent::CheckEnded { .. }
             | LaneEvent::LandEnded { .. }

@@ -270,6 +270,7 @@ reason-candidate-made-again = its candidate is made and tested again
 reason-run-lost-with = lost with host { $host }; presumed dead, nothing is proved
 reason-passes-freeze = may enter and land although it is frozen: { $names }
 reason-freeze-forced = the freeze is lifted, though nothing has mended what it was for: { $why }
+reason-runs-now = { $commit } runs now, and with that what the freeze is for is mended; people lift it
 reason-freeze-mended = { $name } has landed as { $commit }, and with that what the freeze is for is mended; people lift it
 reason-takes-back = its change { $commit } is taken back before it is stopped
 reason-taken-back = its change is taken back with { $commit }

@@ -284,6 +284,7 @@ reason-candidate-made-again = её кандидат готовится и про
 reason-run-lost-with = потерян вместе с машиной { $host }; считается мёртвым, доказательств нет
 reason-passes-freeze = проходят, хотя репозиторий заморожен: { $names }
 reason-freeze-forced = разморожен, хотя причина не устранена: { $why }
+reason-runs-now = теперь работает { $commit }, и причина заморозки устранена; размораживают люди
 reason-freeze-mended = { $name } слита как { $commit }, и причина заморозки устранена; размораживают люди
 reason-takes-back = перед остановкой её изменение { $commit } откатывается
 reason-taken-back = её изменение откачено коммитом { $commit }

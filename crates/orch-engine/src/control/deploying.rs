@@ -10,7 +10,7 @@ use orch_rules::deploy::line::DeployLine;
 use orch_rules::deploy::looks::{Look, Seen};
 use orch_rules::deploy::{Deployment, DeploymentState, Deploys, Running};
 use orch_rules::effect::Effect;
-use orch_rules::ids::{CommitId, DeployTarget, DeploymentId};
+use orch_rules::ids::{CommitId, DeployTarget, DeploymentId, RepositoryId};
 use orch_rules::rights::Right;
 
 use super::{Answer, Control, ControlError, LaneCommand};
@@ -130,13 +130,27 @@ impl Control {
         let revision = agreed(&terms).await?;
         let (line, _) = self.engine.store.deploy_line(target).await?;
         refuse_under_way(&line)?;
-        let Some((repository, known)) = line.runs.first().cloned() else {
+        let known = self.whose(&line, &revision).await?;
+        let Some((repository, known)) = known.or_else(|| line.brought_last().cloned()) else {
             return Err(ControlError::Refused { why: format!("nothing was deployed to {target} yet") });
         };
         let running = Running { revision: revision.clone(), candidate: CommitId(revision.clone()), ..known };
         self.engine.line(target, |line, _| line.adopt(&repository, running.clone())).await?;
         self.moved().await?;
         Ok(Answer { text: format!("what runs on {target} is {revision} from now on"), pending: false })
+    }
+
+    /// Of which repository a revision is, where several share a target: of the one that has it as a commit.
+    async fn whose(&self, line: &DeployLine, revision: &str) -> Result<Option<(RepositoryId, Running)>, ControlError> {
+        let commit = CommitId::from(revision);
+        for (repository, runs) in line.runs.iter().rev() {
+            let Ok(context) = self.engine.context(repository) else { continue };
+            let commit = commit.clone();
+            if blocking(move || Ok(context.workshop.contains(&commit, &commit)?)).await? {
+                return Ok(Some((repository.clone(), runs.clone())));
+            }
+        }
+        Ok(None)
     }
 
     /// Deploys a revision again, whatever is held: the tip of the base branch if none is named.
@@ -207,7 +221,7 @@ impl Control {
         self.allow(&by, Right::Steer).await?;
         let (line, _) = self.engine.store.deploy_line(target).await?;
         refuse_under_way(&line)?;
-        let Some((repository, runs)) = line.runs.first().cloned() else {
+        let Some((repository, runs)) = line.brought_last().cloned() else {
             return Err(ControlError::Refused { why: format!("nothing was deployed to {target} yet") });
         };
         let rows = self.engine.store.deployments(1_000).await?;

@@ -7,19 +7,15 @@ use std::time::Duration;
 
 use orch_ports::hosts::{RunKind, RunToBe};
 use orch_ports::store::Work;
-use orch_ports::workshop::DiffOrder;
-use orch_rules::actor::Actor;
 use orch_rules::attempt::RunEnd;
 use orch_rules::change::{Change, ChangeSet};
 use orch_rules::deploy::line::{DeployLine, Next};
 use orch_rules::deploy::looks::{Look, LookPlan, Looking, Seen};
-use orch_rules::deploy::{Deployment, DeploymentState, Deploys, Hook, HookEnd, TaskDeployment};
-use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{CommitId, DeployTarget, DeploymentId, RepositoryId, TaskId, Timestamp};
-use orch_rules::lane::NamedTask;
+use orch_rules::deploy::{Deployment, DeploymentState, Deploys, Hook, HookEnd};
+use orch_rules::ids::{CommitId, DeployTarget, DeploymentId, RepositoryId, TaskId};
 
 use super::agent_run::never_began;
-use super::deploy_words::{first_line, hook_end, hook_words, look_words};
+use super::deploy_words::{hook_end, hook_words, look_words};
 use super::{PerformError, PerformResult, Performed, blocking};
 use crate::deploy_terms::{DeployTerms, HookVerb};
 use crate::engine::Engine;
@@ -45,12 +41,12 @@ pub(crate) struct DeployOrder {
 }
 
 /// One that is driven.
-struct Driven {
-    order: DeployOrder,
-    context: Arc<RepositoryContext>,
-    terms: Arc<DeployTerms>,
+pub(super) struct Driven {
+    pub(super) order: DeployOrder,
+    pub(super) context: Arc<RepositoryContext>,
+    pub(super) terms: Arc<DeployTerms>,
     begun_again: u32,
-    frozen: bool,
+    pub(super) frozen: bool,
 }
 
 impl Engine {
@@ -77,7 +73,9 @@ impl Engine {
             let seen = self.changes.newest();
             let (line, one) = self.deployment(&driven.order).await?;
             self.tell_task_of(&driven.order, &one).await?;
-            if one.state.is_over() && !one.infra {
+            let waits_for_another = one.is_ahead() && one.why != Deploys::Again;
+            if one.state.is_over() && !one.infra && !waits_for_another {
+                self.ended(&driven.order, &one).await?;
                 break;
             }
             self.step(work, &mut driven, &line, &one, seen).await?;
@@ -105,6 +103,9 @@ impl Engine {
                 self.looks(driven, one, &hook).await
             }
             (DeploymentState::Unknown, Some(hook)) => self.in_doubt(driven, one, &hook, seen).await,
+            (DeploymentState::Failed | DeploymentState::RolledBack, _) if one.is_ahead() => {
+                self.ahead(driven, line, one, seen).await
+            }
             (DeploymentState::Failed, _) => self.not_begun(driven, line, one, seen).await,
             (DeploymentState::Broken, _) => {
                 self.freeze_for(driven, one).await?;
@@ -132,19 +133,37 @@ impl Engine {
         } else {
             self.changes.after(seen, LOOK_AGAIN).await;
             // A person may have deployed what contains it, or have its task stopped.
-            let contained = match line.running(&one.repository).cloned() {
-                Some(runs) => {
-                    let (context, one) = (driven.context.clone(), one.candidate.clone());
-                    blocking(move || Ok(context.workshop.contains(&runs.candidate, &one)?)).await?
-                }
-                None => false,
-            };
+            let contained = self.runs_with(driven, line, one).await?;
             let stopped = self.store.task(&driven.order.task).await?.is_some_and(|task| task.stop.is_some());
             if !contained && !stopped {
                 return Ok(());
             }
         }
         self.line(&driven.order.target, |line, _| line.again(&one.id)).await
+    }
+
+    /// A revert that did not come up is taken back by nobody: the base branch is ahead of what runs, and nothing lands on it
+    /// before a person has deployed what contains it.
+    async fn ahead(
+        &self,
+        driven: &mut Driven,
+        line: &DeployLine,
+        one: &Deployment,
+        seen: u64,
+    ) -> Result<(), PerformError> {
+        self.freeze_for(driven, one).await?;
+        if self.runs_with(driven, line, one).await? {
+            return self.line(&driven.order.target, |line, now| line.caught_up(&one.id, now)).await;
+        }
+        self.changes.after(seen, LOOK_AGAIN).await;
+        Ok(())
+    }
+
+    /// Whether what runs contains it.
+    async fn runs_with(&self, driven: &Driven, line: &DeployLine, one: &Deployment) -> Result<bool, PerformError> {
+        let Some(runs) = line.running(&one.repository).cloned() else { return Ok(false) };
+        let (context, one) = (driven.context.clone(), one.candidate.clone());
+        blocking(move || Ok(context.workshop.contains(&runs.candidate, &one)?)).await
     }
 
     /// Whoever has nothing to deploy, or not any more, says so; else its turn comes.
@@ -187,69 +206,7 @@ impl Engine {
         }
     }
 
-    /// What of all that waits is contained in what runs.
-    async fn containing(&self, line: &DeployLine) -> Result<Vec<(CommitId, CommitId)>, PerformError> {
-        let mut pairs = Vec::new();
-        for one in line.deployments.iter().filter(|one| one.state == DeploymentState::Queued) {
-            let Some(runs) = line.running(&one.repository) else { continue };
-            let Some(context) = self.served().contexts.get(&one.repository).cloned() else { continue };
-            pairs.push((context, runs.candidate.clone(), one.candidate.clone()));
-        }
-        blocking(move || {
-            let mut found = Vec::new();
-            for (context, holds, held) in pairs {
-                if context.workshop.contains(&holds, &held)? {
-                    found.push((holds, held));
-                }
-            }
-            Ok(found)
-        })
-        .await
-    }
-
-    async fn same_files(&self, driven: &Driven, one: &CommitId, other: &CommitId) -> Result<bool, PerformError> {
-        let (context, one, other) = (driven.context.clone(), one.clone(), other.clone());
-        blocking(move || {
-            let order =
-                DiffOrder { from: Some(one.clone()), to: other.clone(), only: Vec::new(), without: None, cap: 1 };
-            Ok(context.workshop.contains(&other, &one)? && context.workshop.diff(&order)?.text.is_empty())
-        })
-        .await
-    }
-
-    /// Nothing is deployed over what somebody else put there.
-    async fn runs_as_believed(&self, driven: &Driven, line: &DeployLine) -> Result<bool, PerformError> {
-        if line.runs.is_empty() {
-            return Ok(true);
-        }
-        let drift = self.drift(&driven.terms, line).await?;
-        let held = drift.is_some();
-        self.line(&driven.order.target, |line, _| line.drifted(drift.clone())).await?;
-        Ok(!held)
-    }
-
-    /// In words what runs that was not brought by us; met twice, or it is nothing.
-    pub(crate) async fn drift(
-        &self,
-        terms: &Arc<DeployTerms>,
-        line: &DeployLine,
-    ) -> Result<Option<String>, PerformError> {
-        let mut met = None;
-        for round in 0..2 {
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(terms.after_rollback.every_ms.into())).await;
-            }
-            let look = self.look(terms).await?;
-            let ours = |revision: &String| line.runs.iter().any(|(_, runs)| runs.revision == *revision);
-            met = look.revision.filter(|revision| look.ok && !ours(revision));
-            if met.is_none() {
-                return Ok(None);
-            }
-        }
-        Ok(met)
-    }
-
-    async fn look(&self, terms: &Arc<DeployTerms>) -> Result<Look, PerformError> {
+    pub(super) async fn look(&self, terms: &Arc<DeployTerms>) -> Result<Look, PerformError> {
         let health = terms.health.clone();
         blocking(move || Ok(health.look())).await
     }
@@ -315,10 +272,14 @@ impl Engine {
             let folder = context.work_folder(one.id.as_str());
             context.workshop.checkout(&one.candidate, &folder, None)?;
             let before = match &one.previous {
+                // What somebody else put there may be no commit.
+                Some(previous) if !context.workshop.contains(&previous.candidate, &previous.candidate)? => {
+                    Some((previous, None))
+                }
                 Some(previous) => {
                     let folder = context.work_folder(&format!("{}-back", one.id));
                     context.workshop.checkout(&previous.candidate, &folder, None)?;
-                    Some((previous, folder))
+                    Some((previous, Some(folder)))
                 }
                 None => None,
             };
@@ -411,85 +372,5 @@ impl Engine {
             line.settled(&id, found, offers, now);
         })
         .await
-    }
-
-    /// Its place in the line; a second time it is there.
-    async fn join_line(&self, order: &DeployOrder) -> Result<(), PerformError> {
-        if self.store.deployments_of(&order.task).await?.iter().any(|one| one.id == order.deployment) {
-            return Ok(());
-        }
-        let work_item = self.store.task(&order.task).await?.map(|task| task.work_item);
-        let why = match &order.reverts {
-            Some(of) => Deploys::Revert { of: of.clone() },
-            None => Deploys::Change,
-        };
-        let one = Deployment::of(order.deployment.clone(), order.target.clone(), order.repository.clone())
-            .bringing(order.commit.clone(), why)
-            .for_task(order.task.clone(), work_item);
-        self.line(&order.target, |line, _| line.join(one.clone())).await
-    }
-
-    /// A deployment as it stands, with its line; one that the line has forgotten from its row.
-    async fn deployment(&self, order: &DeployOrder) -> Result<(DeployLine, Deployment), PerformError> {
-        let (line, _) = self.store.deploy_line(&order.target).await?;
-        if let Some(one) = line.get(&order.deployment).cloned() {
-            return Ok((line, one));
-        }
-        let rows = self.store.deployments_of(&order.task).await?;
-        let row = rows.into_iter().find(|one| one.id == order.deployment);
-        let missing = || PerformError::Passing(format!("deployment {} is not in its line", order.deployment));
-        row.map(|one| (line, one)).ok_or_else(missing)
-    }
-
-    /// Writes what a change makes of a line, as often as somebody else was quicker. What changes nothing writes nothing.
-    pub(crate) async fn line<T>(
-        &self,
-        target: &DeployTarget,
-        change: impl Fn(&mut DeployLine, Timestamp) -> T,
-    ) -> Result<T, PerformError> {
-        loop {
-            let (before, version) = self.store.deploy_line(target).await?;
-            let (mut line, now) = (before.clone(), self.store.now().await?);
-            let out = change(&mut line, now);
-            if line == before {
-                return Ok(out);
-            }
-            if self.store.put_deploy_line(&line, version).await? {
-                self.changes.happened();
-                return Ok(out);
-            }
-        }
-    }
-
-    /// The task hears how far it is, each state once.
-    async fn tell_task_of(&self, order: &DeployOrder, one: &Deployment) -> Result<(), PerformError> {
-        let Some(task) = self.store.task(&order.task).await? else { return Ok(()) };
-        let Some(known) = task.deployment.filter(|known| known.id == one.id) else { return Ok(()) };
-        let now = TaskDeployment { failed: known.failed.clone(), ..TaskDeployment::seen(one) };
-        if known == now {
-            return Ok(());
-        }
-        let event = Event::Task { task: order.task.clone(), event: TaskEvent::DeploymentSeen { deployment: now } };
-        self.absorb(&event, &Actor::ORCH, None).await?;
-        Ok(())
-    }
-
-    async fn freeze_for(&self, driven: &mut Driven, one: &Deployment) -> Result<(), PerformError> {
-        if !driven.frozen {
-            self.freeze(&driven.order, one).await?;
-            driven.frozen = true;
-        }
-        Ok(())
-    }
-
-    /// Nothing lands on top of what does not run, but its revert and what mends it.
-    async fn freeze(&self, order: &DeployOrder, one: &Deployment) -> Result<(), PerformError> {
-        let work_item = one.work_item.clone().unwrap_or_else(|| order.task.as_str().into());
-        let cause = NamedTask { task: order.task.clone(), work_item: work_item.clone() };
-        let reason = format!("{work_item} does not run on {}: {}", order.target, first_line(&one.said));
-        let event = LaneEvent::DoesNotRun { reason, cause };
-        let event = Event::Lane { repository: order.repository.clone(), event };
-        self.absorb(&event, &Actor::ORCH, None).await?;
-        Ok(())
     }
 }

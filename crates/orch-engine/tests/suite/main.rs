@@ -28,6 +28,7 @@ mod outage;
 mod outbox;
 mod people;
 mod protected;
+mod redeploys;
 mod reviews;
 mod set_up;
 mod showing;

@@ -24,6 +24,7 @@ pub fn absorb(draft: &mut LaneDraft, event: &LaneEvent, acting: &Acting) -> Resu
     match event {
         LaneEvent::FreezeRequested { reason, cause, fixes } => Ok(freeze(draft, by, reason, (cause.as_ref(), fixes))),
         LaneEvent::DoesNotRun { reason, cause } => Ok(freeze(draft, by, reason, (Some(cause), &[]))),
+        LaneEvent::RunsNow { commit } => Ok(runs_now(draft, commit).into()),
         LaneEvent::UnfreezeRequested { force } => unfreeze(draft, by, force.as_deref()),
         LaneEvent::Paused => Ok(set_paused(draft, by, true)),
         LaneEvent::Resumed => Ok(set_paused(draft, by, false)),
@@ -125,6 +126,16 @@ fn mends(draft: &mut LaneDraft, task: &TaskId, commit: &CommitId) {
     // It is another freeze than before: people are told of it anew.
     draft.facts.repository.freeze_epoch += 1;
     draft.audit(Some(task), ORCH, "freeze_mended", reason::freeze_mended(named.work_item, commit));
+}
+
+/// What we froze because it did not run where it was deployed runs there now. A freeze of a person is theirs.
+fn runs_now(draft: &mut LaneDraft, commit: &CommitId) -> &'static str {
+    let ours = |freeze: &&mut Freeze| freeze.by == Actor::ORCH && freeze.stands();
+    let Some(freeze) = draft.facts.repository.frozen.as_mut().filter(ours) else { return "not frozen" };
+    freeze.mended = Some(commit.clone());
+    draft.facts.repository.freeze_epoch += 1;
+    draft.audit(None, ORCH, "freeze_mended", reason::runs_now(commit));
+    "recorded"
 }
 
 fn set_paused(draft: &mut LaneDraft, by: &Actor, paused: bool) -> Reason {

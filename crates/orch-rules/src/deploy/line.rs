@@ -192,6 +192,19 @@ impl DeployLine {
         }
     }
 
+    /// It did not come up, and what runs by now contains it: it is delivered with that.
+    pub fn caught_up(&mut self, id: &DeploymentId, now: Timestamp) {
+        if let Some(one) = self.get_mut(id).filter(|one| one.is_bad()) {
+            one.state = DeploymentState::Superseded;
+            one.ended = Some(now);
+        }
+    }
+
+    /// The repository that something was brought of last.
+    pub fn brought_last(&self) -> Option<&(RepositoryId, Running)> {
+        self.runs.last()
+    }
+
     /// Its task is stopped. One that has not begun is called off; its change is on the base branch all the same, so its
     /// revert lands first. `false`: it has begun, and is waited for.
     pub fn stopped(&mut self, task: &TaskId, now: Timestamp) -> bool {

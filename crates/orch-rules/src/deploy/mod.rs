@@ -108,6 +108,13 @@ impl Deployment {
         Self { task: Some(task), work_item, ..self }
     }
 
+    /// It was to bring what stands on the base branch, and did not come up: the base branch is ahead of what runs, and no
+    /// revert mends that.
+    pub fn is_ahead(&self) -> bool {
+        let brings_main = !matches!(self.why, Deploys::Change);
+        brings_main && matches!(self.state, DeploymentState::Failed | DeploymentState::RolledBack) && !self.infra
+    }
+
     /// Its change is on the base branch and must not be deployed with what comes after it.
     pub fn is_bad(&self) -> bool {
         match self.state {

@@ -414,4 +414,6 @@ codes! {
     freeze_forced(why: Quote);
     /// Something has.
     freeze_mended(name: Id, commit: Id);
+    /// What a freeze is there for runs now.
+    runs_now(commit: Id);
 }

@@ -44,6 +44,11 @@ impl FakeProduction {
         self.inside(|it| _ = it.bad.insert(revision.to_owned()));
     }
 
+    /// What did not come up does from now on.
+    pub fn repair(&self) {
+        self.inside(|it| it.bad.clear());
+    }
+
     /// All hooks that were called, in order: `deploy 1 REVISION`, `rollback 2 REVISION`.
     pub fn hooks(&self) -> Vec<String> {
         let said = |(verb, number, revision): &(String, i64, String)| format!("{verb} {number} {revision}");
