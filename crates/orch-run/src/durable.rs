@@ -24,6 +24,16 @@ fn write_temporary(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], synced: boo
     Ok(temporary)
 }
 
+/// Puts `bytes` where nothing was, and waits for the disk once: the file is synced under its name, and the common file
+/// systems keep the order of a name and of what is synced behind it. A power cut before this returns may leave it empty.
+pub(crate) fn note(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder.as_fd();
+    put(folder, name, bytes, false)?;
+    let file = openat(folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::fs::fsync(file)?;
+    Ok(())
+}
+
 /// Puts `bytes` in place of whatever `name` was.
 pub(crate) fn replace(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let folder = folder.as_fd();
@@ -47,7 +57,8 @@ fn put(folder: BorrowedFd<'_>, name: &str, bytes: &[u8], synced: bool) -> io::Re
 }
 
 /// Creates `name` with `bytes`; an existing file is left alone and answered with `AlreadyExists`. Its name is on the disk
-/// with the next file of the folder that is put there by [`replace`]; before, a power cut may take the whole file back.
+/// with the next file of the folder that is put there by [`note`] or [`replace`]; before, a power cut may take the whole file
+/// back.
 pub(crate) fn create(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let folder = folder.as_fd();
     let temporary = write_temporary(folder, name, bytes, true)?;

@@ -21,7 +21,7 @@ pub trait Engine: Send + Sync + 'static {
         written
     }
     /// As [`Engine::write`], but on the disk only with the next one. For what a machine that stops takes back by itself: a
-    /// claim is void when who made it is gone.
+    /// claim is void when who made it is gone, and a run ends with its machine.
     async fn write_unsynced(&self, steps: Vec<Step>) -> StoreResult<Vec<Answer>> {
         self.write(steps).await
     }

@@ -276,7 +276,8 @@ impl<E: Engine> Hosts for Database<E> {
 
     async fn place_run(&self, me: &Incarnation, run: &RunToBe, work: &Work) -> StoreResult<RunPlace> {
         let (host, name) = (Value::from(me.host.as_str()), Value::from(run.name.as_str()));
-        let answers = self.engine.write(vec![
+        // A machine that stops ends its runs, and their directories say that they had begun.
+        let answers = self.engine.write_unsynced(vec![
             still_ours(work),
             // An agent's run that was given up stays so, and a hook's; a check may be run again elsewhere.
             Step::run(

@@ -238,7 +238,7 @@ impl Supervisor {
         let supervisor = Self { run, spec, started, watch, reserved };
         let recorded = serde_json::to_vec_pretty(&supervisor.started)
             .map_err(std::io::Error::from)
-            .and_then(|bytes| durable::replace(&supervisor.run, STARTED, &bytes));
+            .and_then(|bytes| durable::note(&supervisor.run, STARTED, &bytes));
         recorded.map_err(failed_at(&supervisor.run, "record the start of"))?;
         Ok(supervisor)
     }
