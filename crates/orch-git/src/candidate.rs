@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::evidence::{near, tree_of};
-use crate::forge::{Forge, commit_id};
+use crate::forge::Forge;
 use crate::standing::DOCUMENTS;
 use crate::tree::{self, Mode};
 use crate::words::{CommitId, Identity, TreeId};
@@ -219,35 +219,5 @@ impl Forge {
         TreeId::new(tree.trim().to_owned())
             .map(Ok)
             .map_err(|_| Error::Unexpected { command: shown, answer: format!("{tree:?} is not a tree id") })
-    }
-
-    /// Makes a commit of a tree, and looks whether it is one.
-    pub(crate) fn commit_tree(
-        &self,
-        tree: &TreeId,
-        parents: &[&CommitId],
-        message: &str,
-        (author, committer): (&Signature, &Signature),
-    ) -> Result<CommitId> {
-        let mut call = self.call().args(["commit-tree", tree.as_str()]);
-        for parent in parents {
-            call = call.args(["-p", parent.as_str()]);
-        }
-        for (role, by) in [("AUTHOR", author), ("COMMITTER", committer)] {
-            call = call
-                .env(format!("GIT_{role}_NAME"), by.identity.name())
-                .env(format!("GIT_{role}_EMAIL"), by.identity.email())
-                .env(format!("GIT_{role}_DATE"), format!("@{} +0000", by.seconds));
-        }
-        let mut message = message.trim_end().to_owned();
-        message.push('\n');
-        let call = call.args(["-F", "-"]).input(message);
-        let shown = call.shown();
-        let made = commit_id(&shown, &call.text()?)?;
-        let found = tree_of(&mut self.objects()?, &made)?;
-        if found == tree.as_str() {
-            return Ok(made);
-        }
-        Err(Error::Unexpected { command: shown, answer: format!("{made} has the tree {found}") })
     }
 }

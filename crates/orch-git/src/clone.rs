@@ -40,6 +40,9 @@ pub struct Overlay<'a> {
     pub covers: &'a dyn Fn(&str) -> bool,
 }
 
+/// A copy of a clone's index as it was made; the packing script knows the name.
+const BEGUN: &str = "index.begun";
+
 impl Forge {
     /// Makes a working copy that shares the forge's objects, on a local branch at an exact commit, and pins that
     /// commit for as long as the copy lives ([`Forge::unpin`], [`Forge::reap`]).
@@ -69,6 +72,10 @@ impl Forge {
         let own = Some((request.branch, request.identity));
         if overlaid.is_empty() {
             self.check_out(request.commit, request.folder, own)?;
+            // Whether anybody used it since can be told by a plain file.
+            let index = request.folder.join(".git/index");
+            let begun = request.folder.join(".git").join(BEGUN);
+            std::fs::copy(&index, &begun).map_err(|error| Error::io("copy", &index, error))?;
         } else {
             self.lay_over(request.commit, request.folder, own, overlaid)?;
             self.hide(request.commit, request.folder, overlaid)?;

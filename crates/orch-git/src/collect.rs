@@ -172,6 +172,7 @@ impl Forge {
         let head_tree = tree_of(&mut objects, &head)?;
         let tree = objects.structure(&format!("{}^{{tree}}", parcel.tree), "tree")?.id;
         let found = tree::differences(&mut objects, &start_tree, &tree)?;
+        parcel.agrees(&found)?;
         if found.len() > request.limits.count {
             return self
                 .nothing(request, format!("it changed {} paths, more than {}", found.len(), request.limits.count));

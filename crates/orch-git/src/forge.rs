@@ -45,6 +45,8 @@ pub struct Forge {
     pub(crate) idle: Arc<Idle>,
     /// Movers of refs that wait for their next order: those that sync what they write, and those that do not.
     pub(crate) movers: [Arc<Idle>; 2],
+    /// Writers of commits that wait for the next one.
+    pub(crate) writers: Arc<Idle>,
     /// Changes that were named.
     pub(crate) patches: Patches,
     /// The branches as they were listed last.
@@ -149,6 +151,7 @@ impl Forge {
         if !locks::works_in(path) {
             crate::upkeep::remove_unfinished(path, started)?;
         }
+        crate::upkeep::remove_torn(path)?;
         let forge = Self {
             git: git.clone(),
             path: path.to_path_buf(),
@@ -158,6 +161,7 @@ impl Forge {
             listed: Mutex::new(None),
             idle: Arc::default(),
             movers: Default::default(),
+            writers: Arc::default(),
             patches: Patches::default(),
         };
         if forge.resolve(&forge.base_ref())?.is_none() {
@@ -207,6 +211,7 @@ impl Forge {
             listed: Mutex::new(None),
             idle,
             movers,
+            writers: Arc::default(),
             patches,
         }
     }

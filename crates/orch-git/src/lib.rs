@@ -46,6 +46,7 @@ mod branches;
 mod candidate;
 mod clone;
 mod collect;
+mod commits;
 mod copy;
 mod delivered;
 mod error;

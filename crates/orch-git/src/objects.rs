@@ -1,5 +1,5 @@
-//! Conversations with a git that is kept: reading objects, one `git cat-file --batch-command` for many questions, and the
-//! orders of `refs`.
+//! Conversations with a git that is kept: reading objects, one `git cat-file --batch-command` for many questions, the
+//! orders of `refs`, and what `commits` has written.
 //!
 //! The process is kept for the next question for a moment, because a task asks often and a start costs more than the
 //! answer. It sees what other gits write meanwhile: refs are read anew for every question, and packs when an object is
@@ -17,7 +17,7 @@ use crate::process::{Call, Running, readable, stop};
 /// The largest tree or commit that is read.
 pub(crate) const STRUCTURE_LIMIT: usize = 64 << 20;
 /// A process that nobody asks for so long is ended.
-const KEPT: Duration = Duration::from_secs(5);
+const KEPT: Duration = Duration::from_secs(15);
 /// So many are kept for each forge.
 const MOST_KEPT: usize = 2;
 
@@ -232,6 +232,16 @@ impl Talk {
         self.hear("commit: ok\n", end)?;
         self.broken = false;
         Ok(())
+    }
+
+    /// A writer of objects writes down what stands in a file, and says its id.
+    pub(crate) fn writes(&mut self, file: &str) -> Result<String> {
+        self.broken = true;
+        let end = Instant::now() + self.limit;
+        self.say(&format!("{file}\n"))?;
+        let id = self.line(end)?;
+        self.broken = !id.ends_with('\n');
+        Ok(id)
     }
 
     fn say(&mut self, words: &str) -> Result<()> {

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, Result};
+use crate::evidence::tree_of;
 use crate::forge::{Forge, usable};
+use crate::tree::{Difference, Entry};
 use crate::words::{BranchName, CommitId, RepoPath};
 
 const PACK: &str = concat!(include_str!("parcel/git.sh"), include_str!("parcel/pack.sh"));
@@ -103,6 +105,8 @@ impl Forge {
             shown(&self.objects_folder()),
             settings(request.start),
             if request.overlaid { "overlaid" } else { "" }.to_owned(),
+            // Not known: then nothing is taken for usual.
+            self.objects().and_then(|mut objects| tree_of(&mut objects, request.start)).unwrap_or_default(),
         ]
     }
 }
@@ -135,9 +139,40 @@ pub(crate) struct Parcel {
     pub touched: Vec<Vec<u8>>,
     /// Changed paths with the attribute `filter`: path, `filter`, value, in turn.
     pub filters: Vec<Vec<u8>>,
+    /// What another git than the one that wrote the tree says of each changed path (git-status(1), porcelain v2). `None`:
+    /// both of two gits made the same tree.
+    pub agreed: Option<Vec<Vec<u8>>>,
 }
 
 impl Parcel {
+    /// Holds what the tree differs in from the start against what the other git said.
+    ///
+    /// # Errors
+    /// [`Error::Unpacked`]: one of the two did not do its work.
+    pub(crate) fn agrees(&self, found: &[Difference]) -> Result<()> {
+        let Some(agreed) = &self.agreed else { return Ok(()) };
+        // `1 M. N... 100644 100644 100644 ID ID PATH`; without a mode it is gone.
+        let said = agreed.iter().filter_map(|line| {
+            let parts: Vec<&[u8]> = line.splitn(9, |byte| *byte == b' ').collect();
+            let (mode, id, path) = (*parts.get(4)?, *parts.get(7)?, *parts.get(8)?);
+            Some((path, (mode != b"000000").then_some((mode, id))))
+        });
+        let mut said: Vec<_> = said.collect();
+        said.sort_unstable();
+        let stands = |entry: &Option<Entry>| entry.as_ref().map(|entry| (entry.mode, entry.id.clone()));
+        // A mode that was spelt in an old way is no change.
+        let mut made: Vec<_> = found.iter().filter(|found| stands(&found.was) != stands(&found.is)).collect();
+        made.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        let same = said.len() == agreed.len()
+            && said.len() == made.len()
+            && said.iter().zip(made).all(|((path, said), made)| {
+                let is = made.is.as_ref().map(|entry| (entry.raw_mode.as_slice(), entry.id.as_bytes()));
+                *path == made.path.as_slice() && *said == is
+            });
+        let reason = "two gits say different things of what lies in the clone";
+        if same { Ok(()) } else { Err(Error::Unpacked { reason: reason.to_owned() }) }
+    }
+
     /// Reads the facts of a parcel.
     ///
     /// # Errors
@@ -178,6 +213,7 @@ impl Parcel {
                         b"checked" => found.checked = items,
                         b"touched" => found.touched = items,
                         b"filters" => found.filters = items,
+                        b"agreed" => found.agreed = Some(items),
                         _ => {}
                     }
                 }

@@ -1,6 +1,9 @@
 //! Moving refs. A git that moves them is kept for the next order, because a task gives many and a start costs more than a
 //! move. Whatever it says, the ref is looked at afterwards.
 
+use std::fs;
+use std::io::ErrorKind;
+
 use crate::error::{Error, Result, show};
 use crate::forge::{Forge, sync_folder};
 use crate::objects::Talk;
@@ -97,6 +100,50 @@ impl Forge {
             return Err(Error::NotFound { repository: self.path.clone(), what: to.to_string() });
         }
         self.stale(name, expected, failure)
+    }
+
+    /// The names of all refs in these folders (each with its last slash), sorted: read from git's own files where it keeps refs in
+    /// files.
+    pub(crate) fn refs_below(&self, folders: &[String]) -> Result<Vec<String>> {
+        if self.path.join("reftable").exists() {
+            let listed = self.call().args(["for-each-ref", "--format=%(refname)"]).args(folders).text()?;
+            return Ok(listed.lines().map(str::to_owned).collect());
+        }
+        let mut names = Vec::new();
+        // The loose ones first: one that is packed meanwhile is met in the other file then.
+        let mut waiting: Vec<String> = folders.iter().map(|folder| folder.trim_end_matches('/').to_owned()).collect();
+        while let Some(folder) = waiting.pop() {
+            let path = self.path.join(&folder);
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+                Err(error) => return Err(Error::io("list", &path, error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(|error| Error::io("list", &path, error))?;
+                let kind = entry.file_type().map_err(|error| Error::io("look at", &entry.path(), error))?;
+                let Some(name) = entry.file_name().to_str().map(|name| format!("{folder}/{name}")) else { continue };
+                match kind {
+                    kind if kind.is_dir() => waiting.push(name),
+                    _ if name.ends_with(".lock") => {}
+                    _ => names.push(name),
+                }
+            }
+        }
+        let packed = self.path.join("packed-refs");
+        match fs::read_to_string(&packed) {
+            Ok(text) => names.extend(
+                text.lines()
+                    .filter_map(|line| line.split_once(' '))
+                    .filter(|(_, name)| folders.iter().any(|folder| name.starts_with(folder.as_str())))
+                    .map(|(_, name)| name.to_owned()),
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", &packed, error)),
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Removes a ref; one that is not there is fine. `expected`: where it must be.

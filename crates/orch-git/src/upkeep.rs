@@ -124,15 +124,15 @@ impl Forge {
             // The slash: `ET-1` must not take `ET-10` with it.
             ["attempts", "pin", "told"].map(|kind| format!("refs/orch/{kind}/{task}/"))
         });
-        let names = self.call().args(["for-each-ref", "--format=%(refname)"]).args(folders).text()?;
+        let names = self.refs_below(&folders.collect::<Vec<_>>())?;
         if names.is_empty() {
             return Ok(0);
         }
-        let orders: String = names.lines().map(|name| format!("option no-deref\ndelete {name}\n")).collect();
+        let orders: String = names.iter().map(|name| format!("option no-deref\ndelete {name}\n")).collect();
         if !self.ordered(&orders, true) {
             self.call().args(["update-ref", "--stdin"]).input(orders).output()?;
         }
-        Ok(names.lines().count())
+        Ok(names.len())
     }
 
     /// Packs objects. Nothing else here packs in passing, so this is called now and then; the time limit of
@@ -170,6 +170,30 @@ pub(crate) fn remove_unfinished(repository: &Path, before: SystemTime) -> Result
         }
     }
     Ok(removed)
+}
+
+/// Removes refs of ours that a power cut left empty: those that are moved without waiting for the disk. Git would refuse to
+/// pack beside them, and nothing needs them: the run that did has ended.
+pub(crate) fn remove_torn(repository: &Path) -> Result<usize> {
+    let (mut waiting, mut removed) = (vec![repository.join("refs/orch")], 0);
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => waiting.push(entry.path()),
+                // A lock is empty until its git writes.
+                Ok(found) if found.is_file() && found.len() == 0 && !is_lock(&entry.path()) => {
+                    remove(&entry.path())?;
+                    removed += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(removed)
+}
+
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "lock")
 }
 
 fn remove(path: &PathBuf) -> Result<()> {

@@ -1,4 +1,4 @@
-# Before pack.sh and snapshot.sh: which git they get.
+# Before pack.sh and snapshot.sh: which git they get, and which index.
 set -u
 unset GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE GIT_CONFIG_COUNT \
     GIT_CONFIG_PARAMETERS GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_PREFIX GIT_DEFAULT_HASH
@@ -15,4 +15,10 @@ git() {
     done < "$GIT_TRACE2"
     printf 'git %s came to no end of its own (exit code %s)\n' "$1" "$code" > "$GIT_TRACE2.untold"
     return 125
+}
+
+# An index with its time. What was written in the second in which git wrote its index may have changed behind its back, and git
+# looks at it again: of a younger copy it would believe what stands there, and a change of the same size would be lost.
+copied() {
+    cp -- "$1" "$2" && touch -r "$1" -- "$2"
 }

@@ -6,10 +6,10 @@
 # twice, by gits that share nothing. Only what both looks say alike is packed.
 #
 # Arguments: parcel (a path; the parcel's files have it as their beginning), start, base or nothing, folder of the
-# documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files,
-# `looking` if somebody is still at work there: then nothing of the clone is changed, and what lies in a repository inside
-# is not looked at.
-parcel=$1 start=$2 base=$3 documents=$4 branch=$5 forge=$6 settings=$7 overlaid=$8 looking=${9:-}
+# documents, branch, objects of the forge, settings of the repository, `overlaid` if git was told to overlook files, tree
+# of the start, `looking` if somebody is still at work there: then nothing of the clone is changed, and what lies in a
+# repository inside is not looked at.
+parcel=$1 start=$2 base=$3 documents=$4 branch=$5 forge=$6 settings=$7 overlaid=$8 tree_before=$9 looking=${10:-}
 clone=$PWD
 umask 022
 export GIT_DIR GIT_WORK_TREE=$clone GIT_INDEX_FILE GIT_TRACE2
@@ -81,7 +81,12 @@ fi
 
 # A repository inside is taken in as the files that it is, but for a submodule that is one by name. It is put aside once;
 # its name is kept for whoever packs again.
-find . -path ./.git -prune -o -name .git -prune -print0 2>/dev/null > "$parcel.git/inner"
+find . -path ./.git -prune -o \( -name .git -prune -o -name .gitattributes \) -print0 2>/dev/null > "$parcel.git/inner"
+attributes=
+if tr '\0' '\n' < "$parcel.git/inner" | grep -q '\.gitattributes$'; then
+    attributes=some
+    find . -path ./.git -prune -o -name .git -prune -print0 2>/dev/null > "$parcel.git/inner"
+fi
 submodules() (
     repository "$1"
     { [ ! -f .gitmodules ] || git config --file .gitmodules --get-regexp '\.path$' 2> "$work/said" | sed 's/^[^ ]* //'
@@ -141,8 +146,8 @@ elsewhere() {
 }
 # The index of the clone, for what it knows of unchanged files and of files that were added against an ignore.
 index() {
-    [ ! -f .git/index ] || cp .git/index "$GIT_INDEX_FILE" 2> "$work/said" || trouble 'the index cannot be copied'
-    for shared in .git/sharedindex.*; do [ -f "$shared" ] && cp "$shared" "$GIT_DIR/"; done
+    [ ! -f .git/index ] || copied .git/index "$GIT_INDEX_FILE" 2> "$work/said" || trouble 'the index cannot be copied'
+    for shared in .git/sharedindex.*; do [ -f "$shared" ] && copied "$shared" "$GIT_DIR/${shared#.git/}"; done
     if ! git -c core.quotePath=false ls-files --stage -v > "$work/listed" 2> "$work/said"; then
         rm -f "$GIT_INDEX_FILE"
         git read-tree "$head" 2> "$work/said" || trouble 'the tree of the head cannot be read'
@@ -181,7 +186,7 @@ taken() {
 touched() {
     if [ -f "$parcel.begin/tree" ] && [ ! -s "$work/unfinished" ] && [ ! -s "$work/unmerged" ]; then
         IFS= read -r before < "$parcel.begin/tree"
-        if cp "$parcel.begin/index" "$GIT_DIR/raw" 2>/dev/null && raw &&
+        if copied "$parcel.begin/index" "$GIT_DIR/raw" 2>/dev/null && raw &&
             (GIT_INDEX_FILE=$GIT_DIR/raw; git add --all --ignore-errors -- .) 2>/dev/null &&
             after=$( (GIT_INDEX_FILE=$GIT_DIR/raw; git write-tree) 2>/dev/null) &&
             git diff-tree -r -z --no-renames --name-only "$before" "$after" > "$work/touched" 2>/dev/null; then
@@ -266,23 +271,83 @@ looks() {
     done
     trouble "$(cat "$parcel.git/said" 2>/dev/null || echo "two looks at what lies in the clone differ ($round times)")"
 }
-all_anew=
-looks
-GIT_DIR=$parcel.git/1 work=$parcel.git/1/tmp
-GIT_INDEX_FILE=$GIT_DIR/index GIT_TRACE2=$work/trace
+# The usual case, in four gits: nobody is at work there, nothing stands in the middle, is hidden, inside, elsewhere, or read through attributes. One look
+# makes the tree, and another git names what differs from the start, path by path. The forge holds the one against the other.
+# Whatever is not as usual ends it, and all is looked at twice.
+usual() (
+    [ -z "$looking" ] && [ -n "$borrows" ] && [ -z "$attributes" ] && [ ! -s "$parcel.git/unfinished" ] && [ ! -s "$parcel.git/inner" ] &&
+        [ ! -s "$parcel.nested" ] && [ ! -s "$parcel.git/kept" ] && [ -n "$tree_before" ] || exit 1
+    case $lies_at in *[!0-9a-f]*) exit 1 ;; esac
+    [ "${#lies_at}" = "${#start}" ] || exit 1
+    for file in .git/info/sparse-checkout .git/packed-refs .git/sharedindex.*; do [ ! -e "$file" ] || exit 1; done
+    for name in $(find .git/refs ! -type d); do
+        case $name in ".git/refs/heads/$branch" | .git/refs/heads/orch-base) ;; *) exit 1 ;; esac
+    done
+    if [ -f "$parcel.begin/tree" ]; then
+        # What the set-up left is what the start has.
+        IFS= read -r before < "$parcel.begin/tree" && [ "$before" = "$tree_before" ] || exit 1
+    fi
+    repository usual
+    trouble() { exit 1; }
+    [ -f .git/index ] && [ ! -L .git/index ] && copied .git/index "$GIT_INDEX_FILE" || exit 1
+    if [ -f .git/index.begun ] && cmp -s .git/index .git/index.begun; then
+        # As it was made: with no mark and no conflict in it.
+        tr '\0' '\n' < "$GIT_INDEX_FILE" | grep -q '\.gitattributes' && exit 1
+    else
+        for time in 1 2; do git ls-files --stage -v -z > "$work/listed.$time" || exit 1; done
+        cmp -s "$work/listed.1" "$work/listed.2" || exit 1
+        tr '\0' '\n' < "$work/listed.1" | grep -Eqv '^H [0-7]* [0-9a-f]* 0	' && exit 1
+        tr '\0' '\n' < "$work/listed.1" | grep -q '\.gitattributes$' && exit 1
+    fi
+    git add --all --ignore-errors -- . 2> "$work/said" && [ ! -s "$work/said" ] || exit 1
+    if [ -d "$documents" ]; then
+        # A path ends at a NUL in the index, behind one byte with its length. One that is not there may be ignored.
+        tr '\0' '\n' < "$GIT_INDEX_FILE" | grep -aF -- "$documents/" > "$work/known"
+        cut -b2- < "$work/known" > "$work/both" && cat "$work/known" >> "$work/both" &&
+            find "$documents" ! -type d > "$work/documents" || exit 1
+        grep -aFxvq -f "$work/both" -- "$work/documents"
+        [ $? = 1 ] || exit 1
+    fi
+    tree=$(git write-tree) || exit 1
+    git status --porcelain=v2 -z --untracked-files=all --no-renames --ignore-submodules=none > "$work/agreed" || exit 1
+    tr '\0' '\n' < "$work/agreed" | grep -Eqv '^1 [AMDT]\. N\.\.\. ' && exit 1
+    [ ! -e "$work/trace.untold" ] && [ "$(wc -c < "$work/agreed")" -lt 16000000 ] || exit 1
+    { for list in $lists; do printf '%s\0\0' "$list"; done; printf 'agreed\0'; cat "$work/agreed"; printf '\0'; } > "$GIT_DIR/lists" &&
+        printf '%s %s\n' "$lies_at" "$tree" > "$GIT_DIR/short"
+) > /dev/null 2>&1
 
+all_anew= look=usual
+if usual; then
+    read -r head tree < "$parcel.git/usual/short" && history=whole start_tree=$tree_before
+else
+    look=1
+    looks
+fi
+at() {
+    GIT_DIR=$parcel.git/$look work=$parcel.git/$look/tmp
+    GIT_INDEX_FILE=$GIT_DIR/index GIT_TRACE2=$work/trace
+}
+at
+
+# All that the forge does not have, where nobody has committed: what the look wrote.
+loose() {
+    [ "$look" = usual ] && [ "$head" = "$start" ] && [ -z "$(find .git/objects "$GIT_DIR/objects/pack" -type f ! -path .git/objects/info/alternates)" ] &&
+        find "$GIT_DIR/objects" -type f ! -name alternates | sed 's|.*/\(..\)/\([0-9a-f]*\)$|\1\2|' > "$work/loose" && [ -s "$work/loose" ] &&
+        git pack-objects -q --stdout < "$work/loose" > "$parcel.pack" 2> "$work/said"
+}
 # The pack: everything that the forge does not have.
 packed() {
     { printf '%s\n' "$@" "^$start" "^$start_tree" ${base:+"^$base"}; } |
         git pack-objects -q --revs --stdout > "$parcel.pack" 2> "$work/said"
 }
 if [ "$head" != "$start" ] || [ "$tree" != "$start_tree" ]; then
-    if ! packed "$head" "$tree" && ! packed "$head" "$tree"; then
+    if ! loose && ! packed "$head" "$tree" && ! packed "$head" "$tree"; then
         # A history with a hole in it is none; the tree alone may be whole.
         { [ -e "$work/trace.untold" ] || grep -Eq 'No space left|Disk quota' "$work/said"; } && trouble 'the pack cannot be written'
         if ! packed "$tree" && ! packed "$tree"; then
-            all_anew=anew
+            all_anew=anew look=1
             looks
+            at
             packed "$tree" || trouble 'the pack cannot be written'
         fi
         head=$start history=none
@@ -290,7 +355,7 @@ if [ "$head" != "$start" ] || [ "$tree" != "$start_tree" ]; then
 fi
 {
     printf 'orch-parcel 1\0head\0%s\0tree\0%s\0history\0%s\0' "$head" "$tree" "$history"
-    cat "$parcel.git/1/lists"
+    cat "$parcel.git/$look/lists"
     printf 'end\0'
 } > "$parcel.unfinished" && mv "$parcel.unfinished" "$parcel.facts" || trouble 'the facts cannot be written'
 exit 0

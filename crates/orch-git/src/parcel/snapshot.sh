@@ -11,7 +11,7 @@ look() (
     printf '%s\n%s\n' "$forge" "$PWD/.git/objects" > "$GIT_DIR/objects/info/alternates" || exit
     printf '* -text -eol -filter -ident -working-tree-encoding\n' > "$GIT_DIR/info/attributes" || exit
     [ ! -f .git/info/exclude ] || cp .git/info/exclude "$GIT_DIR/info/exclude" || exit
-    cp .git/index "$GIT_INDEX_FILE" && git add --all --ignore-errors -- . && git write-tree > "$GIT_DIR/tree"
+    copied .git/index "$GIT_INDEX_FILE" && git add --all --ignore-errors -- . && git write-tree > "$GIT_DIR/tree"
 )
 (
     rm -rf -- "$parcel.begin"

@@ -125,6 +125,37 @@ fn what_was_not_committed_is_taken_whatever_stood_in_the_way() {
 }
 
 #[test]
+fn a_change_of_the_same_size_in_the_second_of_the_checkout_is_taken() {
+    use std::os::unix::fs::MetadataExt;
+    let second = |path: &Path| std::fs::metadata(path).unwrap().ctime();
+    // Behind git's back, after git looked at it, and after it was committed.
+    let forms = [
+        "echo HELLO > README.md",
+        "git status -s; git update-index --refresh; echo HELLO > README.md",
+        "echo hullo > README.md; git commit -qam first; echo HELLO > README.md",
+        "git update-index --split-index; echo HELLO > README.md",
+        "echo '*.x text' > .gitattributes; echo HELLO > README.md",
+    ];
+    for form in forms {
+        let case = loop {
+            let case = Case::new("");
+            case.agent(form);
+            // The machine may be so slow that a second goes by in between.
+            if second(&case.clone.join("README.md")) == second(&case.clone.join(".git/index")) {
+                break case;
+            }
+        };
+        // What is copied later has a later time.
+        let at = second(&case.clone.join("README.md")).unsigned_abs();
+        while std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() <= at {
+            std::thread::yield_now();
+        }
+        let changed = case.changed(&case.all().head);
+        assert_eq!(changed.get("README.md").map(String::as_str), Some("HELLO\n"), "{form}");
+    }
+}
+
+#[test]
 fn a_history_that_goes_on_is_kept_and_the_rest_put_on_top() {
     let case = Case::new("");
     assert_eq!(case.all().head, case.start, "nothing was done");

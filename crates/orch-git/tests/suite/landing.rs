@@ -207,3 +207,31 @@ fn upkeep_joins_what_many_tasks_leave_and_takes_nothing_that_is_borrowed() {
     assert_eq!(world.forge.branches().unwrap().len(), 501);
     assert_eq!(world.forge.tip(&branch("feature/7")).unwrap(), Some(start));
 }
+
+#[test]
+fn refs_go_wherever_git_keeps_them_and_a_torn_one_stops_no_packing() {
+    let world = World::new();
+    let start = world.main();
+    for (name, attempts) in [("ET-1", [1, 2]), ("ET-10", [1, 3])] {
+        for attempt in attempts {
+            world.forge.pin(&task(name), attempt, &start).unwrap();
+        }
+    }
+    run(world.forge.path(), ["pack-refs", "--all"]);
+    // Moved again, and one that came later.
+    world.forge.pin(&task("ET-1"), 2, &start).unwrap();
+    world.forge.pin(&task("ET-1"), 4, &start).unwrap();
+    put(world.forge.path(), "refs/orch/pin/ET-1/5.lock", "");
+    assert_eq!(world.forge.reap(&[task("ET-1")]).unwrap(), 3);
+    let left = world.in_forge(&["for-each-ref", "--format=%(refname)", "refs/orch/pin"]);
+    assert_eq!(left, "refs/orch/pin/ET-10/1\nrefs/orch/pin/ET-10/3");
+    assert_eq!(world.forge.reap(&[task("ET-1"), task("ET-2")]).unwrap(), 0);
+    // A power cut may leave what was not waited for without its content.
+    put(world.forge.path(), "refs/orch/pin/ET-11/1", "");
+    put(world.forge.path(), "refs/orch/told/ET-11/1", "");
+    assert!(world.forge.pack(Packing::Full).is_err(), "git packs beside a torn ref");
+    let origin = world.forge.origin().clone();
+    let opened = Forge::open(&git(), origin, world.forge.path(), std::time::SystemTime::now()).unwrap();
+    opened.forge.pack(Packing::Full).unwrap();
+    assert_eq!(opened.forge.tip(&branch("main")).unwrap(), Some(start));
+}

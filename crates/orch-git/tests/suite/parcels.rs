@@ -288,3 +288,83 @@ fn look(case: &Case) -> Delivered {
     run(case.world.forge.path(), ["fetch", "--quiet", forge.path().to_str().unwrap(), delivered.head.as_str()]);
     delivered
 }
+/// States of a clone, and whether they are usual: looked at once, and told by another git.
+const STATES: &[(&str, &str, bool)] = &[
+    ("nothing", "true", true),
+    ("a new file", "echo work > new.txt", true),
+    (
+        "all kinds of change",
+        "echo a >> README.md; rm src/lib.txt; ln -s README.md link; chmod +x docs/guide.md; mkdir -p a/b; echo x > a/b/c",
+        true,
+    ),
+    (
+        "a file in place of a folder",
+        "rm -r src; echo x > src; rm README.md; mkdir README.md; echo y > README.md/y",
+        true,
+    ),
+    ("letters of all kinds", "echo x > 'a \"b\\ ü'; printf x > \"$(printf 'tab\\there')\"", true),
+    ("a line break in a name", "echo x > \"$(printf 'a\\nb')\"", false),
+    ("added", "echo work > new.txt; git add new.txt; echo more >> new.txt", true),
+    ("committed", "echo work > new.txt; git add new.txt; git commit -qm work; echo more >> README.md", true),
+    (
+        "committed twice, on no branch",
+        "git checkout -q --detach; for n in 1 2; do echo $n > new; git add new; git commit -qm $n; done",
+        true,
+    ),
+    ("amended", "echo work > new.txt; git add new.txt; git commit -q --amend -m mine", true),
+    ("looked at", "git status > /dev/null; echo x > y", true),
+    ("an ignored file", "echo '*.log' > .gitignore; echo x > a.log", true),
+    ("a document", "mkdir -p docs/work-items/ET-001; echo x > docs/work-items/ET-001/a.md", true),
+    (
+        "an ignored document",
+        "echo '*.md' > .gitignore; mkdir -p docs/work-items/ET-001; echo x > docs/work-items/ET-001/a.md; echo y > b.md",
+        false,
+    ),
+    (
+        "a document that nobody may read",
+        "mkdir -p docs/work-items/ET-001; echo x > docs/work-items/ET-001/a.md; mkfifo docs/work-items/ET-001/p",
+        false,
+    ),
+    ("another branch", "git checkout -q -b other; echo x > y; git add y; git commit -qm y; git checkout -q -", false),
+    ("a stash", "echo x >> README.md; git stash -q", false),
+    ("references in one file", "git pack-refs --all", false),
+    ("a mark", "git update-index --skip-worktree README.md; echo x >> README.md", false),
+    ("a repository inside", "git init -q app; echo x > app/x", false),
+    ("attributes", "echo '* text=auto' > .gitattributes", false),
+    ("attributes that were taken away", "rm -f .gitattributes; printf 'a\\r\\n' > crlf", true),
+    (
+        "an unfinished merge",
+        "git checkout -q -b x; echo c > README.md; git commit -qam c; git checkout -q -; echo d > README.md; git commit -qam d; git merge x >/dev/null || true",
+        false,
+    ),
+    ("no index", "rm .git/index; echo x > y", false),
+    ("a pipe in place of the copy of the index", "rm .git/index.begun; mkfifo .git/index.begun; echo x > y", true),
+];
+
+#[test]
+fn what_is_usual_is_looked_at_once_and_comes_home_the_same() {
+    for (name, script, usual) in STATES {
+        let lies = Liar::new("");
+        lies.case.agent(script);
+        let words = lies.words(Forge::parcel_command);
+        let facts = lies.case.world.parcel(&lies.case.clone).with_extension("parcel.facts");
+        let agreed = || fs::read(&facts).unwrap().windows(8).any(|part| part == b"\0agreed\0");
+        let mut twice = words.clone();
+        // Without the tree of the start nothing is usual.
+        if let Some(tree) = twice.last_mut() {
+            tree.clear();
+        }
+        checked(lies.run(&twice, "", 0).0);
+        assert!(!agreed(), "{name}");
+        let right = lies.comes().unwrap();
+        checked(lies.run(&words, "", 0).0);
+        assert_eq!(agreed(), *usual, "{name}");
+        assert_eq!(lies.comes().unwrap(), right, "{name}");
+        if *usual {
+            // One that does nothing, whatever it is asked, makes it unusual.
+            checked(lies.run(&words, "exit 0", "status").0);
+            assert!(!agreed(), "{name}");
+            assert_eq!(lies.comes().unwrap(), right, "{name}");
+        }
+    }
+}
