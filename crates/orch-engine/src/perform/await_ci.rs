@@ -56,6 +56,7 @@ impl CiTerms {
 
 impl Engine {
     /// CI has said something of a commit: whoever waits for that asks.
+    #[allow(dead_code, reason = "news of the forge come by it")]
     pub(crate) fn ci_told(&self, commit: &CommitId) {
         // Nobody need wait for any.
         let _nobody = self.ci_news.send(commit.clone());
