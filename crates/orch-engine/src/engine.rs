@@ -33,6 +33,7 @@ use crate::outbox::Telling;
 use crate::perform::{CI_NEWS, PerformError};
 use crate::repository_context::RepositoryContext;
 use crate::sweep::SweepCount;
+use crate::tracking::Tracking;
 use crate::upkeep::Retention;
 
 /// So often a row whose handler breaks down is tried before it is given up and shown.
@@ -49,6 +50,8 @@ pub struct Limits {
     pub max_intake: u32,
     /// How often every unfinished task and lane is looked at (the net under lost wakes).
     pub sweep_every: Duration,
+    /// Whether tasks are looked at that nobody was woken for.
+    pub sweeps: bool,
     /// How long a person's command waits for its answer.
     pub answer_within: Duration,
     /// What people asked waits so long for a look at the base branch; then what was seen last counts.
@@ -78,6 +81,7 @@ impl Default for Limits {
             max_handled: 16,
             max_intake: 128,
             sweep_every: Duration::from_secs(60),
+            sweeps: true,
             answer_within: Duration::from_secs(10),
             fresh_within: Duration::from_secs(5),
             first_retry: Duration::from_secs(1),
@@ -167,6 +171,8 @@ pub struct Engine {
     pub(crate) ci_news: broadcast::Sender<CommitId>,
     /// What a forge's CI says of base branches.
     pub(crate) main_ci: MainCi,
+    /// The trackers that are followed.
+    pub(crate) tracking: Option<Arc<Tracking>>,
     /// Raised with every nudge, for everybody who waits for something to send.
     pub(crate) news: watch::Sender<u64>,
     /// Names that are known to be kept, by account.
@@ -230,6 +236,7 @@ impl Engine {
             telling: None,
             ci_news: broadcast::Sender::new(CI_NEWS),
             main_ci: MainCi::default(),
+            tracking: None,
             news: watch::Sender::new(0),
             called: Mutex::default(),
             taking_in: AtomicU32::new(0),

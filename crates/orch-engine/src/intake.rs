@@ -78,8 +78,8 @@ impl Engine {
         for work in works {
             let Job::Intake { inbox, by, issue } = &work.job else { continue };
             let (mut order, pipeline) = match self.resolve(by, issue, &mut known).await {
-                Ok(Ok(resolved)) => resolved,
-                Ok(Err(_)) | Err(_) => {
+                Ok(Ok(resolved)) if issue.number.is_none() => resolved,
+                Ok(_) | Err(_) => {
                     left.push(work.clone());
                     continue;
                 }
@@ -129,7 +129,7 @@ impl Engine {
         match self.resolve(by, issue, &mut Known::of(&base)).await? {
             Ok((order, pipeline)) => {
                 self.keep(&pipeline).await?;
-                let answer = self.open(work, order, &repository, &base).await?;
+                let answer = self.open(work, order, issue.number, &repository, &base).await?;
                 self.answers.give(inbox, answer);
                 Ok(())
             }
@@ -225,13 +225,18 @@ impl Engine {
         &self,
         work: &Work,
         mut order: Intake,
+        wanted: Option<u32>,
         repository: &Repository,
         base: &BaseBranch,
     ) -> StoreResult<InboxAnswer> {
         let issue_key = intake::issue_key(repository, &order.issue_key);
         let mut number = self.number(repository, base).await?;
+        let mut wanted = match wanted {
+            Some(wanted) => Some(self.free_from(repository, wanted).await?),
+            None => None,
+        };
         loop {
-            order.number = number.number;
+            order.number = wanted.unwrap_or(number.number);
             let now = self.store.now().await?;
             let (task, changes) = intake::intake(&order, repository, &self.served().policy, now);
             let branch_key = intake::branch_key(repository, &task.branch);
@@ -239,7 +244,10 @@ impl Engine {
             let how = Finished::Done { answer: Some(answer.clone()) };
             match self.store.apply(changes, Some(Finish { work: work.id, fence: work.fence, how })).await {
                 Ok(applied) => {
-                    number.keep();
+                    match wanted {
+                        Some(given) => self.gave_out(repository, given),
+                        None => number.keep(),
+                    }
                     self.changes.happened();
                     if applied.queued {
                         self.nudge();
@@ -254,6 +262,9 @@ impl Engine {
                 }
                 Err(StoreError::Guard(Guard::Unique { key, .. })) if key == branch_key && !order.disambiguate => {
                     order.disambiguate = true;
+                }
+                Err(StoreError::Guard(Guard::Unique { .. })) if wanted.is_some() => {
+                    wanted = Some(self.free_from(repository, order.number.saturating_add(1)).await?);
                 }
                 Err(StoreError::Guard(Guard::Unique { .. })) => {
                     number = self.number_after(repository, number).await?;

@@ -8,6 +8,7 @@ use orch_ports::store::StoreResult;
 use orch_rules::base_branch::BaseBranch;
 use orch_rules::ids::RepositoryId;
 use orch_rules::lane::Repository;
+use orch_rules::work_item::work_item_id;
 
 use crate::engine::Engine;
 
@@ -105,6 +106,26 @@ impl Engine {
         taken.keep();
         self.numbers.met(&of, known);
         Ok(self.numbers.next(of))
+    }
+
+    /// The first number from here on that no task has or had.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn free_from(&self, repository: &Repository, mut number: u32) -> StoreResult<u32> {
+        loop {
+            let id = work_item_id(&repository.prefix, u64::from(number));
+            let had = self.store.tasks_by_work_item(&id).await?;
+            if !had.iter().any(|task| task.repository == repository.id) {
+                return Ok(number);
+            }
+            number = number.saturating_add(1);
+        }
+    }
+
+    /// A number that was asked for by itself is taken now.
+    pub(crate) fn gave_out(&self, repository: &Repository, number: u32) {
+        self.numbers.met(&(repository.id.clone(), repository.prefix.clone()), number);
     }
 }
 

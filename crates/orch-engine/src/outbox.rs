@@ -13,10 +13,11 @@ use orch_ports::outbox::{Ended, Message, Outbox, TRIED_MS};
 use orch_ports::projection::ProjectionTarget;
 use orch_ports::store::StoreError;
 use orch_ports::{Port, PortError, PortResult};
+use orch_rules::attempt::Attempt;
 use orch_rules::change::Change;
 use orch_rules::decide::Decision;
-use orch_rules::ids::Timestamp;
-use orch_rules::notice::{Before, Notice};
+use orch_rules::ids::{TaskId, Timestamp};
+use orch_rules::notice::{Before, Notice, NoticeKind, NoticeRun};
 use orch_rules::outbox::fate::{Fate, fate};
 use orch_rules::outbox::message::NewMessage;
 use orch_rules::outbox::target::{Health, Pace};
@@ -224,7 +225,7 @@ impl Engine {
         &self,
         outbox: &dyn Outbox,
         notifier: &Arc<dyn Notifier>,
-        message: Message,
+        mut message: Message,
         health: Health,
         now: Timestamp,
     ) {
@@ -239,6 +240,9 @@ impl Engine {
             Fate::Drop(why) => (Ended::Dropped { why: why.to_owned() }, None),
             Fate::Wait(_) => (Ended::Wait { due: now.plus_ms(LEFT_ALONE_MS) }, None),
             Fate::Send => {
+                while let Err(error) = self.look_up(&mut message.notice).await {
+                    away(&error).await;
+                }
                 let answer = notify(notifier, &message).await;
                 let (ended, health) = judge(&message, answer, health, &notifier.fingerprint(), now);
                 (ended, Some(health))
@@ -249,6 +253,32 @@ impl Engine {
                 Ok(()) | Err(StoreError::Stale { .. }) => break,
                 Err(error) => away(&error).await,
             }
+        }
+    }
+}
+
+impl Engine {
+    /// What is needed to say it below its task's issue, if it has one.
+    async fn look_up(&self, notice: &mut Notice) -> Result<(), StoreError> {
+        let Some(task) = notice.task.clone() else { return Ok(()) };
+        notice.issue = self.issue_of(&task).await?;
+        if notice.issue.is_some() && matches!(notice.kind, NoticeKind::Asked | NoticeKind::Done | NoticeKind::Agent) {
+            let history = self.store.history(&task).await?;
+            let usage = |number| {
+                let of = history.usage.iter().filter(move |row| row.attempt == number);
+                of.map(|row| row.usage.clone()).collect()
+            };
+            let run = |attempt: &Attempt| NoticeRun { usage: usage(attempt.number), attempt: attempt.clone() };
+            notice.runs = history.attempts.iter().map(run).collect();
+        }
+        Ok(())
+    }
+
+    /// The key under which a task's issue at a tracker is filed, where there are trackers.
+    async fn issue_of(&self, task: &TaskId) -> Result<Option<String>, StoreError> {
+        match &self.tracking {
+            Some(tracking) if !tracking.boards.is_empty() => tracking.intake.issue_of(task).await,
+            _ => Ok(None),
         }
     }
 }

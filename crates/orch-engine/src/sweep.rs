@@ -29,6 +29,8 @@ const CHUNK: u32 = 500;
 pub struct Reconciler {
     /// How often it looks.
     pub every: Duration,
+    /// Whether it looks at tasks.
+    pub enabled: bool,
     /// End of the last whole sweep, by the store's clock; `None` before the first.
     pub last: Option<Timestamp>,
     /// Decisions that nobody had been woken for, since this process started.
@@ -66,6 +68,7 @@ impl Engine {
         let last = self.swept.last.load(Ordering::Relaxed);
         Reconciler {
             every: self.limits.sweep_every,
+            enabled: self.limits.sweeps,
             last: (last != 0).then_some(Timestamp(last)),
             unblocked_total: self.swept.unblocked.load(Ordering::Relaxed),
         }
@@ -104,7 +107,8 @@ impl Engine {
         // Time alone ends these, and whoever waits may be anywhere.
         let ended = outages.iter().any(|outage| outage.is_closed() && !outage.holds(now));
         let most = if ended { u32::MAX } else { self.limits.looks_a_sweep };
-        for task in self.next_to_look_at(most).await? {
+        let looks = if self.limits.sweeps { self.next_to_look_at(most).await? } else { Vec::new() };
+        for task in looks {
             if let Err(error) = self.look_at_task(&task, slot_free).await {
                 tracing::warn!(%error, %task, "the sweep passed over a task");
             }

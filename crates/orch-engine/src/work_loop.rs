@@ -71,7 +71,7 @@ impl Engine {
         beside.spawn(self.clone().look_at_troubled_forever());
         beside.spawn(self.clone().test_bases_forever());
         beside.spawn(self.clone().watch_targets_forever());
-        let senders = self.senders();
+        let (senders, followers) = (self.senders(), self.followers());
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };
         let (mut held, mut superseded) = (work.engine.held.clone(), work.engine.superseded.subscribe());
@@ -92,7 +92,7 @@ impl Engine {
                 work.engine.held_again().await;
             }
         }
-        drop((beside, senders));
+        drop((beside, senders, followers));
         work.engine.changes.close();
         // What waits for a run would wait for hours; what is being written is over in a moment.
         let drain = async {

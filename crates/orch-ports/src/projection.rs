@@ -33,6 +33,8 @@ pub struct TaskShown {
     pub pipeline: Option<Pipeline>,
     /// Its change request, if it has one: the address of its page.
     pub change_request: Option<String>,
+    /// The key under which its issue at a tracker is filed, `CONNECTION:ISSUE`.
+    pub issue: Option<String>,
 }
 
 /// What is to be shown of a task now.
@@ -121,7 +123,7 @@ pub trait ProjectionTarget: Send + Sync {
     ///
     /// # Errors
     /// [`crate::PortError`].
-    fn read(&self, _task: &Task, _aspect: &str) -> PortResult<Option<String>> {
+    fn read(&self, _facts: &TaskShown, _aspect: &str) -> PortResult<Option<String>> {
         Ok(None)
     }
     /// Write it. Safe to repeat.
@@ -133,7 +135,7 @@ pub trait ProjectionTarget: Send + Sync {
     fn discard(&self, _external_id: &str) {}
     /// Somebody changed a shared aspect since the last look: a look is to tell what is there
     /// ([`Projections::saw_projection`]) before anything is written over it.
-    fn look(&self, _task: &Task) {}
+    fn look(&self, _facts: &TaskShown) {}
 }
 
 /// How far the showing of one aspect of one object is, as it is stored.

@@ -26,6 +26,8 @@ pub struct ListedIssue {
     pub state: String,
     /// When anything of it changed, as the product spells it: of one product these can be put in order.
     pub changed: String,
+    /// The same moment, by the product's clock.
+    pub changed_at: Timestamp,
 }
 
 /// What people wrote of an issue, and how it stands.
@@ -91,6 +93,8 @@ pub enum HookHeard {
         key: String,
         /// What to look at; empty if that cannot be told.
         hints: Vec<Object>,
+        /// The account that did it, if the request tells.
+        by: Option<String>,
     },
 }
 
@@ -109,6 +113,10 @@ pub struct TrackerAccess {
 pub trait IssueTracker: Send + Sync {
     /// Its name in the settings and in addresses of webhooks.
     fn name(&self) -> &str;
+    /// The project, as the product names it for good.
+    fn project(&self) -> &str;
+    /// Changes when its credentials or its address do; shows neither.
+    fn fingerprint(&self) -> String;
     /// The project as a connection. Asks the product who our accounts are.
     ///
     /// # Errors

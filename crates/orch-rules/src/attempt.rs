@@ -375,7 +375,7 @@ impl DocumentFact {
 
 /// Tokens and money of one run. Append-only: a stale attempt's money was spent. `None` is unknown and never looks
 /// like zero.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Full input tokens, cached ones included.
     pub input_tokens: Option<u64>,

@@ -73,6 +73,15 @@ pub enum TaskEvent {
         /// The other one.
         on: TaskId,
     },
+    /// Its issue says this at its tracker now. It counts until something is made of the task.
+    IssueRead {
+        /// One line.
+        title: String,
+        /// Markdown.
+        description: String,
+    },
+    /// Its issue is not there any more at its tracker: deleted, or put away.
+    IssueGone,
     /// The pull request was merged by a human (B7).
     PullRequestMerged {
         /// The commit main got.

@@ -75,6 +75,7 @@ fn draft(finder: &Finder<'_>, document: &DocumentFact, text: &str) -> Issue {
         variant: None,
         labels: vec![LABEL.to_owned()],
         start: false,
+        number: None,
         depends_on: Vec::new(),
     }
 }

@@ -7,8 +7,8 @@
 //!    history is behind: look again. Until then only STOP acts; after [`UNEXPLAINED_AFTER_MS`] what is there counts, and
 //!    a state without an entry by itself, by nobody known.
 //! 3. Of the moves by people since the last look the newest one alone commands; STOP and then a start are two commands.
-//! 4. Clocks of two machines are never compared: a move answers a question if it stands after our own write for it, or
-//!    if its time, translated by the product's own clock, is later than the opening by more than [`MARGIN_MS`].
+//! 4. Clocks of two machines are never compared: a move answers a question if it stands after our own write for it, if
+//!    its state stands where that write, answered before the look, had put another one, or if its time, translated by the product's own clock, is later than the opening by more than [`MARGIN_MS`].
 //! 5. Without a history an answer is a command that stands after *our question was seen standing*: by a look, or by the
 //!    answer to our own write of it.
 //! 6. An answer names its question; a command that answers none is a look.
@@ -309,17 +309,26 @@ impl<'a> Draft<'a> {
         match moves.last() {
             Some(newest) if newest.to == read.state => true,
             None if self.kept.state.as_ref().is_none_or(|state| *state == read.state) => true,
+            _ if self.kept.state.as_ref() == Some(&read.state) && self.knows_all(moves) => true,
+            newest if self.seen.wrote_since(newest, &read.state) => true,
             newest => self.kept.unexplained.as_ref().is_some_and(|accepted| {
                 accepted.state == read.state && accepted.after.as_ref() == newest.map(|newest| &newest.id)
             }),
         }
     }
 
-    /// A new entry starts from another state than the one before it ended in.
+    fn knows_all(&self, moves: &[Move]) -> bool {
+        moves.iter().all(|entry| self.kept.moves.contains(&entry.id))
+    }
+
+    /// A new entry starts from another state than the one before it ended in, and than we wrote: of moves by the API an older
+    /// product keeps none.
     fn misses_an_entry(&self, moves: &[Move]) -> bool {
         moves.windows(2).any(|pair| {
             let [earlier, entry] = pair else { return false };
-            !self.kept.moves.contains(&entry.id) && entry.from.as_ref().is_some_and(|from| *from != earlier.to)
+            let ours = |from: &str| self.seen.writes.iter().any(|write| write.value == from);
+            !self.kept.moves.contains(&entry.id)
+                && entry.from.as_ref().is_some_and(|from| *from != earlier.to && !ours(from))
         })
     }
 

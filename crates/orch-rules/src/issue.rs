@@ -28,6 +28,9 @@ pub struct Issue {
     /// Start the line at once; false leaves it in the backlog.
     #[serde(default)]
     pub start: bool,
+    /// Its number where it comes from: the task gets it, or the next free one behind it (A2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
     /// Waits for these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<WorkItemId>,

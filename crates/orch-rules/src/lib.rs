@@ -51,6 +51,8 @@ pub mod scope;
 pub mod standing;
 pub mod task;
 pub mod toml_file;
+pub mod tracker_states;
+pub mod tracker_status;
 pub mod unknown;
 pub mod verdict;
 pub mod work_item;

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Attempt, RunEnd, Usage};
 use crate::change::{Change, ChangeSet};
 use crate::episode::{Episode, EpisodeKind};
 use crate::facts::{RepositoryFacts, TaskFacts};
-use crate::ids::{CommitId, EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::ids::{AttemptNumber, CommitId, EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::Repository;
 use crate::outage::Outage;
 use crate::reason::{self, Reason};
@@ -32,6 +33,10 @@ pub enum NoticeKind {
     Outage,
     /// CI is red on what is on the base branch.
     Red,
+    /// A tracker and what it tells do not fit together.
+    Tracker,
+    /// An agent began or is done: for those who follow one task.
+    Agent,
     /// Somebody tries whether notices arrive.
     Test,
     /// One that this release does not know.
@@ -40,7 +45,7 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Those this release makes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Asked,
         Self::Held,
         Self::Done,
@@ -49,6 +54,8 @@ impl NoticeKind {
         Self::Unfrozen,
         Self::Outage,
         Self::Red,
+        Self::Tracker,
+        Self::Agent,
         Self::Test,
     ];
 
@@ -63,6 +70,8 @@ impl NoticeKind {
             Self::Unfrozen => "unfrozen",
             Self::Outage => "outage",
             Self::Red => "red",
+            Self::Tracker => "tracker",
+            Self::Agent => "agent",
             Self::Test => "test",
             Self::Other(spelling) => spelling,
         }
@@ -115,6 +124,24 @@ pub struct Notice {
     pub epoch: Option<i64>,
     /// What makes this occasion one of its own: the row's version or the source's name.
     pub occasion: String,
+    /// The agent's try, for [`NoticeKind::Agent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<AttemptNumber>,
+    /// Names the task's issue where it came from; looked up when it is sent, and no part of any row.
+    #[serde(skip)]
+    pub issue: Option<String>,
+    /// What its agents did; as above.
+    #[serde(skip)]
+    pub runs: Vec<NoticeRun>,
+}
+
+/// An agent's try and what it cost, for the words of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRun {
+    /// The try.
+    pub attempt: Attempt,
+    /// What it used.
+    pub usage: Vec<Usage>,
 }
 
 impl Notice {
@@ -152,6 +179,23 @@ impl Notice {
         Self::about(NoticeKind::Red, repository, at, format!("{repository}:{commit}"), text)
     }
 
+    /// It cannot be known whether what a person set at the tracker answers this question; once for each that was set.
+    pub fn set_again(task: &Task, episode: &EpisodeId, at: Timestamp, occasion: String) -> Self {
+        let text = reason::set_again(&task.work_item, &task.title);
+        Self { episode: Some(episode.clone()), ..Self::of_task(NoticeKind::Tracker, task, at, occasion, text) }
+    }
+
+    /// The issue of a task is not there any more at its tracker.
+    pub fn issue_gone(task: &Task, at: Timestamp, occasion: String) -> Self {
+        Self::of_task(NoticeKind::Tracker, task, at, occasion, reason::issue_gone(&task.work_item))
+    }
+
+    /// No webhook told of what people did at a tracker, since this moment.
+    pub fn webhook_silent(tracker: &str, repository: &RepositoryId, since: Timestamp) -> Self {
+        let occasion = format!("webhook:{tracker}:{}", since.0);
+        Self::about(NoticeKind::Tracker, repository, since, occasion, reason::webhook_silent(tracker))
+    }
+
     fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: Reason) -> Self {
         Self {
             kind,
@@ -166,6 +210,9 @@ impl Notice {
             questions: Vec::new(),
             epoch: None,
             occasion,
+            attempt: None,
+            issue: None,
+            runs: Vec::new(),
         }
     }
 
@@ -228,6 +275,7 @@ impl Before {
                         Some(asked(row, episode, now))
                     }
                     Change::PutOutage { outage } => out(outages, outage, row, now),
+                    Change::PutAttempt { attempt } => worked(row, attempt, now),
                     _ => None,
                 };
                 changes.changes.iter().filter_map(told).chain(after.and_then(|after| moved(task, after, now))).collect()
@@ -241,6 +289,18 @@ impl Before {
             }
         }
     }
+}
+
+/// The line begins with its first agent; each that is done is told.
+fn worked(task: &Task, attempt: &Attempt, now: Timestamp) -> Option<Notice> {
+    let (text, what) = match &attempt.ended {
+        _ if attempt.by_hand.is_some() => return None,
+        None if attempt.number == 1 && attempt.over.is_none() => (reason::agent_began(attempt.role.name()), "began"),
+        Some(ended) if ended.how == RunEnd::Completed => (reason::agent_done(attempt.role.name()), "done"),
+        _ => return None,
+    };
+    let occasion = format!("{}:{}:{what}", task.id, attempt.number);
+    Some(Notice { attempt: Some(attempt.number), ..Notice::of_task(NoticeKind::Agent, task, now, occasion, text) })
 }
 
 fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {

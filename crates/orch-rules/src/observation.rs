@@ -201,6 +201,40 @@ pub struct Comment {
     pub text: String,
 }
 
+impl IssueSeen {
+    /// What was there when the project was met, by the product's clock: none of it is a command, however late it is read.
+    pub fn standing(look: &IssueLook, created_at: Timestamp, since: Timestamp) -> Self {
+        let earlier = |at: Timestamp| at <= since;
+        let (Some(read), true) = (&look.found, earlier(created_at)) else { return Self::default() };
+        let moves: Vec<&Move> = read.history.iter().flatten().collect();
+        let (old, new): (Vec<&Move>, Vec<&Move>) = moves.into_iter().partition(|entry| earlier(entry.at));
+        let stood = old.last().map(|entry| entry.to.clone());
+        let stood = stood.or_else(|| new.first().map_or_else(|| Some(read.state.clone()), |entry| entry.from.clone()));
+        let comments = read.comments.iter().filter(|comment| earlier(comment.at));
+        Self {
+            state: stood,
+            moves: old.into_iter().map(|entry| entry.id.clone()).collect(),
+            comments: comments.map(|comment| (comment.id.clone(), text_hash(&comment.text))).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is kept of a tracker's project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectSeen {
+    /// When the newest change was, by the product's clock, as it was met: what stood by then is no command.
+    pub since: Timestamp,
+    /// Changes up to here were met, as the product spells moments.
+    pub watermark: String,
+    /// Its states by id and name.
+    pub states: Vec<(String, String)>,
+    /// Since when no webhook tells of what people do there, as far as that was noticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
+}
+
 /// Short hash of a text, for telling whether it is the same.
 pub fn text_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
@@ -224,6 +258,39 @@ mod tests {
     #[test]
     fn rows_of_releases_that_knew_less_are_read() {
         assert_eq!(serde_json::from_str::<IssueSeen>("{}").unwrap(), IssueSeen::default());
+    }
+
+    #[test]
+    fn what_stood_before_anybody_looked_is_no_command() {
+        let entry = |id: &str, at: i64, from: &str, to: &str| Move {
+            id: id.into(),
+            at: Timestamp(at + 180_000),
+            by: "ann".into(),
+            from: Some(from.into()),
+            to: to.into(),
+        };
+        let look = |state: &str, moves: Vec<Move>| IssueLook {
+            read_at: Timestamp(9_000),
+            ahead_ms: Some(180_000),
+            found: Some(IssueRead {
+                state: state.into(),
+                history: Some(moves),
+                changed_by: None,
+                comments: Vec::new(),
+            }),
+        };
+        let made = Timestamp(180_001);
+        let seen = |look: &IssueLook| IssueSeen::standing(look, made, Timestamp(185_000));
+        let of = |seen: IssueSeen| (seen.state.unwrap_or_default(), seen.moves.into_iter().collect::<Vec<_>>());
+        let before = entry("a", 4_000, "Backlog", "To Analyse");
+        assert_eq!(of(seen(&look("To Analyse", vec![before.clone()]))), ("To Analyse".into(), vec!["a".into()]));
+        let after = entry("b", 6_000, "To Analyse", "Backlog");
+        assert_eq!(of(seen(&look("Backlog", vec![before, after]))), ("To Analyse".into(), vec!["a".into()]));
+        let after = entry("b", 6_000, "Backlog", "To Analyse");
+        assert_eq!(of(seen(&look("To Analyse", vec![after]))), ("Backlog".into(), vec![]));
+        assert_eq!(of(seen(&look("To Analyse", vec![]))), ("To Analyse".into(), vec![]), "it was made so");
+        let newer = IssueSeen::standing(&look("To Analyse", vec![]), Timestamp(186_000), Timestamp(185_000));
+        assert_eq!(newer, IssueSeen::default(), "made since");
     }
 
     #[test]

@@ -145,7 +145,9 @@ impl Right {
             | TaskEvent::HandsOff
             | TaskEvent::GivenBack => Some(Self::Steer),
             // A review is recorded whoever gave it; whether it answers is asked where it is read.
-            TaskEvent::ForgeReviewed { .. }
+            TaskEvent::IssueRead { .. }
+            | TaskEvent::IssueGone
+            | TaskEvent::ForgeReviewed { .. }
             | TaskEvent::PullRequestMerged { .. }
             | TaskEvent::PushSeen { .. }
             | TaskEvent::NotPublished { .. }

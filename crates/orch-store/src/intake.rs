@@ -1,16 +1,16 @@
 //! Deliveries, looks and observations.
 
 use async_trait::async_trait;
-use orch_ports::intake::{DeliveryRow, Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::intake::{DeliveryRow, Intake, Look, LookEnd, LookTold, NewDelivery, Observed};
 use orch_ports::keep::Keep;
 use orch_ports::store::{StoreError, StoreResult};
-use orch_rules::ids::Timestamp;
-use orch_rules::observation::Object;
+use orch_rules::ids::{TaskId, Timestamp};
+use orch_rules::observation::{Object, ObjectKind};
 
 use crate::Database;
 use crate::engine::Engine;
-use crate::plan::body;
-use crate::row::{count, int, json, optional_text, readable, text};
+use crate::plan::{self, body};
+use crate::row::{count, int, json, optional_int, optional_text, readable, text};
 use crate::step::{Broken, Row, Step};
 
 /// How many deliveries a list has if nobody says.
@@ -105,7 +105,7 @@ impl<E: Engine> Intake for Database<E> {
                 outcome.into(),
             ],
         )];
-        steps.extend(delivery.hints.iter().map(|object| hint(&delivery.connection, object, None)));
+        steps.extend(delivery.hints.iter().map(|object| hint(&delivery.connection, object, delivery.due)));
         Ok(self.engine.write(steps).await?.first().is_some_and(|answer| answer.touched > 0))
     }
 
@@ -148,6 +148,42 @@ impl<E: Engine> Intake for Database<E> {
         }
     }
 
+    async fn next_look_due(&self, connection: &str) -> StoreResult<Option<Timestamp>> {
+        let step =
+            Step::rows("SELECT MIN(due) FROM looks WHERE connection = ?1 AND state = 'queued'", [connection.into()]);
+        let row = self.one(step).await?;
+        row.map_or(Ok(None), |row| Ok(optional_int("a look", &row, 0)?.map(Timestamp)))
+    }
+
+    async fn all_observed(&self, connection: &str, kind: ObjectKind) -> StoreResult<Vec<(Object, Observed)>> {
+        let step = Step::rows(
+            "SELECT object, version, body FROM observations WHERE connection = ?1 AND object LIKE ?2",
+            [connection.into(), format!("{}:%", kind.as_str()).into()],
+        );
+        let what = "an observation";
+        let one = |row: &Row| {
+            let key = text(what, row, 0)?;
+            let object = Object::parse(key).ok_or_else(|| StoreError::Unreadable {
+                what: what.to_owned(),
+                detail: format!("this release does not know the object `{key}`"),
+            })?;
+            Ok((object, Observed { version: int(what, row, 1)?, body: text(what, row, 2)?.to_owned() }))
+        };
+        Ok(readable(&self.list(step).await?, one))
+    }
+
+    async fn issue_of(&self, task: &TaskId) -> StoreResult<Option<String>> {
+        let step = Step::rows(
+            "SELECT n.name, t.repository FROM natural_keys n JOIN tasks t ON t.id = n.owner
+             WHERE n.owner = ?1 AND n.name LIKE 'issue:%' ORDER BY n.held DESC LIMIT 1",
+            [task.as_str().into()],
+        );
+        let what = "an issue's key";
+        let Some(row) = self.one(step).await? else { return Ok(None) };
+        let (name, repository) = (text(what, &row, 0)?, text(what, &row, 1)?);
+        Ok(name.strip_prefix(&format!("issue:{repository}:")).map(str::to_owned))
+    }
+
     async fn observed(&self, connection: &str, object: &Object) -> StoreResult<Observed> {
         match self.one(kept(connection, object)).await? {
             Some(row) => Ok(Observed {
@@ -166,6 +202,13 @@ impl<E: Engine> Intake for Database<E> {
         if let Some(again) = end.again {
             steps.push(hint(&look.connection, &look.object, Some(again)));
         }
+        for told in &end.told {
+            steps.extend(match told {
+                LookTold::Say(message) => vec![crate::outbox::say(message)?],
+                LookTold::Event(delivery) => plan::accept(delivery)?,
+                LookTold::Issue { source, key, by, issue } => plan::accept_issue_of(source, key, issue, by)?,
+            });
+        }
         match self.engine.write(steps).await {
             Ok(_) => Ok(true),
             Err(StoreError::Missing { what }) if what == REPLACED => {
@@ -173,6 +216,14 @@ impl<E: Engine> Intake for Database<E> {
                 self.engine.write(again).await?;
                 Ok(false)
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn observe(&self, connection: &str, object: &Object, seen: i64, body: &str) -> StoreResult<bool> {
+        match self.engine.write(vec![replace(connection, object, seen, body)]).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Missing { what }) if what == REPLACED => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -46,10 +46,12 @@ impl Alert {
         let NoticeText { text: sentence, commands } = NoticeText::of(notice, language);
         let (mark, loud) = match notice.kind {
             NoticeKind::Asked => (AlertMark::Asks, true),
-            NoticeKind::Held | NoticeKind::Frozen | NoticeKind::Outage | NoticeKind::Red => (AlertMark::Stuck, true),
+            NoticeKind::Held | NoticeKind::Frozen | NoticeKind::Outage | NoticeKind::Red | NoticeKind::Tracker => {
+                (AlertMark::Stuck, true)
+            }
             NoticeKind::Done | NoticeKind::Unfrozen => (AlertMark::Passed, false),
             NoticeKind::Stopped => (AlertMark::CalledOff, false),
-            NoticeKind::Test | NoticeKind::Other(_) => (AlertMark::Told, false),
+            NoticeKind::Agent | NoticeKind::Test | NoticeKind::Other(_) => (AlertMark::Told, false),
         };
         let title = notice.title.clone().unwrap_or_default();
         let message = match (&notice.kind, notice.text.code()) {

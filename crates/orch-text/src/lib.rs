@@ -20,6 +20,7 @@ mod page;
 mod reason;
 mod sentence;
 mod time;
+mod tracker;
 mod wait;
 mod word;
 
@@ -35,5 +36,6 @@ pub use page::page;
 pub use reason::{answer, reason};
 pub use sentence::Sentence;
 pub use time::rfc3339;
+pub use tracker::comment as tracker_comment;
 pub use wait::{Subject, unknown, wait};
 pub use word::{WordList, is_known, word};

@@ -37,6 +37,8 @@ fn commands(notice: &Notice) -> Vec<String> {
         (_, "asks_questions") => &[format!("orch answer {id} \"…\"")],
         (_, "asks_confirmation") => &[format!("orch confirm {id}")],
         (_, "asks_budget") => &[format!("orch budget {id} --raise USD"), format!("orch stop {id}")],
+        (_, "issue_gone") => &[format!("orch resume {id}"), format!("orch stop {id}")],
+        (_, "webhook_silent") => &["orch doctor".to_owned()],
         (NoticeKind::Asked, _) => &[format!("orch show {id}")],
         (NoticeKind::Held, _) => &[format!("orch show {id}"), format!("orch retry {id}")],
         (NoticeKind::Frozen, _) => &[format!("orch unfreeze --repo {repository}")],

@@ -109,3 +109,20 @@ card-days = { $first } d { $second } h
 card-change-request = Pull request { $number }
 card-delivered = Delivered
 card-below = Goes on below
+tracker-approve = Move it to “Approved”; or write in a comment what is wrong, and move it to “Rejected”.
+tracker-answer = Answer in a comment, and then move it to “To Analyse”.
+tracker-confirm = Move it to “Confirm Deploy” to deploy it.
+tracker-mend = Mend it, and move it to “To Analyse” once more.
+tracker-runs = { $role ->
+        [analyst] Analyst
+        [architect] Architect
+        [developer] Developer
+        [reviewer] Reviewer
+        [tester] Tester
+        [deployer] Deployer
+       *[other] { $role }
+    }: { $count ->
+        [one] { $count } run
+       *[other] { $count } runs
+    }
+tracker-documents = Written: { $paths }

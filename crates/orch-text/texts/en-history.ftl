@@ -25,6 +25,28 @@ reason-says-that-already = it says that already
 reason-now-sent-back = back at { $stage }, with fresh attempts; it gets your reason
 reason-now-skipped = { $stage } is skipped → { $next }
 reason-comment-kept = kept; the next agent is told
+reason-issue-read = its texts are those of its issue at the tracker now
+reason-issue-gone = the issue of { $task } is not at its tracker any more: deleted, or archived; { $task } is paused until somebody says what is meant
+reason-agent-began = { $role ->
+        [analyst] The analyst
+        [architect] The architect
+        [developer] The developer
+        [reviewer] The reviewer
+        [tester] The tester
+        [deployer] The deployer
+       *[other] { $role }
+    } began
+reason-agent-done = { $role ->
+        [analyst] Analyst
+        [architect] Architect
+        [developer] Developer
+        [reviewer] Reviewer
+        [tester] Tester
+        [deployer] Deployer
+       *[other] { $role }
+    } done
+reason-set-again = { $task } “{ $title }”: nobody can tell whether the status was set after the question or before it. Please set it again.
+reason-webhook-silent = no webhook of the tracker { $tracker } told of the last things that people did there: its server may have switched it off. Changes are found by asking until it works again
 reason-now-in-hands = in your hands: git fetch orch && git switch { $branch }; commit, git push orch { $branch }
     .help = then: orch give-back { $id }
 reason-in-hands-already = it is in your hands already

@@ -126,3 +126,21 @@ card-days = { $first } д { $second } ч
 card-change-request = Запрос на слияние { $number }
 card-delivered = Внедрено
 card-below = Продолжение ниже
+tracker-approve = Переведите в “Approved”; или напишите в комментарии, что не так, и переведите в “Rejected”.
+tracker-answer = Ответьте в комментарии и затем переведите в “To Analyse”.
+tracker-confirm = Чтобы развернуть, переведите в “Confirm Deploy”.
+tracker-mend = Исправьте и снова переведите в “To Analyse”.
+tracker-runs = { $role ->
+        [analyst] Аналитик
+        [architect] Архитектор
+        [developer] Разработчик
+        [reviewer] Рецензент
+        [tester] Тестировщик
+        [deployer] Деплойер
+       *[other] { $role }
+    }: { $count ->
+        [one] { $count } запуск
+        [few] { $count } запуска
+       *[many] { $count } запусков
+    }
+tracker-documents = Документы: { $paths }

@@ -25,6 +25,28 @@ reason-says-that-already = так уже и есть
 reason-now-sent-back = снова на { $stage }, с новыми попытками; там узнают вашу причину
 reason-now-skipped = { $stage } пропущена → { $next }
 reason-comment-kept = сохранено; следующий агент узнает
+reason-issue-read = тексты задачи теперь такие, как в трекере
+reason-issue-gone = задачи { $task } больше нет в трекере: её удалили или убрали в архив; { $task } на паузе, пока кто-нибудь не скажет, что имелось в виду
+reason-agent-began = { $role ->
+        [analyst] Аналитик
+        [architect] Архитектор
+        [developer] Разработчик
+        [reviewer] Рецензент
+        [tester] Тестировщик
+        [deployer] Деплойер
+       *[other] { $role }
+    } начал работу
+reason-agent-done = { $role ->
+        [analyst] Аналитик
+        [architect] Архитектор
+        [developer] Разработчик
+        [reviewer] Рецензент
+        [tester] Тестировщик
+        [deployer] Деплойер
+       *[other] { $role }
+    } закончил работу
+reason-set-again = { $task } «{ $title }»: нельзя понять, поставлен ли статус после вопроса или до него. Поставьте его, пожалуйста, ещё раз.
+reason-webhook-silent = о последних действиях людей в трекере { $tracker } не сообщил ни один вебхук: возможно, сервер его отключил. Пока он не заработает, изменения находятся опросом
 reason-now-in-hands = у вас: git fetch orch && git switch { $branch }; сделайте коммит, git push orch { $branch }
     .help = затем: orch give-back { $id }
 reason-in-hands-already = она уже у вас

@@ -12,7 +12,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("What you decide", &["approve", "reject", "answer", "confirm", "budget"]),
     ("What you say to a task", &["comment", "send-back", "skip", "retry", "pause", "resume", "stop"]),
     ("By your own hands", &["shell", "hands-off", "give-back", "pull"]),
-    ("A repository", &["repo", "freeze", "unfreeze", "deploy", "pipeline", "prompt"]),
+    ("A repository", &["repo", "connect", "freeze", "unfreeze", "deploy", "pipeline", "prompt"]),
     (
         "This machine",
         &[

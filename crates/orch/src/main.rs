@@ -4,6 +4,7 @@ mod check_command;
 mod client;
 mod commands;
 mod config_command;
+mod connect_command;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -108,6 +109,7 @@ enum Command {
     People(commands::people::PeopleArgs),
     Pull(commands::pull::PullArgs),
     Repo(repo_command::RepoArgs),
+    Connect(connect_command::ConnectArgs),
     #[command(visible_alias = "log")]
     Logs(commands::logs::LogsArgs),
     Export(commands::export::ExportArgs),
@@ -326,6 +328,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
             })
         }
         Command::Repo(args) => repo_command::run(&args, screen, &variable),
+        Command::Connect(args) => connect_command::run(&args, screen, &variable),
         Command::Logs(args) => ask!(logs, args, screen),
         Command::Export(args) => ask!(export, args, screen),
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),

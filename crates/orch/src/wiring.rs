@@ -9,6 +9,7 @@ pub mod models;
 pub mod notifiers;
 pub(crate) mod repositories;
 pub mod restore;
+pub mod trackers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use orch_ports::access::Access;
 use orch_ports::agent::Agent;
 use orch_ports::chat::Chat;
 use orch_ports::hosts::Hosts;
+use orch_ports::intake::Intake;
 use orch_ports::keep::Keep;
 use orch_ports::outbox::Outbox;
 use orch_ports::people::People;
@@ -96,6 +98,7 @@ struct Stores {
     hosts: Arc<dyn Hosts>,
     people: Arc<dyn People>,
     access: Arc<dyn Access>,
+    intake: Arc<dyn Intake>,
     opened: Opened,
 }
 
@@ -127,7 +130,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
         Some(address) => {
             let store = Arc::new(PostgresStore::connect(address.reveal()).await.map_err(store_failure)?);
             let (outbox, hosts, people, access) = (store.clone(), store.clone(), store.clone(), store.clone());
-            Ok(Stores { store, outbox, hosts, people, access, opened: Opened::Postgres })
+            let (intake, opened) = (store.clone(), Opened::Postgres);
+            Ok(Stores { store, outbox, hosts, people, access, intake, opened })
         }
         None => {
             keep_private(&host.paths.database())?;
@@ -137,7 +141,8 @@ async fn open(host: &Host) -> Result<Stores, Failure> {
             );
             let (outbox, hosts, people, access) = (store.clone(), store.clone(), store.clone(), store.clone());
             let opened = Opened::Sqlite(store.clone());
-            Ok(Stores { store, outbox, hosts, people, access, opened })
+            let intake = store.clone();
+            Ok(Stores { store, outbox, hosts, people, access, intake, opened })
         }
     }
 }
@@ -189,7 +194,7 @@ pub async fn wire(
     serving: bool,
 ) -> Result<Wired, Failure> {
     let git = Git::detect(env("PATH").unwrap_or_default()).map_err(git_failure)?;
-    let Stores { store, outbox, hosts, people, access, opened } = open(host).await?;
+    let Stores { store, outbox, hosts, people, access, intake, opened } = open(host).await?;
     let (notes, doors, channels) = (Notes::default(), Doors::default(), Channels::default());
     let making = Making { git, started: SystemTime::now(), serving, notes, doors, channels };
     let known = store.repositories().await.map_err(store_failure)?;
@@ -207,12 +212,15 @@ pub async fn wire(
         pace: matches!(opened, Opened::Postgres).then(Pace::default),
     };
     let (max_checks, base_check) = (host.limits.max_checks, host.switches.base_check);
-    let limits = Limits { max_checks, base_check, retention: retention(&host.keep), ..Limits::default() };
+    let (retention, sweeps) = (retention(&host.keep), host.switches.reconcile);
+    let limits = Limits { max_checks, base_check, retention, sweeps, ..Limits::default() };
     let told = notifiers::all(host, &environment(TOOL_VARIABLES.iter().copied(), env))?;
     let (held, ours) = watch::channel(true);
     let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), contexts, policy(host), limits, ours);
+    // What another command decides is shown and said there as well, by the service; only that needs them whole.
+    let projects = trackers::all(host, env).or_else(|failure| if serving { Err(failure) } else { Ok(Vec::new()) })?;
     let engine = engine.telling(outbox, told.notifiers).showing(told.cards).knowing(people).letting_in(access);
-    let engine = Arc::new(engine);
+    let engine = Arc::new(engine.tracking(intake, projects));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, chats: told.chats, notes, rereading, store: opened, git, held, _lock: lock })

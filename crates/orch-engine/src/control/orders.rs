@@ -54,6 +54,7 @@ impl Control {
             variant: issue.variant,
             labels: issue.labels,
             start: issue.start,
+            number: None,
             depends_on: issue.depends_on,
         };
         match self.outcome(Asked::Issue { issue, by }).await? {

@@ -196,7 +196,7 @@ impl Engine {
             ShowFate::Wait(on) => return claimed.end(&left(on), None).await,
             ShowFate::Send(shown) => shown,
         };
-        let stands = match claimed.stands(kind, &facts.task, &shown).await {
+        let stands = match claimed.stands(kind, &facts, &shown).await {
             Ok(stands) => stands,
             Err(error) => return claimed.failed(error, channel, health, now, None).await,
         };
@@ -206,9 +206,10 @@ impl Engine {
         match (claimed.row.state.step(kind, &shown.rendering, looked.as_deref(), stands.as_deref()), unanswered) {
             (Step::Settle, _) => claimed.end(&ProjectionEnd::Settled, None).await,
             (Step::Look, _) => {
-                claimed.target.look(&facts.task);
+                claimed.target.look(&facts);
                 let end = waiting(now.plus_ms(LOOKS_MS), "somebody changed it: that is looked at first");
                 claimed.end(&end, None).await;
+                self.nudge();
             }
             (Step::Write, Some(until)) => {
                 claimed.end(&waiting(until, "an earlier call, which nobody answered, may still arrive"), None).await;
@@ -263,19 +264,20 @@ impl Engine {
             None => None,
         };
         let change_request = change_request.and_then(|row| row.external_id);
-        Ok(Some(TaskShown { task, history, pipeline, change_request }))
+        let issue = self.issue_of(&task.id).await?;
+        Ok(Some(TaskShown { task, history, pipeline, change_request, issue }))
     }
 }
 
 impl ShowClaim<'_> {
     /// What stands of an aspect that others set, too.
-    async fn stands(&self, kind: Aspect, task: &Task, shown: &ShownText) -> PortResult<Option<String>> {
+    async fn stands(&self, kind: Aspect, facts: &TaskShown, shown: &ShownText) -> PortResult<Option<String>> {
         // What is shown as it is to be is not asked for.
         if kind == Aspect::Ours || self.row.state.step(kind, &shown.rendering, None, None) == Step::Settle {
             return Ok(None);
         }
-        let (target, task, aspect) = (self.target.clone(), task.clone(), self.row.aspect.clone());
-        self.called(move || target.read(&task, &aspect)).await
+        let (target, facts, aspect) = (self.target.clone(), facts.clone(), self.row.aspect.clone());
+        self.called(move || target.read(&facts, &aspect)).await
     }
 
     /// Notes what is about to be written, and writes it. `None`: the claim was lost before.

@@ -121,11 +121,7 @@ pub(crate) fn check_terms(
     terms(context, base, granted(facts))
 }
 
-fn terms(
-    context: &RepositoryContext,
-    base: CommitId,
-    granted: bool,
-) -> PortResult<Result<Option<TestsToBe>, String>> {
+fn terms(context: &RepositoryContext, base: CommitId, granted: bool) -> PortResult<Result<Option<TestsToBe>, String>> {
     let settings = context.settings_at(&base)?;
     let file = match settings.as_ref() {
         Err(problem) => return Ok(Err(format!("the repository's settings are unusable: {problem}"))),

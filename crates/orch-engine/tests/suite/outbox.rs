@@ -49,7 +49,7 @@ impl Notifier for Phone {
         if self.name.is_empty() { "phone" } else { self.name }
     }
     fn wants(&self, kind: &NoticeKind) -> bool {
-        self.wants.is_empty() || self.wants.contains(kind)
+        self.wants.is_empty() && *kind != NoticeKind::Agent || self.wants.contains(kind)
     }
     fn fingerprint(&self) -> String {
         (*self.credentials.lock().unwrap()).to_owned()

@@ -43,6 +43,8 @@ pub fn absorb(draft: &mut Draft, event: &TaskEvent, acting: &Acting) -> Result<R
         }
         TaskEvent::SentBack { to, reason } => edits::send_back(draft, by, to, reason),
         TaskEvent::Skipped { reason, people } => edits::skip(draft, acting, reason, people),
+        TaskEvent::IssueRead { title, description } => Ok(edits::issue_read(draft, by, title, description)),
+        TaskEvent::IssueGone => Ok(edits::issue_gone(draft, by)),
         TaskEvent::Commented { text } => Ok(edits::comment(draft, by, text)),
         TaskEvent::HandsOff => branch::hands_off(draft, by),
         TaskEvent::GivenBack => branch::give_back(draft, by),

@@ -13,12 +13,22 @@ impl<'a> Seen<'a> {
 
     /// The question was seen standing before this look: by another one, or by the answer to our own write of it.
     pub(super) fn has_stood(&self, question: &OpenQuestion) -> bool {
-        let written = self.writes.iter().any(|write| {
+        self.was_written(question) || self.before.asked.as_ref() == Some(&question.episode)
+    }
+
+    /// The answer to our own write of it came before this look.
+    fn was_written(&self, question: &OpenQuestion) -> bool {
+        self.writes.iter().any(|write| {
             write.value == question.shown_as
                 && write.begun >= question.opened_at
                 && write.ended.is_some_and(|ended| ended <= self.look.read_at)
-        });
-        written || self.before.asked.as_ref() == Some(&question.episode)
+        })
+    }
+
+    /// What stands was set after our own write of the question: that had stood there otherwise.
+    fn stands_over(&self, question: &OpenQuestion, state: &str) -> bool {
+        let stands = self.look.found.as_ref().is_some_and(|read| read.state == state);
+        stands && state != question.shown_as && self.was_written(question)
     }
 }
 
@@ -62,6 +72,9 @@ impl<'a> Draft<'a> {
         let Some((entry, earlier)) = moved.history.split_last() else {
             return self.seen.has_stood(question);
         };
+        if self.seen.stands_over(question, moved.state) {
+            return true;
+        }
         let late = question.opened_at.plus_ms(MARGIN_MS);
         if self.seen.translated(entry.at).is_some_and(|at| at > late) {
             return true;

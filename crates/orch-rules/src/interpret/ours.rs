@@ -42,6 +42,17 @@ impl Seen<'_> {
         }
     }
 
+    /// Our last write explains the state that stands, and was begun after this entry for certain.
+    pub(super) fn wrote_since(&self, newest: Option<&Move>, state: &str) -> bool {
+        let later = |write: &OwnWrite| {
+            newest.is_none_or(|newest| {
+                let seen_before = self.before.moves.contains(&newest.id) && write.begun >= self.before.read_at;
+                seen_before || self.translated(newest.at).is_some_and(|at| at.plus_ms(MARGIN_MS) < write.begun)
+            })
+        };
+        self.writes.last().is_some_and(|write| write.value == state && later(write))
+    }
+
     /// A time of the product as our clock would have told it.
     pub(super) fn translated(&self, at: Timestamp) -> Option<Timestamp> {
         self.look.ahead_ms.map(|ahead| at.plus_ms(ahead.saturating_neg()))

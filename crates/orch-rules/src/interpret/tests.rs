@@ -158,6 +158,28 @@ fn a_move_after_our_own_write_for_the_question_answers_however_quick_it_was() {
 }
 
 #[test]
+fn what_stands_over_our_own_write_of_the_question_answers_however_quick_and_whatever_is_kept_of_ours() {
+    // The first round's question was shown two seconds ago: by their times the two writes cannot be told apart.
+    let quick = |state: &str| {
+        case(state)
+            .asked(EpisodeKind::Approval)
+            .wrote("In Review", -1_500, Some(-1_400))
+            .wrote("In Review", 100, Some(200))
+            .moved(-1_450, "bot", "In Review")
+            .moved(-900, "ann", "Rejected")
+            .moved(150, "bot", "In Review")
+            .moved(600, "ann", "Approved")
+    };
+    assert_eq!(quick("Approved").told(), APPROVES);
+    let mut unanswered = quick("Approved");
+    unanswered.writes[1].ended = None;
+    assert!(unanswered.told().starts_with("ann SetAgain"), "nobody knows whether it arrived");
+    let mut older = case("Approved").asked(EpisodeKind::Approval).wrote("In Review", 100, Some(200));
+    older = older.moved(600, "ann", "Approved");
+    assert_eq!(older.told(), APPROVES, "the product keeps no entry of ours");
+}
+
+#[test]
 fn what_was_taken_back_before_we_looked_was_never_said() {
     let back = case("In Review").asked(EpisodeKind::Approval).moved(30_000, "ann", "Approved").moved(
         40_000,
@@ -201,6 +223,21 @@ fn a_history_behind_the_state_is_looked_at_again_and_only_stop_acts() {
     let mut stop = super::tests::case("STOP");
     assert_eq!(stop.next(), "unknown Stop, again 1000");
     assert_eq!(stop.next(), "again 2000", "told once");
+}
+
+#[test]
+fn what_we_wrote_needs_no_entry_where_the_product_keeps_none_of_ours() {
+    let mut case = case("In Review").moved(-60_000, "ann", "To Analyse").asked(EpisodeKind::Approval);
+    case.before.moves = case.read().history.iter().flatten().map(|entry| entry.id.clone()).collect();
+    case.before.read_at = OPENED.plus_ms(-50_000);
+    let mut case = case.wrote("In Review", 1_000, Some(1_100));
+    case.read().state = "In Review".into();
+    assert_eq!(case.next(), "", "the state is our own doing");
+    let mut answered = case.moved(30_000, "ann", "Approved");
+    answered.read().history.as_mut().unwrap()[1].from = Some("In Review".into());
+    answered.read().state = "Approved".into();
+    assert_eq!(answered.next(), APPROVES, "and it was moved from there");
+    assert_eq!(answered.next(), "");
 }
 
 #[test]

@@ -51,7 +51,16 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
             (facts.frozen_epoch.is_none() || facts.frozen_epoch != notice.epoch).then_some("the freeze was lifted")
         }
         NoticeKind::Outage => (!facts.outage).then_some("it is served again"),
-        NoticeKind::Done | NoticeKind::Stopped | NoticeKind::Unfrozen | NoticeKind::Red | NoticeKind::Test => None,
+        NoticeKind::Tracker => {
+            let answered = notice.episode.is_some() && !facts.question_open;
+            answered.then_some("the question was answered or withdrawn")
+        }
+        NoticeKind::Done
+        | NoticeKind::Stopped
+        | NoticeKind::Unfrozen
+        | NoticeKind::Red
+        | NoticeKind::Agent
+        | NoticeKind::Test => None,
         NoticeKind::Other(_) => return Fate::Wait(Blocker::Release),
     };
     match overtaken {
@@ -82,7 +91,7 @@ mod tests {
         for kind in [NoticeKind::Asked, NoticeKind::Held, NoticeKind::Frozen, NoticeKind::Outage] {
             assert_eq!(of(kind, &nothing), "drop");
         }
-        for kind in [NoticeKind::Done, NoticeKind::Stopped, NoticeKind::Unfrozen, NoticeKind::Test] {
+        for kind in [NoticeKind::Done, NoticeKind::Stopped, NoticeKind::Unfrozen, NoticeKind::Agent, NoticeKind::Test] {
             assert_eq!(of(kind, &nothing), "send");
         }
         assert_eq!(of(NoticeKind::Asked, &Facts { question_open: true, ..nothing.clone() }), "send");
@@ -96,7 +105,11 @@ mod tests {
         assert!(matches!(held(reason::stuck(reason::quarantined(3))), Fate::Drop(_)));
         assert_eq!(of(NoticeKind::Frozen, &Facts { frozen_epoch: Some(3), ..nothing.clone() }), "send");
         assert_eq!(of(NoticeKind::Frozen, &Facts { frozen_epoch: Some(5), ..nothing.clone() }), "drop");
-        assert_eq!(of(NoticeKind::Outage, &Facts { outage: true, ..nothing }), "send");
+        assert_eq!(of(NoticeKind::Outage, &Facts { outage: true, ..nothing.clone() }), "send");
+        let again = Notice { episode: Some("e".into()), ..example(NoticeKind::Tracker) };
+        let open = Facts { question_open: true, ..nothing.clone() };
+        assert!(matches!(fate(&again, &nothing), Fate::Drop(_)) && fate(&again, &open) == Fate::Send);
+        assert_eq!(of(NoticeKind::Tracker, &nothing), "send", "it is about no question");
     }
 
     #[test]

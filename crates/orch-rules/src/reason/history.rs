@@ -52,6 +52,18 @@ codes! {
     now_skipped(stage: Id, next: Id);
     /// A comment was taken.
     comment_kept();
+    /// Title or description is what the issue says at its tracker.
+    issue_read();
+    /// Its issue is not there any more at its tracker.
+    issue_gone(task: Id);
+    /// The line begins.
+    agent_began(role: Text);
+    /// An agent's run is over, and it did its work.
+    agent_done(role: Text);
+    /// It cannot be known whether what a person set answers a question.
+    set_again(task: Id, title: Quote);
+    /// No webhook told of what people did at a tracker.
+    webhook_silent(tracker: Id);
     /// A person has the branch.
     now_in_hands(id: Id, branch: Id);
     /// It has it already.

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 pub(crate) use work::listed;
 pub use work::{
-    CLAIM, accept, accept_issue, bring_near, claim, far_away, issue_answered, next_due, reclaim, set_aside, tidy,
-    waiting, wake_waiting, written_ahead,
+    CLAIM, accept, accept_issue, accept_issue_of, bring_near, claim, far_away, issue_answered, next_due, reclaim,
+    set_aside, tidy, waiting, wake_waiting, written_ahead,
 };
 
 use crate::feed;

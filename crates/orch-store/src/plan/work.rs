@@ -52,7 +52,18 @@ pub fn accept(delivery: &Delivery) -> StoreResult<Vec<Step>> {
 /// # Errors
 /// [`orch_ports::store::StoreError::Failed`] if the issue cannot be encoded.
 pub fn accept_issue(issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
-    let (source, key) = (Value::from(BOARD), board_key(&issue.repository, &issue.key));
+    issue_from(BOARD.into(), board_key(&issue.repository, &issue.key), issue, by)
+}
+
+/// As [`accept_issue`], of an issue of a tracker: its sender names the occasion, because one issue may be started again.
+///
+/// # Errors
+/// [`orch_ports::store::StoreError::Failed`] if the issue cannot be encoded.
+pub fn accept_issue_of(source: &str, key: &str, issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
+    issue_from(source.into(), key.into(), issue, by)
+}
+
+fn issue_from(source: Value, key: Value, issue: &Issue, by: &Actor) -> StoreResult<Vec<Step>> {
     Ok(vec![
         received(source.clone(), key.clone(), by, body(issue)?),
         Step::run(

@@ -96,6 +96,7 @@ async fn what_a_webhook_told_is_looked_at_again(world: World) {
         headers: "{}".into(),
         body: "{\"a\":1}".into(),
         hints,
+        due: None,
     };
     let issue = Object::new(ObjectKind::Issue, "7");
     world.intake().deliver(told("d1", vec![issue.clone()])).await.unwrap();
@@ -104,7 +105,7 @@ async fn what_a_webhook_told_is_looked_at_again(world: World) {
     assert_eq!(listed(&world, None).await.len(), 2);
     assert_eq!(listed(&world, Some(DeliveryState::Dead)).await, ["d2 dead"], "nobody could read it");
     let look = world.intake().claim_look("plane", "me").await.unwrap().unwrap();
-    let nothing = orch_ports::intake::LookEnd { observation: None, again: None, error: None };
+    let nothing = orch_ports::intake::LookEnd::default();
     world.intake().end_look(&look, 0, nothing).await.unwrap();
     assert!(world.store.replay_delivery(webhook(1)).await.unwrap());
     assert_eq!(world.intake().claim_look("plane", "me").await.unwrap().unwrap().object, issue);

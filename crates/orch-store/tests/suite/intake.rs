@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use orch_ports::intake::{Intake, Look, LookEnd, NewDelivery, Observed};
+use orch_ports::intake::{Intake, Look, LookEnd, LookTold, NewDelivery, Observed};
 use orch_ports::keep::Keep;
-use orch_ports::store::StoreError;
+use orch_ports::store::{Delivery, StoreError};
+use orch_rules::actor::Actor;
 use orch_rules::base_branch::{BaseBranch, FileSeen};
+use orch_rules::event::{Event, TaskEvent};
 use orch_rules::ids::Timestamp;
+use orch_rules::issue::Issue;
 use orch_rules::observation::{Object, ObjectKind};
 
 use crate::harness::{AsStore as _, World, on_both};
+use crate::rows::shop;
 
 on_both!(
     a_duplicate_stores_nothing_and_still_raises_the_look,
@@ -22,6 +26,9 @@ on_both!(
     bodies_are_forgotten_before_their_deliveries,
     an_object_that_this_release_does_not_know_is_left_alone,
     a_base_branch_is_replaced_in_place_by_the_newest_look_alone,
+    what_a_look_tells_is_stored_with_its_end_or_not_at_all,
+    everything_kept_of_a_kind_is_listed,
+    a_task_knows_its_issue_also_after_its_end,
 );
 
 fn issue(id: &str) -> Object {
@@ -34,6 +41,7 @@ fn delivery(key: &str, hints: &[&str]) -> NewDelivery {
         headers: "{}".into(),
         body: "raw".into(),
         hints: hints.iter().map(|id| issue(id)).collect(),
+        due: None,
     }
 }
 fn intake(world: &World) -> Arc<dyn Intake> {
@@ -43,10 +51,10 @@ async fn claim(world: &World) -> Option<Look> {
     intake(world).claim_look("plane", "me").await.unwrap()
 }
 fn found(body: &str) -> LookEnd {
-    LookEnd { observation: Some(Observed { version: 0, body: body.into() }), again: None, error: None }
+    LookEnd { observation: Some(Observed { version: 0, body: body.into() }), ..LookEnd::default() }
 }
 fn nothing() -> LookEnd {
-    LookEnd { observation: None, again: None, error: None }
+    LookEnd::default()
 }
 
 async fn a_duplicate_stores_nothing_and_still_raises_the_look(world: World) {
@@ -115,6 +123,81 @@ async fn an_older_look_does_not_replace_a_newer_one(world: World) {
     assert!(!intake.end_look(&quick, 0, found("old")).await.unwrap());
     assert_eq!(intake.observed("plane", &issue("1")).await.unwrap().body, "newer");
     assert!(claim(&world).await.is_some(), "and it is looked at again");
+}
+
+async fn what_a_look_tells_is_stored_with_its_end_or_not_at_all(world: World) {
+    let intake = intake(&world);
+    shop(&*world.store, &["a"]).await;
+    let event = || Delivery {
+        source: "plane-1".into(),
+        key: "k1".into(),
+        by: Actor::at("plane-1", "ann"),
+        event: Event::Task { task: "a".into(), event: TaskEvent::StopRequested },
+    };
+    let object = issue("1");
+    let filed = || LookTold::Issue {
+        source: "plane-1".into(),
+        key: "k2".into(),
+        by: Actor::at("plane-1", "ann"),
+        issue: Box::new(Issue {
+            repository: "shop".into(),
+            key: "plane-1:7".into(),
+            title: "Say hello".into(),
+            description: String::new(),
+            priority: 0,
+            variant: None,
+            labels: Vec::new(),
+            start: true,
+            number: None,
+            depends_on: Vec::new(),
+        }),
+    };
+    let inbox = async || world.number("SELECT COUNT(*) FROM inbox WHERE source = 'plane-1'").await;
+    let told = || LookEnd { told: vec![LookTold::Event(event()), filed()], ..found("a") };
+    intake.hint("plane", &object, Timestamp(1)).await.unwrap();
+    assert_eq!(intake.next_look_due("plane").await.unwrap(), Some(Timestamp(1)));
+    let look = claim(&world).await.unwrap();
+    assert_eq!(intake.next_look_due("plane").await.unwrap(), None);
+    world.raw("INSERT INTO observations VALUES ('plane', 'issue:1', 1, 1, 'newer')").await;
+    assert!(!intake.end_look(&look, 0, told()).await.unwrap());
+    assert_eq!(inbox().await, 0, "it began from an older observation");
+    let look = claim(&world).await.unwrap();
+    assert!(intake.end_look(&look, 1, told()).await.unwrap());
+    assert_eq!((inbox().await, intake.observed("plane", &look.object).await.unwrap().version), (2, 2));
+    intake.hint("plane", &look.object, Timestamp(1)).await.unwrap();
+    let look = claim(&world).await.unwrap();
+    assert!(intake.end_look(&look, 2, told()).await.unwrap());
+    assert_eq!(inbox().await, 2, "the same is told once");
+}
+
+async fn everything_kept_of_a_kind_is_listed(world: World) {
+    let intake = intake(&world);
+    let project = Object::new(ObjectKind::Project, "p");
+    assert!(intake.observe("plane", &issue("1"), 0, "a").await.unwrap());
+    assert!(intake.observe("plane", &issue("2"), 0, "b").await.unwrap());
+    assert!(intake.observe("plane", &project, 0, "c").await.unwrap());
+    assert!(intake.observe("other", &issue("3"), 0, "d").await.unwrap());
+    assert!(!intake.observe("plane", &issue("1"), 0, "x").await.unwrap(), "it was replaced meanwhile");
+    assert!(intake.observe("plane", &issue("1"), 1, "e").await.unwrap());
+    let mut all = intake.all_observed("plane", ObjectKind::Issue).await.unwrap();
+    all.sort();
+    let kept = |version, body: &str| Observed { version, body: body.into() };
+    assert_eq!(all, [(issue("1"), kept(2, "e")), (issue("2"), kept(1, "b"))]);
+}
+
+async fn a_task_knows_its_issue_also_after_its_end(world: World) {
+    shop(&*world.store, &["a", "b"]).await;
+    let of = async |task: &str| intake(&world).issue_of(&task.into()).await.unwrap();
+    world
+        .raw(
+            "INSERT INTO natural_keys VALUES ('branch:shop:x', 'a', 1);
+             INSERT INTO natural_keys VALUES ('issue:shop:plane-1:7', 'a', 1)",
+        )
+        .await;
+    assert_eq!(of("a").await.as_deref(), Some("plane-1:7"));
+    world.raw("UPDATE natural_keys SET held = 0").await;
+    assert_eq!(of("a").await.as_deref(), Some("plane-1:7"));
+    assert_eq!(of("b").await, None);
 }
 
 async fn two_first_looks_write_one_observation(world: World) {

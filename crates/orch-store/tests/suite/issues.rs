@@ -27,6 +27,7 @@ fn issue(repository: &str, key: &str) -> Issue {
         variant: None,
         labels: vec!["docs".into()],
         start: true,
+        number: None,
         depends_on: vec!["SHOP-001".into()],
     }
 }

@@ -116,9 +116,9 @@ impl ProjectionTarget for FakeTarget {
         self.there().longest_call_ms
     }
 
-    fn read(&self, task: &Task, _aspect: &str) -> PortResult<Option<String>> {
-        self.fault("read", task)?;
-        Ok(self.there().statuses.get(task.work_item.as_str()).cloned())
+    fn read(&self, facts: &TaskShown, _aspect: &str) -> PortResult<Option<String>> {
+        self.fault("read", &facts.task)?;
+        Ok(self.there().statuses.get(facts.task.work_item.as_str()).cloned())
     }
 
     fn write(&self, write: &ProjectionWrite<'_>) -> PortResult<ProjectionWritten> {
@@ -147,7 +147,7 @@ impl ProjectionTarget for FakeTarget {
         }
     }
 
-    fn look(&self, _task: &Task) {
+    fn look(&self, _facts: &TaskShown) {
         self.there().looks += 1;
     }
 }

@@ -21,7 +21,9 @@ pub struct Subscription {
 
 impl Subscription {
     fn has(&self, kind: &NoticeKind) -> bool {
-        self.kinds.is_empty() || *kind == NoticeKind::Test || self.kinds.contains(kind)
+        // Each step of an agent is for those who ask for it.
+        let usual = self.kinds.is_empty() && *kind != NoticeKind::Agent;
+        usual || *kind == NoticeKind::Test || self.kinds.contains(kind)
     }
 
     /// The text of a chat that speaks as Slack does.

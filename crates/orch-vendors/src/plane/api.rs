@@ -19,6 +19,7 @@ use super::channel::KeyChannel;
 use crate::forge::gitea::api::{part, roots};
 use crate::forge::reach::now;
 use crate::no_answer;
+use crate::notifier::fingerprint;
 
 /// How long one call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -173,6 +174,12 @@ impl PlaneApi {
     pub fn with_time_limit(mut self, limit: Duration) -> Self {
         self.patience = limit;
         self
+    }
+
+    /// Changes when the key or the address does.
+    pub(super) fn fingerprint(&self) -> String {
+        let key = (self.key)().unwrap_or_else(|why| why);
+        fingerprint(&[&self.site.root, &key])
     }
 
     /// Where it is.

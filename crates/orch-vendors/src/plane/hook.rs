@@ -19,8 +19,8 @@ pub(super) fn heard(request: &HookRequest, secret: &str, own: &str) -> HookHeard
         return HookHeard::Refused("its signature is not that of the webhook's secret");
     }
     let key = hex(&Sha256::digest(&request.body));
-    let told = |project: &str, hints| HookHeard::Told { project: project.to_owned(), key: key.clone(), hints };
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { return told(own, Vec::new()) };
+    let told = |project: &str, hints, by| HookHeard::Told { project: project.to_owned(), key: key.clone(), hints, by };
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { return told(own, Vec::new(), None) };
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let event = text(&body, "event").unwrap_or_default();
     if body.get("version").is_some() || body.get("event_id").is_some() {
@@ -40,7 +40,8 @@ pub(super) fn heard(request: &HookRequest, secret: &str, own: &str) -> HookHeard
     // What is left of a deleted issue names no project.
     let project = text(data, "project").unwrap_or_else(|| own.to_owned());
     let hints = issue.filter(|id| is_uuid(id)).map(|id| Object::new(ObjectKind::Issue, id));
-    told(&project, hints.into_iter().collect())
+    let by = body.pointer("/activity/actor/id").and_then(Value::as_str).map(str::to_owned);
+    told(&project, hints.into_iter().collect(), by)
 }
 
 fn is_signed(body: &[u8], secret: &str, signature: &str) -> bool {

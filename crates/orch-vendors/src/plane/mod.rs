@@ -138,11 +138,11 @@ impl PlaneTracker {
     /// Ids of all our accounts.
     fn accounts(&self) -> PortResult<BTreeSet<String>> {
         let mut ours = BTreeSet::new();
-        let mut unknown = false;
+        let mut unknown = 0;
         for api in std::iter::once(&self.api).chain(self.bots.values()) {
             match Self::whose(api)? {
                 Some(account) => drop(ours.insert(account.id)),
-                None => unknown = true,
+                None => unknown += 1,
             }
         }
         let (ids, names): (Vec<&String>, Vec<&String>) = self.named.iter().partition(|named| is_uuid(named));
@@ -159,7 +159,7 @@ impl PlaneTracker {
                 }
             }
         }
-        if unknown && self.named.is_empty() {
+        if unknown > self.named.len() {
             // What we say ourselves would be taken for people's word.
             let words = "this release of Plane does not tell whose account a key is; name it in the settings: \
                          accounts = [\"mail address or displayed name\"]";
@@ -203,6 +203,14 @@ impl IssueTracker for PlaneTracker {
         &self.name
     }
 
+    fn project(&self) -> &str {
+        &self.project
+    }
+
+    fn fingerprint(&self) -> String {
+        self.api.fingerprint()
+    }
+
     fn connection(&self) -> PortResult<NewConnection> {
         Ok(NewConnection {
             name: self.name.clone(),
@@ -239,8 +247,9 @@ impl IssueTracker for PlaneTracker {
         let mut ordered = true;
         let enough = |items: &[Item]| {
             for item in items {
-                ordered &= last.as_ref().is_none_or(|last| item.updated_at <= *last);
-                last = Some(item.updated_at.clone());
+                let changed = item.changed();
+                ordered &= last.as_ref().is_none_or(|last| changed <= *last);
+                last = Some(changed);
             }
             since.is_some_and(|since| ordered && last.as_ref().is_some_and(|last| last.as_str() < since))
         };

@@ -57,8 +57,18 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// When it changed, in a form that can be put in order: a whole second is told without its fraction.
+    pub fn changed(&self) -> String {
+        match self.updated_at.strip_suffix('Z') {
+            Some(second) if !second.contains('.') => format!("{second}.000000Z"),
+            _ => self.updated_at.clone(),
+        }
+    }
+
     pub fn ours(self) -> ListedIssue {
-        ListedIssue { id: self.id, state: self.state.unwrap_or_default(), changed: self.updated_at }
+        let changed = self.changed();
+        let changed_at = timestamp(&changed);
+        ListedIssue { id: self.id, state: self.state.unwrap_or_default(), changed, changed_at }
     }
 }
 

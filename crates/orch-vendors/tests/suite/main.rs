@@ -15,6 +15,7 @@ mod host_runner;
 mod local_forge;
 mod notifiers;
 mod plane;
+mod plane_histories;
 mod real;
 mod remote_forge;
 mod set_up;

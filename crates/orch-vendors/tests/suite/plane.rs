@@ -348,7 +348,7 @@ fn the_server_tells_what_the_releases_tell() {
         for told in told(count) {
             let request = HookRequest { headers: told.headers.into_iter().collect(), body: told.body.into_bytes() };
             match board.tracker.heard(&request) {
-                HookHeard::Told { project, key, hints } => {
+                HookHeard::Told { project, key, hints, .. } => {
                     assert!(project == board.project && hints[0].id == issue);
                     keys.push(key);
                 }

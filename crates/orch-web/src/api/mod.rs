@@ -8,6 +8,7 @@ pub(crate) mod costs;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
 pub(crate) mod health;
+pub(crate) mod hooks;
 pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod people;
@@ -52,6 +53,7 @@ fn table() -> Vec<Route> {
         reads("/readyz", get(health::readyz)),
         reads("/metrics", get(metrics::metrics)),
         reads("/queue", get(queue::queue)),
+        writes("/webhook/{connection}", post(hooks::hook).layer(DefaultBodyLimit::max(hooks::MAX_HOOK))),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
         writes("/api/v1/outages/lift", post(queue::lift)),
         reads("/api/v1/deliveries", get(deliveries::list)),

@@ -55,6 +55,7 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
         dependent,
         hosts,
         reconciler: &reconciler,
+        trackers: &api.control.trackers(),
     })))
 }
 

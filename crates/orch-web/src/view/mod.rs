@@ -37,7 +37,8 @@ pub use outbox::{MessageView, OutboxReport, ShownReport, ShownView, TargetView};
 pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
     AgentSlots, BudgetView, DependencyGate, HostView, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport,
-    QueueSources, Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+    QueueSources, Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, TrackerView,
+    WaitingOnTasks, WebhookCounts,
 };
 pub use request::{NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView, WeakenedView};

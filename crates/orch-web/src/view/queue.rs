@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orch_engine::Reconciler;
+use orch_engine::{Reconciler, TrackerStanding};
 use orch_ports::hosts::HostRow;
 use orch_ports::lists::{LineFronts, ListedTask};
 use orch_ports::store::{BudgetRow, QueueView};
@@ -49,6 +49,9 @@ pub struct QueueReport {
     /// The hosts that share the database.
     #[serde(default)]
     pub hosts: Vec<HostView>,
+    /// The trackers that are followed.
+    #[serde(default)]
+    pub trackers: Vec<TrackerView>,
     /// The sweep for lost events.
     pub reconcile: Reconcile,
     /// The lines to start.
@@ -133,6 +136,56 @@ impl HostView {
             silent_since: (!host.alive).then(|| rfc3339(host.lease_until)),
             runs: host.runs,
             max_runs: host.max_runs,
+        }
+    }
+}
+
+/// A tracker that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrackerView {
+    /// Its name in the settings.
+    pub name: String,
+    /// Whose issues it has.
+    pub repository: String,
+    /// Whether it was reached since the service started.
+    pub followed: bool,
+    /// Why it cannot be followed now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Since when no webhook tells of what people do there; it is found by asking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_silent_since: Option<String>,
+    /// Webhooks since the service started.
+    pub webhooks: WebhookCounts,
+}
+
+/// Webhooks of a tracker, by what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookCounts {
+    /// Stored and looked at.
+    pub stored: u64,
+    /// Had come before.
+    pub repeated: u64,
+    /// Concern nobody here.
+    pub ignored: u64,
+    /// Were not signed, or not with the secret, or too long.
+    pub refused: u64,
+}
+
+impl From<&TrackerStanding> for TrackerView {
+    fn from(of: &TrackerStanding) -> Self {
+        Self {
+            name: of.name.clone(),
+            repository: of.repository.clone(),
+            followed: of.followed,
+            trouble: of.trouble.clone(),
+            webhook_silent_since: of.silent_since.map(rfc3339),
+            webhooks: WebhookCounts {
+                stored: of.stored,
+                repeated: of.repeated,
+                ignored: of.ignored,
+                refused: of.refused,
+            },
         }
     }
 }
@@ -315,11 +368,13 @@ pub struct QueueSources<'a> {
     pub hosts: (&'a HostId, &'a [HostRow]),
     /// The sweep.
     pub reconciler: &'a Reconciler,
+    /// The trackers that are followed.
+    pub trackers: &'a [TrackerStanding],
 }
 
 impl From<QueueSources<'_>> for QueueReport {
     fn from(from: QueueSources<'_>) -> Self {
-        let QueueSources { queue, lanes, tasks, dependent, hosts: (here, hosts), reconciler } = from;
+        let QueueSources { queue, lanes, tasks, dependent, hosts: (here, hosts), reconciler, trackers } = from;
         let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for (kind, state, count) in &queue.counts {
             *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
@@ -349,8 +404,9 @@ impl From<QueueSources<'_>> for QueueReport {
             outages: queue.outages.iter().filter_map(|outage| OutageView::of(outage, tasks)).collect(),
             budgets: queue.budgets.iter().map(|row| BudgetView::of(row, tasks)).collect(),
             hosts: hosts.iter().map(|host| HostView::of(host, here)).collect(),
+            trackers: trackers.iter().map(TrackerView::from).collect(),
             reconcile: Reconcile {
-                enabled: true,
+                enabled: reconciler.enabled,
                 every_seconds: reconciler.every.as_secs(),
                 last_at: reconciler.last.map(rfc3339),
                 unblocked_total: reconciler.unblocked_total,

@@ -19,8 +19,8 @@ impl Notifier for Phone {
     fn name(&self) -> &str {
         "phone"
     }
-    fn wants(&self, _: &NoticeKind) -> bool {
-        true
+    fn wants(&self, kind: &NoticeKind) -> bool {
+        *kind != NoticeKind::Agent
     }
     fn fingerprint(&self) -> String {
         String::new()

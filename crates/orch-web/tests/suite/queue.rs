@@ -117,7 +117,7 @@ fn lane() -> LineFronts {
 #[test]
 fn the_queue_has_every_key_with_real_figures() {
     let last = Some(Timestamp(1_763_000_000_000));
-    let reconciler = Reconciler { every: std::time::Duration::from_secs(60), last, unblocked_total: 3 };
+    let reconciler = Reconciler { every: std::time::Duration::from_secs(60), enabled: true, last, unblocked_total: 3 };
     let (queue, lanes, tasks) = (queue(), [lane()], tasks());
     let host = |id: &str, alive: bool| HostRow {
         id: id.into(),
@@ -131,8 +131,15 @@ fn the_queue_has_every_key_with_real_figures() {
     };
     let (here, hosts) = ("one".into(), [host("one", true), host("two", false)]);
     let hosts = (&here, hosts.as_slice());
-    let sources =
-        QueueSources { queue: &queue, lanes: &lanes, tasks: &tasks, dependent: 3, hosts, reconciler: &reconciler };
+    let sources = QueueSources {
+        queue: &queue,
+        lanes: &lanes,
+        tasks: &tasks,
+        dependent: 3,
+        hosts,
+        reconciler: &reconciler,
+        trackers: &[],
+    };
     let json = serde_json::to_value(QueueReport::from(sources)).unwrap();
     insta::assert_json_snapshot!(json);
 }

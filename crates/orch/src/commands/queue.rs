@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use orch_text::{Language, WordList, word};
-use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine};
+use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine, TrackerView};
 
 use super::text::{clean, counted, fit, pad, short, since, until, wrap};
 use crate::client::Caller;
@@ -59,6 +59,9 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
     for (index, host) in report.hosts.iter().filter(|_| report.hosts.len() > 1).enumerate() {
         lines.push(row(if index == 0 { "hosts" } else { "" }, &one_host(host, screen, now), screen));
     }
+    for (index, tracker) in report.trackers.iter().enumerate() {
+        lines.push(row(if index == 0 { "trackers" } else { "" }, &one_tracker(tracker, screen, now), screen));
+    }
     let mut quiet = Vec::new();
     for line in &report.serial_gate.repositories {
         let landing = report.merge_gate.repositories.iter().find(|other| other.repository == line.repository);
@@ -102,6 +105,19 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
         }
     }
     lines
+}
+
+fn one_tracker(tracker: &TrackerView, screen: &Screen, now: Timestamp) -> String {
+    let how = match (&tracker.trouble, &tracker.webhook_silent_since) {
+        (Some(why), _) => screen.styled(Style::Attention, &format!("cannot be followed now: {}", clean(why))),
+        (None, Some(since_then)) => {
+            let words = format!("no webhook tells of it for {}; changes are found by asking", since(since_then, now));
+            screen.styled(Style::Attention, &words)
+        }
+        (None, None) if tracker.followed => format!("followed, {}", counted(tracker.webhooks.stored, "webhook")),
+        (None, None) => "not reached yet".to_owned(),
+    };
+    format!("{} → {}  {how}", clean(&tracker.name), clean(&tracker.repository))
 }
 
 fn one_host(host: &HostView, screen: &Screen, now: Timestamp) -> String {

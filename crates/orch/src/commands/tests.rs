@@ -384,6 +384,7 @@ pub(super) fn report() -> QueueReport {
         line,
     };
     QueueReport {
+        trackers: Vec::new(),
         jobs: JobCounts { queued: 3, running: 1, failed: 1, cancelled: 0 },
         counts: std::collections::BTreeMap::new(),
         running_agents: vec![RunningAgent {

@@ -24,6 +24,7 @@ pub const ALL: &[Check] = &[
     Check { name: "kept", look: super::data::kept },
     Check { name: "repositories", look: super::repositories::repositories },
     Check { name: "servers", look: super::servers::servers },
+    Check { name: "trackers", look: super::trackers::trackers },
     Check { name: "agents", look: agents },
     Check { name: "credentials", look: super::repositories::credentials },
     Check { name: "notify", look: notifiers },

@@ -5,6 +5,7 @@ mod confinement;
 mod data;
 mod repositories;
 mod servers;
+mod trackers;
 mod way_out;
 
 pub use servers::fix as server_fix;

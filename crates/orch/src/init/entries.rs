@@ -75,6 +75,42 @@ pub fn set_value(paths: &Paths, section: &str, name: &str, value: &str) -> Resul
     write_whole(&config, &new, Some(0o600))
 }
 
+/// The tracker of this name has these values from now on; others that it has stay.
+///
+/// # Errors
+/// [`Exit::Settings`] with what is wrong about them, before anything is written.
+pub fn put_tracker(paths: &Paths, name: &str, values: &[(&str, &str)]) -> Result<(), Failure> {
+    let config = paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone());
+    let folder = config.parent().unwrap_or(Utf8Path::new("/"));
+    let lock = File::open(folder).map_err(|error| unwritable(folder, &error))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|error| unwritable(folder, &error.into()))?;
+    let text = std::fs::read_to_string(&config).map_err(|error| unwritable(&config, &error))?;
+    let host = checked(&config, &text, paths)?;
+    let by_hand = || {
+        Failure::new(Exit::Settings, "the host file has a shape that cannot be changed safely")
+            .at(config.as_str())
+            .fix("write the [[tracker]] there yourself; docs/plane.md shows one")
+    };
+    let mut document: DocumentMut = text.parse().map_err(|_| by_hand())?;
+    let tables = document.entry("tracker").or_insert_with(|| toml_edit::Item::ArrayOfTables(ArrayOfTables::new()));
+    let tables = tables.as_array_of_tables_mut().ok_or_else(by_hand)?;
+    let index = match host.trackers.iter().position(|entry| entry.name == name) {
+        Some(index) => index,
+        None => {
+            tables.push(toml_edit::Table::new());
+            tables.len().saturating_sub(1)
+        }
+    };
+    let table = tables.get_mut(index).ok_or_else(by_hand)?;
+    for (key, value) in values {
+        table[*key] = toml_edit::value(*value);
+    }
+    let new = document.to_string();
+    checked(&config, &new, paths)?;
+    write_whole(&config, &new, Some(0o600))
+}
+
 fn edit(paths: &Paths, id: &str, change: impl FnOnce(&mut ArrayOfTables, usize)) -> Result<(), Failure> {
     let config = paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone());
     let folder = config.parent().unwrap_or(Utf8Path::new("/"));

@@ -11,6 +11,7 @@ use super::notify::{self, NotifyEntry};
 use super::paths::Paths;
 use super::remote::{self, CredentialEntry, RemoteEntry};
 use super::target::{self, TargetEntry};
+use super::tracker::{TRACKER, TrackerEntry};
 
 /// The JSON Schema (2020-12) of the host file, for editors; written beside it.
 pub const SCHEMA: &str = include_str!("../../../../docs/schema/host.schema.json");
@@ -101,6 +102,24 @@ pub fn text() -> String {
         "\n# Or a chat of Telegram, where your bot writes.\n# [[notify]]\n# name = \"team\"\n# kind = \"telegram\"\n\
          # token_file = \"/etc/orch/telegram-token\"\n# chat = -1001234567890\n",
     );
+    text.push_str("\n# Where issues come from besides the built-in board; docs/plane.md.\n# [[tracker]]\n");
+    let shown = TrackerEntry {
+        name: "shop".to_owned(),
+        kind: "plane".to_owned(),
+        url: Some("https://plane.example.com".to_owned()),
+        workspace: "acme".to_owned(),
+        project: "02cb78ef-5675-4598-b3b9-60ab35abf14b".to_owned(),
+        repository: "shop".to_owned(),
+        key_file: Some("/etc/orch/plane-key".into()),
+        webhook_secret_file: Some("/etc/orch/plane-webhook-secret".into()),
+        bots: Some("/etc/orch/plane-bots".into()),
+        account: Some("orch-bot@example.com".to_owned()),
+        ca_file: Some("/etc/orch/authorities.pem".into()),
+        ..TrackerEntry::default()
+    };
+    for key in TRACKER {
+        text.push_str(&entry(key, &shown));
+    }
     text.push_str("\n# The repositories; `orch init` adds them.\n# [[repository]]\n");
     let remote = RemoteEntry { credential: Some("forge".to_owned()), ..RemoteEntry::default() };
     let shown = RepositoryEntry { remote, target: Some("web".to_owned()), ..RepositoryEntry::default() };

@@ -20,6 +20,7 @@ use super::paths::Paths;
 use super::remote::{self, CredentialEntry};
 use super::secret;
 use super::target::{self, TargetEntry};
+use super::tracker::{TRACKER, TrackerEntry, tracker_misfits};
 use crate::exit::Point;
 
 /// Name of the table under `[agents]` that holds for every role without its own.
@@ -74,7 +75,7 @@ impl Reader<'_> {
         let sections: Vec<&str> = keys::SECTIONS
             .iter()
             .map(|(name, _)| *name)
-            .chain(["agents", "models", "credentials", "target", "notify", "repository"])
+            .chain(["agents", "models", "credentials", "target", "notify", "tracker", "repository"])
             .collect();
         // Repositories name them, wherever they stand.
         if let Some(value) = root.get("credentials") {
@@ -89,6 +90,7 @@ impl Reader<'_> {
                 "models" => self.models(value, host),
                 "credentials" | "target" => {}
                 "notify" => self.notifiers(value, host),
+                "tracker" => {}
                 "repository" => self.repositories(value, host),
                 section if sections.contains(&section) => {
                     let of_section: Vec<&Key<Host>> = keys::HOST.iter().filter(|key| key.section == section).collect();
@@ -101,6 +103,32 @@ impl Reader<'_> {
                 }
                 other => self.unknown("section", "", other, name.span(), &sections),
             }
+        }
+        // They name repositories, wherever those stand.
+        if let Some(value) = root.get("tracker") {
+            self.trackers(value, host);
+        }
+    }
+
+    fn trackers(&mut self, value: &Spanned<DeValue<'_>>, host: &mut Host) {
+        let DeValue::Array(items) = value.get_ref() else {
+            let line = self.line(value.span().start);
+            self.point(line, "`tracker` must be a list".to_owned(), "begin each one with [[tracker]]");
+            return;
+        };
+        let rows: Vec<&Key<TrackerEntry>> = TRACKER.iter().collect();
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("tracker[{index}]");
+            let Some(table) = self.table(item, &path) else { continue };
+            let mut entry = TrackerEntry::default();
+            self.fill(table, &path, &rows, &mut entry, item.span());
+            if host.trackers.iter().any(|other| !entry.name.is_empty() && other.name == entry.name) {
+                let line = self.line(table.get("name").map_or(item.span().start, |name| name.span().start));
+                let what = format!("`{path}.name` is \"{}\" a second time", entry.name);
+                self.point(line, what, "give it another name, or remove one of the two");
+            }
+            self.misfits(table, &path, tracker_misfits(&entry, host), item.span());
+            host.trackers.push(entry);
         }
     }
 

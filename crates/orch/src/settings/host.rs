@@ -16,6 +16,7 @@ use super::paths::Paths;
 use super::remote::{CredentialEntry, RemoteEntry};
 use super::secret::Secret;
 use super::target::TargetEntry;
+use super::tracker::TrackerEntry;
 
 /// All settings of one host, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Host {
     pub targets: BTreeMap<String, TargetEntry>,
     /// `[[notify]]`, in the order of the file. Names are distinct.
     pub notify: Vec<NotifyEntry>,
+    /// `[[tracker]]`, in the order of the file. Names are distinct.
+    pub trackers: Vec<TrackerEntry>,
     /// `[[repository]]`, in the order of the file. Ids and paths are distinct.
     pub repositories: Vec<RepositoryEntry>,
 }
@@ -76,6 +79,7 @@ impl Host {
             credentials: BTreeMap::new(),
             targets: BTreeMap::new(),
             notify: Vec::new(),
+            trackers: Vec::new(),
             repositories: Vec::new(),
         }
     }
@@ -245,11 +249,22 @@ pub struct Switches {
     pub serial: bool,
     /// Off: a stop asked for by status is ignored.
     pub stop: bool,
+    /// Off: nothing is looked at that nobody was woken for, and trackers are not asked.
+    pub reconcile: bool,
+    /// Off: trackers are not asked what changed.
+    pub reconcile_trackers: bool,
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { base_check: true, dependencies: true, serial: true, stop: true }
+        Self {
+            base_check: true,
+            dependencies: true,
+            serial: true,
+            stop: true,
+            reconcile: true,
+            reconcile_trackers: true,
+        }
     }
 }
 

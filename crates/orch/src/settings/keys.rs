@@ -45,7 +45,7 @@ pub enum Unusable {
     Fails,
 }
 
-const fn tuning(name: &'static str) -> Option<Variable> {
+pub(super) const fn tuning(name: &'static str) -> Option<Variable> {
     Some(Variable { name, unusable: Unusable::Warns })
 }
 pub(super) const fn vital(name: &'static str) -> Option<Variable> {
@@ -376,6 +376,8 @@ pub const HOST: &[Key<Host>] = &[
         set: |h, v| h.switches.stop = on(&v),
         get: |h| Some(h.switches.stop.to_string()),
     },
+    super::tracker::RECONCILE,
+    super::tracker::RECONCILE_TRACKERS,
 ];
 
 /// `[[repository]]`
@@ -432,12 +434,9 @@ pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
 
 /// Variables known from the field on which nothing in this version acts. Whoever sets one is told so.
 pub const WITHOUT_EFFECT: &[&str] = &[
-    "ORCH_PLANE_API_URL",
     "ORCH_PLANE_WEB_URL",
     "ORCH_GITEA_PUBLIC_URL",
     "ORCH_TRACKER_MODE",
-    "ORCH_RECONCILE_ENABLED",
-    "ORCH_RECONCILE_PLANE_ENABLED",
     "ORCH_RECONCILE_SKIP_BLOCKED_ENABLED",
     "ORCH_MERGE_GATE_ENABLED",
     "ORCH_MERGE_GATE_REPOS",

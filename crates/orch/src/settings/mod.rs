@@ -41,6 +41,7 @@ pub mod secret;
 pub mod target;
 #[cfg(test)]
 pub mod tests;
+pub mod tracker;
 mod variables;
 
 pub use agent::{AgentKind, AgentProgram};

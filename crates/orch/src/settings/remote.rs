@@ -296,7 +296,7 @@ fn access(entry: Option<&CredentialEntry>) -> Result<Access, String> {
 }
 
 /// The token in a file, without a word of it in the error.
-pub(super) fn read_token(file: &Utf8Path) -> Result<String, String> {
+pub fn read_token(file: &Utf8Path) -> Result<String, String> {
     let token = secret::read("the token", file).map_err(|failure| {
         let fix = failure.fix.map_or_else(String::new, |fix| format!("; {fix}"));
         format!("{} ({file}){fix}", failure.what)

@@ -133,7 +133,9 @@ fn everything_can_be_set() {
     assert_eq!((host.limits.free_disk_floor_mb, host.limits.free_memory_floor_mb), (0, 9));
     let budgets = &host.budgets;
     assert_eq!((budgets.run_usd, budgets.task_usd, budgets.repository_day_usd, budgets.day_usd), (3, 20, 50, 100));
-    assert_eq!(host.switches, host::Switches { base_check: false, dependencies: false, serial: false, stop: false });
+    let off =
+        host::Switches { base_check: false, dependencies: false, serial: false, stop: false, ..Default::default() };
+    assert_eq!(host.switches, off);
     assert!(host.egress.deny_default_registries && host.egress.allow == ["docs.rs", "*.example.com"]);
     let (anthropic, gateway) = (&host.models["anthropic"], &host.models["gateway"]);
     assert_eq!((anthropic.run_token_budget, anthropic.run_budget_micros), (5_000_000, 2_500_000));
@@ -311,6 +313,9 @@ const WITHOUT_KEY: &[(&str, &str)] = &[
          `info,orch_engine=debug`. `info` if not set.",
     ),
     ("NO_COLOR", "No colours if it is set and not empty."),
+    ("ORCH_PLANE_API_URL", "The Plane server of every `[[tracker]]` without `url`."),
+    ("ORCH_PLANE_API_KEY", "Read by `orch connect plane` and kept in a file."),
+    ("ORCH_PLANE_WEBHOOK_SECRET", "The same."),
 ];
 
 #[test]
@@ -382,6 +387,10 @@ fn reference() -> String {
         "\n## `[[notify]]`\n\nWho is told of what happens: docs/notices.md says of what, and how.\n\n{HEAD}"
     ));
     notify::NOTIFY.iter().for_each(|k| text.push_str(&row(k, &NotifyEntry::default())));
+    text.push_str(&format!(
+        "\n## `[[tracker]]`\n\nWhere issues come from besides the built-in board: docs/plane.md.\n\n{HEAD}"
+    ));
+    tracker::TRACKER.iter().for_each(|k| text.push_str(&row(k, &tracker::TrackerEntry::default())));
     text.push_str(&format!(
         "\n## `[[repository]]`\n\nThe repositories that are worked on; `orch init` adds them.\n\n{HEAD}"
     ));
@@ -476,6 +485,8 @@ fn schema() -> Json {
     properties.insert("target".to_owned(), json!({ "type": "object", "additionalProperties": deploys }));
     let notify = schema_table(&notify::NOTIFY.iter().collect::<Vec<_>>(), &NotifyEntry::default());
     properties.insert("notify".to_owned(), json!({ "type": "array", "items": notify }));
+    let tracker = schema_table(&tracker::TRACKER.iter().collect::<Vec<_>>(), &tracker::TrackerEntry::default());
+    properties.insert("tracker".to_owned(), json!({ "type": "array", "items": tracker }));
     let repository = schema_table(&keys::REPOSITORY.iter().collect::<Vec<_>>(), &RepositoryEntry::default());
     properties.insert("repository".to_owned(), json!({ "type": "array", "items": repository }));
     json!({

@@ -45,6 +45,8 @@ mod one_holder;
 #[cfg(feature = "demo")]
 mod pipeline;
 #[cfg(feature = "demo")]
+mod plane;
+#[cfg(feature = "demo")]
 mod previous;
 #[cfg(feature = "demo")]
 mod remote;

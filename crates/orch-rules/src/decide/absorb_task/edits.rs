@@ -37,6 +37,29 @@ pub(super) fn refuse_if_bound(draft: &Draft) -> Result<(), Refusal> {
     refuse(draft, why).map(|_| ())
 }
 
+/// What its issue says at its tracker counts until something is made of the task; then people edit the task.
+pub fn issue_read(draft: &mut Draft, by: &Actor, title: &str, description: &str) -> Reason {
+    let task = &mut draft.facts.task;
+    let title = crate::work_item::clean_title(title);
+    let same = task.title == title && task.description == description;
+    if task.position != Position::Backlog || same || title.is_empty() {
+        return reason::nothing_said();
+    }
+    (task.title, task.description) = (title, description.to_owned());
+    draft.audit(by, "issue_read", reason::issue_read());
+    reason::nothing_said()
+}
+
+/// A person took the issue away from the board, or put it away: nothing new starts until somebody says what is meant.
+pub fn issue_gone(draft: &mut Draft, by: &Actor) -> Reason {
+    let task = &mut draft.facts.task;
+    if !task.paused && !task.position.is_terminal() {
+        task.paused = true;
+        draft.audit(by, "issue_gone", reason::issue_gone(&draft.facts.task.work_item));
+    }
+    reason::nothing_said()
+}
+
 /// The task says something else. What was approved for the old words is asked again.
 pub fn edit(
     draft: &mut Draft,

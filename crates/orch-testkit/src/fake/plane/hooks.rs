@@ -101,6 +101,11 @@ impl FakePlane {
         ]
     }
 
+    /// Sends a request as a webhook would; what is answered.
+    pub fn send(address: &str, body: &str, headers: &[(String, String)]) -> Option<u16> {
+        post(address, body, headers)
+    }
+
     /// The body that tells that an issue was changed, as it would be sent now.
     pub fn body_of(&self, issue: &str, by: &str) -> String {
         let inside = self.shared.lock();
@@ -209,7 +214,7 @@ impl Shared {
         // One worker for each batch: its order is kept, and that of two batches is not.
         std::thread::spawn(move || {
             for (address, secret, body) in calls {
-                let status = post(&address, &body, &secret);
+                let status = FakePlane::send(&address, &body, &FakePlane::signed(&body, &secret));
                 let mut inside = shared.lock();
                 inside.sent.push(Sent { status });
                 inside.flying -= 1;
@@ -220,18 +225,19 @@ impl Shared {
     }
 }
 
-fn post(address: &str, body: &str, secret: &str) -> Option<u16> {
+fn post(address: &str, body: &str, headers: &[(String, String)]) -> Option<u16> {
     let rest = address.strip_prefix("http://")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let mut head = format!("POST /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    for (name, value) in FakePlane::signed(body, secret) {
+    for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
     head += &format!("Content-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(body.as_bytes()).ok()?;
+    // Who is told too much may answer before the end of it.
+    let _rest = stream.write_all(body.as_bytes());
     let mut answer = Vec::new();
     // Who answers early may close without reading to the end.
     let _read = stream.read_to_end(&mut answer);

@@ -170,6 +170,8 @@ struct Inside {
     most: usize,
     /// Its clock, before the real one in microseconds.
     ahead_us: i64,
+    /// Its clock stands there.
+    stands_us: Option<i64>,
     last_us: i64,
     last: u64,
     late_history: bool,
@@ -210,6 +212,7 @@ impl FakePlane {
             used: BTreeMap::new(),
             most: 1_000_000,
             ahead_us: 0,
+            stands_us: None,
             last_us: 0,
             last: 0,
             late_history: false,
@@ -259,6 +262,11 @@ impl FakePlane {
     /// Its clock is so far ahead of ours.
     pub fn ahead(&self, ms: i64) {
         self.shared.lock().ahead_us = ms * 1000;
+    }
+
+    /// From now on its clock stands at this moment, in milliseconds, until it is set again.
+    pub fn stand(&self, ms: i64) {
+        self.shared.lock().stands_us = Some(ms * 1000);
     }
 
     /// From now on moves stand in the history only later; false: those that were late stand there now.
@@ -356,7 +364,7 @@ impl Inside {
 
     /// Its clock in microseconds; no two moments are one.
     fn now_us(&mut self) -> i64 {
-        let now = jiff::Timestamp::now().as_microsecond() + self.ahead_us;
+        let now = self.stands_us.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond() + self.ahead_us);
         self.last_us = if now > self.last_us || self.last_us - now > 1_000_000 { now } else { self.last_us + 1 };
         self.last_us
     }
@@ -425,7 +433,10 @@ impl Shared {
 
     /// With the server's clock, in whole seconds.
     fn dated(&self, mut answer: Answer) -> Answer {
-        let us = jiff::Timestamp::now().as_microsecond() + self.lock().ahead_us;
+        let us = {
+            let inside = self.lock();
+            inside.stands_us.unwrap_or_else(|| jiff::Timestamp::now().as_microsecond() + inside.ahead_us)
+        };
         let date = jiff::Timestamp::from_microsecond(us).unwrap_or_default();
         answer.headers.push(("date".to_owned(), date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
         answer
