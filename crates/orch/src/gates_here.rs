@@ -40,14 +40,14 @@ pub fn run(sheet: &Utf8Path, tests: bool, env: &dyn Fn(&str) -> Option<String>) 
 }
 
 /// What came of it.
-struct Said {
+struct GatesSaid {
     gates: Vec<GateResult>,
     evidence: Evidence,
     /// What could not be looked at.
     passed_over: Vec<String>,
 }
 
-fn asked(sheet: &Utf8Path, tests: bool, env: &dyn Fn(&str) -> Option<String>) -> Result<Said, String> {
+fn asked(sheet: &Utf8Path, tests: bool, env: &dyn Fn(&str) -> Option<String>) -> Result<GatesSaid, String> {
     let sheet = CheckSheet::read(sheet)?;
     let place = Place::make(env)?;
     let parcel = place.0.join("parcel");
@@ -63,7 +63,7 @@ fn asked(sheet: &Utf8Path, tests: bool, env: &dyn Fn(&str) -> Option<String>) ->
         };
         gates = sheet.gates(&evidence, Some(tested));
     }
-    Ok(Said { gates, evidence, passed_over })
+    Ok(GatesSaid { gates, evidence, passed_over })
 }
 
 /// A folder of a moment.
@@ -191,7 +191,7 @@ fn tail(output: &Utf8Path) -> String {
     orch_run::sanitize_for_terminal(&text[from..])
 }
 
-impl Said {
+impl GatesSaid {
     fn passes(&self) -> bool {
         self.gates.iter().all(|gate| !matches!(gate.outcome, Outcome::Fail | Outcome::Unknown))
     }

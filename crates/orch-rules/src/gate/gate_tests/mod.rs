@@ -79,6 +79,31 @@ fn no_delivery_is_never_green() {
     }
 }
 
+/// What an agent is told before it ends is what the gates say when it has.
+#[test]
+fn the_gates_can_be_asked_before_the_end() {
+    let now = crate::facts::Moment { now: Timestamp(5) };
+    let asked = |case: Case| {
+        let mut facts = case.facts;
+        let attempt = facts.attempt.as_mut().unwrap();
+        let evidence = attempt.ended.take().unwrap().evidence.unwrap();
+        crate::decide::gates_if_ended(facts, evidence, now)
+    };
+    let outcome = |said: &[GateResult], gate| said.iter().find(|said| said.gate == gate).map(|said| said.outcome);
+    let review = |front: &str| asked(at("review").wrote("12-review.md", &document(front)));
+    for (front, expected) in [("verdict: APPROVED", Pass), ("verdict: REQUEST_CHANGES", Fail), ("other: x", Fail)] {
+        assert_eq!(outcome(&review(front), GateName::CheckReviewerVerdict), Some(expected), "{front}");
+    }
+    let empty = asked(at("development").evidence(|evidence| evidence.head = evidence.start.clone()));
+    assert_eq!(outcome(&empty, GateName::CheckCodeChanged), Some(Fail));
+    // What stops a task though its stage does not name it is told first, and once.
+    let broken = asked(at("development").evidence(|evidence| evidence.settings = vec!["x".to_owned()]));
+    assert_eq!((broken[0].gate, broken[0].outcome), (GateName::CheckSettings, Fail));
+    assert_eq!(broken.iter().filter(|said| said.gate == GateName::CheckSettings).count(), 1);
+    let questions = asked(at("development").wrote("questions.md", &document("questions:\n  - \"Why?\"")));
+    assert_eq!(outcome(&questions, GateName::CheckNoQuestions), Some(NeedsHuman));
+}
+
 /// D4: an empty delivery is told apart from a wrong one.
 #[test]
 fn empty_delivery_says_so() {
