@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use orch_ports::store::StoreResult;
 use orch_rules::base_check::CiRed;
@@ -15,6 +15,9 @@ use orch_rules::notice::Notice;
 
 use crate::engine::Engine;
 use crate::perform::{CiTerms, PerformError, blocking, name_required, statuses};
+
+/// So long a tip is asked about although nothing is wrong with it.
+const WATCHED: Duration = Duration::from_secs(3600);
 
 /// What is known of each base branch's tip.
 #[derive(Default)]
@@ -70,8 +73,8 @@ impl Engine {
             CiLook::Waits(_) => None,
             CiLook::Ended { outcome, .. } => Some(outcome),
         };
-        // A red one may be run again there.
-        known.over = matches!(outcome, Some(CheckOutcome::Passed | CheckOutcome::Unknown { .. }));
+        // Landing has CI run on what is green already; and a red one may be run again there.
+        known.over = known.begun.elapsed() > WATCHED && !matches!(outcome, None | Some(CheckOutcome::Failed { .. }));
         self.main_ci.keep(repository, known);
         let before = seen.base.tests.ci_red.filter(|red| red.commit == tip);
         let red = match outcome {
