@@ -30,6 +30,8 @@ pub trait ProductBench {
     fn shown(&self, number: u64) -> (String, String);
     /// From now on nobody may say that something was merged by hand.
     fn forbid_marks(&self);
+    /// A commit on top of main that the workshop has and no branch is at.
+    fn candidate(&self) -> CommitId;
     /// So many branches, beside main, are at a commit.
     fn proposed(&self, commit: &CommitId) -> usize;
 }
@@ -217,8 +219,7 @@ fn reviews_come_in_their_order<B: ProductBench>(bench: &B) {
 }
 
 fn a_candidate_is_proposed_and_withdrawn<B: ProductBench>(bench: &B) {
-    let candidate = bench.push("made");
-    bench.delete("made");
+    let candidate = bench.candidate();
     for _ in 0..2 {
         bench.product().propose(&candidate).unwrap();
     }

@@ -127,6 +127,11 @@ impl ProductBench for Code {
     fn forbid_marks(&self) {
         self.forge.forbid_marks();
     }
+    fn candidate(&self) -> CommitId {
+        let made = ProductBench::push(self, "made");
+        self.forge.delete("made");
+        made
+    }
     fn proposed(&self, commit: &CommitId) -> usize {
         self.forge.branches_at(commit).len()
     }

@@ -102,6 +102,13 @@ impl ProductBench for Shop {
     fn forbid_marks(&self) {
         self.server.set(|settings| settings.manual_merge = false);
     }
+    fn candidate(&self) -> CommitId {
+        let made = ProductBench::push(self, "made");
+        // Whoever asks for a tip has its commits.
+        assert_eq!(self.gitea.tip("made").unwrap().as_ref(), Some(&made));
+        ProductBench::delete(self, "made");
+        made
+    }
     fn proposed(&self, commit: &CommitId) -> usize {
         self.served(["for-each-ref", "--format=%(objectname)", "refs/heads"]).matches(commit.as_str()).count()
     }
