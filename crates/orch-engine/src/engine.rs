@@ -253,6 +253,8 @@ impl Engine {
     pub fn serve(&self, contexts: Vec<RepositoryContext>, policy: Policy) {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Served::of(contexts, policy));
         self.served_anew.send_modify(|times| *times = times.wrapping_add(1));
+        // People made states on their boards, perhaps: of that no tracker tells.
+        self.tracking.iter().flat_map(|tracking| &tracking.boards).for_each(|board| board.doubt_states());
         self.nudge();
     }
 

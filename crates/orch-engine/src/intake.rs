@@ -6,14 +6,18 @@ use std::sync::Arc;
 use orch_ports::store::{Finish, Finished, InboxAnswer, InboxId, Job, StoreError, StoreResult, Work};
 use orch_rules::actor::{Actor, NamesActors};
 use orch_rules::base_branch::{BaseBranch, Lines};
-use orch_rules::change::Guard;
+use orch_rules::change::{Change, ChangeSet, Guard};
 use orch_rules::decide::intake::{self, Intake};
-use orch_rules::ids::{RepositoryId, TaskId};
+use orch_rules::ids::{RepositoryId, TaskId, Timestamp};
 use orch_rules::issue::Issue;
 use orch_rules::lane::Repository;
+use orch_rules::notice::Notice;
+use orch_rules::outbox::message::NewMessage;
+use orch_rules::outbox::projection::Need;
 use orch_rules::pipeline::Pipeline;
 use orch_rules::reason::Reason;
 use orch_rules::rights::{self, Acting};
+use orch_rules::task::Task;
 use tokio::task::JoinSet;
 
 use crate::answers::RowAnswer;
@@ -219,6 +223,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Who filed it at a tracker is told there what holds it from its beginning; who asks here has the answer.
+    fn tell_where_it_comes_from(&self, task: &Task, changes: &mut ChangeSet, now: Timestamp) {
+        let Some(notice) = Notice::held_at_once(task, now) else { return };
+        changes.changes.extend(self.raises(task, Need::Soon));
+        let notifiers = self.telling.iter().flat_map(|telling| &telling.notifiers);
+        for notifier in notifiers.filter(|notifier| notifier.wants(&notice.kind)) {
+            changes.changes.push(Change::Say { message: NewMessage::of(notice.clone(), notifier.name()) });
+        }
+    }
+
     /// The task, its keys, its place and the end of the row in one transaction. A number that another process gave out
     /// meanwhile costs a look at the highest one.
     async fn open(
@@ -238,7 +252,10 @@ impl Engine {
         loop {
             order.number = wanted.unwrap_or(number.number);
             let now = self.store.now().await?;
-            let (task, changes) = intake::intake(&order, repository, &self.served().policy, now);
+            let (task, mut changes) = intake::intake(&order, repository, &self.served().policy, now);
+            if wanted.is_some() {
+                self.tell_where_it_comes_from(&task, &mut changes, now);
+            }
             let branch_key = intake::branch_key(repository, &task.branch);
             let answer = InboxAnswer::Opened { task: task.id };
             let how = Finished::Done { answer: Some(answer.clone()) };

@@ -179,6 +179,12 @@ impl Notice {
         Self::about(NoticeKind::Red, repository, at, format!("{repository}:{commit}"), text)
     }
 
+    /// A task that is held from its beginning; `None` if it is not.
+    pub fn held_at_once(task: &Task, at: Timestamp) -> Option<Self> {
+        let hold = task.hold.as_ref()?;
+        Some(Self::of_task(NoticeKind::Held, task, at, format!("{}:0", task.id), hold.reason()))
+    }
+
     /// It cannot be known whether what a person set at the tracker answers this question; once for each that was set.
     pub fn set_again(task: &Task, episode: &EpisodeId, at: Timestamp, occasion: String) -> Self {
         let text = reason::set_again(&task.work_item, &task.title);

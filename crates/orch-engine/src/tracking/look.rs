@@ -47,6 +47,8 @@ struct Standing {
     state: String,
     /// Whether one of our accounts set it, if the product tells.
     by_us: Option<bool>,
+    /// Somebody started what is held: if it is held for the same once more, that is to be shown once more.
+    anew: bool,
 }
 
 impl Engine {
@@ -83,8 +85,11 @@ impl Engine {
         let told = !end.told.is_empty();
         let kept = tracking.intake.end_look(&look, seen.version, end).await?;
         // Only now may it be written over: what it commands is stored.
-        if let Some(Standing { task, state, by_us }) = stands.filter(|_| kept) {
+        if let Some(Standing { task, state, by_us, anew }) = stands.filter(|_| kept) {
             self.saw_shown(&board.target, &task, STATUS, &state, by_us).await?;
+            if let (Some(telling), true) = (&self.telling, anew) {
+                telling.outbox.doubt_projection(&board.target, &object_of(&task), STATUS).await?;
+            }
         }
         if told {
             self.changes.happened();
@@ -201,7 +206,9 @@ impl Engine {
         let stands = about.task.as_ref().zip(look.found.as_ref()).map(|(task, read)| {
             let newest = read.history.as_ref().and_then(|moves| moves.last()).filter(|newest| newest.to == read.state);
             let by_us = newest.map(|newest| tracker.accounts.contains(&newest.by));
-            Standing { task: task.id.clone(), state: read.state.clone(), by_us }
+            let starts = about.states.commands().meaning(&read.state) == Some(Command::Start);
+            let anew = starts && task.hold.is_some() && !told.is_empty();
+            Standing { task: task.id.clone(), state: read.state.clone(), by_us, anew }
         });
         Ok((LookEnd { observation, again, error: None, told }, stands))
     }

@@ -142,6 +142,11 @@ impl Board {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The project's states are read again.
+    pub(crate) fn doubt_states(&self) {
+        self.state().states_doubted = true;
+    }
+
     pub(crate) fn name(&self) -> &str {
         self.project.tracker.name()
     }

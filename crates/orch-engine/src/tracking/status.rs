@@ -99,7 +99,7 @@ impl ProjectionTarget for StatusTarget {
         let written = self.board.project.tracker.set_state(issue, state);
         if written.as_ref().is_err_and(|error| error.kind == ErrorKind::Refused) {
             // The project may have lost it: no event tells of that.
-            self.board.state().states_doubted = true;
+            self.board.doubt_states();
         }
         written.map(|()| ProjectionWritten::default())
     }

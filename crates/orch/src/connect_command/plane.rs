@@ -134,7 +134,15 @@ pub fn run(args: &PlaneArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<Strin
             entry.every_seconds
         ));
     }
-    screen.line("Restart the service, if it runs: orch up");
+    // States that were made are read at once; a new tracker, or another key's file, takes a start.
+    let told = crate::repo_command::tell_service(&host);
+    screen.line(match (told, known.is_some()) {
+        (true, true) => {
+            "The service reads the project's states again; after changes of [[tracker]] restart it: orch up"
+        }
+        (true, false) => "Restart the service: orch up",
+        (false, _) => "Start the service: orch up",
+    });
     screen.json(&serde_json::json!({
         "tracker": name, "project": project.id, "repository": repository, "webhook": address,
         "hears_webhooks": entry.webhook_secret_file.is_some(),

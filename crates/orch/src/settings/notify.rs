@@ -10,7 +10,8 @@ use super::kind::{Kind, Value};
 /// Ways to tell.
 pub const KINDS: &[&str] = &["webhook", "slack", "command", "telegram"];
 /// What one can be told of.
-pub const EVENTS: &[&str] = &["asked", "held", "done", "stopped", "frozen", "unfrozen", "outage", "red"];
+pub const EVENTS: &[&str] =
+    &["asked", "held", "done", "stopped", "frozen", "unfrozen", "outage", "red", "tracker", "agent"];
 
 /// Languages of the sentences.
 pub const LANGUAGES: &[&str] = &["en", "ru"];

@@ -47,6 +47,8 @@ mod pipeline;
 #[cfg(feature = "demo")]
 mod plane;
 #[cfg(feature = "demo")]
+mod plane_nets;
+#[cfg(feature = "demo")]
 mod previous;
 #[cfg(feature = "demo")]
 mod remote;

@@ -81,6 +81,15 @@ impl PlaneBoard {
         });
     }
 
+    /// Waits until everything that happened to an issue was heard: what Ann writes last stands in the history of its task.
+    pub fn heard(&self, service: &Up, issue: &str, task: &str) {
+        self.server.settled(Duration::from_secs(60));
+        let marker = format!("marker {}", self.server.comments(issue).len());
+        self.server.write(issue, "ann", &format!("<p>{marker}</p>"));
+        let tells = |line: &Value| line["text"].as_str().is_some_and(|text| text.contains(&marker));
+        service.until(task, "hears the marker", |task| task["timeline"].as_array().unwrap().iter().any(tells));
+    }
+
     /// Once the board shows the question, Ann answers it by a status.
     pub fn says(&self, service: &Up, issue: &str, task: &str, status: &str, comment: Option<&str>) {
         let asked = service.until(task, "asks", |task| waits(task, "human"));
