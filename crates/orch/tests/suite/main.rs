@@ -49,6 +49,8 @@ mod plane;
 #[cfg(feature = "demo")]
 mod plane_nets;
 #[cfg(feature = "demo")]
+mod plane_rules;
+#[cfg(feature = "demo")]
 mod previous;
 #[cfg(feature = "demo")]
 mod remote;
