@@ -9,6 +9,7 @@ mod changes;
 mod costs;
 mod deliveries;
 mod deploys;
+mod host;
 mod judgement;
 mod lane;
 mod outage;
@@ -18,6 +19,7 @@ mod queue;
 mod request;
 mod run;
 mod task;
+mod tracker;
 mod usage;
 mod wait;
 mod work_seen;
@@ -29,6 +31,7 @@ pub use changes::{ChangeView, ChangesView};
 pub use costs::{CostView, CostsView, ForecastView, TaskCostView, day_of};
 pub use deliveries::{DeliveryList, DeliveryView};
 pub use deploys::{BelievedView, DeployCommandRequest, DeployReport, DeployTargetView, DeploymentView};
+pub use host::HostView;
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};
 pub use orch_text::rfc3339;
@@ -36,9 +39,8 @@ pub use outage::{LiftRequest, OutageView};
 pub use outbox::{MessageView, OutboxReport, ShownReport, ShownView, TargetView};
 pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
-    AgentSlots, BudgetView, DependencyGate, HostView, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport,
-    QueueSources, Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, TrackerView,
-    WaitingOnTasks, WebhookCounts,
+    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
+    Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView, WeakenedView};
@@ -46,6 +48,7 @@ pub use task::{
     DependencyView, EpisodeAnswerView, EpisodeView, StageView, TaskDetailView, TaskList, TaskPlaceView, TaskView,
     TimelineView, UnknownView, WorkView,
 };
+pub use tracker::{TrackerView, WebhookCounts};
 pub use usage::UsageView;
 pub use wait::WaitView;
 pub use work_seen::{DiffView, PaperView, PapersView};

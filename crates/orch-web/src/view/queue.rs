@@ -15,9 +15,11 @@ use orch_rules::task::Wait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::host::HostView;
 use super::lane::{FreezeView, PlaceView, RepositoryView, TroubleView};
 use super::outage::OutageView;
 use super::task::{UnknownView, WorkView};
+use super::tracker::TrackerView;
 use orch_text::rfc3339;
 
 /// What is queued, what runs, and what holds the rest back.
@@ -101,93 +103,6 @@ pub struct AgentSlots {
     pub used: i64,
     /// How many there are; absent as long as no repository is known.
     pub max: Option<u32>,
-}
-
-/// A host: a state folder with its runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HostView {
-    /// Identity.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The release that works on it.
-    pub release: String,
-    /// Whether it is the one that answers.
-    pub here: bool,
-    /// Whether its lease is in force.
-    pub alive: bool,
-    /// Since when not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub silent_since: Option<String>,
-    /// Runs on it that have not ended.
-    pub runs: u32,
-    /// Agents at once.
-    pub max_runs: u32,
-}
-
-impl HostView {
-    fn of(host: &HostRow, here: &HostId) -> Self {
-        Self {
-            id: host.id.to_string(),
-            name: host.name.clone(),
-            release: host.release.clone(),
-            here: host.id == *here,
-            alive: host.alive,
-            silent_since: (!host.alive).then(|| rfc3339(host.lease_until)),
-            runs: host.runs,
-            max_runs: host.max_runs,
-        }
-    }
-}
-
-/// A tracker that is followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TrackerView {
-    /// Its name in the settings.
-    pub name: String,
-    /// Whose issues it has.
-    pub repository: String,
-    /// Whether it was reached since the service started.
-    pub followed: bool,
-    /// Why it cannot be followed now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
-    /// Since when no webhook tells of what people do there; it is found by asking.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook_silent_since: Option<String>,
-    /// Webhooks since the service started.
-    pub webhooks: WebhookCounts,
-}
-
-/// Webhooks of a tracker, by what became of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WebhookCounts {
-    /// Stored and looked at.
-    pub stored: u64,
-    /// Had come before.
-    pub repeated: u64,
-    /// Concern nobody here.
-    pub ignored: u64,
-    /// Were not signed, or not with the secret, or too long.
-    pub refused: u64,
-}
-
-impl From<&TrackerStanding> for TrackerView {
-    fn from(of: &TrackerStanding) -> Self {
-        Self {
-            name: of.name.clone(),
-            repository: of.repository.clone(),
-            followed: of.followed,
-            trouble: of.trouble.clone(),
-            webhook_silent_since: of.silent_since.map(rfc3339),
-            webhooks: WebhookCounts {
-                stored: of.stored,
-                repeated: of.repeated,
-                ignored: of.ignored,
-                refused: of.refused,
-            },
-        }
-    }
 }
 
 /// A budget, in US dollars.
