@@ -85,7 +85,9 @@ fn validate(draft: &mut LaneDraft) -> bool {
 
 /// Move main to the validated candidate. Irreversible from here on.
 fn land(draft: &mut LaneDraft) -> bool {
-    if in_flight(draft, |s| matches!(s, LaneState::Landing { .. } | LaneState::Deploying { .. })) {
+    let waits =
+        |l: &LandingFacts| matches!(l.entry.state, LaneState::Landing { .. }) || is_deployed(draft, &l.entry.state);
+    if draft.facts.landing.iter().any(waits) {
         return false;
     }
     let ready = draft.facts.landing.iter().find_map(|l| match &l.entry.state {
@@ -132,16 +134,20 @@ fn open(draft: &LaneDraft, task: &TaskId) -> bool {
     !repository.paused && repository.frozen.as_ref().is_none_or(|freeze| freeze.passes(task))
 }
 
-fn in_flight(draft: &LaneDraft, state: fn(&LaneState) -> bool) -> bool {
-    draft.facts.landing.iter().any(|l| state(&l.entry.state))
+/// On main, and what becomes of it where it is deployed is not over. It may not have begun: its task hears of the landing
+/// later than the lane.
+fn is_deployed(draft: &LaneDraft, state: &LaneState) -> bool {
+    match state {
+        LaneState::Landed { .. } => draft.facts.policy.targets.contains_key(&draft.facts.repository.id),
+        LaneState::Deploying { .. } => true,
+        _ => false,
+    }
 }
 
 fn holds_lane(draft: &LaneDraft, landing: &LandingFacts) -> bool {
     match landing.entry.state {
-        LaneState::Building { .. }
-        | LaneState::Testing { .. }
-        | LaneState::Landing { .. }
-        | LaneState::Deploying { .. } => true,
+        LaneState::Building { .. } | LaneState::Testing { .. } | LaneState::Landing { .. } => true,
+        ref state if is_deployed(draft, state) => true,
         // What a freeze keeps from landing keeps nobody who passes it.
         LaneState::Tested { .. } | LaneState::Validated { .. } if !open(draft, &landing.entry.task) => false,
         LaneState::Tested { .. } => !landing.awaits_human && !landing.resting,
