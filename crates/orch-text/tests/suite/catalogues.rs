@@ -182,9 +182,20 @@ fn every_text_of_the_pages_is_there() {
 fn every_text_is_used() {
     let buttons = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../orch-ports/src/chat.rs")).unwrap();
     let pages = pages();
-    let sources =
-        ["wait", "asked", "catalogue", "deployment", "reason", "alert", "chat", "card", "card_figures", "word"]
-            .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    let sources = [
+        "wait",
+        "asked",
+        "catalogue",
+        "deployment",
+        "reason",
+        "alert",
+        "chat",
+        "card",
+        "card_figures",
+        "word",
+        "tracker",
+    ]
+    .map(|name| std::fs::read_to_string(format!("{}/src/{name}.rs", env!("CARGO_MANIFEST_DIR"))).unwrap());
     for id in texts("en", FILES[0].1).keys().filter(|id| !id.contains('.')) {
         // A reason's text is named after its code.
         if let Some(code) = id.strip_prefix("reason-").map(|code| code.replace('-', "_")) {
