@@ -52,7 +52,7 @@ async fn an_approval_is_given_where_it_is_asked() {
     world.until_done(&task).await;
     assert!(ann.get("/inbox").await.text.contains("Nothing waits for you."));
     let page = ann.get("/t/shop/S-001").await.text;
-    for words in ["On main as", "Why it was let through", "How it went", "Attempts", "Test runs"] {
+    for words in ["On the base branch as", "Why it was let through", "How it went", "Attempts", "Test runs"] {
         assert!(page.contains(words), "{words}");
     }
     let audit = ann.get("/t/shop/S-001/history").await.text;
