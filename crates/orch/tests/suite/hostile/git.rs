@@ -71,7 +71,7 @@ const ATTACKS: &[Attack] = &[
     Attack {
         name: "the repository's folder is a link to the forge",
         script: r#"mv .git elsewhere; ln -s "$forge" .git; tried link"#,
-        collected: "1 commits; changed elsewhere/HEAD elsewhere/config elsewhere/evil elsewhere/index elsewhere/objects/info/alternates elsewhere/refs/heads/feature/it-1 elsewhere/refs/heads/orch-base; documents none",
+        collected: "1 commits; changed elsewhere/HEAD elsewhere/config elsewhere/evil elsewhere/index elsewhere/index.begun elsewhere/objects/info/alternates elsewhere/refs/heads/feature/it-1 elsewhere/refs/heads/orch-base; documents none",
     },
     Attack {
         name: "the repository shares the forge's settings and branches",

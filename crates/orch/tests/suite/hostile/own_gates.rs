@@ -70,8 +70,8 @@ fn asks_at(level: Confinement) {
     let inner = "not looked at: inner is a repository of its own";
     for (name, words) in [
         ("nothing", ["RED: check_code_changed: attempt 1 delivered nothing", "code 1", inner, "\nsame\n"]),
-        ("red", ["RED: check_ci_green: the test command is red on", "exit code 1", "code 1", "\nsame\n"]),
-        ("green", ["green: check_ci_green: the test command is green on", "Nothing is red", "code 0", "\nsame\n"]),
+        ("red", ["RED: check_ci_green: the tests are red on", "exit code 1", "code 1", "\nsame\n"]),
+        ("green", ["green: check_ci_green: the tests are green on", "Nothing is red", "code 0", "\nsame\n"]),
     ] {
         for word in words {
             assert!(part(name).contains(word), "{} {name}: {word:?} is not in\n{log}", level.name());
