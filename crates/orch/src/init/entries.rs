@@ -3,13 +3,13 @@
 
 use std::fs::File;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{ArrayOfTables, DocumentMut};
 
 use super::register::{checked, unwritable, write_whole};
 use crate::exit::{Exit, Failure};
 use crate::settings::paths::create_private;
-use crate::settings::{Paths, example};
+use crate::settings::{Host, Paths, example};
 
 /// The repository of this id is at `path` from now on.
 ///
@@ -38,41 +38,29 @@ pub fn take_out(paths: &Paths, id: &str) -> Result<(), Failure> {
 /// # Errors
 /// [`Exit::Settings`] with what is wrong about the value, before anything is written.
 pub fn set_value(paths: &Paths, section: &str, name: &str, value: &str) -> Result<(), Failure> {
-    let config = paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone());
-    let folder = config.parent().unwrap_or(Utf8Path::new("/"));
-    create_private(folder)?;
-    let lock = File::open(folder).map_err(|error| unwritable(folder, &error))?;
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|error| unwritable(folder, &error.into()))?;
-    let text = match std::fs::read_to_string(&config) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => example::text(),
-        Err(error) => return Err(unwritable(&config, &error)),
-    };
-    checked(&config, &text, paths)?;
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        Failure::new(Exit::Settings, error.message().to_owned()).at(config.as_str())
-    })?;
-    let parsed: toml_edit::Value = value.parse().unwrap_or_else(|_| toml_edit::Value::from(value));
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
-    for part in section.split('.') {
-        table = table
-            .entry(part)
-            .or_insert_with(toml_edit::table)
-            .as_table_like_mut()
-            .ok_or_else(|| Failure::new(Exit::Settings, format!("`{section}` is no table")).at(config.as_str()))?;
+    if let Some(folder) = target(paths).parent() {
+        create_private(folder)?;
     }
-    match table.get_mut(name).and_then(toml_edit::Item::as_value_mut) {
-        Some(present) => {
-            let decor = present.decor().clone();
-            *present = parsed;
-            *present.decor_mut() = decor;
+    rewrite(paths, Some(example::text), |_, document| {
+        let parsed: toml_edit::Value = value.parse().unwrap_or_else(|_| toml_edit::Value::from(value));
+        let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+        for part in section.split('.') {
+            table = table
+                .entry(part)
+                .or_insert_with(toml_edit::table)
+                .as_table_like_mut()
+                .ok_or_else(|| Failure::new(Exit::Settings, format!("`{section}` is no table")))?;
         }
-        None => drop(table.insert(name, toml_edit::value(parsed))),
-    }
-    let new = document.to_string();
-    checked(&config, &new, paths)?;
-    write_whole(&config, &new, Some(0o600))
+        match table.get_mut(name).and_then(toml_edit::Item::as_value_mut) {
+            Some(present) => {
+                let decor = present.decor().clone();
+                *present = parsed;
+                *present.decor_mut() = decor;
+            }
+            None => drop(table.insert(name, toml_edit::value(parsed))),
+        }
+        Ok(())
+    })
 }
 
 /// The tracker of this name has these values from now on; others that it has stay.
@@ -80,54 +68,67 @@ pub fn set_value(paths: &Paths, section: &str, name: &str, value: &str) -> Resul
 /// # Errors
 /// [`Exit::Settings`] with what is wrong about them, before anything is written.
 pub fn put_tracker(paths: &Paths, name: &str, values: &[(&str, &str)]) -> Result<(), Failure> {
-    let config = paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone());
-    let folder = config.parent().unwrap_or(Utf8Path::new("/"));
-    let lock = File::open(folder).map_err(|error| unwritable(folder, &error))?;
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|error| unwritable(folder, &error.into()))?;
-    let text = std::fs::read_to_string(&config).map_err(|error| unwritable(&config, &error))?;
-    let host = checked(&config, &text, paths)?;
-    let by_hand = || {
-        Failure::new(Exit::Settings, "the host file has a shape that cannot be changed safely")
-            .at(config.as_str())
-            .fix("write the [[tracker]] there yourself; docs/plane.md shows one")
-    };
-    let mut document: DocumentMut = text.parse().map_err(|_| by_hand())?;
-    let tables = document.entry("tracker").or_insert_with(|| toml_edit::Item::ArrayOfTables(ArrayOfTables::new()));
-    let tables = tables.as_array_of_tables_mut().ok_or_else(by_hand)?;
-    let index = match host.trackers.iter().position(|entry| entry.name == name) {
-        Some(index) => index,
-        None => {
-            tables.push(toml_edit::Table::new());
-            tables.len().saturating_sub(1)
+    rewrite(paths, None, |host, document| {
+        let by_hand = || by_hand("write the [[tracker]] there yourself; docs/plane.md shows one");
+        let tables = document.entry("tracker").or_insert_with(|| toml_edit::Item::ArrayOfTables(ArrayOfTables::new()));
+        let tables = tables.as_array_of_tables_mut().ok_or_else(by_hand)?;
+        let index = match host.trackers.iter().position(|entry| entry.name == name) {
+            Some(index) => index,
+            None => {
+                tables.push(toml_edit::Table::new());
+                tables.len().saturating_sub(1)
+            }
+        };
+        let table = tables.get_mut(index).ok_or_else(by_hand)?;
+        for (key, value) in values {
+            table[*key] = toml_edit::value(*value);
         }
-    };
-    let table = tables.get_mut(index).ok_or_else(by_hand)?;
-    for (key, value) in values {
-        table[*key] = toml_edit::value(*value);
-    }
-    let new = document.to_string();
-    checked(&config, &new, paths)?;
-    write_whole(&config, &new, Some(0o600))
+        Ok(())
+    })
 }
 
 fn edit(paths: &Paths, id: &str, change: impl FnOnce(&mut ArrayOfTables, usize)) -> Result<(), Failure> {
-    let config = paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone());
+    rewrite(paths, None, |host, document| {
+        let by_hand = || by_hand(&format!("change the [[repository]] with id = \"{id}\" there yourself"));
+        let index = host.repositories.iter().position(|entry| entry.id == id).ok_or_else(by_hand)?;
+        let tables = document.get_mut("repository").and_then(|item| item.as_array_of_tables_mut());
+        change(tables.ok_or_else(by_hand)?, index);
+        Ok(())
+    })
+}
+
+fn by_hand(fix: &str) -> Failure {
+    Failure::new(Exit::Settings, "the host file has a shape that cannot be changed safely").fix(fix)
+}
+
+/// The host file itself, where its name is a link.
+fn target(paths: &Paths) -> Utf8PathBuf {
+    paths.config_file.canonicalize_utf8().unwrap_or_else(|_| paths.config_file.clone())
+}
+
+/// Changes the host file while nobody else does. One that cannot be read is not touched, and none is written that cannot
+/// be; where there is none, it begins as `absent` says.
+fn rewrite(
+    paths: &Paths,
+    absent: Option<fn() -> String>,
+    change: impl FnOnce(&Host, &mut DocumentMut) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let config = target(paths);
     let folder = config.parent().unwrap_or(Utf8Path::new("/"));
     let lock = File::open(folder).map_err(|error| unwritable(folder, &error))?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| unwritable(folder, &error.into()))?;
-    let text = std::fs::read_to_string(&config).map_err(|error| unwritable(&config, &error))?;
-    let host = checked(&config, &text, paths)?;
-    let by_hand = || {
-        Failure::new(Exit::Settings, "the host file has a shape that cannot be changed safely")
-            .at(config.as_str())
-            .fix(format!("change the [[repository]] with id = \"{id}\" there yourself"))
+    let text = match (std::fs::read_to_string(&config), absent) {
+        (Ok(text), _) => text,
+        (Err(error), Some(absent)) if error.kind() == std::io::ErrorKind::NotFound => absent(),
+        (Err(error), _) => return Err(unwritable(&config, &error)),
     };
-    let index = host.repositories.iter().position(|entry| entry.id == id).ok_or_else(by_hand)?;
-    let mut document: DocumentMut = text.parse().map_err(|_| by_hand())?;
-    let tables = document.get_mut("repository").and_then(|item| item.as_array_of_tables_mut()).ok_or_else(by_hand)?;
-    change(tables, index);
+    let host = checked(&config, &text, paths)?;
+    let failed = |failure: Failure| failure.at(config.as_str());
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| failed(Failure::new(Exit::Settings, error.message().to_owned())))?;
+    change(&host, &mut document).map_err(failed)?;
     let new = document.to_string();
     checked(&config, &new, paths)?;
     write_whole(&config, &new, Some(0o600))
