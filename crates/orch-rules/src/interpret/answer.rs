@@ -2,7 +2,8 @@
 
 use super::{Command, Draft, IssueEvent, MARGIN_MS, Moved, OpenQuestion, REASON_WITHIN_MS, Seen, Word};
 use crate::episode::EpisodeKind;
-use crate::observation::{AwaitsReason, IssueRead};
+use crate::ids::Timestamp;
+use crate::observation::{AwaitsReason, Comment, IssueRead, Move};
 
 impl<'a> Seen<'a> {
     /// The open question that a state answers.
@@ -79,11 +80,27 @@ impl<'a> Draft<'a> {
         if self.seen.translated(entry.at).is_some_and(|at| at > late) {
             return true;
         }
-        // Every write of ours that this entry can be was begun after the opening, so the entry is younger, too.
-        earlier.iter().rev().filter(|own| own.to == question.shown_as && self.seen.is_ours(own)).any(|own| {
+        self.shown(question, earlier).is_some()
+    }
+
+    /// When the product first put the question there for certain, by its own clock: every write of ours that this entry
+    /// can be was begun after the opening.
+    fn shown(&self, question: &OpenQuestion, history: &[Move]) -> Option<Timestamp> {
+        let ours = history.iter().filter(|own| own.to == question.shown_as && self.seen.is_ours(own));
+        let mut certain = ours.filter(|own| {
             let mut writes = self.seen.writes_that_may_be(&own.to, self.seen.translated(own.at)).peekable();
             writes.peek().is_some() && writes.all(|write| write.begun >= question.opened_at)
-        })
+        });
+        certain.next().map(|own| own.at)
+    }
+
+    /// It was written after the question was asked: by the product's clock alone where that tells of both, since two clocks
+    /// are compared by whole seconds; or it is news since a look at which the question stood.
+    fn is_reply(&self, comment: &Comment, question: &OpenQuestion, history: &[Move]) -> bool {
+        self.seen.translated(comment.at).unwrap_or(comment.at) > question.opened_at
+            || self.shown(question, history).is_some_and(|shown| comment.at >= shown)
+            || (self.seen.before.asked.as_ref() == Some(&question.episode)
+                && !self.seen.before.comments.contains_key(&comment.id))
     }
 
     /// The words of a rejection: `None` while they may still be written.
@@ -96,8 +113,7 @@ impl<'a> Draft<'a> {
         awaited: Option<AwaitsReason>,
     ) -> Option<Option<String>> {
         let written = read.comments.iter().rev().find(|comment| {
-            let at = self.seen.translated(comment.at).unwrap_or(comment.at);
-            at > question.opened_at
+            self.is_reply(comment, question, moved.history)
                 && !self.seen.tracker.accounts.contains(&comment.by)
                 && !self.kept.reasons.contains(&comment.id)
                 && !comment.text.trim().is_empty()

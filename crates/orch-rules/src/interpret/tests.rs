@@ -345,6 +345,29 @@ fn a_rejection_waits_for_its_reason_and_never_takes_an_older_one() {
 }
 
 #[test]
+fn a_reason_right_after_the_question_counts_however_roughly_the_clocks_are_compared() {
+    let shown = |written_ms: i64| {
+        let mut case = case("Rejected").asked(EpisodeKind::Approval).wrote("In Review", 100, Some(200));
+        case = case.moved(150, "bot", "In Review").commented("c1", written_ms, "ann", "wrong colour");
+        case = case.moved(9_000, "ann", "Rejected");
+        // A `Date` has whole seconds, and the answer took its time.
+        case.look.ahead_ms = Some(AHEAD + 900);
+        case
+    };
+    let said = "ann answers e1: Rejected { reason: Some(\"wrong colour\") }";
+    assert!(shown(300).told().ends_with(said), "{}", shown(300).told());
+    assert!(shown(-300).told().ends_with("again 60000"), "{}", shown(-300).told());
+    // Which write put the question there is not known, but a look saw it standing, and the comment is news since.
+    let mut case = case("In Review").asked(EpisodeKind::Approval).moved(150, "bot", "In Review");
+    case.look.ahead_ms = Some(AHEAD + 900);
+    case.next();
+    let mut case = case.commented("c1", 300, "ann", "wrong colour").moved(9_000, "ann", "Rejected");
+    case.read().state = "Rejected".into();
+    let told = case.told();
+    assert!(told.ends_with(said), "{told}");
+}
+
+#[test]
 fn a_rejection_taken_back_within_its_grace_was_never_said() {
     let mut case = case("Rejected").asked(EpisodeKind::Approval).moved(30_000, "ann", "Rejected");
     assert_eq!(case.next(), "again 60000");
