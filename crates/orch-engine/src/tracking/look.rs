@@ -2,7 +2,6 @@
 
 use orch_ports::PortError;
 use orch_ports::intake::{Look, LookEnd, Observed};
-use orch_ports::tracker::IssueDetail;
 use orch_rules::connection::Connection;
 use orch_rules::decide::intake::issue_key;
 use orch_rules::episode::Episode;
@@ -170,7 +169,7 @@ impl Engine {
         };
         let about =
             IssueAbout { board, connection, repository, states, issue, version: kept.version, task, unannounced };
-        self.interpreted(&about, &before, &read, detail.found.as_ref()).await
+        self.interpreted(&about, &before, &read).await
     }
 
     async fn interpreted(
@@ -178,7 +177,6 @@ impl Engine {
         about: &IssueAbout<'_>,
         before: &IssueSeen,
         look: &IssueLook,
-        detail: Option<&IssueDetail>,
     ) -> Looked<(LookEnd, Option<Standing>)> {
         let questions = match &about.task {
             Some(task) => questions(&self.store.history(&task.id).await?.episodes, &about.states),
@@ -194,7 +192,7 @@ impl Engine {
         let writes = self.writes_of(about).await?;
         let seen = Seen { before, look, writes: &writes, questions: &questions, tracker: &tracker, now };
         let mut found = interpret(seen);
-        let mut told = self.told(about, &mut found, look, detail).await?;
+        let mut told = self.told(about, &mut found, look).await?;
         if about.board.heard_of(about.unannounced, !told.is_empty(), now) {
             told.extend(self.alerts(Notice::webhook_silent(about.board.name(), &about.repository.id, now)));
         }

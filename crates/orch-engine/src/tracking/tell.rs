@@ -36,7 +36,6 @@ impl Engine {
         about: &IssueAbout<'_>,
         found: &mut Interpreted,
         look: &IssueLook,
-        detail: Option<&IssueDetail>,
     ) -> Looked<Vec<LookTold>> {
         let mut told = Vec::new();
         let mut stops = false;
@@ -48,12 +47,12 @@ impl Engine {
                     if stops {
                         put_off(found, look, about);
                     } else {
-                        told.extend(started(about, task, by, detail));
+                        told.extend(started(about, task, by, as_started(about).await?.as_ref()));
                     }
                 }
                 (IssueEvent::Start, None) => {
-                    if let Some(detail) = detail {
-                        let issue = self.issue(about, detail, look).await?;
+                    if let Some(detail) = as_started(about).await? {
+                        let issue = self.issue(about, &detail, look).await?;
                         told.push(about.issue_told(by, issue));
                         about.board.filed(&about.issue);
                     }
@@ -171,6 +170,12 @@ fn put_off(found: &mut Interpreted, look: &IssueLook, about: &IssueAbout<'_>) {
         found.observation.moves.remove(&entry.id);
     }
     found.look_again_ms = Some(found.look_again_ms.map_or(AFTER_STOP_MS, |ms| ms.min(AFTER_STOP_MS)));
+}
+
+/// The issue as whoever started it had it before them: what was read before the start may be older than that.
+async fn as_started(about: &IssueAbout<'_>) -> Looked<Option<IssueDetail>> {
+    let issue = about.issue.clone();
+    Ok(about.board.call(move |tracker| tracker.detail(&issue)).await?.found)
 }
 
 /// A person set the start status on an issue that is a task: what it says now counts while nothing was made of it.
