@@ -83,15 +83,19 @@ impl<'a> Draft<'a> {
         self.shown(question, earlier).is_some()
     }
 
-    /// When the product first put the question there for certain, by its own clock: every write of ours that this entry
-    /// can be was begun after the opening.
+    /// When the product first put the question there for certain, by its own clock. Writes of one aspect follow each other and
+    /// each makes one entry at most: what was begun before the opening may have made the earliest entries only, and the first
+    /// one that it leaves over is the question's.
     fn shown(&self, question: &OpenQuestion, history: &[Move]) -> Option<Timestamp> {
-        let ours = history.iter().filter(|own| own.to == question.shown_as && self.seen.is_ours(own));
-        let mut certain = ours.filter(|own| {
-            let mut writes = self.seen.writes_that_may_be(&own.to, self.seen.translated(own.at)).peekable();
-            writes.peek().is_some() && writes.all(|write| write.begun >= question.opened_at)
+        let mut older = 0;
+        let mut ours = history.iter().filter(|own| own.to == question.shown_as && self.seen.is_ours(own));
+        let first = ours.find(|own| {
+            let mut may_be = self.seen.writes_that_may_be(&own.to, self.seen.translated(own.at));
+            let Some((nth, write)) = may_be.find(|(nth, _)| *nth >= older) else { return false };
+            older = nth + 1;
+            write.begun >= question.opened_at
         });
-        certain.next().map(|own| own.at)
+        first.map(|own| own.at)
     }
 
     /// It was written after the question was asked: by the product's clock alone where that tells of both, since two clocks

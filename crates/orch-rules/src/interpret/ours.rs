@@ -58,10 +58,14 @@ impl Seen<'_> {
         self.look.ahead_ms.map(|ahead| at.plus_ms(ahead.saturating_neg()))
     }
 
-    /// Writes that may be what arrived as this value at this moment of our clock; all of that value if the moment is not
-    /// known.
-    pub(super) fn writes_that_may_be(&self, value: &str, at: Option<Timestamp>) -> impl Iterator<Item = &OwnWrite> {
-        self.writes.iter().filter(move |write| {
+    /// Writes, each with its place among all, that may be what arrived as this value at this moment of our clock; all of that
+    /// value if the moment is not known.
+    pub(super) fn writes_that_may_be(
+        &self,
+        value: &str,
+        at: Option<Timestamp>,
+    ) -> impl Iterator<Item = (usize, &OwnWrite)> {
+        self.writes.iter().enumerate().filter(move |(_, write)| {
             write.value == value
                 && at.is_none_or(|at| {
                     at.plus_ms(MARGIN_MS) >= write.begun

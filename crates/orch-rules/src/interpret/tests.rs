@@ -173,6 +173,8 @@ fn what_stands_over_our_own_write_of_the_question_answers_however_quick_and_what
     assert_eq!(quick("Approved").told(), APPROVES);
     let mut unanswered = quick("Approved");
     unanswered.writes[1].ended = None;
+    assert_eq!(unanswered.told(), APPROVES, "it arrived: one write makes one entry, and there are two");
+    unanswered.read().history.as_mut().unwrap().remove(2);
     assert!(unanswered.told().starts_with("ann SetAgain"), "nobody knows whether it arrived");
     let mut older = case("Approved").asked(EpisodeKind::Approval).wrote("In Review", 100, Some(200));
     older = older.moved(600, "ann", "Approved");
@@ -357,6 +359,18 @@ fn a_reason_right_after_the_question_counts_however_roughly_the_clocks_are_compa
     let said = "ann answers e1: Rejected { reason: Some(\"wrong colour\") }";
     assert!(shown(300).told().ends_with(said), "{}", shown(300).told());
     assert!(shown(-300).told().ends_with("again 60000"), "{}", shown(-300).told());
+    // A round before it, asked and answered within the same second, made its own entry.
+    let twice = |entries: &[i64]| {
+        let mut case = case("Rejected").asked(EpisodeKind::Approval);
+        case = case.wrote("In Review", -900, Some(-800)).wrote("In Review", 100, Some(200));
+        for at in entries {
+            case = case.moved(*at, "bot", "In Review").moved(at + 50, "ann", "Rejected");
+        }
+        case.look.ahead_ms = Some(AHEAD + 900);
+        case.commented("c1", 300, "ann", "wrong colour")
+    };
+    assert!(twice(&[-850, 150]).told().ends_with(said), "{}", twice(&[-850, 150]).told());
+    assert!(twice(&[150]).told().ends_with("again 60000"), "which of both writes it is cannot be known");
     // Which write put the question there is not known, but a look saw it standing, and the comment is news since.
     let mut case = case("In Review").asked(EpisodeKind::Approval).moved(150, "bot", "In Review");
     case.look.ahead_ms = Some(AHEAD + 900);
