@@ -222,6 +222,7 @@ impl Engine {
                     }
                     health.served();
                     claimed.end(&end, Some((channel, &health))).await;
+                    claimed.discard_overtaken(&end).await;
                     claimed.discard_written(end).await;
                 }
                 Some(Err(error)) => claimed.failed(error, channel, health, now, Some(now)).await,
@@ -353,8 +354,30 @@ impl ShowClaim<'_> {
     /// Takes away what an earlier process replaced and left standing.
     async fn discard(&mut self) {
         if let Some(replaced) = self.row.replaced.take() {
-            let target = self.target.clone();
-            drop(tokio::task::spawn_blocking(move || target.discard(&replaced)).await);
+            self.take_away(replaced).await;
+        }
+    }
+
+    /// What comes of it matters to nobody.
+    async fn take_away(&self, external_id: String) {
+        let target = self.target.clone();
+        drop(tokio::task::spawn_blocking(move || target.discard(&external_id)).await);
+    }
+
+    /// Takes away what was made while something else was adopted, since that stays.
+    async fn discard_overtaken(&self, end: &ProjectionEnd) {
+        let ProjectionEnd::Written { written: ProjectionWritten { external_id: Some(made), .. }, .. } = end else {
+            return;
+        };
+        let ProjectionRow { target, object, aspect, .. } = &self.row;
+        let stands = loop {
+            match self.outbox.projection(target, object, aspect).await {
+                Ok(row) => break row.and_then(|row| row.external_id),
+                Err(error) => away(&error).await,
+            }
+        };
+        if stands.is_some_and(|stands| stands != *made) {
+            self.take_away(made.clone()).await;
         }
     }
 

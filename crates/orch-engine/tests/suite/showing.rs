@@ -135,6 +135,32 @@ async fn a_kill_between_intent_and_answer_is_a_repeated_write_of_the_same_card()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_while_another_one_was_adopted_goes() {
+    let target = FakeTarget::new("board");
+    let world = with(&target).await;
+    let process = world.start("p1");
+    let task = loop {
+        let gate = target.faults.gate("write", Side::After);
+        let task = process.issue("Add up").await;
+        tokio::task::block_in_place(|| gate.reached());
+        // The status may be written first.
+        let card_is_there = target.there().cards.values().any(|(item, _)| *item == task.work_item.to_string());
+        if card_is_there {
+            let older = (task.work_item.to_string(), "of a call in doubt".to_owned());
+            target.there().cards.insert(70, older);
+            assert!(world.store.adopt_projection("board", &object_of(&task.id), "card", "70").await.unwrap());
+        }
+        gate.open();
+        if card_is_there {
+            break task;
+        }
+    };
+    world.until_done(&task).await;
+    shown(&world, &target, &task, "done").await;
+    assert!(target.there().cards.contains_key(&70), "{:?}", target.there().cards);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_away_costs_lateness_and_one_call_finds_out() {
     let target = FakeTarget::new("board");
     let world = with(&target).await;
