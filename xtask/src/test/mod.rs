@@ -26,6 +26,12 @@ use clap::{Args, ValueEnum};
 use self::summary::Summary;
 use crate::{interrupt, process, root, tidy};
 
+/// How many tests run at once, as the test harness reads it.
+const THREADS: &str = "RUST_TEST_THREADS";
+
+/// So many at least: whoever carries an issue waits for programs a good part of the time.
+const LEAST_THREADS: usize = 3;
+
 /// What to run.
 #[derive(Args)]
 pub struct Options {
@@ -212,6 +218,10 @@ fn tests(summary: &mut Summary, root: &Path, private: &Path, filter: &[String]) 
     command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(root).env("ORCH_TEST_NOT_RUN", &not_run);
     if !filter.is_empty() {
         command.arg("--").args(filter);
+    }
+    if std::env::var_os(THREADS).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        command.env(THREADS, cores.max(LEAST_THREADS).to_string());
     }
     if let Some(cluster) = &cluster {
         command.env("ORCH_TEST_POSTGRES", cluster.url());

@@ -20,13 +20,13 @@ fn own_repository() -> Result<PathBuf, String> {
     if git(&top, &["rev-parse", "--is-shallow-repository"]).map_err(said)? == "true" {
         return Err(format!("{} is a shallow clone", top.display()));
     }
-    let rules = git(&top, &["cat-file", "-e", "HEAD:crates/orch-rules/Cargo.toml"]);
-    rules.map_err(|_| "HEAD does not contain the rules crate".to_owned())?;
+    let tested = git(&top, &["cat-file", "-e", "HEAD:crates/orch-git/Cargo.toml"]);
+    tested.map_err(|_| "HEAD does not contain the crate of git".to_owned())?;
     Ok(top)
 }
 
-/// Real input: two parallel tasks land on a clone of this repository and its history, with the rules crate's tests as
-/// the test command, and every commit on main passes them.
+/// Real input: two parallel tasks land on a clone of this repository and its history, with the tests of its
+/// crate of git as the test command, and every commit on main passes them. That crate needs little, so that it is soon built.
 #[test]
 fn two_tasks_land_on_a_clone_of_this_repository() {
     let own = match own_repository() {
@@ -44,12 +44,12 @@ fn two_tasks_land_on_a_clone_of_this_repository() {
     let plays = script(
         r##"
         [[play]]
-        title = "Test the id of a work item"
+        title = "Test the least version of git"
         [[play.act]]
         role = "developer"
         steps = [
-          { append = "crates/orch-rules/src/ids.rs", text = "\n#[cfg(test)]\nmod carried_tests {\n    #[test]\n    fn carried_by_the_line() {\n        assert_eq!(super::WorkItemId::from(\"{id}\").as_str(), \"{id}\");\n    }\n}\n" },
-          { commit = "Test the id of a work item" },
+          { append = "crates/orch-git/src/lib.rs", text = "\n#[cfg(test)]\nmod carried_tests {\n    #[test]\n    fn carried_by_the_line() {\n        assert!(super::MINIMUM_VERSION.major >= 2, \"{id}\");\n    }\n}\n" },
+          { commit = "Test the least version of git" },
         ]
 
         [[play]]
@@ -64,11 +64,11 @@ fn two_tasks_land_on_a_clone_of_this_repository() {
     );
     // Built once: every check shares the folder, and cargo tells the sources of each checkout apart.
     let built = world.path("built");
-    let test = format!("CARGO_TARGET_DIR={} cargo test --offline --quiet -p orch-rules --lib", built.display());
+    let test = format!("CARGO_TARGET_DIR={} cargo test --offline --quiet -p orch-git --lib", built.display());
     assert_eq!(test_commit(&repository, &world, "main", &test), Some(0), "HEAD passes its own tests to begin with");
     let carried = Carried::set_up(world, repository, &plays, Some(&test));
     let service = carried.up();
-    let ids = ["Test the id of a work item", "Write down what carried this"].map(|title| service.open(title));
+    let ids = ["Test the least version of git", "Write down what carried this"].map(|title| service.open(title));
     for id in &ids {
         service.approve(id);
     }
