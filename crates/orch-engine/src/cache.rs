@@ -12,8 +12,12 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use orch_ports::error::PortResult;
+use orch_ports::runner::Runner;
 use orch_rules::ecosystem::{self, CACHE, Ecosystem};
 use orch_rules::repository_file::RepositoryFile;
+
+use crate::kept_set_up;
 
 /// The folder that all caches of a run lie in, as its environment knows it.
 const FOLDER: &str = "ORCH_CACHE";
@@ -50,14 +54,25 @@ pub struct Lent {
     pub environment: BTreeMap<String, String>,
     /// What is unpacked there before anything of the run is started.
     pub file: Option<Utf8PathBuf>,
+    /// What an earlier set-up made.
+    pub kept: Option<Utf8PathBuf>,
 }
 
-/// A test leaves its cache.
+impl Lent {
+    /// What the run has to be able to read.
+    pub fn files(&self) -> impl Iterator<Item = Utf8PathBuf> {
+        self.file.iter().chain(&self.kept).cloned()
+    }
+}
+
+/// What a test leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaves {
-    /// The command that packs it, within the run.
-    pub command: Vec<String>,
-    /// The folder it packs into.
+    /// The command that packs what it fetched, as its last; empty if that is not asked for.
+    pub fetched: Vec<String>,
+    /// The command that packs what its set-up made, before the tests; empty if that is not asked for.
+    pub set_up: Vec<String>,
+    /// The folder that both pack into.
     pub folder: Utf8PathBuf,
 }
 
@@ -69,6 +84,14 @@ impl Leaves {
             _ => fs::create_dir_all(&self.folder),
         }
     }
+
+    /// Once the run has ended: what was packed of its set-up goes if its tests wrote there.
+    ///
+    /// # Errors
+    /// The runner's.
+    pub fn without_what_tests_wrote(&self, runner: &dyn Runner, run: &str) -> PortResult<()> {
+        kept_set_up::without_what_tests_wrote(&self.folder, runner, run)
+    }
 }
 
 /// The ecosystems that a repository names.
@@ -79,15 +102,21 @@ fn of(file: &RepositoryFile) -> impl Iterator<Item = &'static Ecosystem> {
 /// What a run in this repository gets.
 pub(crate) fn lent(file: Option<&RepositoryFile>, place: Option<&CachePlace>) -> Lent {
     let (Some(file), Some(place)) = (file, place) else { return Lent::default() };
+    let kept = Some(place.set_up_file()).filter(|_| keeps_set_up(file)).and_then(kept_set_up::usable);
     let folder = format!("{}/cache", orch_ports::runner::SCRATCH);
     let variables = of(file).flat_map(|ecosystem| ecosystem.variables.iter());
     let mut environment: BTreeMap<String, String> =
         variables.map(|(name, value)| ((*name).to_owned(), value.replace(CACHE, &folder))).collect();
     if environment.is_empty() {
-        return Lent::default();
+        return Lent { kept, ..Lent::default() };
     }
     environment.insert(FOLDER.to_owned(), folder);
-    Lent { environment, file: place.file.exists().then(|| place.file.clone()) }
+    Lent { environment, file: place.file.exists().then(|| place.file.clone()), kept }
+}
+
+/// Whether what a set-up made is kept.
+fn keeps_set_up(file: &RepositoryFile) -> bool {
+    file.setup_keep && file.setup_command.is_some()
 }
 
 /// What the ecosystems of a repository fetch at a commit, as one word: as long as it is the same, so is the cache. `read` gives
@@ -117,41 +146,69 @@ impl CachePlace {
         of(file).next().is_some() && fs::read_to_string(self.key_file()).ok().as_deref() != Some(key)
     }
 
-    /// How a test leaves its cache in `folder`.
-    pub fn leaves(&self, file: &RepositoryFile, folder: &Utf8Path) -> Leaves {
+    /// What an earlier set-up made.
+    fn set_up_file(&self) -> Utf8PathBuf {
+        self.file.with_extension(kept_set_up::PACKED)
+    }
+
+    /// How a test at a commit with this key leaves in `folder` what is to be kept; `None`: there is nothing.
+    pub fn leaves(&self, file: &RepositoryFile, key: &str, folder: &Utf8Path) -> Option<Leaves> {
+        let wanted = self.wants(file, key);
+        let set_up = if keeps_set_up(file) { kept_set_up::command(folder, self.most_bytes) } else { Vec::new() };
+        let fetched = if wanted { self.pack(file, folder) } else { Vec::new() };
+        (wanted || !set_up.is_empty()).then(|| Leaves { fetched, set_up, folder: folder.to_owned() })
+    }
+
+    fn pack(&self, file: &RepositoryFile, folder: &Utf8Path) -> Vec<String> {
         let kept = of(file).flat_map(|ecosystem| ecosystem.kept.iter().map(|kept| (*kept).to_owned()));
         let (to, most) = (folder.join(PACKED).into_string(), (self.most_bytes / 512).to_string());
         let words = ["/bin/sh", "-c", PACK, "pack"].map(str::to_owned).into_iter().chain([to, most]);
-        Leaves { command: words.chain(kept).collect(), folder: folder.to_owned() }
+        words.chain(kept).collect()
     }
 
-    /// Takes what a test left in `folder`, for the commit with this key; without it the next test begins with nothing. What is
+    /// Takes what a test at a commit with this key left in `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn keep(&self, file: &RepositoryFile, key: &str, folder: &Utf8Path) -> io::Result<()> {
+        // None was left where the one that there is does.
+        if let Some(made) = self.usable(&folder.join(kept_set_up::PACKED)) {
+            self.put(made, &self.set_up_file())?;
+        }
+        if self.wants(file, key) { self.take(folder, key) } else { Ok(()) }
+    }
+
+    /// Takes what a test fetched from `folder`, for the commit with this key; without it the next test begins with nothing. What is
     /// taken is copied: whoever still has the run's file open changes nothing.
     ///
     /// # Errors
     /// When it cannot be read or written.
-    pub fn take(&self, folder: &Utf8Path, key: &str) -> io::Result<()> {
-        let left = folder.join(PACKED);
-        let packed = self.usable(&left);
-        if let Some(above) = self.file.parent() {
-            fs::create_dir_all(above)?;
-            fs::set_permissions(above, fs::Permissions::from_mode(0o711))?;
-        }
-        match packed {
+    fn take(&self, folder: &Utf8Path, key: &str) -> io::Result<()> {
+        match self.usable(&folder.join(PACKED)) {
             None => match fs::remove_file(&self.file) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             },
-            Some(packed) => {
-                let fresh = self.file.with_extension("unfinished");
-                let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&fresh)?;
-                io::copy(&mut packed.take(self.most_bytes), &mut to)?;
-                // The run's account has to read it, whatever the mask of this process is.
-                to.set_permissions(fs::Permissions::from_mode(0o444))?;
-                fs::rename(&fresh, &self.file)?;
-            }
+            Some(packed) => self.put(packed, &self.file)?,
+        }
+        if let Some(above) = self.file.parent() {
+            fs::create_dir_all(above)?;
         }
         fs::write(self.key_file(), key)
+    }
+
+    /// A copy of what was left takes the place of `file`.
+    fn put(&self, left: File, file: &Utf8Path) -> io::Result<()> {
+        if let Some(above) = file.parent() {
+            fs::create_dir_all(above)?;
+            fs::set_permissions(above, fs::Permissions::from_mode(0o711))?;
+        }
+        let fresh = file.with_extension("unfinished");
+        let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&fresh)?;
+        io::copy(&mut left.take(self.most_bytes), &mut to)?;
+        // The run's account has to read it, whatever the mask of this process is.
+        to.set_permissions(fs::Permissions::from_mode(0o444))?;
+        fs::rename(&fresh, file)
     }
 
     /// The file, if it may be taken. Everything of its run is dead, so what was looked at is what is opened; a link that the
@@ -215,7 +272,7 @@ mod tests {
             ("too large", &|| std::fs::write(&file, "0123456789x").unwrap()),
         ];
         for (what, make) in cases {
-            let fresh = Leaves { command: Vec::new(), folder: left.clone() };
+            let fresh = Leaves { fetched: Vec::new(), set_up: Vec::new(), folder: left.clone() };
             fresh.prepare().unwrap();
             std::fs::write(&file, "packed").unwrap();
             place.take(&left, "before").unwrap();

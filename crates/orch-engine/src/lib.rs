@@ -17,6 +17,7 @@ mod handle;
 mod hosting;
 mod informed;
 mod intake;
+mod kept_set_up;
 mod kinds;
 mod looking;
 mod main_ci;

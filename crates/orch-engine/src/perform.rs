@@ -14,7 +14,7 @@ mod kept;
 mod known;
 mod lane;
 mod said;
-mod set_up;
+pub(crate) mod set_up;
 mod task_file;
 
 pub(crate) use agent_run::late_usage;

@@ -208,14 +208,14 @@ impl RepositoryContext {
         self.work_folders.join(name)
     }
 
-    /// How a test at a commit leaves what it fetched, if that is another cache than there is. Blocks.
+    /// How a test at a commit leaves what is to be kept. Blocks.
     ///
     /// # Errors
     /// The workshop's.
     pub fn leaves(&self, file: &RepositoryFile, commit: &CommitId, name: &str) -> PortResult<Option<Leaves>> {
         let Some(place) = &self.program.cache else { return Ok(None) };
         let key = self.cache_key(file, commit)?;
-        Ok(place.wants(file, &key).then(|| place.leaves(file, &self.work_folder(name))))
+        Ok(place.leaves(file, &key, &self.work_folder(name)))
     }
 
     /// Keeps what a green test at a commit left under that name. Nothing hangs on it. Blocks.
@@ -225,9 +225,9 @@ impl RepositoryContext {
             return;
         }
         let kept = self.cache_key(file, commit).map_err(|error| error.to_string());
-        let kept = kept.and_then(|key| place.take(&folder, &key).map_err(|error| error.to_string()));
+        let kept = kept.and_then(|key| place.keep(file, &key, &folder).map_err(|error| error.to_string()));
         if let Err(error) = kept {
-            tracing::warn!(repository = %self.repository, error, "what a test fetched was not kept");
+            tracing::warn!(repository = %self.repository, error, "what a test fetched and its set-up made was not kept");
         }
         if let Err(error) = std::fs::remove_dir_all(&folder) {
             tracing::warn!(%folder, %error, "a place on disk could not be removed");

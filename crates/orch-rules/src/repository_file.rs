@@ -39,10 +39,11 @@ pub const DOCUMENTS_KEPT_AT_FIRST: u32 = 100;
 pub const FILE_MB: RangeInclusive<u32> = 1..=200;
 
 /// Every key of the file as `section.key`, but for those of the list `[[variant]]`.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 23] = [
     "repository.base_branch",
     "setup.command",
     "setup.timeout_seconds",
+    "setup.keep",
     "cache.of",
     "check.command",
     "check.timeout_seconds",
@@ -74,6 +75,9 @@ pub struct RepositoryFile {
     pub setup_command: Option<String>,
     /// `[setup] timeout_seconds`, within [`TIMEOUT_SECONDS`]. Default 600.
     pub setup_timeout_seconds: u32,
+    /// `[setup] keep`: what the set-up makes is kept from run to run. Default true.
+    #[serde(default = "yes")]
+    pub setup_keep: bool,
     /// `[cache] of`: ecosystems of [`crate::ecosystem`] whose fetched packages are kept from run to run. Default none.
     #[serde(default)]
     pub cache_of: Vec<String>,
@@ -142,6 +146,7 @@ impl Default for RepositoryFile {
             base_branch: "main".to_owned(),
             setup_command: None,
             setup_timeout_seconds: 600,
+            setup_keep: true,
             cache_of: Vec::new(),
             check_command: None,
             check_timeout_seconds: 1800,
@@ -218,6 +223,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
     let mut table = root.table(&mut problems, "setup");
     let setup_command = value(&mut problems, &mut table, "command", set_up_fault);
     let setup_timeout = table.number(&mut problems, "timeout_seconds", TIMEOUT_SECONDS).map(Spanned::into_inner);
+    let setup_keep = table.truth(&mut problems, "keep").map(Spanned::into_inner);
     table.finish(&mut problems);
 
     let mut table = root.table(&mut problems, "cache");
@@ -276,6 +282,7 @@ pub fn parse(text: &str, file: &str) -> Result<RepositoryFile, Vec<Problem>> {
         base_branch: base_branch.unwrap_or(default.base_branch),
         setup_command,
         setup_timeout_seconds: setup_timeout.unwrap_or(default.setup_timeout_seconds),
+        setup_keep: setup_keep.unwrap_or(default.setup_keep),
         cache_of: cache_of.unwrap_or_default(),
         check_command,
         check_timeout_seconds: timeout.unwrap_or(default.check_timeout_seconds),

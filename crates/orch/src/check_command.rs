@@ -89,7 +89,7 @@ pub fn check(
     let outcome = check_outcome(&trial.runner, run_by_hand::RUN, &report, u64::from(file.check_timeout_seconds));
     let outcome = outcome.map_err(|error| Failure::new(Exit::Failed, error.words))?;
     if outcome == CheckOutcome::Passed {
-        trial.keep_cache();
+        trial.keep_cache(&subject);
     }
     let (word, reason) = match outcome {
         CheckOutcome::Passed => ("green", None),

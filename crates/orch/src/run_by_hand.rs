@@ -128,25 +128,26 @@ impl RunByHand {
         let registered = host.repositories.iter().find(|entry| entry.path == *top).map(|entry| entry.id.clone());
         let id = registered.unwrap_or_else(|| init::id_from(top.file_name().unwrap_or_default()));
         let program = wiring::program(host, &id, env);
-        let cache = program.cache.clone().filter(|_| subject.tests_base(command)).map(|kept| {
+        let cache = program.cache.clone().filter(|_| subject.tests_base(command)).and_then(|kept| {
             // The checkout is as git made it: nobody has been in it yet.
             let read = |name: &str| Ok::<_, std::convert::Infallible>(fs::read_to_string(clone.join(name)).ok());
             let Ok(key) = orch_engine::cache::key(&subject.file, read);
-            let leaves = kept.leaves(&subject.file, &place.0.join("places").join("cache"));
-            (kept, leaves, key)
+            let leaves = kept.leaves(&subject.file, &key, &place.0.join("places").join("cache"))?;
+            Some((kept, leaves, key))
         });
-        let cache = cache.filter(|(kept, _, key)| kept.wants(&subject.file, key));
         let leaves = cache.as_ref().map(|(_, leaves, _)| leaves);
         let order = check_order(&program, RUN, &subject.file, command, &clone, None, leaves);
         Ok(Self { commit, runner, order, cache, _place: place })
     }
 
-    /// Keeps what a green test of the base branch fetched, if that is another cache than there is.
-    pub fn keep_cache(&self) {
-        if let Some((kept, leaves, key)) = &self.cache
-            && let Err(error) = kept.take(&leaves.folder, key)
-        {
-            tracing::warn!(%error, "what the tests fetched was not kept");
+    /// Keeps what a green test of the base branch fetched and its set-up made.
+    pub fn keep_cache(&self, subject: &Subject) {
+        let Some((kept, leaves, key)) = &self.cache else { return };
+        let unchanged = leaves.without_what_tests_wrote(&self.runner, RUN).map_err(|error| error.words);
+        let done =
+            unchanged.and_then(|()| kept.keep(&subject.file, key, &leaves.folder).map_err(|error| error.to_string()));
+        if let Err(error) = done {
+            tracing::warn!(error, "what the tests fetched was not kept");
         }
     }
 

@@ -357,9 +357,10 @@ fn prepare(
     let keeps = given.map(|given| Keeps { patterns: given.patterns, repository: true, copy: folder.join(KEPT) });
     let environment = &context.program.check_environment;
     let snapshot = context.workshop.snapshot_command(&place, &start)?;
-    let set_up = set_up::of(file.filter(|_| sets_up), environment, &lent, keeps, &snapshot);
+    let at = set_up::At { appears: context.program.appears.as_deref(), leaves: false };
+    let set_up = set_up::of(file.filter(|_| sets_up), environment, &lent, keeps, &snapshot, &at);
     let mut told = vec![assignment.prompt_file(), assignment.task_file.clone()];
-    told.extend(lent.file);
+    told.extend(lent.files());
     // It reads what was fetched, and leaves nothing.
     let mut variables: BTreeMap<_, _> = launch.environment.into_iter().chain(lent.environment).collect();
     if let (Some(offered), Some(search)) = (&offered, variables.get_mut("PATH")) {

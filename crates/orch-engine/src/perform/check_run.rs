@@ -177,7 +177,9 @@ pub fn check_order(
 ) -> RunOrder {
     let environment = &program.check_environment;
     let lent = cache::lent(Some(file), program.cache.as_ref());
-    let set_up = set_up::of(Some(file), environment, &lent, keeps, &[]);
+    let then = leaves.map_or(&[][..], |leaves| &leaves.set_up);
+    let at = set_up::At { appears: program.appears.as_deref(), leaves: !then.is_empty() };
+    let set_up = set_up::of(Some(file), environment, &lent, keeps, then, &at);
     let variables = environment.iter().chain(&lent.environment);
     RunOrder {
         name: run.to_owned(),
@@ -188,12 +190,12 @@ pub fn check_order(
         environment: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
         set_up,
         result_file: None,
-        finish: leaves.iter().map(|leaves| leaves.command.clone()).collect(),
+        finish: leaves.iter().map(|leaves| leaves.fetched.clone()).filter(|words| !words.is_empty()).collect(),
         deadline_ms: u64::from(file.check_timeout_seconds).saturating_mul(1000),
         stall_ms: 0,
         stop_grace_ms: program.stop_grace_ms,
         output_cap_bytes: program.output_cap_bytes,
-        read_only: lent.file.into_iter().collect(),
+        read_only: lent.files().collect(),
         read_write: leaves.iter().map(|leaves| leaves.folder.clone()).collect(),
         model: None,
         stop: Vec::new(),

@@ -111,6 +111,9 @@ impl Engine {
             let report = runner.wait(&run)?;
             never_began(&*runner, &run, &report)?;
             let outcome = check_outcome(&*runner, &run, &report, u64::from(test.file.check_timeout_seconds))?;
+            if let Some(leaves) = &test.leaves {
+                leaves.without_what_tests_wrote(&*runner, &run)?;
+            }
             let excerpt = match outcome {
                 CheckOutcome::Passed => String::new(),
                 _ => runner.output_tail(&run, EXCERPT_BYTES)?,

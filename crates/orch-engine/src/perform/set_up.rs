@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use camino::Utf8Path;
 use orch_ports::error::PortResult;
 use orch_ports::runner::{Keeps, RunReport, Runner, SetUp};
 use orch_rules::attempt::RunEnd;
 use orch_rules::repository_file::RepositoryFile;
 
 use crate::cache::Lent;
+use crate::kept_set_up;
 use crate::repository_context::REPOSITORY_FILE;
 
 /// First line of a run with a set-up.
@@ -22,9 +24,10 @@ pub const LINE: &str = "set-up| ";
 /// Begins the line that says why there is no [`DONE`].
 const FAILED: &str = "== set-up failed: ";
 
-/// Arguments: the command and its seconds, both perhaps for nothing, and the packed cache or nothing. The prefix keeps the
-/// set-up's lines from being read as the agent's own words. The status takes a way of its own (3), because a pipe only tells
-/// that of its last command; 4 is the log.
+/// Arguments: the command and its seconds, both perhaps for nothing, the packed cache or nothing, what an earlier set-up made
+/// or nothing, whether this one is to leave what it makes, the path that the clone has where it has the same one in each run,
+/// and what finds manifests. The prefix keeps the set-up's lines from being read as the agent's own words. The status takes a
+/// way of its own (3), because a pipe only tells that of its last command; 4 is the log.
 const SCRIPT: &str = r#"
 printf '== set-up ==\n'
 if [ -n "$3" ] && [ -n "${ORCH_CACHE:-}" ]; then
@@ -35,10 +38,53 @@ if [ -n "$3" ] && [ -n "${ORCH_CACHE:-}" ]; then
 fi
 [ -n "$1" ] || exit 0
 exec 4>&1
-code=$( { { timeout -k 5 "$2" /bin/sh -c "$1" </dev/null 3>&- 4>&-; echo $? >&3; } 2>&1 |
-    sed -u 's/^/set-up| /' >&4 3>&-; } 3>&1 )
+try() {
+    code=$( { { timeout -k 5 "$2" /bin/sh -c "$1" </dev/null 3>&- 4>&-; echo $? >&3; } 2>&1 |
+        sed -u 's/^/set-up| /' >&4 3>&-; } 3>&1 )
+}
+ours() { git -c safe.directory='*' -c core.fsmonitor=false "$@" 2>/dev/null; }
+id() { printf '%s\n' "$command" | cat - "$1" | sha256sum; }
+undo() {
+    here | LC_ALL=C comm -z -13 "$own/before" - | xargs -0r rm -rf --
+    find "$HOME" -mindepth 1 -maxdepth 1 ! -name .orch-set-up -exec rm -rf {} +
+}
+unpack() { timeout 300 tar -xOf "$1" "$2" 2>/dev/null | timeout 300 tar -xp --skip-old-files --no-same-owner -C "$3" 2>/dev/null; }
+command=$1 kept= manifests= all=
+if [ -n "$4$5" ] && [ "$PWD" = "$6" ] && mkdir -p "$own" &&
+    ours ls-files -s -- . ':(exclude)docs/work-items' >"$own/index"; then
+    grep -E "$7" "$own/index" >"$own/manifests"
+    manifests=$(id "$own/manifests") all=$(id "$own/index")
+    here >"$own/before"
+fi
+if [ -n "$4" ] && [ -n "$manifests" ]; then
+    tar --occurrence=1 -xOf "$4" ids >"$own/kept" 2>/dev/null
+    { read -r of; read -r from; } <"$own/kept"
+    if [ "$of" = "$manifests" ]; then
+        kept=yes
+        unpack "$4" tree.tar . && unpack "$4" home.tar "$HOME" || { undo; kept=; from=; }
+        if [ "$from" = "$all" ]; then
+            printf 'set-up| taken from an earlier run: every file is as it was there\n'
+            rm -rf "$own"
+            exit 0
+        fi
+    fi
+fi
+try "$1" "$2"
+if [ "$code" != 0 ] && [ -n "$kept" ]; then
+    printf 'set-up| over what an earlier run left it does not work; it is made anew\n'
+    undo
+    kept=
+    try "$1" "$2"
+fi
 if [ "$code" = 124 ]; then printf '== set-up failed: it was not done after %s s\n' "$2"; exit 1; fi
 if [ "$code" != 0 ]; then printf '== set-up failed: exit code %s\n' "$code"; exit 1; fi
+if [ -z "$kept" ] && [ -n "$5" ] && [ -n "$manifests" ] && [ ! -e .git/modules ]; then
+    ours diff --quiet || all=-
+    printf '%s\n%s\n' "$manifests" "$all" >"$own/ids"
+else
+    rm -rf "$own"
+fi
+exit 0
 "#;
 
 /// What a set-up may take beyond its seconds: to unpack a cache, to be killed, to end.
@@ -47,13 +93,22 @@ const BEYOND_MS: u64 = 330_000;
 /// Bytes at the end of a log in which the reason stands.
 const TAIL: usize = 2048;
 
+/// Where a set-up runs, and whether what it makes is kept.
+pub(crate) struct At<'p> {
+    /// The path that its clone has in each run, where it has one.
+    pub appears: Option<&'p Utf8Path>,
+    /// It leaves what it makes.
+    pub leaves: bool,
+}
+
 /// The set-up of a repository that has one, or whose cache is to be unpacked; `then` is run when it went well and is dead.
-pub(super) fn of(
+pub(crate) fn of(
     file: Option<&RepositoryFile>,
     environment: &BTreeMap<String, String>,
     lent: &Lent,
     keeps: Option<Keeps>,
     then: &[String],
+    at: &At<'_>,
 ) -> Option<SetUp> {
     let file = file?;
     if file.setup_command.is_none() && lent.file.is_none() {
@@ -62,12 +117,19 @@ pub(super) fn of(
     let command = file.setup_command.as_deref().unwrap_or_default();
     let packed = lent.file.as_ref().map_or("", |file| file.as_str());
     let seconds = file.setup_timeout_seconds;
-    let words = ["/bin/sh", "-c", SCRIPT, "set-up", command, &seconds.to_string(), packed];
+    let kept = lent.kept.as_ref().map_or("", |file| file.as_str());
+    let leaves = if at.leaves { "leaves" } else { "" };
+    let place = at.appears.map_or("", |path| path.as_str());
+    let (script, manifests) = (format!("{}{SCRIPT}", kept_set_up::COMMON), kept_set_up::manifests());
+    let told = [command, &seconds.to_string(), packed, kept, leaves, place, &manifests];
+    let words = ["/bin/sh", "-c", &script, "set-up"].into_iter().chain(told);
+    // Over what was kept it may be tried twice.
+    let tries = if kept.is_empty() { 1_000 } else { 2_000 };
     let variables = environment.iter().chain(&lent.environment);
     Some(SetUp {
-        argv: words.map(str::to_owned).to_vec(),
+        argv: words.map(str::to_owned).collect(),
         environment: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        deadline_ms: u64::from(seconds).saturating_mul(1000).saturating_add(BEYOND_MS),
+        deadline_ms: u64::from(seconds).saturating_mul(tries).saturating_add(BEYOND_MS),
         keeps,
         then: then.to_vec(),
         done: DONE.to_owned(),
@@ -136,13 +198,15 @@ mod tests {
 
     use super::*;
 
+    const NOWHERE: At<'_> = At { appears: None, leaves: false };
+
     fn run(set_up: &str, seconds: u32) -> (String, Output) {
         let file = RepositoryFile {
             setup_command: Some(set_up.to_owned()),
             setup_timeout_seconds: seconds,
             ..RepositoryFile::default()
         };
-        let made = of(Some(&file), &BTreeMap::new(), &Lent::default(), None, &[]).unwrap();
+        let made = of(Some(&file), &BTreeMap::new(), &Lent::default(), None, &[], &NOWHERE).unwrap();
         assert_eq!(made.deadline_ms, u64::from(seconds) * 1000 + BEYOND_MS);
         let output = Command::new(&made.argv[0]).args(&made.argv[1..]).output().unwrap();
         (String::from_utf8_lossy(&output.stdout).into_owned(), output)
@@ -150,8 +214,9 @@ mod tests {
 
     #[test]
     fn without_a_command_there_is_none() {
-        assert_eq!(of(None, &BTreeMap::new(), &Lent::default(), None, &[]), None);
-        assert_eq!(of(Some(&RepositoryFile::default()), &BTreeMap::new(), &Lent::default(), None, &[]), None);
+        assert_eq!(of(None, &BTreeMap::new(), &Lent::default(), None, &[], &NOWHERE), None);
+        let none = of(Some(&RepositoryFile::default()), &BTreeMap::new(), &Lent::default(), None, &[], &NOWHERE);
+        assert_eq!(none, None);
     }
 
     #[test]

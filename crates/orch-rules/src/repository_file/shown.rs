@@ -40,6 +40,10 @@ pub fn example(command: Option<&str>, set_up: Option<&str>, caches: &[String]) -
 # Seconds it may take, from {shortest} to {longest}.
 # timeout_seconds = {setup_timeout}
 
+# What it makes is kept: a run that finds every file as it was takes it, one that finds the same manifests and lock files has
+# the set-up run over it. false: each run begins with a bare clone.
+# keep = {setup_keep}
+
 [cache]
 # Ecosystems whose fetched packages are kept from run to run: every run reads them, and only a green test of the base branch,
 # or of what lands on it, renews them. Known: {ecosystems}.
@@ -127,6 +131,7 @@ keep = {keep}
         shortest = TIMEOUT_SECONDS.start(),
         longest = TIMEOUT_SECONDS.end(),
         setup_timeout = default.setup_timeout_seconds,
+        setup_keep = default.setup_keep,
         timeout = default.check_timeout_seconds,
         from_base = toml_texts(&default.check_from_base),
         protect_paths = toml_texts(&default.protect_paths),
@@ -184,6 +189,11 @@ pub fn repository_schema() -> Value {
                 "timeout_seconds": {
                     "type": "integer", "minimum": TIMEOUT_SECONDS.start(), "maximum": TIMEOUT_SECONDS.end(),
                     "description": "Seconds it may take.", "default": default.setup_timeout_seconds,
+                },
+                "keep": {
+                    "type": "boolean",
+                    "description": "What it makes is kept from run to run, as long as manifests and lock files are the same.",
+                    "default": default.setup_keep,
                 },
             })),
             "cache": section("Packages that are kept from run to run.", json!({

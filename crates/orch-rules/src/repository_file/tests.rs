@@ -53,6 +53,7 @@ fn everything_can_be_set() {
         [setup]
         command = " npm ci "
         timeout_seconds = 90
+        keep = false
         [cache]
         of = ["cargo", "npm"]
         [check]
@@ -89,6 +90,7 @@ fn everything_can_be_set() {
     let wanted = RepositoryFile {
         base_branch: "trunk".to_owned(),
         setup_command: Some("npm ci".to_owned()),
+        setup_keep: false,
         setup_timeout_seconds: 90,
         cache_of: vec!["cargo".to_owned(), "npm".to_owned()],
         check_command: Some("make test".to_owned()),

@@ -55,12 +55,20 @@ pub struct Mirrors {
     pub cargo: Option<String>,
     /// Of Go: a module proxy.
     pub go: Option<String>,
+    /// Of Bundler: a source of gems.
+    pub bundler: Option<String>,
 }
 
 impl Mirrors {
     /// All that are named.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [("npm", &self.npm), ("pip", &self.pip), ("cargo", &self.cargo), ("go", &self.go)];
+        let all = [
+            ("npm", &self.npm),
+            ("pip", &self.pip),
+            ("cargo", &self.cargo),
+            ("go", &self.go),
+            ("bundler", &self.bundler),
+        ];
         all.into_iter().filter_map(|(name, address)| Some((name, address.as_deref()?)))
     }
 }
@@ -190,6 +198,14 @@ pub const GO: Key<Host> = mirror(
     |h| h.egress.mirrors.go.as_deref().map(quoted),
 );
 
+/// As [`ALLOW`].
+pub const BUNDLER: Key<Host> = mirror(
+    "bundler",
+    "For Bundler: a source of gems, in place of every source that a Gemfile names.",
+    |h, v| h.egress.mirrors.bundler = Some(v.into_text()),
+    |h| h.egress.mirrors.bundler.as_deref().map(quoted),
+);
+
 /// What tools of runs are told by their environment.
 pub fn environment(egress: &Egress) -> BTreeMap<String, String> {
     let mut told = BTreeMap::new();
@@ -198,7 +214,7 @@ pub fn environment(egress: &Egress) -> BTreeMap<String, String> {
     if let Some(file) = &egress.ca_file {
         tell(CA_VARIABLES, file.as_str());
     }
-    let Mirrors { npm, pip, go, .. } = &egress.mirrors;
+    let Mirrors { npm, pip, go, bundler, .. } = &egress.mirrors;
     if let Some(address) = npm {
         tell(&["npm_config_registry", "YARN_REGISTRY", "YARN_NPM_REGISTRY_SERVER"], address);
         if address.starts_with("http://") {
@@ -217,6 +233,9 @@ pub fn environment(egress: &Egress) -> BTreeMap<String, String> {
         if address.starts_with("http://") {
             tell(&["GOINSECURE"], "*");
         }
+    }
+    if let Some(address) = bundler {
+        tell(&["BUNDLE_MIRROR__ALL"], address);
     }
     told
 }

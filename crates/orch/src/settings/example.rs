@@ -156,6 +156,7 @@ fn placeholder(name: &str) -> &'static str {
         "pip" => "\"https://nexus.example.com/repository/pypi/simple\"",
         "cargo" => "\"https://nexus.example.com/repository/cargo/\"",
         "go" => "\"https://nexus.example.com/repository/go\"",
+        "bundler" => "\"https://nexus.example.com/repository/gems/\"",
         "proxy_credential" => "\"forge\"",
         "wire" => "\"anthropic\"",
         "base_url" => "\"https://models.example.com\"",

@@ -260,6 +260,7 @@ pub const HOST: &[Key<Host>] = &[
     super::egress::PIP,
     super::egress::CARGO,
     super::egress::GO,
+    super::egress::BUNDLER,
     Key {
         section: "limits",
         name: "cache_mb",

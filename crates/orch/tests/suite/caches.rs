@@ -108,3 +108,36 @@ fn what_is_red_or_too_large_is_not_kept() {
     carried.amend_settings(large, "\"test -z $npm_config_cache\"");
     check(0);
 }
+
+#[test]
+fn what_a_set_up_made_is_kept_as_it_was_before_the_tests() {
+    let name = "caches::what_a_set_up_made_is_kept_as_it_was_before_the_tests";
+    let Some(carried) = carried(name, "test -s README\n") else { return };
+    carried.amend_settings("# command = \"npm ci\"", "command = \"mkdir -p deps && echo made >> deps/log\"");
+    let file = carried.world.state().join("caches/code.set-up.tar");
+    let commit = |body: &str| {
+        std::fs::write(carried.repository.join("test.sh"), body).unwrap();
+        orch_testkit::git(&carried.repository, &["commit", "--quiet", "--all", "--message", "test"]).unwrap();
+    };
+    // Tests that write where it is packed, and into what it made.
+    let packed = carried.world.state().join("check-*/places/cache/set-up.tar");
+    let packed = packed.display().to_string().replace(' ', "?");
+    commit(&format!("for file in {packed}; do echo evil > \"$file\" && echo wrote it; done; echo evil >> deps/log\n"));
+    let said = carried.orch(&["check"]);
+    assert!(said.contains("kept for later runs") && said.contains("wrote it"), "{said}");
+    assert!(!file.exists(), "what the tests wrote is not taken");
+    commit("cat deps/log; echo evil >> deps/log; test -s README\n");
+    assert!(carried.orch(&["check"]).contains("kept for later runs") && file.exists());
+    // The same commit has it as it is, another one has the set-up run over it.
+    let again = carried.orch(&["check"]);
+    assert!(
+        again.contains("taken from an earlier run") && again.contains("made\n") && !again.contains("evil"),
+        "{again}"
+    );
+    commit("cat deps/log; test -s README\n");
+    let over = carried.orch(&["check"]);
+    assert!(over.contains("made\nmade\n") && !over.contains("evil"), "{over}");
+    carried.amend_settings("deps/log\"", "deps/log\"\nkeep = false");
+    let bare = carried.orch(&["check"]);
+    assert!(bare.contains("made\n") && !bare.contains("made\nmade") && !bare.contains("kept for"), "{bare}");
+}

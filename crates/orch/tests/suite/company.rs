@@ -58,6 +58,7 @@ fn runs_reach_mirrors_and_the_proxy_and_doctor_asks_them() {
         ("cargo", format!("http://{mirror}/crates")),
         ("go", format!("http://{mirror}")),
         ("npm", format!("http://{mirror}/npm")),
+        ("bundler", format!("http://{mirror}/gems")),
     ];
     let set = |line: &str| {
         let found = settings.iter().find(|(key, _)| line.starts_with(&format!("# {key} = ")));
@@ -66,14 +67,14 @@ fn runs_reach_mirrors_and_the_proxy_and_doctor_asks_them() {
     let credential = format!("\n[credentials.proxy]\nuser = \"ann\"\ntoken_file = \"{}\"\n", password.display());
     std::fs::write(&host, text.lines().map(set).collect::<String>() + &credential).unwrap();
     let command = format!(
-        "{ASK} $PIP_INDEX_URL && echo mirrors: $GOPROXY $npm_config_registry $UV_DEFAULT_INDEX && cat ../.cargo/config.toml && {ASK} https://pypi.org/"
+        "{ASK} $PIP_INDEX_URL && echo mirrors: $GOPROXY $npm_config_registry $UV_DEFAULT_INDEX $BUNDLE_MIRROR__ALL && cat ../.cargo/config.toml && {ASK} https://pypi.org/"
     );
     carried.amend_settings("\"sh test.sh\"", &toml::Value::from(command).to_string());
     let told = carried.world.run(&carried.repository, &["check"]).unwrap().code(1);
     let said = told.stdout + &told.stderr;
     for words in [
         "from inside",
-        &format!("mirrors: http://{mirror} http://{mirror}/npm http://{mirror}/simple"),
+        &format!("mirrors: http://{mirror} http://{mirror}/npm http://{mirror}/simple http://{mirror}/gems"),
         &format!("registry = \"sparse+http://{mirror}/crates/\""),
         "refused on its way out: the proxy",
         "wants another login: set egress.proxy_credential",
