@@ -76,6 +76,23 @@ impl OwnRepository<'_> {
         Ok(Brought::Moved { from: mine, to, merged: !forward, checked_out })
     }
 
+    /// Pushes `base` to the remote and branch that it follows, else to `origin` under its own name; says where that is.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with git's words.
+    pub fn push_on(&self, base: &BranchName) -> Result<String> {
+        let set = |key: &str| -> Result<Option<String>> {
+            let ended = self.run(&["config", "--get", &format!("branch.{base}.{key}")])?;
+            let value = String::from_utf8_lossy(&ended.stdout).trim().to_owned();
+            Ok((ended.status.success() && !value.is_empty()).then_some(value))
+        };
+        // `.` is another branch of this very repository.
+        let remote = set("remote")?.filter(|remote| remote != ".").unwrap_or_else(|| "origin".to_owned());
+        let branch = set("merge")?.unwrap_or_else(|| format!("refs/heads/{base}"));
+        self.succeed(&["push", "--quiet", "--", &remote, &format!("refs/heads/{base}:{branch}")])?;
+        Ok(format!("{remote} {}", branch.strip_prefix("refs/heads/").unwrap_or(&branch)))
+    }
+
     fn commit_of(&self, name: &str) -> Result<CommitId> {
         let ended = self.run(&["rev-parse", "--verify", "--quiet", &format!("{name}^{{commit}}")])?;
         let id = String::from_utf8_lossy(&ended.stdout).trim().to_owned();

@@ -329,6 +329,7 @@ fn run(command: Command, screen: &Screen) -> Result<(), Failure> {
         }
         Command::Repo(args) => repo_command::run(&args, screen, &variable),
         Command::Connect(args) => connect_command::run(&args, screen, &variable),
+        Command::Logs(args) if args.service => service_command::log(args.follow, screen, &variable),
         Command::Logs(args) => ask!(logs, args, screen),
         Command::Export(args) => ask!(export, args, screen),
         Command::Pipeline(args) => pipeline_command::run_pipeline(&args, screen, &variable),

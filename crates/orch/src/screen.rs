@@ -104,6 +104,11 @@ impl Screen {
         }
     }
 
+    /// What was shown goes from the terminal; where there is none, a line stands between.
+    pub fn anew(&self) {
+        self.line(if self.interactive { "\u{1b}[H\u{1b}[2J" } else { "" });
+    }
+
     /// Why part of the answer was not written: then the command did not do what was asked.
     pub fn unwritten(&self) -> Option<&'static str> {
         UNWRITTEN.get().map(String::as_str)

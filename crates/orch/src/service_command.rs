@@ -1,9 +1,11 @@
 //! `orch status`, `orch down`, and `orch up --detach`: the service from another terminal.
 
+use std::io::BufRead;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
 use clap::Args;
 use orch_web::view::{QueueReport, RepositoryList, RepositoryView};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -12,7 +14,7 @@ use crate::client::{Caller, Running};
 use crate::commands::ids::REPOSITORIES;
 use crate::commands::text::{counted, wrap};
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, Style};
+use crate::screen::{Screen, Style, printable};
 use crate::settings::{self, Host};
 
 /// How long a service may take to start or to end.
@@ -123,7 +125,7 @@ pub fn down(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(),
 /// # Errors
 /// [`Exit::Failed`] with the end of its log if it does not come up.
 pub fn detach(host: &Host, port: Option<u16>, screen: &Screen) -> Result<(), Failure> {
-    let log = host.paths.state.join("service.log");
+    let log = log_file(host);
     crate::settings::paths::create_private(&host.paths.state)?;
     let failed = |what: String| Failure::new(Exit::Failed, what).at(log.to_string()).fix("look at this log");
     let open = std::fs::File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
@@ -155,6 +157,46 @@ pub fn detach(host: &Host, port: Option<u16>, screen: &Screen) -> Result<(), Fai
         }
         if begun.elapsed() > PATIENCE {
             return Err(failed(format!("the service has not answered within {} s", PATIENCE.as_secs())));
+        }
+        std::thread::sleep(BREATH);
+    }
+}
+
+fn log_file(host: &Host) -> Utf8PathBuf {
+    host.paths.state.join("service.log")
+}
+
+/// `orch logs --service`: what the service in the background said since its start; with `follow` until it has ended.
+///
+/// # Errors
+/// [`Exit::NotFound`] if it was never started so.
+pub fn log(follow: bool, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let (host, _) = settings::load(env)?;
+    let file = log_file(&host);
+    let open = std::fs::File::open(&file).map_err(|_| {
+        Failure::new(Exit::NotFound, "there is no log of a service in the background").at(file.as_str()).fix(
+            "`orch up --detach` writes one; of a unit: journalctl -u orch; else it is on the terminal of `orch up`",
+        )
+    })?;
+    let mut lines = std::io::BufReader::new(open);
+    let mut line = Vec::new();
+    loop {
+        // Asked first: what it says at its end is read after it.
+        let runs = follow && Caller::running(&host.paths.state)?.is_some();
+        let failed =
+            |error: std::io::Error| Failure::new(Exit::Failed, format!("it cannot be read: {error}")).at(file.as_str());
+        while lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+            // The rest of a line that is still being written comes later.
+            if line.last() != Some(&b'\n') && runs {
+                break;
+            }
+            let text = printable(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+            screen.json(&serde_json::json!({"line": text}));
+            screen.line(&text);
+            line.clear();
+        }
+        if !runs {
+            return Ok(());
         }
         std::thread::sleep(BREATH);
     }

@@ -1,26 +1,31 @@
 //! `orch board`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_web::view::{RepositoryList, RepositoryView, TaskList, TaskView};
+use orch_web::view::{ChangesView, RepositoryList, RepositoryView, TaskList, TaskView};
 
 use super::ids::REPOSITORIES;
 use super::text::{Mark, clean, fit, pad, since, width, wrap};
 use crate::client::{Caller, encoded};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 
 /// Show every task, by stage.
 #[derive(Debug, Args)]
 #[command(after_help = r#"Examples:
   orch board --all
+  orch board --watch
   orch board --json | jq -r '.tasks[] | select(.waiting_on[].kind == "human") | .id'"#)]
 pub struct BoardArgs {
     /// Those that have ended, too
     #[arg(long, short)]
     pub all: bool,
+    /// Go on: show it anew whenever something has changed, until Ctrl-C
+    #[arg(long, short)]
+    pub watch: bool,
     /// Only this repository
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
@@ -29,6 +34,10 @@ pub struct BoardArgs {
     pub limit: Option<usize>,
 }
 
+/// So long the service waits for a change, in seconds; then the board is shown anew for the times on it.
+const WAIT: u32 = 25;
+/// Between two boards.
+const BREATH: Duration = Duration::from_millis(300);
 /// Tasks on a board for people, if nobody says.
 const LOOKED_AT: usize = 200;
 
@@ -37,6 +46,25 @@ const LOOKED_AT: usize = 200;
 /// # Errors
 /// If the service does not answer.
 pub fn run(args: &BoardArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
+    if !args.watch {
+        return once(args, caller, screen);
+    }
+    if caller.is_alone() {
+        return Err(Failure::new(Exit::Unreachable, "no service runs, so nothing will change").fix("start it: orch up"));
+    }
+    let only = args.repo.as_deref().map(|repo| format!("&repository={}", encoded(repo))).unwrap_or_default();
+    let mut seen: ChangesView = caller.read("/api/v1/changes")?;
+    loop {
+        screen.anew();
+        once(args, caller, screen)?;
+        let news = format!("/api/v1/changes?wait={WAIT}&after={}{only}", encoded(&seen.next));
+        seen = caller.read(&news)?;
+        // Many changes come together.
+        std::thread::sleep(BREATH);
+    }
+}
+
+fn once(args: &BoardArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
     let only = args.repo.as_deref().map(|repo| format!("&repository={}", encoded(repo))).unwrap_or_default();
     // A program wants all of it, a person what can be looked at.
     let most = args.limit.unwrap_or(if screen.is_json() { usize::MAX } else { LOOKED_AT });

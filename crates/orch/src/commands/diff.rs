@@ -8,7 +8,7 @@ use crate::client::{Caller, encoded};
 use crate::exit::Failure;
 use crate::screen::{Screen, Style, printable};
 
-/// Show what a task changes: its branch against main, or, once it landed, its commit.
+/// Show what a task changes: its branch against the base branch, or, once it landed, its commit.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  orch diff SHOP-003\n  orch diff 3 Cargo.toml\n  orch diff 3 | less -R\n\n\
     The task's papers are left out: orch show 3 --docs")]

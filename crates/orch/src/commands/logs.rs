@@ -18,11 +18,18 @@ const WAIT: u32 = 25;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  orch logs SHOP-003 --follow\n  orch logs SHOP-003 --attempt 2 --raw > attempt-2.log\n  \
-                  orch logs SHOP-003 --check\n  orch logs SHOP-003 --check=1 --setup"
+                  orch logs SHOP-003 --check\n  orch logs SHOP-003 --check=1 --setup\n  orch logs --service --follow"
 )]
 pub struct LogsArgs {
-    #[command(flatten)]
-    pub task: TaskArg,
+    /// The task: `SHOP-001`, `shop-1`, or `1` in its repository
+    #[arg(required_unless_present = "service", conflicts_with = "service")]
+    pub id: Option<String>,
+    /// The repository it is of, if several have that id; that of the current folder, or the only one, if left out
+    #[arg(long, value_name = "REPO")]
+    pub repo: Option<String>,
+    /// The log of the service itself, if `orch up --detach` started it
+    #[arg(long, conflicts_with_all = ["attempt", "check", "setup", "raw"])]
+    pub service: bool,
     /// Which attempt; the newest if left out
     #[arg(long, short = 'n', value_name = "N")]
     pub attempt: Option<u32>,
@@ -45,7 +52,8 @@ pub struct LogsArgs {
 /// # Errors
 /// If the service does not answer, or there is no such log.
 pub fn run(args: &LogsArgs, caller: &Caller, screen: &Screen) -> Result<(), Failure> {
-    let named = ids::task(&args.task, caller)?;
+    let asked = TaskArg { id: args.id.clone().unwrap_or_default(), repo: args.repo.clone() };
+    let named = ids::task(&asked, caller)?;
     let id = &named.id;
     if args.follow && caller.is_alone() {
         // Nobody would see the run end, and this process would keep the service from starting.

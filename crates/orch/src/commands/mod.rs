@@ -17,6 +17,7 @@ mod draft;
 pub mod edit;
 pub mod export;
 pub mod freeze;
+mod from_address;
 pub mod give_back;
 pub mod hands_off;
 pub mod ids;

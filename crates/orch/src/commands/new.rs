@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::draft::{self, Draft, IssueText};
 use super::ids::REPOSITORIES;
-use super::{ids, send, text, words};
+use super::{from_address, ids, send, text, words};
 use crate::client::{self, Caller};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
@@ -56,11 +56,12 @@ pub fn open(request: &NewTaskRequest, name: Option<&str>, caller: &Caller) -> Re
   orch new                                   # in your editor
   orch new "Say hello in Dutch" -d "The greeter knows English only."
   orch new --file issues.md                  # one for each `# heading`
+  orch new https://git.example.org/acme/shop/issues/7
   orch new "Docs: how to start" -d "Nobody knows." --pipeline papers
   orch new "Faster start" --description-file brief.md --priority 5
   git log -1 --format=%b | orch new "Follow up" -d - --depends-on SHOP-003"#)]
 pub struct NewArgs {
-    /// What is wanted, in one line; without it, at a terminal, your editor opens
+    /// What is wanted, in one line, or the address of an issue; without it, at a terminal, your editor opens
     pub title: Option<String>,
     /// What is wanted, in Markdown; `-` reads it from stdin
     #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
@@ -124,8 +125,15 @@ pub fn written(args: &NewArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<Str
     let description = words::given("description", args.description.as_deref(), args.description_file.as_deref())?;
     let description = description.unwrap_or_default();
     let edits = args.edit || (args.title.is_none() && screen.is_interactive());
+    let elsewhere = match &args.title {
+        Some(address) if from_address::is_address(address) => {
+            Some(from_address::read(address, &description, screen, env)?)
+        }
+        _ => None,
+    };
+    let description = elsewhere.as_ref().map_or(description, |issue| issue.description.clone());
     let title = match (&args.title, edits) {
-        (Some(title), _) => title.as_str(),
+        (Some(title), _) => elsewhere.as_ref().map_or(title, |issue| &issue.title).as_str(),
         (None, true) => "",
         (None, false) => {
             return Err(Failure::new(Exit::Usage, "there is no title, and no terminal to write it at")

@@ -13,7 +13,7 @@ use crate::settings::Host;
 
 /// Bring landed work home: to your base branch, whatever you have checked out.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  orch pull\n  orch pull shop\n\n\
+#[command(after_help = "Examples:\n  orch pull\n  orch pull shop\n  orch pull --push\n\n\
     Your own commits are never lost: where both sides have some, it says so and changes nothing.\n\
     --both merges them; --mine makes the line go on from your branch as it is, without what it lacks.")]
 pub struct PullArgs {
@@ -26,6 +26,9 @@ pub struct PullArgs {
     /// Merge where your branch and the line's have gone apart
     #[arg(long)]
     pub both: bool,
+    /// Then push your base branch to the remote that it follows (else `origin`), as you would
+    #[arg(long, conflicts_with = "mine")]
+    pub push: bool,
     /// Make the line take your branch as it is, after you rewrote it; what only the line has is left out
     #[arg(long, conflicts_with = "both")]
     pub mine: bool,
@@ -66,7 +69,19 @@ pub fn run(
     let brought = own
         .bring_home(forge.as_std_path(), &base, args.both)
         .map_err(|error| not_brought(&error, entry.path.as_str()))?;
-    told(&brought, &base, &id, screen)
+    told(&brought, &base, &id, screen)?;
+    if args.push {
+        let to = own.push_on(&base).map_err(|error| not_pushed(&error, entry.path.as_str(), &base))?;
+        screen.json(&serde_json::json!({"repository": id, "branch": base.as_str(), "pushed_to": to}));
+        screen.line(&format!("{}: {base} to {to}", screen.styled(Style::Good, "pushed")));
+    }
+    Ok(())
+}
+
+fn not_pushed(error: &orch_git::Error, place: &str, base: &BranchName) -> Failure {
+    Failure::new(Exit::Repository, format!("{base} is at home, and was not pushed: {error}"))
+        .at(place)
+        .fix("do what git says there, then: orch pull --push")
 }
 
 fn told(brought: &Brought, base: &BranchName, id: &str, screen: &Screen) -> Result<(), Failure> {

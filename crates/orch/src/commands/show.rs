@@ -178,8 +178,7 @@ fn run_lines(detail: &TaskDetailView, screen: &Screen) -> Vec<String> {
     };
     let used = match (&attempt.usage, attempt.outcome.as_str()) {
         (Some(sum), "running") => format!(" · so far {}", usage(sum)),
-        (None, "running") => " · usage so far unknown".to_owned(),
-        // What it used in the end stands in its line below.
+        // What it used in the end stands in its line below; of what is not known the sum tells.
         _ => String::new(),
     };
     let style = (level == "L0").then_some(Style::Attention);

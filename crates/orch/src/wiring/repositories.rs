@@ -121,8 +121,14 @@ impl Making {
         let mut contexts = Vec::new();
         for entry in &host.repositories {
             let row = known.iter().find(|row| row.id.as_str() == entry.id);
+            let usual = || {
+                let found = orch_git::usual_base(&self.git, entry.path.as_std_path()).ok().flatten();
+                found.map(|(base, _)| base.to_string())
+            };
             let base = base_of(&entry.path, row.map(|row| row.base_branch.as_str()))
-                .unwrap_or_else(|_| RepositoryFile::default().base_branch);
+                .ok()
+                .or_else(usual)
+                .unwrap_or_else(|| RepositoryFile::default().base_branch);
             let context = self.context(host, entry, row, env);
             let repository = Repository {
                 id: context.repository.clone(),

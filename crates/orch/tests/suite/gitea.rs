@@ -44,6 +44,26 @@ impl Gitea {
 }
 
 #[test]
+fn an_issue_of_the_forge_is_taken_by_its_address() {
+    let gitea = Gitea::new();
+    let issue = ("Say hello in Dutch".to_owned(), "The greeter knows English only.".to_owned());
+    gitea.server.set(|settings| settings.issue = Some(issue));
+    let address = format!("{}/issues/7", gitea.server.page());
+    let asked = |arguments: &[&str]| -> serde_json::Value {
+        let output = gitea.far.world.run(&gitea.far.world.home(), arguments).unwrap().success();
+        serde_json::from_str(&output.stdout).unwrap()
+    };
+    let task = asked(&["new", &address, "-d", "Soon.", "--backlog", "--json"]);
+    assert_eq!(task["title"], "Say hello in Dutch");
+    let shown = asked(&["show", task["id"].as_str().unwrap(), "--json"]);
+    let description = format!("The greeter knows English only.\n\nSoon.\n\nFrom {address}");
+    assert_eq!(shown["description"], description, "{shown}");
+    // Nobody here can read this one.
+    let task = asked(&["new", "https://github.com/acme/other/issues/3", "-d", "Soon.", "--backlog", "--json"]);
+    assert_eq!(task["title"], "What other#3 asks for");
+}
+
+#[test]
 fn doctor_tells_what_main_asks_for_and_what_to_do_about_it() {
     let gitea = Gitea::new();
     let doctor = || gitea.far.orch(&["doctor"]).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -417,6 +417,16 @@ fn work_comes_home_to_the_base_branch_whatever_is_checked_out() {
     });
     assert!(!notice.0 && notice.1.contains("orch pull"), "{notice:?}");
     many.world.run(&home, &["pull", "--both"]).unwrap().success();
+    // And on to where the person has it from.
+    let lost = many.world.run(&home, &["pull", "--push"]).unwrap().code(4);
+    assert!(lost.stderr.contains("was not pushed") && lost.stderr.contains("origin"), "{}", lost.stderr);
+    let far = many.world.path("far.git");
+    git(&home, &["init", "--quiet", "--bare", far.to_str().unwrap()]).unwrap();
+    git(&home, &["remote", "add", "upstream", far.to_str().unwrap()]).unwrap();
+    git(&home, &["config", "branch.main.remote", "upstream"]).unwrap();
+    let pushed = many.world.run(&home, &["pull", "--push"]).unwrap().success();
+    assert!(pushed.stdout.contains("pushed: main to upstream main"), "{}", pushed.stdout);
+    assert_eq!(git(&far, &["rev-parse", "main"]).unwrap(), main());
     assert!(tree.join("three").exists() && tree.join("own").exists());
     until_well(&service, "home");
 

@@ -63,6 +63,10 @@ impl Shared {
         let body = &request.body;
         match (method, &parts[..]) {
             ("GET", ["pulls", pull, "reviews"]) => reviews(&inside, pull, query),
+            ("GET", ["issues", "7"]) => match &inside.settings.issue {
+                Some((title, body)) => Answer::json(200, &json!({ "number": 7, "title": title, "body": body })),
+                None => missing(),
+            },
             ("GET", ["branches", branch]) => self.branch(&inside, branch),
             ("GET", ["branch_protections"]) if !inside.settings.admin => {
                 error(403, "user should be an owner or a collaborator with admin write of a repository")

@@ -51,6 +51,8 @@ pub struct GiteaSettings {
     pub approvals: u64,
     /// A push voids them.
     pub dismiss_stale: bool,
+    /// Title and text of the issue with the number seven.
+    pub issue: Option<(String, String)>,
     /// Contexts that main asks for.
     pub contexts: Vec<String>,
     /// The token may write.
@@ -72,6 +74,7 @@ impl Default for GiteaSettings {
             manual_merge: true,
             approvals: 0,
             dismiss_stale: false,
+            issue: None,
             contexts: Vec::new(),
             write_scope: true,
             admin: false,

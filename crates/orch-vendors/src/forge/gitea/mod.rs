@@ -2,6 +2,7 @@
 //! in `fixtures`; little of it is what one would guess.
 
 pub(crate) mod api;
+mod issue;
 mod landing;
 #[cfg(test)]
 mod recorded_tests;
