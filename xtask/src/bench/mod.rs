@@ -101,6 +101,11 @@ const MEASUREMENTS: &[Measurement] = &[
         run: task::counted,
     },
     Measurement {
+        names: &["committed_git_processes"],
+        what: "git processes of such a task with attributes, a set-up and agents that commit, their own gits included",
+        run: task::committed,
+    },
+    Measurement {
         names: &["aged_task", "aged_git_processes", "aged_fsyncs", "aged_state"],
         what: "such a task, and the state folder for each task, beside ten thousand finished tasks, against beside two",
         run: aged::against_young,

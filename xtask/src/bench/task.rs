@@ -49,19 +49,43 @@ pub fn against_script(bench: &Bench) -> Result<Vec<Figure>> {
 /// # Errors
 /// If there is no strace, or the task fails.
 pub fn counted(bench: &Bench) -> Result<Vec<Figure>> {
-    let sandbox = Sandbox::with_agent(bench.binary(), NO_WORK, "true")?;
+    let counts = second(&Sandbox::with_agent(bench.binary(), NO_WORK, "true")?)?;
+    Ok(vec![at_most("task_git_processes", counts.git(), 45.0), at_most("task_fsyncs", counts.syncs, 70.0)])
+}
+
+/// `committed_git_processes`: the same in a repository with attributes and a set-up, where agents commit what they do; their own
+/// gits are counted.
+///
+/// # Errors
+/// As [`counted`].
+pub fn committed(bench: &Bench) -> Result<Vec<Figure>> {
+    let agent = format!("{NO_WORK}git add --all && git commit --quiet --message work\n");
+    let sandbox = Sandbox::with_agent(bench.binary(), &agent, "true")?;
+    sandbox.commit_file(".gitattributes", "* text=auto\n")?;
+    sandbox.commit_file(".gitignore", "built\n")?;
+    let settings = fs::read_to_string(sandbox.path("repository/.orch/orch.toml"))?;
+    let set_up = settings.replacen("# command = \"npm ci\"", "command = \"mkdir -p built\"", 1);
+    anyhow::ensure!(set_up != settings, "`orch init` leaves no place for a set-up");
+    sandbox.commit_file(".orch/orch.toml", &set_up)?;
+    Ok(vec![at_most("committed_git_processes", second(&sandbox)?.git(), 80.0)])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn at_most(name: &str, count: usize, most: f64) -> Figure {
+    Figure::new(name, count as f64, "count", Goal::ValueAtMost(most))
+}
+
+/// What the second task costs.
+fn second(sandbox: &Sandbox) -> Result<strace::Counts> {
     let trace = sandbox.path("trace");
     let running = sandbox.up_traced(&strace::arguments(&trace))?;
-    land(&sandbox)?;
+    land(sandbox)?;
     let start = strace::now();
-    land(&sandbox)?;
+    land(sandbox)?;
     let during = start..strace::now();
     drop(running);
     let text = fs::read_to_string(&trace).with_context(|| format!("cannot read {}", trace.display()))?;
-    let counts = strace::count(&text, &during);
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    let at_most = |name: &str, count: usize, most| Figure::new(name, count as f64, "count", Goal::ValueAtMost(most));
-    Ok(vec![at_most("task_git_processes", counts.git(), 45.0), at_most("task_fsyncs", counts.syncs, 70.0)])
+    Ok(strace::count(&text, &during))
 }
 
 /// Opens an issue and waits until main has moved.

@@ -81,10 +81,11 @@ fi
 
 # A repository inside is taken in as the files that it is, but for a submodule that is one by name. It is put aside once;
 # its name is kept for whoever packs again.
-find . -path ./.git -prune -o \( -name .git -prune -o -name .gitattributes \) -print0 2>/dev/null > "$parcel.git/inner"
+find . -path ./.git -prune -o \( -name .git -prune -o -name .gitattributes -type f \) -print0 2>/dev/null > "$parcel.git/inner"
 attributes=
 if tr '\0' '\n' < "$parcel.git/inner" | grep -q '\.gitattributes$'; then
     attributes=some
+    mv "$parcel.git/inner" "$parcel.git/attributes"
     find . -path ./.git -prune -o -name .git -prune -print0 2>/dev/null > "$parcel.git/inner"
 fi
 submodules() (
@@ -271,12 +272,25 @@ looks() {
     done
     trouble "$(cat "$parcel.git/said" 2>/dev/null || echo "two looks at what lies in the clone differ ($round times)")"
 }
-# The usual case, in four gits: nobody is at work there, nothing stands in the middle, is hidden, inside, elsewhere, or read through attributes. One look
-# makes the tree, and another git names what differs from the start, path by path. The forge holds the one against the other.
+# Whether what changed is stored as it lies there. Attributes that were changed, or speak of filters, are not looked through here;
+# what they say of line ends means nothing to files without a carriage return.
+plainly() {
+    tr '\0' '\n' < "$work/agreed" | grep -q '\.gitattributes$' && return 1
+    [ -n "$attributes" ] || return 0
+    tr '\0' '\n' < "$work/agreed" |
+        sed -n 's/^1 .. N\.\.\. [0-7]* [0-7]* 100[0-7]* [0-9a-f]* [0-9a-f]* //p' | tr '\n' '\0' > "$work/files"
+    # Also what grep cannot read is said.
+    [ -z "$(xargs -0 grep -lE 'filter|ident|encoding' < "$parcel.git/attributes" 2>&1 | head -n 1)" ] &&
+        { [ ! -s "$work/files" ] || [ -z "$(xargs -0 grep -l -e "$(printf '\r')" -- < "$work/files" 2>&1 | head -n 1)" ]; }
+}
+# The usual case, in four gits: nobody is at work there, nothing stands in the middle, is hidden, inside, elsewhere, or stored
+# otherwise. One look makes the tree, and another git names what differs from the start, path by path. The forge holds the one against the other.
 # Whatever is not as usual ends it, and all is looked at twice.
 usual() (
-    [ -z "$looking" ] && [ -n "$borrows" ] && [ -z "$attributes" ] && [ ! -s "$parcel.git/unfinished" ] && [ ! -s "$parcel.git/inner" ] &&
-        [ ! -s "$parcel.nested" ] && [ ! -s "$parcel.git/kept" ] && [ -n "$tree_before" ] || exit 1
+    [ -z "$looking" ] && [ -n "$borrows" ] && [ -n "$tree_before" ] || exit 1
+    for list in "$parcel.git/unfinished" "$parcel.git/inner" "$parcel.nested" "$parcel.git/kept"; do
+        [ ! -s "$list" ] || exit 1
+    done
     case $lies_at in *[!0-9a-f]*) exit 1 ;; esac
     [ "${#lies_at}" = "${#start}" ] || exit 1
     for file in .git/info/sparse-checkout .git/packed-refs .git/sharedindex.*; do [ ! -e "$file" ] || exit 1; done
@@ -290,14 +304,11 @@ usual() (
     repository usual
     trouble() { exit 1; }
     [ -f .git/index ] && [ ! -L .git/index ] && copied .git/index "$GIT_INDEX_FILE" || exit 1
-    if [ -f .git/index.begun ] && cmp -s .git/index .git/index.begun; then
-        # As it was made: with no mark and no conflict in it.
-        tr '\0' '\n' < "$GIT_INDEX_FILE" | grep -q '\.gitattributes' && exit 1
-    else
+    # As it was made it has no mark and no conflict in it.
+    if [ ! -f .git/index.begun ] || ! cmp -s .git/index .git/index.begun; then
         for time in 1 2; do git ls-files --stage -v -z > "$work/listed.$time" || exit 1; done
         cmp -s "$work/listed.1" "$work/listed.2" || exit 1
         tr '\0' '\n' < "$work/listed.1" | grep -Eqv '^H [0-7]* [0-9a-f]* 0	' && exit 1
-        tr '\0' '\n' < "$work/listed.1" | grep -q '\.gitattributes$' && exit 1
     fi
     git add --all --ignore-errors -- . 2> "$work/said" && [ ! -s "$work/said" ] || exit 1
     if [ -d "$documents" ]; then
@@ -311,6 +322,7 @@ usual() (
     tree=$(git write-tree) || exit 1
     git status --porcelain=v2 -z --untracked-files=all --no-renames --ignore-submodules=none > "$work/agreed" || exit 1
     tr '\0' '\n' < "$work/agreed" | grep -Eqv '^1 [AMDT]\. N\.\.\. ' && exit 1
+    plainly || exit 1
     [ ! -e "$work/trace.untold" ] && [ "$(wc -c < "$work/agreed")" -lt 16000000 ] || exit 1
     { for list in $lists; do printf '%s\0\0' "$list"; done; printf 'agreed\0'; cat "$work/agreed"; printf '\0'; } > "$GIT_DIR/lists" &&
         printf '%s %s\n' "$lies_at" "$tree" > "$GIT_DIR/short"

@@ -116,6 +116,30 @@ impl Liar {
         self.case.world.take_packed(&self.case.clone, (&task("ET-001"), 1), &self.case.start, &owns, false)
     }
 
+    /// Packs what lies there as it is packed anyhow, and looked at twice: the same comes home.
+    fn comes_the_same(&self, name: &str, usual: bool) {
+        let words = self.words(Forge::parcel_command);
+        let facts = self.case.world.parcel(&self.case.clone).with_extension("parcel.facts");
+        let agreed = || fs::read(&facts).unwrap().windows(8).any(|part| part == b"\0agreed\0");
+        let mut twice = words.clone();
+        // Without the tree of the start nothing is usual.
+        if let Some(tree) = twice.last_mut() {
+            tree.clear();
+        }
+        checked(self.run(&twice, "", 0).0);
+        assert!(!agreed(), "{name}");
+        let right = self.comes().unwrap();
+        checked(self.run(&words, "", 0).0);
+        assert_eq!(agreed(), usual, "{name}");
+        assert_eq!(self.comes().unwrap(), right, "{name}");
+        if usual {
+            // One that does nothing, whatever it is asked, makes it unusual.
+            checked(self.run(&words, "exit 0", "status").0);
+            assert!(!agreed(), "{name}");
+            assert_eq!(self.comes().unwrap(), right, "{name}");
+        }
+    }
+
     /// Every lie at every git of a packing, two at each in turn: what comes home is right, or the packing has failed
     /// as a step of ours, and is right when it is done again.
     fn tried(&self, name: &str) {
@@ -169,7 +193,7 @@ fn no_single_git_of_the_note_before_an_agent_makes_its_work() {
     let (note, pack) = (lies.words(Forge::snapshot_command), lies.words(Forge::parcel_command));
     let work = || fs::write(lies.case.clone.join("new.md"), "work\n").unwrap();
     let mut turn = LIES.iter().cycle();
-    for nth in 1..=5 {
+    for nth in 1..=7 {
         for (lie, script) in turn.by_ref().take(4) {
             let _gone = fs::remove_file(lies.case.clone.join("new.md"));
             checked(lies.run(&note, script, nth).0);
@@ -346,25 +370,53 @@ fn what_is_usual_is_looked_at_once_and_comes_home_the_same() {
     for (name, script, usual) in STATES {
         let lies = Liar::new("");
         lies.case.agent(script);
-        let words = lies.words(Forge::parcel_command);
-        let facts = lies.case.world.parcel(&lies.case.clone).with_extension("parcel.facts");
-        let agreed = || fs::read(&facts).unwrap().windows(8).any(|part| part == b"\0agreed\0");
-        let mut twice = words.clone();
-        // Without the tree of the start nothing is usual.
-        if let Some(tree) = twice.last_mut() {
-            tree.clear();
-        }
-        checked(lies.run(&twice, "", 0).0);
-        assert!(!agreed(), "{name}");
-        let right = lies.comes().unwrap();
-        checked(lies.run(&words, "", 0).0);
-        assert_eq!(agreed(), *usual, "{name}");
-        assert_eq!(lies.comes().unwrap(), right, "{name}");
-        if *usual {
-            // One that does nothing, whatever it is asked, makes it unusual.
-            checked(lies.run(&words, "exit 0", "status").0);
-            assert!(!agreed(), "{name}");
-            assert_eq!(lies.comes().unwrap(), right, "{name}");
-        }
+        lies.comes_the_same(name, *usual);
+    }
+}
+
+/// What a repository has besides, what an agent does, and whether that is usual.
+const ATTRIBUTED: &[(&str, &str, bool)] = &[
+    ("echo '*.png diff=exif linguist-vendored' > .gitattributes", "echo x > new.png; echo y >> README.md", true),
+    (
+        "echo '* text=auto' > .gitattributes",
+        "echo x > new.txt; rm README.md; git add -A; git commit -qm x; echo y > z",
+        true,
+    ),
+    ("echo '* text=auto' > .gitattributes", "printf 'a\\r\\nb\\n' > new.txt", false),
+    ("echo '* text=auto' > .gitattributes", "printf 'a\\0b\\r' > new.bin", false),
+    ("echo '* text=auto' > .gitattributes", "printf 'a\\r\\n' > ./-q", false),
+    ("echo '* eol=crlf' > .gitattributes", "echo x > new.txt", true),
+    ("echo '* text=auto' > .gitattributes", "echo '* -text' > .gitattributes; echo y > z", false),
+    ("echo '* text=auto' > .gitattributes", "rm .gitattributes; echo y > z", false),
+    ("mkdir a; echo '*.x ident' > a/.gitattributes", "echo y > z", false),
+    ("echo '*.bin filter=lfs' > .gitattributes", "echo y > z", false),
+    ("echo '*.utf working-tree-encoding=UTF-16' > .gitattributes", "echo y > z", false),
+];
+
+#[test]
+fn attributes_are_usual_where_they_cannot_say_how_a_change_is_stored() {
+    for (set_up, script, usual) in ATTRIBUTED {
+        let lies = Liar::new(set_up);
+        lies.case.agent(script);
+        lies.comes_the_same(&format!("{set_up}: {script}"), *usual);
+    }
+}
+
+#[test]
+fn a_set_up_that_leaves_what_it_found_is_usual() {
+    for (set_up, usual) in [
+        ("true", true),
+        ("touch README.md; echo built > ignored.o", true),
+        ("echo built > made.txt", false),
+        ("echo 2 >> README.md", false),
+    ] {
+        let lies = Liar::new("echo '*.o' > .gitignore");
+        lies.case.agent(set_up);
+        let (note, _) = lies.run(&lies.words(Forge::snapshot_command), "", 0);
+        checked(note);
+        lies.case.agent("echo work > new.txt");
+        lies.comes_the_same(set_up, usual);
+        let changed = lies.case.changed(&lies.comes().unwrap().head);
+        assert_eq!(changed.into_keys().collect::<Vec<_>>(), ["new.txt"], "{set_up}");
     }
 }
