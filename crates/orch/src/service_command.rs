@@ -16,6 +16,7 @@ use crate::commands::text::{counted, wrap};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style, printable};
 use crate::settings::{self, Host};
+use crate::wiring::DataLock;
 
 /// How long a service may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,7 +106,8 @@ pub fn down(screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(),
             .fix("run orch as the user the service runs as")
     })?;
     let begun = Instant::now();
-    while test_kill_process(pid).is_ok() {
+    // Its lock is free once it has ended, also while whoever started it has not asked how.
+    while test_kill_process(pid).is_ok() && DataLock::take(&host.paths.state)?.is_none() {
         if begun.elapsed() > PATIENCE {
             return Err(Failure::new(
                 Exit::Failed,

@@ -26,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 use crate::settings::{self, Host};
 use crate::wiring::hold::{self, Database};
-use crate::wiring::{DataLock, Wired, wire};
+use crate::wiring::{DataLock, Occupant, Wired, occupy, wire};
 
 /// Run the service: carries every started issue on until it is stopped.
 #[derive(Debug, Clone, Args)]
@@ -66,7 +66,7 @@ pub fn run(args: &UpArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>)
         return crate::service_command::detach(&host, args.port, screen);
     }
     log::to_stderr(screen, env);
-    let Some(lock) = DataLock::take(&host.paths.state)? else { return Err(second(&host)) };
+    let Occupant::Us(lock) = occupy(&host.paths.state, screen)? else { return Err(second(&host)) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -42,7 +42,7 @@ use orch_vendors::runner::host::HostRunner;
 use orch_vendors::runner::proxy::Proxies;
 use tokio::sync::watch;
 
-pub use lock::DataLock;
+pub use lock::{DataLock, Occupant, occupy};
 pub use repositories::{Notes, Rereading, program};
 
 use crate::exit::{Exit, Failure};

@@ -3,23 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::{Duration, Instant};
 
 use orch_engine::control::Control;
 use orch_web::Guard;
 
 use super::hold::{self, Database};
-use super::{DataLock, wire};
+use super::lock::SETTLING;
+use super::{Occupant, occupy, wire};
 use crate::client::{Caller, Here};
 use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 use crate::settings::{self, Host};
-
-/// A service that is just starting or stopping holds the lock for a while without answering: it opens its database, or
-/// lets what is being written end.
-const SETTLING: Duration = Duration::from_secs(30);
-/// After so long a person is told what they wait for.
-const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// That nothing moves.
 static TOLD: Once = Once::new();
@@ -38,21 +32,11 @@ pub fn with_caller(
         screen.warn(&warning.to_string());
     }
     let person = super::person(env);
-    let begun = Instant::now();
-    let mut told = false;
     let lock =
-        loop {
-            if let Some(caller) = Caller::running(&host.paths.state)? {
-                return command(&caller.person(Some(person)).standing_in(here(&host)));
-            }
-            if let Some(lock) = DataLock::take(&host.paths.state)? {
-                break lock;
-            }
-            if !told && begun.elapsed() > TOLD_AFTER {
-                told = true;
-                screen.note("the service is starting or stopping; waiting for it …");
-            }
-            if begun.elapsed() > SETTLING {
+        match occupy(&host.paths.state, screen)? {
+            Occupant::Us(lock) => lock,
+            Occupant::Service(caller) => return command(&caller.person(Some(person)).standing_in(here(&host))),
+            Occupant::Silent => {
                 return Err(Failure::new(
                 Exit::Unreachable,
                 format!("a service holds the data and has not answered for {} s", SETTLING.as_secs()),
@@ -60,7 +44,6 @@ pub fn with_caller(
             .at(host.paths.state.to_string())
             .fix("if it is starting or stopping, try again in a moment; else look at its log and restart it: orch up"));
             }
-            std::thread::sleep(Duration::from_millis(50));
         };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

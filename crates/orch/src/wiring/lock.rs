@@ -2,13 +2,57 @@
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 
+use crate::client::Caller;
 use crate::exit::{Exit, Failure};
+use crate::screen::Screen;
 use crate::settings::paths::settle_state;
+
+/// Who holds the lock without answering is a service that is just starting or stopping, or a command without one: that is over
+/// soon.
+pub const SETTLING: Duration = Duration::from_secs(30);
+/// After so long a person is told what they wait for.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
+/// Who has a state directory.
+pub enum Occupant {
+    /// A service, which answers.
+    Service(Caller),
+    /// This process, from now on.
+    Us(DataLock),
+    /// Somebody who held it for all of [`SETTLING`] and did not answer.
+    Silent,
+}
+
+/// Takes the lock of a state directory, or finds the service on it; waits for whoever passes by.
+///
+/// # Errors
+/// As [`DataLock::take`] and [`Caller::running`].
+pub fn occupy(state: &Utf8Path, screen: &Screen) -> Result<Occupant, Failure> {
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        if let Some(service) = Caller::running(state)? {
+            return Ok(Occupant::Service(service));
+        }
+        if let Some(lock) = DataLock::take(state)? {
+            return Ok(Occupant::Us(lock));
+        }
+        if begun.elapsed() > SETTLING {
+            return Ok(Occupant::Silent);
+        }
+        if !told && begun.elapsed() > TOLD_AFTER {
+            told = true;
+            screen.note("a service is starting or stopping, or another command is at work; waiting for it …");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
 
 /// Held for as long as it lives; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]

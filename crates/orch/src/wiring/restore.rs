@@ -4,8 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use orch_git::{Git, copy_forge};
 
-use super::DataLock;
 use super::backup::{DATABASE, FORGES};
+use super::{Occupant, occupy};
 use crate::exit::{Exit, Failure};
 use crate::init::git_failure;
 use crate::screen::Screen;
@@ -35,7 +35,7 @@ pub fn run(args: &RestoreArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<Str
                 .at(args.folder.as_str())
                 .fix("name a folder that orch backup made")
         })?;
-    let Some(_lock) = DataLock::take(&host.paths.state)? else {
+    let Occupant::Us(_lock) = occupy(&host.paths.state, screen)? else {
         return Err(Failure::new(Exit::Taken, "a service works on the state folder")
             .at(host.paths.state.as_str())
             .fix("stop it first, then restore"));

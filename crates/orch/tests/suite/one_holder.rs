@@ -1,8 +1,33 @@
 //! Two state folders, one PostgreSQL: one service, and commands elsewhere that only store what they are asked.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
 use super::carried::{Carried, eventually, script};
+
+/// A command without a service has the state folder for a moment: whoever comes then waits.
+#[test]
+fn a_service_waits_for_a_command_that_is_at_work() {
+    let carried = Carried::small(&script("[[play]]\ntitle = \"*\"\n"));
+    std::fs::create_dir_all(carried.world.state()).unwrap();
+    let held = std::fs::File::open(carried.world.state()).unwrap();
+    flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let mut up = carried.world.command(&carried.repository, &["up", "--port", "0"]);
+    let mut up = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(up.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(told.contains("waiting for it"), "{told}");
+    drop(held);
+    eventually("it serves", || {
+        let status = carried.world.run(&carried.repository, &["status", "--json"]).unwrap();
+        (status.stdout.contains("\"pid\"")).then_some(()).ok_or(status.stdout + &status.stderr)
+    });
+    carried.world.run(&carried.repository, &["down"]).unwrap().success();
+    assert!(up.wait().unwrap().success());
+}
 
 #[test]
 fn one_database_has_one_service() {
