@@ -122,7 +122,7 @@ const questions = async () => {
   return true;
 };
 
-const PAGES = ["inbox", "board", "new", "lane", "runs", "waiting", "costs", "reliability", "repositories", "settings", "people", "me", "more"];
+const PAGES = ["inbox", "board", "new", "lane", "runs", "waiting", "costs", "deploys", "reliability", "repositories", "settings", "people", "me", "more"];
 const TABS = ["", "/documents", "/changes", "/log", "/history"];
 let task = "";
 const first = async () => {

@@ -6,7 +6,7 @@ use axum::response::Response;
 use orch_engine::control::{Answer, ControlError, LaneCommand, TaskCommand};
 use orch_ports::deliveries::DeliveryId;
 use orch_rules::identity::PeopleCommand;
-use orch_rules::ids::{EpisodeId, RepositoryId, StageId, WorkItemId};
+use orch_rules::ids::{DeployTarget, EpisodeId, RepositoryId, StageId, WorkItemId};
 use orch_rules::outage::Source;
 use orch_rules::people::Reply;
 use orch_rules::rights::PersonRole;
@@ -109,6 +109,25 @@ pub(crate) async fn lane(
         _ => return Ok(missing(&pages, &sent, &back, &sent.say().t("act-unknown"))),
     };
     let done = pages.control.lane_command(&RepositoryId(repository), asked, sent.visitor.actor(), fields.key()).await;
+    Ok(answered(&pages, &sent, &back, done))
+}
+
+/// A target's forms.
+pub(crate) async fn target(
+    State(pages): State<Pages>,
+    Path(target): Path<String>,
+    sent: SentForm,
+) -> Result<Response, Oops> {
+    let sent = sent.acts()?;
+    let back = sent.fields.back("/deploys");
+    let (target, by, fields) = (DeployTarget(target), sent.visitor.actor(), &sent.fields);
+    let done = match fields.get("act") {
+        "verify" => pages.control.verify_target(&target, fields.some("runs").as_deref(), by).await,
+        "adopt" => pages.control.adopt_target(&target, by).await,
+        "redeploy" => pages.control.redeploy(&target, None, by).await,
+        "rollback" => pages.control.roll_back(&target, fields.some("to").as_deref(), by, fields.key()).await,
+        _ => return Ok(missing(&pages, &sent, &back, &sent.say().t("act-unknown"))),
+    };
     Ok(answered(&pages, &sent, &back, done))
 }
 

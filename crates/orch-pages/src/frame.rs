@@ -21,6 +21,7 @@ pub(crate) enum Menu {
     Runs,
     Waiting,
     Costs,
+    Deploys,
     Reliability,
     Repositories,
     Settings,

@@ -7,6 +7,7 @@ mod acts;
 mod assets;
 mod board;
 mod costs;
+mod deploys;
 mod diff;
 mod door;
 mod events;
@@ -111,6 +112,8 @@ pub fn router(control: Control, guard: Guard, site: PublicSite, api: Router) -> 
         .route("/costs", get(costs::page))
         .route("/costs.csv", get(costs::csv))
         .route("/costs.json", get(costs::json))
+        .route("/deploys", get(deploys::page))
+        .route("/deploys/{target}/act", post(acts::target))
         .route("/waiting", get(lane::waiting))
         .route("/waiting/act", post(acts::outage))
         .route("/reliability", get(reliability::page))

@@ -51,12 +51,20 @@ impl Control {
         let served = self.engine.served();
         let set = served.contexts.values().filter_map(|context| context.deploys.as_ref()).map(|terms| &terms.target);
         let names: BTreeSet<DeployTarget> = set.chain(known.iter().map(|line| &line.target)).cloned().collect();
+        let wanted = names.into_iter().filter(|name| only.is_none_or(|only| only == name));
+        // All at once: one that does not answer takes its time.
+        let asked: Vec<_> = wanted
+            .map(|name| {
+                let terms = self.terms(&name).ok();
+                let looking = terms.clone().map(|terms| tokio::spawn(async move { look(&terms).await }));
+                (name, terms, looking)
+            })
+            .collect();
         let mut all = Vec::new();
-        for name in names.into_iter().filter(|name| only.is_none_or(|only| only == name)) {
+        for (name, terms, looking) in asked {
             let line = known.iter().find(|line| line.target == name).cloned();
-            let terms = self.terms(&name).ok();
-            let look = match &terms {
-                Some(terms) => Some(look(terms).await?),
+            let look = match looking {
+                Some(looking) => looking.await.ok().transpose()?,
                 None => None,
             };
             let says_revision = terms.is_none_or(|terms| terms.says_revision);
@@ -221,18 +229,11 @@ impl Control {
         self.allow(&by, Right::Steer).await?;
         let (line, _) = self.engine.store.deploy_line(target).await?;
         refuse_under_way(&line)?;
-        let Some((repository, runs)) = line.brought_last().cloned() else {
+        let Some((repository, _)) = line.brought_last().cloned() else {
             return Err(ControlError::Refused { why: format!("nothing was deployed to {target} yet") });
         };
         let rows = self.engine.store.deployments(1_000).await?;
-        let healthy = |one: &&Deployment| {
-            one.target == *target && one.repository == repository && one.state == DeploymentState::Healthy
-        };
-        let before = match to {
-            Some(revision) => rows.iter().filter(healthy).find(|one| one.revision == revision),
-            None => rows.iter().filter(healthy).find(|one| one.revision != runs.revision),
-        };
-        let Some(before) = before else {
+        let Some(before) = line.healthy_before(&rows, to) else {
             return Err(ControlError::Refused { why: format!("no other revision was healthy on {target} before") });
         };
         // The commit that was put there: a revert that runs already has the files of the one before it.

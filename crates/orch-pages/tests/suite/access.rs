@@ -9,8 +9,9 @@ use orch_stories::world::World;
 use crate::visit::{Browser, accepted, owner, site, still};
 
 /// Pages that show something.
-pub const PAGES: [&str; 19] = [
+pub const PAGES: [&str; 20] = [
     "/costs",
+    "/deploys",
     "/inbox",
     "/board",
     "/new",
@@ -32,7 +33,8 @@ pub const PAGES: [&str; 19] = [
 ];
 
 /// Where forms go.
-const FORMS: [&str; 10] = [
+const FORMS: [&str; 11] = [
+    "/deploys/web/act",
     "/new",
     "/t/shop/S-001/act",
     "/lane/shop/act",

@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use orch_rules::episode::EpisodeKind;
 use orch_rules::task::Position;
-use orch_stories::world::eventually;
-use orch_testkit::fake::Step;
+use orch_stories::world::{SHORT, World, eventually};
+use orch_testkit::fake::{FakeProduction, Step};
 
 use crate::visit::{Browser, asking, site, still};
 
@@ -153,4 +153,39 @@ async fn a_lane_is_frozen_and_unfrozen_and_people_are_told_who_is_who() {
     let mut guest = Browser::new(&site);
     assert_eq!(guest.post(&path, &[]).await.location(), "/");
     assert!(guest.get("/me").await.text.contains("bob"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_where_is_seen_and_rolled_back() {
+    let (mut world, production) = (World::with(&[(".orch/pipeline.toml", SHORT)]).await, FakeProduction::default());
+    world.delivers_to(&production);
+    let process = world.start("p1");
+    let site = site(process.control.clone(), None);
+    let mut ann = Browser::logged_in(&site, &process.control, "ann", "admin").await;
+    let mut bob = Browser::logged_in(&site, &process.control, "bob", "viewer").await;
+    assert!(ann.get("/deploys").await.text.contains("nothing was deployed there yet"));
+    for title in ["Add up", "Subtract"] {
+        let task = process.issue(title).await;
+        world.until_done(&task).await;
+    }
+    let page = ann.get("/deploys").await.text;
+    for words in ["healthy", "this runs", "S-001", "S-002", "Runs and is healthy", "Roll web back", "shop → web"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!bob.get("/deploys").await.text.contains("Roll web back"));
+    // Somebody brings something else there.
+    let ours = production.runs();
+    production.put(Some("elsewhere"));
+    let page = ann.get("/deploys").await.text;
+    assert!(page.contains("something else answers") && page.contains("Keep what runs on web"), "{page}");
+    assert!(page.contains("elsewhere runs there") && !page.contains("this runs"), "{page}");
+    ann.press("/deploys", "/deploys/web/act", &[("act", "adopt")]).await;
+    let page = ann.get("/deploys").await.text;
+    assert!(!page.contains("something else answers") && page.contains("is ahead of what runs"), "{page}");
+    ann.press("/deploys", "/deploys/web/act", &[("act", "rollback")]).await;
+    let frozen = async || world.store.repositories().await.unwrap().remove(0).frozen;
+    let freeze = eventually("it is frozen", frozen).await;
+    assert_eq!(freeze.by.wire(), "session:ann");
+    eventually("it was rolled back", async || (production.runs() == ours).then_some(())).await;
+    assert!(ann.get("/deploys").await.text.contains("shop is frozen:"));
 }

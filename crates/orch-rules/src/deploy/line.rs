@@ -200,6 +200,19 @@ impl DeployLine {
         }
     }
 
+    /// What a rollback brings back: `to`, else the newest other revision than what was brought there last, of its repository,
+    /// if it was healthy there. `rows`: newest first.
+    pub fn healthy_before<'d>(&self, rows: &'d [Deployment], to: Option<&str>) -> Option<&'d Deployment> {
+        let (repository, runs) = self.brought_last()?;
+        rows.iter().find(|one| {
+            let wanted = to.map_or(one.revision != runs.revision, |to| one.revision == to);
+            one.target == self.target
+                && one.repository == *repository
+                && one.state == DeploymentState::Healthy
+                && wanted
+        })
+    }
+
     /// The repository that something was brought of last.
     pub fn brought_last(&self) -> Option<&(RepositoryId, Running)> {
         self.runs.last()

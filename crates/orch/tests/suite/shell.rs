@@ -80,8 +80,8 @@ fn a_person_has_a_terminal_of_their_own_in_there() {
     assert!(seen.contains("ready\r\n"), "{seen}");
     // Ctrl-C ends what runs in the shell, and not the shell.
     // Said by the very process that is to hear it: a shell that has not handed on its terminal yet misses it.
-    ours.write_all(b"sh -c 'echo sleeping; exec sleep 600'\n").unwrap();
-    read_until(&mut ours, "\nsleeping", &mut seen);
+    ours.write_all(b"sh -c 'echo asleep at $((42 + 2)); exec sleep 600'\n").unwrap();
+    read_until(&mut ours, "asleep at 44", &mut seen);
     ours.write_all(b"\x03").unwrap();
     ours.write_all(b"echo awake at $((41 + 2))\n").unwrap();
     read_until(&mut ours, "awake at 43", &mut seen);
