@@ -26,7 +26,7 @@ const ROWS: usize = 30;
 struct TargetCard {
     name: String,
     act: String,
-    sources: Vec<Source>,
+    sources: Vec<DeploySource>,
     /// What answers, else what was brought there last.
     revision: Option<String>,
     mark: Html,
@@ -36,14 +36,14 @@ struct TargetCard {
     drift: Option<String>,
     /// Nothing goes on before a person settles it.
     doubt: bool,
-    held: Option<Held>,
+    held: Option<LineKeeper>,
     queued: u64,
-    back: Option<Back>,
+    back: Option<RollbackOffer>,
     class: &'static str,
 }
 
 /// A repository that is deployed there.
-struct Source {
+struct DeploySource {
     id: String,
     branch: String,
     main: Option<String>,
@@ -54,14 +54,14 @@ struct Source {
 }
 
 /// A deployment that keeps the line.
-struct Held {
+struct LineKeeper {
     what: String,
     href: Option<String>,
     said: String,
 }
 
 /// What a rollback brings back.
-struct Back {
+struct RollbackOffer {
     revision: String,
     what: String,
     healthy: Html,
@@ -69,7 +69,7 @@ struct Back {
 }
 
 /// One deployment.
-struct Line {
+struct DeployRow {
     mark: Html,
     what: String,
     when: Option<Html>,
@@ -86,7 +86,7 @@ struct Line {
 struct DeploysPage {
     f: Frame,
     targets: Vec<TargetCard>,
-    lines: Vec<Line>,
+    lines: Vec<DeployRow>,
 }
 
 /// Every target, looked at once, and the newest deployments.
@@ -96,13 +96,14 @@ pub(crate) async fn page(State(pages): State<Pages>, visitor: LoggedIn) -> Resul
     let standing = pages.control.targets(None).await.map_err(failed)?;
     let rows = pages.control.deployments(KNOWN).await.map_err(failed)?;
     let repositories = pages.control.repositories().await.map_err(failed)?;
-    let seen = Seen { repositories: &repositories, rows: &rows, base: &visitor.base, say: &f.say, now: f.now };
+    let seen =
+        DeployStanding { repositories: &repositories, rows: &rows, base: &visitor.base, say: &f.say, now: f.now };
     let targets = standing.iter().map(|one| seen.target(one)).collect();
     let lines = rows.iter().take(ROWS).map(|one| seen.line(one)).collect();
     Ok(shown(&DeploysPage { targets, lines, f }))
 }
 
-struct Seen<'a> {
+struct DeployStanding<'a> {
     repositories: &'a [Repository],
     rows: &'a [Deployment],
     base: &'a str,
@@ -110,7 +111,7 @@ struct Seen<'a> {
     now: Timestamp,
 }
 
-impl Seen<'_> {
+impl DeployStanding<'_> {
     fn target(&self, standing: &TargetStanding) -> TargetCard {
         let line = &standing.line;
         let keeps = |one: &&Deployment| one.state.is_under_way() || one.state == DeploymentState::Broken;
@@ -142,13 +143,13 @@ impl Seen<'_> {
             since: since.map(|at| self.say.since(at, self.now)),
             drift: drift.map(|revision| called(&revision)),
             doubt,
-            held: held.map(|one| Held {
+            held: held.map(|one| LineKeeper {
                 what: named(one),
                 href: self.href(one),
                 said: one.said.lines().next().unwrap_or_default().to_owned(),
             }),
             queued: line.deployments.iter().filter(|one| one.state == DeploymentState::Queued).count() as u64,
-            back: line.healthy_before(self.rows, None).filter(|_| held.is_none()).map(|one| Back {
+            back: line.healthy_before(self.rows, None).filter(|_| held.is_none()).map(|one| RollbackOffer {
                 revision: one.revision.clone(),
                 what: format!("{} ({})", called(&one.revision), named(one)),
                 healthy: self.say.when(one.healthy.or(one.ended).unwrap_or(self.now), self.now),
@@ -178,10 +179,10 @@ impl Seen<'_> {
         (mark, self.say.t(words))
     }
 
-    fn source(&self, id: &str, candidate: &str, drifts: bool) -> Source {
+    fn source(&self, id: &str, candidate: &str, drifts: bool) -> DeploySource {
         let row = self.repositories.iter().find(|row| row.id.as_str() == id);
         let main = row.and_then(|row| row.main.as_ref());
-        Source {
+        DeploySource {
             id: id.to_owned(),
             branch: row.map_or_else(String::new, |row| row.base_branch.clone()),
             main: main.map(|commit| short(commit.as_str()).to_owned()),
@@ -196,7 +197,7 @@ impl Seen<'_> {
         Some(format!("{}{}", self.base, address(one.repository.as_str(), item.as_str())))
     }
 
-    fn line(&self, one: &Deployment) -> Line {
+    fn line(&self, one: &Deployment) -> DeployRow {
         use DeploymentState as State;
         let mark = match one.state {
             State::Queued => Glance::Wait,
@@ -210,7 +211,7 @@ impl Seen<'_> {
         };
         let took = one.started.zip(one.ended).map(|(started, ended)| self.say.span(ended.since_ms(started)));
         let well = one.state == State::Healthy;
-        Line {
+        DeployRow {
             mark: mark.alone(self.say),
             what: format!("{} → {}", one.repository, one.target),
             when: one.ended.or(one.started).map(|at| self.say.when(at, self.now)),
