@@ -21,12 +21,18 @@ pub struct DeployTerms {
     pub hook: Vec<String>,
     /// The hook brings the previous one back when it is called with `--rollback`.
     pub rollback: bool,
+    /// What does not run is mended by another change of its task, and not taken back.
+    pub forward: bool,
+    /// Whoever changes one of these, changes something there that cannot be taken back ([`orch_rules::path_pattern`]).
+    pub irreversible: Vec<String>,
     /// A hook is stopped after so long.
     pub deadline_ms: u64,
     /// Looks after a deployment.
     pub after_deploy: LookPlan,
     /// Looks after a rollback.
     pub after_rollback: LookPlan,
+    /// What was found healthy is watched for so long; 0: not at all.
+    pub bake_ms: u64,
     /// Between two looks beside the line; 0: none.
     pub watch_ms: u64,
     /// After a hook that is known to be dead, before it is believed that nothing of it acts any more.

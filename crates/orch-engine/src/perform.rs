@@ -208,7 +208,7 @@ impl Engine {
             Effect::Land { repository, task, candidate, parent, fence } => {
                 self.land(repository, task, candidate, parent, *fence).await
             }
-            Effect::Deploy { task, repository, target, deployment, commit, reverts } => {
+            Effect::Deploy { task, repository, target, deployment, commit, reverts, irreversible } => {
                 let order = DeployOrder {
                     task: task.clone(),
                     repository: repository.clone(),
@@ -216,6 +216,7 @@ impl Engine {
                     deployment: deployment.clone(),
                     commit: commit.clone(),
                     reverts: reverts.clone(),
+                    irreversible: *irreversible,
                 };
                 self.deploy(work, order).await
             }

@@ -14,6 +14,7 @@ use orch_rules::facts::Worker;
 use orch_rules::gate::is_test_file;
 use orch_rules::ids::{CommitId, RepositoryId, TaskId};
 use orch_rules::landing_settings::{self, Stored};
+use orch_rules::path_pattern::any_matches;
 use orch_rules::pipeline::Role;
 use orch_rules::repository_file::{self, RepositoryFile};
 use orch_rules::work_item::DOCUMENTS;
@@ -154,6 +155,9 @@ impl RepositoryContext {
         let file = settings.as_ref().clone().unwrap_or_default();
         if paths.iter().any(|path| landing_settings::concerns(path, &file)) {
             evidence.settings = self.settings_faults(&evidence.base, &evidence.head)?;
+        }
+        if let Some(deploys) = &self.deploys {
+            evidence.irreversible = paths.iter().any(|path| any_matches(&deploys.irreversible, path));
         }
         evidence.protected = self.protected(&evidence.base, &paths, &links, &shrunk)?;
         Ok(evidence)

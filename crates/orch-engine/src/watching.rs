@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orch_rules::ids::DeployTarget;
+use orch_rules::deploy::looks::Baking;
+use orch_rules::ids::{DeployTarget, DeploymentId};
 
 use crate::deploy_terms::DeployTerms;
 use crate::engine::Engine;
@@ -17,6 +18,7 @@ impl Engine {
     /// Looks as often as each target wants. One that finds what it expects writes nothing.
     pub(crate) async fn watch_targets_forever(self: Arc<Self>) {
         let mut looked: BTreeMap<DeployTarget, Instant> = BTreeMap::new();
+        let mut baking: BTreeMap<DeployTarget, (DeploymentId, Baking, Instant)> = BTreeMap::new();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -29,6 +31,12 @@ impl Engine {
                 let set = served.contexts.values().filter_map(|context| context.deploys.clone());
                 set.map(|terms| (terms.target.clone(), terms)).collect()
             };
+            for terms in all.values().filter(|terms| terms.bake_ms > 0) {
+                if let Err(error) = self.bake(terms, &mut baking).await {
+                    let target = &terms.target;
+                    tracing::warn!(%target, error = error.words(), "what was deployed was not looked at");
+                }
+            }
             for (target, terms) in all.iter().filter(|(_, terms)| terms.watch_ms > 0) {
                 let every = Duration::from_millis(terms.watch_ms);
                 if looked.get(target).is_some_and(|at| at.elapsed() < every) {
@@ -40,6 +48,36 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// What was found healthy a while ago is looked at still. What degrades freezes its repository; nothing is taken back.
+    async fn bake(
+        &self,
+        terms: &Arc<DeployTerms>,
+        baking: &mut BTreeMap<DeployTarget, (DeploymentId, Baking, Instant)>,
+    ) -> Result<(), PerformError> {
+        let every = Duration::from_millis(terms.after_deploy.every_ms.into());
+        if baking.get(&terms.target).is_some_and(|(.., at)| at.elapsed() < every) {
+            return Ok(());
+        }
+        let (line, _) = self.store.deploy_line(&terms.target).await?;
+        let bake_ms = i64::try_from(terms.bake_ms).unwrap_or(i64::MAX);
+        let Some(one) = line.bakes(bake_ms, self.store.now().await?).cloned() else {
+            baking.remove(&terms.target);
+            return Ok(());
+        };
+        let (_, mut looks, _) = baking
+            .remove(&terms.target)
+            .filter(|(id, ..)| *id == one.id)
+            .unwrap_or_else(|| (one.id.clone(), Baking::default(), Instant::now()));
+        let look = self.look(terms).await?;
+        let degrades = looks.look(&look, &one.revision, terms.says_revision);
+        baking.insert(terms.target.clone(), (one.id.clone(), looks, Instant::now()));
+        if degrades {
+            self.degrades(&one).await?;
+            self.line(&terms.target, |line, _| line.degrades(&one.id, true)).await?;
+        }
+        Ok(())
     }
 
     async fn watch_target(&self, terms: &Arc<DeployTerms>) -> Result<(), PerformError> {
@@ -54,6 +92,7 @@ impl Engine {
         if let Some(revision) = &drift {
             tracing::warn!(target = %terms.target, revision, "something else runs than what was deployed");
         }
+        self.tell_drift(&line, drift.as_deref()).await?;
         // Something may have begun meanwhile: then it is no drift.
         self.line(&terms.target, |line, _| line.drifted(drift.clone())).await
     }

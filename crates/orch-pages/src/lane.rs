@@ -153,6 +153,7 @@ fn state(state: &LaneState, say: &Voice) -> String {
         LaneState::Landing { .. } => say.t("lane-landing"),
         LaneState::Landed { .. } => say.t("lane-landed"),
         LaneState::Deploying { .. } => say.t("lane-deploying"),
+        LaneState::Mending => say.t("lane-mending"),
         LaneState::Ejected { .. } => say.t("sent-back"),
         LaneState::Unknown(_) => say.t("unknown"),
     }

@@ -226,6 +226,9 @@ pub struct Evidence {
     /// could not be found out, and in rows from before this was looked at. Unknown never passes.
     #[serde(default)]
     pub protected: Option<ProtectedPaths>,
+    /// The task's whole change touches what cannot be taken back where it is deployed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
     /// Tests that this attempt deleted or took lines from, deleted ones first; at most [`Evidence::WEAKENED_KEPT`].
     #[serde(default)]
     pub weakened: Vec<WeakenedTest>,

@@ -101,6 +101,9 @@ pub enum Effect {
         /// The deployment that this takes back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reverts: Option<DeploymentId>,
+        /// It cannot be taken back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        irreversible: bool,
     },
     /// Set the task's branch on the forge to its head; failing changes nothing but the branch.
     PublishBranch {

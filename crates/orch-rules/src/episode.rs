@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, NamesActors};
-use crate::ids::{EpisodeId, TaskId, Timestamp};
+use crate::ids::{EpisodeId, PatchId, TaskId, Timestamp};
 use crate::unknown::Beyond;
 
 /// What a human is asked for.
@@ -82,7 +82,22 @@ pub struct Answered {
     pub text: Option<String>,
 }
 
+/// What is added where a change cannot be taken back.
+const FOR_GOOD: &str = ", for good";
+
+/// What a confirmation is about: a change, where it goes, and whether it can be taken back there.
+pub fn confirmation(patch: &PatchId, target: &str, irreversible: bool) -> String {
+    format!("{patch} to {target}{}", if irreversible { FOR_GOOD } else { "" })
+}
+
 impl Episode {
+    /// Where the change goes that is to be confirmed, and whether it cannot be taken back there. `None`: it is not about that,
+    /// or nothing of it is known.
+    pub fn confirms(&self) -> Option<(&str, bool)> {
+        let (_, target) = self.about.split_once(" to ").filter(|_| self.kind == EpisodeKind::ConfirmDeploy)?;
+        Some(target.strip_suffix(FOR_GOOD).map_or((target, false), |target| (target, true)))
+    }
+
     /// Not answered yet.
     pub fn is_open(&self) -> bool {
         self.answer.is_none()

@@ -110,6 +110,9 @@ pub struct LaneEntry {
     /// It has no head: it takes back what this commit brought to the base branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<CommitId>,
+    /// What it landed does not run and stays on the base branch: until what mends it has landed, nobody else does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mends: bool,
     /// How far it is.
     pub state: LaneState,
     /// What its row holds beyond what this release knows.
@@ -179,6 +182,8 @@ pub enum LaneState {
         /// The commit.
         commit: CommitId,
     },
+    /// On main, and it does not run: the line is kept for what its task brings to mend that.
+    Mending,
     /// Sent back to its task.
     Ejected {
         /// Why.
@@ -262,6 +267,7 @@ impl LaneState {
         "landing",
         "landed",
         "deploying",
+        "being mended",
         "sent back",
         "not known to this release",
     ];
@@ -278,6 +284,7 @@ impl LaneState {
             Self::Landing { .. } => "landing",
             Self::Landed { .. } => "landed",
             Self::Deploying { .. } => "deploying",
+            Self::Mending => "being mended",
             Self::Ejected { .. } => "sent back",
             Self::Unknown(_) => "not known to this release",
         }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::{Attempt, RunEnd, Usage};
 use crate::change::{Change, ChangeSet};
+use crate::deploy::DeploymentState;
 use crate::episode::{Episode, EpisodeKind};
 use crate::facts::{RepositoryFacts, TaskFacts};
-use crate::ids::{AttemptNumber, CommitId, EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
+use crate::ids::{AttemptNumber, CommitId, DeployTarget, EpisodeId, RepositoryId, TaskId, Timestamp, WorkItemId};
 use crate::lane::Repository;
 use crate::outage::Outage;
 use crate::reason::{self, Reason};
@@ -29,6 +30,8 @@ pub enum NoticeKind {
     Frozen,
     /// It does again.
     Unfrozen,
+    /// What landed does not run where it was deployed, nobody knows whether it does, or something else runs there.
+    Deployment,
     /// A log-in or an agent is not served.
     Outage,
     /// CI is red on what is on the base branch.
@@ -45,13 +48,14 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Those this release makes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Asked,
         Self::Held,
         Self::Done,
         Self::Stopped,
         Self::Frozen,
         Self::Unfrozen,
+        Self::Deployment,
         Self::Outage,
         Self::Red,
         Self::Tracker,
@@ -68,6 +72,7 @@ impl NoticeKind {
             Self::Stopped => "stopped",
             Self::Frozen => "frozen",
             Self::Unfrozen => "unfrozen",
+            Self::Deployment => "deployment",
             Self::Outage => "outage",
             Self::Red => "red",
             Self::Tracker => "tracker",
@@ -202,6 +207,17 @@ impl Notice {
         Self::about(NoticeKind::Tracker, repository, since, occasion, reason::webhook_silent(tracker))
     }
 
+    /// Something else runs on a target than what was brought there.
+    pub fn of_drift(
+        repository: &RepositoryId,
+        (target, hooks): (&DeployTarget, i64),
+        revision: &str,
+        at: Timestamp,
+    ) -> Self {
+        let occasion = format!("{target}:{hooks}:{revision}");
+        Self::about(NoticeKind::Deployment, repository, at, occasion, reason::target_drifted(target, revision))
+    }
+
     fn about(kind: NoticeKind, repository: &RepositoryId, at: Timestamp, occasion: String, text: Reason) -> Self {
         Self {
             kind,
@@ -284,7 +300,8 @@ impl Before {
                     Change::PutAttempt { attempt } => worked(row, attempt, now),
                     _ => None,
                 };
-                changes.changes.iter().filter_map(told).chain(after.and_then(|after| moved(task, after, now))).collect()
+                let moves = after.into_iter().flat_map(|after| [deployed(task, after, now), moved(task, after, now)]);
+                changes.changes.iter().filter_map(told).chain(moves.flatten()).collect()
             }
             Self::Lane { repository } => {
                 let told = |change: &Change| match change {
@@ -314,7 +331,11 @@ fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {
     let text = match episode.kind {
         EpisodeKind::Approval => reason::asks_approval(id, title),
         EpisodeKind::Questions => reason::asks_questions(id, title, episode.questions.join(" · ")),
-        EpisodeKind::ConfirmDeploy => reason::asks_confirmation(id, title),
+        EpisodeKind::ConfirmDeploy => match episode.confirms() {
+            Some((target, true)) => reason::asks_irreversible(id, title, target),
+            Some((target, false)) => reason::asks_deployment(id, title, target),
+            None => reason::asks_confirmation(id, title),
+        },
         EpisodeKind::ProtectedPaths => reason::asks_protected(id, title, episode.questions.join(", ")),
         EpisodeKind::Budget => reason::asks_budget(id, title),
     };
@@ -323,6 +344,23 @@ fn asked(task: &Task, episode: &Episode, now: Timestamp) -> Notice {
         questions: episode.questions.clone(),
         ..Notice::of_task(NoticeKind::Asked, task, now, episode.id.to_string(), text)
     }
+}
+
+/// What it landed does not run, or nobody knows. What is broken freezes its repository, and that is told.
+fn deployed(before: &Task, after: &Task, now: Timestamp) -> Option<Notice> {
+    let one = after.deployment.as_ref()?;
+    if before.deployment.as_ref().is_some_and(|known| (&known.id, known.state) == (&one.id, one.state)) {
+        return None;
+    }
+    let (name, target, why) = (&after.work_item, &one.target, one.in_short());
+    let text = match one.state {
+        DeploymentState::Failed if one.infra => reason::deployment_not_begun(name, target, why),
+        DeploymentState::Failed | DeploymentState::RolledBack => reason::deployment_red(name, target, why),
+        DeploymentState::Unknown => reason::deployment_unknown(name, target, why),
+        _ => return None,
+    };
+    let occasion = format!("{}:{}", one.id, one.state.name());
+    Some(Notice::of_task(NoticeKind::Deployment, after, now, occasion, text))
 }
 
 /// A new hold, or an end.

@@ -104,6 +104,9 @@ pub struct Keys {
     pub code: CodeId,
     /// What a review is bound to.
     pub patch: PatchId,
+    /// What the change does where it is deployed cannot be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
 }
 
 /// A stop that was asked for; kept until it is carried out (I).

@@ -90,6 +90,7 @@ fn task(producer: u32, attempt: u32) -> Task {
         keys: Some(Keys {
             code: "4b825dc642cb6eb9a060e54bf8d69288fbee4906".into(),
             patch: "4b825dc642cb6eb9a060e54bf8d69288fbee4907".into(),
+            irreversible: false,
         }),
         attempt,
         retries: 0,
@@ -136,6 +137,7 @@ fn attempt(producer: u32, number: u32, ended: bool) -> Attempt {
             how: RunEnd::Completed,
             at: Timestamp(1_763_000_000_000),
             evidence: Some(Evidence {
+                irreversible: false,
                 start: commit(),
                 head: commit(),
                 base: commit(),

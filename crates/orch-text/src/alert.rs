@@ -46,9 +46,12 @@ impl Alert {
         let NoticeText { text: sentence, commands } = NoticeText::of(notice, language);
         let (mark, loud) = match notice.kind {
             NoticeKind::Asked => (AlertMark::Asks, true),
-            NoticeKind::Held | NoticeKind::Frozen | NoticeKind::Outage | NoticeKind::Red | NoticeKind::Tracker => {
-                (AlertMark::Stuck, true)
-            }
+            NoticeKind::Held
+            | NoticeKind::Frozen
+            | NoticeKind::Deployment
+            | NoticeKind::Outage
+            | NoticeKind::Red
+            | NoticeKind::Tracker => (AlertMark::Stuck, true),
             NoticeKind::Done | NoticeKind::Unfrozen => (AlertMark::Passed, false),
             NoticeKind::Stopped => (AlertMark::CalledOff, false),
             NoticeKind::Agent | NoticeKind::Test | NoticeKind::Other(_) => (AlertMark::Told, false),

@@ -35,7 +35,7 @@ fn commands(notice: &Notice) -> Vec<String> {
             &[format!("orch approve {id}"), format!("orch reject {id} --reason \"…\"")]
         }
         (_, "asks_questions") => &[format!("orch answer {id} \"…\"")],
-        (_, "asks_confirmation") => &[format!("orch confirm {id}")],
+        (_, "asks_confirmation" | "asks_deployment" | "asks_irreversible") => &[format!("orch confirm {id}")],
         (_, "asks_budget") => &[format!("orch budget {id} --raise USD"), format!("orch stop {id}")],
         (_, "issue_gone") => &[format!("orch resume {id}"), format!("orch stop {id}")],
         (_, "webhook_silent") => &["orch doctor".to_owned()],
@@ -43,6 +43,7 @@ fn commands(notice: &Notice) -> Vec<String> {
         (NoticeKind::Held, _) => &[format!("orch show {id}"), format!("orch retry {id}")],
         (NoticeKind::Frozen, _) => &[format!("orch unfreeze --repo {repository}")],
         (NoticeKind::Red, _) => &[format!("orch freeze --repo {repository} --reason \"…\"")],
+        (NoticeKind::Deployment, _) => &["orch deploy status".to_owned()],
         (NoticeKind::Outage, _) => return named_source(&notice.text).iter().map(lift).collect(),
         _ => &[],
     };

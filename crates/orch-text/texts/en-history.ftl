@@ -298,3 +298,4 @@ reason-takes-back = its change { $commit } is taken back before it is stopped
 reason-taken-back = its change is taken back with { $commit }
 reason-deployment-queued = { $commit } is in line for { $target }
 reason-deployment-is = its deployment on { $target } is { $state }: { $why }
+reason-mending-given-up = it is not mended any more, and is taken back

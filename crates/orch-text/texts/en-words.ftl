@@ -53,6 +53,7 @@ place-ready-to-land = ready to land
 place-landing = lands now
 place-landed = landed
 place-deploying = is deployed now
+place-being-mended = does not run, and is being mended
 place-sent-back = sent back
 place-not-known-to-this-release = not known to this release
 

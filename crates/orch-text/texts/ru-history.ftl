@@ -312,3 +312,4 @@ reason-takes-back = перед остановкой её изменение { $c
 reason-taken-back = её изменение откачено коммитом { $commit }
 reason-deployment-queued = { $commit } в очереди на { $target }
 reason-deployment-is = выкладка на { $target }: { $state } ({ $why })
+reason-mending-given-up = исправления больше не ждут, изменение откатывается

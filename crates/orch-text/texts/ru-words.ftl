@@ -53,6 +53,7 @@ place-ready-to-land = готова к слиянию
 place-landing = сливается сейчас
 place-landed = слита
 place-deploying = выкладывается сейчас
+place-being-mended = не работает, исправляется
 place-sent-back = возвращена
 place-not-known-to-this-release = неизвестно этой версии
 

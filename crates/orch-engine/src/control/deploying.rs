@@ -10,6 +10,7 @@ use orch_rules::deploy::line::DeployLine;
 use orch_rules::deploy::looks::{Look, Seen};
 use orch_rules::deploy::{Deployment, DeploymentState, Deploys, Running};
 use orch_rules::effect::Effect;
+use orch_rules::event::LaneEvent;
 use orch_rules::ids::{CommitId, DeployTarget, DeploymentId, RepositoryId};
 use orch_rules::rights::Right;
 
@@ -104,6 +105,7 @@ impl Control {
         let open = |one: &&Deployment| matches!(one.state, DeploymentState::Unknown | DeploymentState::Broken);
         let Some(one) = line.deployments.iter().find(open).cloned() else {
             let ours = line.runs.iter().any(|(_, runs)| runs.revision == revision);
+            self.recovers(&line, &revision).await?;
             let text = match ours {
                 true => format!("{target} runs {revision}, as it should"),
                 false => format!("{target} runs {revision}, which nobody here brought; orch deploy adopt or redeploy"),
@@ -126,6 +128,16 @@ impl Control {
         self.engine.line(target, |line, now| _ = line.settled(&one.id, seen, offers, now)).await?;
         self.moved().await?;
         Ok(Answer { text: format!("{target} runs {revision}: {} goes on", named(&one)), pending: false })
+    }
+
+    /// What degraded is well again, as looks that agree show: what its repository was frozen for is mended.
+    async fn recovers(&self, line: &DeployLine, revision: &str) -> Result<(), ControlError> {
+        for one in line.deployments.iter().filter(|one| one.degraded && one.revision == revision) {
+            let event = LaneEvent::RunsNow { commit: one.candidate.clone() };
+            self.engine.tell_lane(&one.repository, event).await?;
+            self.engine.line(&line.target, |line, _| line.degrades(&one.id, false)).await?;
+        }
+        Ok(())
     }
 
     /// Takes what answers for what is wanted.
@@ -206,6 +218,7 @@ impl Control {
             deployment: id,
             commit: commit.clone(),
             reverts: None,
+            irreversible: false,
         };
         let changes = vec![Change::Perform { effect, due }];
         self.engine.store.apply(ChangeSet { guards: Vec::new(), changes }, None).await?;

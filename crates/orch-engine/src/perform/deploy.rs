@@ -38,6 +38,7 @@ pub(crate) struct DeployOrder {
     pub deployment: DeploymentId,
     pub commit: CommitId,
     pub reverts: Option<DeploymentId>,
+    pub irreversible: bool,
 }
 
 /// One that is driven.
@@ -206,7 +207,7 @@ impl Engine {
         }
     }
 
-    pub(super) async fn look(&self, terms: &Arc<DeployTerms>) -> Result<Look, PerformError> {
+    pub(crate) async fn look(&self, terms: &Arc<DeployTerms>) -> Result<Look, PerformError> {
         let health = terms.health.clone();
         blocking(move || Ok(health.look())).await
     }

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use orch_ports::workshop::DiffOrder;
 use orch_rules::actor::Actor;
+use orch_rules::change::ChangeSet;
 use orch_rules::deploy::line::DeployLine;
+use orch_rules::deploy::looks::Baking;
 use orch_rules::deploy::{Deployment, DeploymentState, Deploys, TaskDeployment};
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
-use orch_rules::ids::{CommitId, DeployTarget, Timestamp};
+use orch_rules::ids::{CommitId, DeployTarget, RepositoryId, Timestamp};
 use orch_rules::lane::NamedTask;
+use orch_rules::notice::Notice;
 
 use super::deploy::{DeployOrder, Driven};
 use super::deploy_words::first_line;
@@ -60,8 +63,23 @@ impl Engine {
         }
         let drift = self.drift(&driven.terms, line).await?;
         let held = drift.is_some();
+        if drift != line.drift {
+            self.tell_drift(line, drift.as_deref()).await?;
+        }
         self.line(&driven.order.target, |line, _| line.drifted(drift.clone())).await?;
         Ok(!held)
+    }
+
+    /// People hear of it once, before it is written: it is said before it holds anything.
+    pub(crate) async fn tell_drift(&self, line: &DeployLine, drift: Option<&str>) -> Result<(), PerformError> {
+        let (Some(revision), Some((repository, _))) = (drift, line.brought_last()) else { return Ok(()) };
+        let now = self.store.now().await?;
+        let changes = self.messages(&Notice::of_drift(repository, (&line.target, line.hooks), revision, now));
+        if !changes.is_empty() {
+            self.store.apply(ChangeSet { guards: Vec::new(), changes }, None).await?;
+            self.nudge();
+        }
+        Ok(())
     }
 
     /// In words what runs that was not brought by us; met twice, or it is nothing.
@@ -76,7 +94,11 @@ impl Engine {
                 tokio::time::sleep(Duration::from_millis(terms.after_rollback.every_ms.into())).await;
             }
             let look = self.look(terms).await?;
-            let ours = |revision: &String| line.runs.iter().any(|(_, runs)| runs.revision == *revision);
+            // What does not run well and stayed is known, too.
+            let broken = |one: &&Deployment| one.state == DeploymentState::Broken;
+            let left = line.deployments.iter().filter(broken).map(|one| &one.revision);
+            let known: Vec<_> = line.runs.iter().map(|(_, runs)| &runs.revision).chain(left).collect();
+            let ours = |revision: &String| known.contains(&revision);
             met = look.revision.filter(|revision| look.ok && !ours(revision));
             if met.is_none() {
                 return Ok(None);
@@ -95,8 +117,11 @@ impl Engine {
             Some(of) => Deploys::Revert { of: of.clone() },
             None => Deploys::Change,
         };
+        let terms = self.context(&order.repository)?.deploys.clone();
+        let forward = order.reverts.is_none() && terms.is_some_and(|terms| terms.forward);
         let one = Deployment::of(order.deployment.clone(), order.target.clone(), order.repository.clone())
             .bringing(order.commit.clone(), why)
+            .mended_by(order.irreversible, forward)
             .for_task(order.task.clone(), work_item);
         self.line(&order.target, |line, _| line.join(one.clone())).await
     }
@@ -137,7 +162,8 @@ impl Engine {
     pub(super) async fn tell_task_of(&self, order: &DeployOrder, one: &Deployment) -> Result<(), PerformError> {
         let Some(task) = self.store.task(&order.task).await? else { return Ok(()) };
         let Some(known) = task.deployment.filter(|known| known.id == one.id) else { return Ok(()) };
-        let now = TaskDeployment { failed: known.failed.clone(), ..TaskDeployment::seen(one) };
+        let now = TaskDeployment { failed: known.failed.clone(), told: known.told, ..TaskDeployment::seen(one) };
+        let now = TaskDeployment { forward: now.forward && (known.forward || !known.told), ..now };
         if known == now {
             return Ok(());
         }
@@ -166,11 +192,24 @@ impl Engine {
             ),
             false => format!("{work_item} does not run on {target}: {why}"),
         };
-        self.tell_lane(order, LaneEvent::DoesNotRun { reason, cause }).await
+        self.tell_lane(&order.repository, LaneEvent::DoesNotRun { reason, cause }).await
     }
 
-    async fn tell_lane(&self, order: &DeployOrder, event: LaneEvent) -> Result<(), PerformError> {
-        let event = Event::Lane { repository: order.repository.clone(), event };
+    /// It was healthy and is not any more: nothing lands on top of it, and people say what becomes of it.
+    pub(crate) async fn degrades(&self, one: &Deployment) -> Result<(), PerformError> {
+        let Some(task) = one.task.clone() else { return Ok(()) };
+        let work_item = one.work_item.clone().unwrap_or_else(|| task.as_str().into());
+        let (target, bad, seen) = (&one.target, Baking::BAD, Baking::SEEN);
+        let reason = format!(
+            "{work_item} was healthy on {target} and is not any more ({bad} of the last {seen} looks were bad): orch deploy \
+             rollback {target}, or orch deploy verify {target} once it is well"
+        );
+        let cause = NamedTask { task, work_item };
+        self.tell_lane(&one.repository, LaneEvent::DoesNotRun { reason, cause }).await
+    }
+
+    pub(crate) async fn tell_lane(&self, repository: &RepositoryId, event: LaneEvent) -> Result<(), PerformError> {
+        let event = Event::Lane { repository: repository.clone(), event };
         self.absorb(&event, &Actor::ORCH, None).await?;
         Ok(())
     }
@@ -188,7 +227,7 @@ impl Engine {
         let frozen = row.and_then(|row| row.frozen).filter(|freeze| freeze.stands());
         let own = |cause: NamedTask| cause.task == order.task || one.why == Deploys::Again;
         if frozen.and_then(|freeze| freeze.cause).is_some_and(own) {
-            self.tell_lane(order, LaneEvent::RunsNow { commit: one.candidate.clone() }).await?;
+            self.tell_lane(&order.repository, LaneEvent::RunsNow { commit: one.candidate.clone() }).await?;
         }
         Ok(())
     }

@@ -85,7 +85,11 @@ impl Asked {
             EpisodeKind::Questions => ("questions", say.n("ask-questions", episode.questions.len() as u64)),
             EpisodeKind::ProtectedPaths => ("protected", say.t("ask-protected")),
             EpisodeKind::Budget => ("budget", say.t("ask-budget")),
-            EpisodeKind::ConfirmDeploy => ("deploy", say.t("ask-deploy")),
+            EpisodeKind::ConfirmDeploy => match episode.confirms() {
+                Some((target, true)) => ("deploy", say.w1("ask-deploy-for-good", "name", target)),
+                Some((target, false)) => ("deploy", say.w1("ask-deploy-to", "name", target)),
+                None => ("deploy", say.t("ask-deploy")),
+            },
         };
         let after = detail.pipeline.stages.iter().skip_while(|other| task.position.stage() != Some(&other.id)).nth(1);
         let follows = match (episode.kind, after) {

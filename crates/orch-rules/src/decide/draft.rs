@@ -214,7 +214,7 @@ impl Draft {
         task.claims.clear();
         let (id, repository) = (task.id.clone(), task.repository.clone());
         for line in [Line::Entry, Line::Landing] {
-            self.leave(line);
+            self.give_up(line);
         }
         if !self.stop_run() {
             self.change(Change::CancelQueuedWork { task: id.clone() });
@@ -324,6 +324,7 @@ impl Draft {
             head,
             validates,
             reverts: None,
+            mends: false,
             state: LaneState::Queued,
         };
         // Who stands before it is seen only by a decision after this one.
@@ -349,8 +350,17 @@ impl Draft {
         self.change(Change::WakeLane { repository });
     }
 
-    /// Give up a place in a line, if there is one.
+    /// Leave a line, if it stands in one. Whoever is to mend what it landed keeps its place: nobody else lands before.
     pub fn leave(&mut self, line: Line) {
+        match self.facts.lane.iter().find(|e| e.line == line && e.mends).cloned() {
+            Some(entry) if entry.state == LaneState::Mending => {}
+            Some(entry) => self.put_entry(LaneEntry { state: LaneState::Mending, head: None, ..entry }),
+            None => self.give_up(line),
+        }
+    }
+
+    /// Give up a place in a line, if there is one.
+    pub fn give_up(&mut self, line: Line) {
         if !self.facts.lane.iter().any(|e| e.line == line) {
             return;
         }

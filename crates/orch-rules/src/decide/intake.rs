@@ -163,6 +163,7 @@ pub fn intake(intake: &Intake, repository: &Repository, policy: &Policy, now: Ti
                 head: None,
                 validates: false,
                 reverts: None,
+                mends: false,
                 state: LaneState::Queued,
             },
         });

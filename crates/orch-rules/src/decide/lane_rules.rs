@@ -5,7 +5,7 @@ use crate::check::{Check, CheckKey};
 use crate::effect::Effect;
 use crate::facts::{EntryFacts, LandingFacts};
 use crate::ids::{CheckId, TaskId};
-use crate::lane::{Candidate, LaneState};
+use crate::lane::{Candidate, LaneEntry, LaneState};
 use crate::reason;
 
 use super::draft::ORCH;
@@ -128,10 +128,16 @@ fn build(draft: &mut LaneDraft) -> bool {
     true
 }
 
-/// Nothing new is begun in a paused repository, and in a frozen one only for what passes the freeze.
+/// Nothing new is begun in a paused repository, in a frozen one only for what passes the freeze, and while what was deployed
+/// does not run only for what mends it, or takes it back.
 fn open(draft: &LaneDraft, task: &TaskId) -> bool {
     let repository = &draft.facts.repository;
-    !repository.paused && repository.frozen.as_ref().is_none_or(|freeze| freeze.passes(task))
+    let deployed = draft.facts.policy.targets.contains_key(&repository.id);
+    let first = |entry: &LaneEntry| entry.mends || deployed && entry.reverts.is_some();
+    let mut entries = draft.facts.landing.iter().map(|l| &l.entry).filter(|entry| first(entry)).peekable();
+    (entries.peek().is_none() || entries.any(|entry| entry.task == *task))
+        && !repository.paused
+        && repository.frozen.as_ref().is_none_or(|freeze| freeze.passes(task))
 }
 
 /// On main, and what becomes of it where it is deployed is not over. It may not have begun: its task hears of the landing
@@ -139,7 +145,7 @@ fn open(draft: &LaneDraft, task: &TaskId) -> bool {
 fn is_deployed(draft: &LaneDraft, state: &LaneState) -> bool {
     match state {
         LaneState::Landed { .. } => draft.facts.policy.targets.contains_key(&draft.facts.repository.id),
-        LaneState::Deploying { .. } => true,
+        LaneState::Deploying { .. } | LaneState::Mending => true,
         _ => false,
     }
 }

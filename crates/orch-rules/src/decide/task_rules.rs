@@ -28,6 +28,7 @@ pub const TASK_RULES: &[(&str, Rule)] = &[
     ("deploys", deploys::deploys),
     ("stop_after_step", stop::after_step),
     ("stop_agent", stop::agent),
+    ("mending_given_up", deploys::mending_given_up),
     ("takes_back", stop::takes_back),
     ("stop_cancels", stop::cancels),
     ("cycle", entry::cycle),

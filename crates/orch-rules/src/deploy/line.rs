@@ -53,6 +53,8 @@ pub enum Outcome {
     Delivered,
     /// It is on the base branch and does not run: its revert lands next.
     Revert,
+    /// The same, and another change of its task mends it.
+    Mend,
     /// The same of what was a revert itself, or a person's wish: the base branch is ahead of what runs, and a person says
     /// what is deployed.
     Ahead,
@@ -125,18 +127,18 @@ impl DeployLine {
         if deployment.why == Deploys::Again {
             return false;
         }
-        if self.drift.is_some() || self.deployments.iter().any(|one| one.state == DeploymentState::Broken) {
+        let broken = |one: &&Deployment| one.state == DeploymentState::Broken;
+        if self.drift.is_some()
+            || self.deployments.iter().filter(broken).any(|bad| !deployment.mends(bad) && !deployment.reverts(bad))
+        {
             return true;
         }
-        let holds_its_revert = |bad: &Deployment| {
-            self.deployments.iter().any(|one| {
-                one.repository == bad.repository
-                    && one.place <= deployment.place
-                    && matches!(&one.why, Deploys::Revert { of } if *of == bad.id)
-            })
-        };
+        let up_to = |one: &&Deployment| one.repository == deployment.repository && one.place <= deployment.place;
+        let holds_its_revert = |bad: &Deployment| self.deployments.iter().filter(up_to).any(|one| one.reverts(bad));
+        let holds_what_mends_it =
+            |bad: &Deployment| self.deployments.iter().filter(up_to).any(|one| one.mends(bad) && !one.is_bad());
         let mut before = self.unmended(&deployment.repository).filter(|bad| bad.place < deployment.place);
-        before.any(|bad| !holds_its_revert(bad))
+        before.any(|bad| !holds_its_revert(bad) && !holds_what_mends_it(bad))
     }
 
     /// What is to be done now.
@@ -211,6 +213,20 @@ impl DeployLine {
                 && one.state == DeploymentState::Healthy
                 && wanted
         })
+    }
+
+    /// What was brought last, if it is still watched: so long after it was found healthy.
+    pub fn bakes(&self, bake_ms: i64, now: Timestamp) -> Option<&Deployment> {
+        let (_, runs) = self.brought_last().filter(|_| self.under_way().is_none())?;
+        let one = self.get(&runs.deployment).filter(|one| one.state == DeploymentState::Healthy && !one.degraded)?;
+        (one.healthy?.plus_ms(bake_ms) > now).then_some(one)
+    }
+
+    /// It was healthy, and is not any more; or it is again, as a person saw.
+    pub fn degrades(&mut self, id: &DeploymentId, degraded: bool) {
+        if let Some(one) = self.get_mut(id).filter(|one| one.state == DeploymentState::Healthy) {
+            one.degraded = degraded;
+        }
     }
 
     /// The repository that something was brought of last.
@@ -298,7 +314,7 @@ impl DeployLine {
         let number = self.hooks + 1;
         let Some(one) = self.get_mut(id) else { return };
         one.state = DeploymentState::RollingBack;
-        if offers.rollback && !one.rollback_tried && one.previous.is_some() {
+        if offers.rollback && !one.irreversible && !one.rollback_tried && one.previous.is_some() {
             one.rollback_tried = true;
             one.hook = Some(Hook { number, ended: None });
             self.hooks = number;
@@ -379,6 +395,7 @@ impl DeployLine {
         let outcome = match (state, &one.why) {
             (DeploymentState::Healthy, _) => Outcome::Delivered,
             (DeploymentState::Broken, _) => Outcome::Broken,
+            (_, Deploys::Change) if one.forward => Outcome::Mend,
             (_, Deploys::Change) => Outcome::Revert,
             (_, Deploys::Revert { .. } | Deploys::Again) => Outcome::Ahead,
         };

@@ -1,5 +1,7 @@
 //! Looks at what answers on a target.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 /// What one look said.
@@ -93,9 +95,52 @@ impl Looking {
     }
 }
 
+/// Looks at what was found healthy, for a while after. Forgotten with the process: then they begin anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Baking {
+    /// Whether each of the last ones was good.
+    last: VecDeque<bool>,
+}
+
+impl Baking {
+    /// Looks that count.
+    pub const SEEN: usize = 10;
+    /// Bad ones of them that are too many.
+    pub const BAD: usize = 3;
+
+    /// One more of what should answer as `wanted`; true: it degrades.
+    pub fn look(&mut self, look: &Look, wanted: &str, says: bool) -> bool {
+        if self.last.len() == Self::SEEN {
+            self.last.pop_front();
+        }
+        self.last.push_back(look.ok && (!says || look.revision.as_deref() == Some(wanted)));
+        self.last.iter().filter(|good| !**good).count() >= Self::BAD
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn three_bad_ones_of_the_last_ten_degrade() {
+        for (answers, after_so_many) in [
+            ("gggggggggggg", None),
+            ("bgbggggggggb", None),
+            ("bgggbggggb", Some(10)),
+            ("bbb", Some(3)),
+            ("bggggggggggbgb", None),
+            ("ggggggggggggbobx", Some(15)),
+        ] {
+            let mut baking = Baking::default();
+            let degrades = |answer: char| {
+                let revision = (answer != 'b').then(|| if answer == 'o' { "old" } else { "new" }.to_owned());
+                let revision = revision.filter(|_| answer != 'x');
+                baking.look(&Look { ok: answer != 'b', revision, over: false }, "new", true)
+            };
+            assert_eq!(answers.chars().map(degrades).position(|it| it).map(|at| at + 1), after_so_many, "{answers}");
+        }
+    }
 
     fn seen(plan: LookPlan, says: bool, answers: &str) -> (Option<Seen>, usize) {
         let mut looking = Looking::new(plan, ("new", Seen::Candidate), Some(("old", Seen::Previous)), says);

@@ -49,6 +49,12 @@ pub struct Deployment {
     /// Nothing was touched, and it is the machine's trouble: no revert follows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub infra: bool,
+    /// It cannot be taken back: nothing is rolled back, and what mends it is brought instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
+    /// What does not run is mended by another change of its task, and not taken off the base branch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forward: bool,
     /// A rollback was begun: it is tried once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rollback_tried: bool,
@@ -64,6 +70,9 @@ pub struct Deployment {
     /// When it was found healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<Timestamp>,
+    /// It was found healthy, and is not any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
     /// What its row holds beyond what this release knows.
     #[serde(flatten)]
     pub beyond: Beyond,
@@ -87,11 +96,14 @@ impl Deployment {
             previous: None,
             hook: None,
             infra: false,
+            irreversible: false,
+            forward: false,
             rollback_tried: false,
             said: String::new(),
             started: None,
             ended: None,
             healthy: None,
+            degraded: false,
             beyond: Beyond::default(),
         }
     }
@@ -100,6 +112,12 @@ impl Deployment {
     #[must_use]
     pub fn bringing(self, candidate: CommitId, why: Deploys) -> Self {
         Self { revision: candidate.to_string(), candidate, why, ..self }
+    }
+
+    /// What becomes of it should it not run.
+    #[must_use]
+    pub fn mended_by(self, irreversible: bool, forward: bool) -> Self {
+        Self { irreversible, forward: forward || irreversible, ..self }
     }
 
     /// Whose change it brings.
@@ -113,6 +131,20 @@ impl Deployment {
     pub fn is_ahead(&self) -> bool {
         let brings_main = !matches!(self.why, Deploys::Change);
         brings_main && matches!(self.state, DeploymentState::Failed | DeploymentState::RolledBack) && !self.infra
+    }
+
+    /// It brings the revert of another one.
+    pub fn reverts(&self, bad: &Self) -> bool {
+        matches!(&self.why, Deploys::Revert { of } if *of == bad.id)
+    }
+
+    /// It brings what is to mend another one, which stays on the base branch.
+    pub fn mends(&self, bad: &Self) -> bool {
+        bad.forward
+            && self.why == Deploys::Change
+            && self.task == bad.task
+            && self.task.is_some()
+            && self.place > bad.place
     }
 
     /// Its change is on the base branch and must not be deployed with what comes after it.
@@ -137,6 +169,15 @@ pub struct TaskDeployment {
     /// Nothing was touched, and it is the machine's trouble.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub infra: bool,
+    /// It cannot be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
+    /// Its task mends it by another change, and the lane is that one's alone until it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forward: bool,
+    /// Its developer has heard of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
     /// What its hooks and the looks said last, newest first; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -153,15 +194,25 @@ impl TaskDeployment {
             target: one.target.clone(),
             state: one.state,
             infra: one.infra,
+            irreversible: one.irreversible,
+            forward: one.forward,
+            told: false,
             why: one.said.clone(),
             failed: None,
         }
     }
 
-    /// Its change stands on the base branch and does not run.
+    /// Its change stands on the base branch, does not run, and is to be taken off it.
     pub fn has_failed(&self) -> bool {
         use DeploymentState::{Cancelled, Failed, RolledBack};
-        matches!(self.state, Failed | RolledBack | Cancelled) && !self.infra
+        let ended = matches!(self.state, Failed | RolledBack | Cancelled) && !self.infra;
+        ended && (!self.forward || self.state == Cancelled)
+    }
+
+    /// The same, and it is to be mended by another change instead.
+    pub fn wants_mending(&self) -> bool {
+        use DeploymentState::{Broken, Failed, RolledBack};
+        self.forward && matches!(self.state, Failed | RolledBack | Broken) && !self.infra
     }
 
     /// The first line of what was said.

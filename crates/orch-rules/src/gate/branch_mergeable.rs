@@ -24,6 +24,7 @@ pub(super) fn conclude(facts: &TaskFacts) -> Conclusion {
         LaneState::Queued
         | LaneState::Admitted
         | LaneState::Building { .. }
+        | LaneState::Mending
         | LaneState::Testing { .. }
         | LaneState::Unknown(_) => Conclusion::pending(format!("lane: {}", entry.state.name())),
         LaneState::Tested { candidate } | LaneState::Validated { candidate } | LaneState::Landing { candidate, .. } => {

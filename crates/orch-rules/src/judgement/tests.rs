@@ -35,6 +35,7 @@ impl Case {
         let head = CommitId(format!("h{number}"));
         let documents = document.iter().map(|(path, text)| verdict::read_document(path, text.as_bytes())).collect();
         let evidence = Evidence {
+            irreversible: false,
             start: start.clone(),
             head: head.clone(),
             base: "base".into(),
@@ -77,7 +78,7 @@ impl Case {
             ended: Some(ended),
         });
         self.task.head = Some(head);
-        self.task.keys = Some(Keys { code: code.into(), patch: patch.into() });
+        self.task.keys = Some(Keys { code: code.into(), patch: patch.into(), irreversible: false });
         self.task.position = Position::Stage(stage.into());
         self
     }
@@ -174,6 +175,7 @@ fn a_candidate_counts_as_long_as_it_is_the_one() {
         head: None,
         validates: false,
         reverts: None,
+        mends: false,
         state,
     };
     let made = |commit: &str| Candidate { commit: commit.into(), parent: "main".into(), empty: false };

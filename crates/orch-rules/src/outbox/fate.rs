@@ -58,6 +58,7 @@ pub fn fate(notice: &Notice, facts: &Facts) -> Fate {
         NoticeKind::Done
         | NoticeKind::Stopped
         | NoticeKind::Unfrozen
+        | NoticeKind::Deployment
         | NoticeKind::Red
         | NoticeKind::Agent
         | NoticeKind::Test => None,

@@ -120,6 +120,10 @@ codes! {
     asks_questions(task: Id, title: Quote, questions: Quote);
     /// A person is asked to confirm a deploy.
     asks_confirmation(task: Id, title: Quote);
+    /// The same, where it is known where to.
+    asks_deployment(task: Id, title: Quote, target: Id);
+    /// And it cannot be taken back there.
+    asks_irreversible(task: Id, title: Quote, target: Id);
     /// A change to protected paths needs a person's grant.
     asks_protected(task: Id, title: Quote, paths: Quote);
     /// A budget is used up.
@@ -130,8 +134,18 @@ codes! {
     task_stopped(task: Id, title: Quote);
     /// What landed did not run where it was deployed.
     deployment_failed(target: Id, why: Quote);
+    /// The same, as people are told.
+    deployment_red(name: Id, target: Id, why: Quote);
+    /// The machine could not begin it.
+    deployment_not_begun(name: Id, target: Id, why: Quote);
+    /// Nobody knows what a hook did.
+    deployment_unknown(name: Id, target: Id, why: Quote);
+    /// Something else runs than what was brought.
+    target_drifted(target: Id, revision: Quote);
     /// What a stopped task brought could not be taken back.
     not_taken_back(commit: Id, main: Id, why: Quote);
+    /// It cannot be taken back where it was deployed.
+    not_taken_back_for_good(commit: Id, main: Id);
     /// Nor is it known which commit brought it.
     not_taken_back_unknown(main: Id);
     /// A repository takes nothing.

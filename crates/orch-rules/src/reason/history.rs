@@ -420,6 +420,8 @@ codes! {
     takes_back(commit: Id);
     /// It is gone.
     taken_back(commit: Id);
+    /// What does not run is not mended any more.
+    mending_given_up();
     /// Tasks that are to mend what a freeze is there for.
     passes_freeze(names: Text);
     /// A person lifts a freeze although nothing has mended that.

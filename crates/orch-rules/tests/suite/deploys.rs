@@ -1,382 +1,61 @@
 //! A production that does as it likes: what the deploy line does over random histories of landings, hooks that lie, hang,
 //! die and act late, words that come twice, and people who are slow.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod world;
 
-use orch_rules::deploy::line::{DeployLine, Next, Outcome, TargetSettings};
-use orch_rules::deploy::looks::Seen;
-use orch_rules::deploy::{Deployment, DeploymentState, Deploys, HookEnd};
-use orch_rules::ids::{CommitId, DeploymentId, RepositoryId, Timestamp};
+use std::collections::BTreeMap;
 
-const REPOSITORIES: [&str; 2] = ["web", "api"];
+use orch_rules::ids::RepositoryId;
+
+use world::{REPOSITORIES, World};
+
 /// Histories that are played, unless `ORCH_TEST_HISTORIES` says how many.
-const HISTORIES: u64 = 3_000;
+const HISTORIES: u64 = 10_000;
+/// Histories within which a rule that is not kept has to be missed.
+const MISSED_WITHIN: u64 = 2_000;
 /// Steps with landings and trouble; then people act and nothing new goes wrong.
 const STEPS: u32 = 120;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit.max(1)
-    }
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
+/// A rule that is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Without {
+    /// Our looks decide: the exit code does.
+    Looks,
+    /// A launch of a known name starts nothing: whoever died before it was noted starts another one.
+    Once,
+    /// What holds what does not run waits for its revert: everything passes.
+    Hold,
+    /// A restart adopts: what is not in its memory has failed.
+    Adopt,
+    /// Nothing is believed before what a hook may still do is over.
+    Settle,
+    /// What was stopped before its turn is reverted: it stays where it is.
+    Stop,
+    /// What else runs holds the line.
+    Drift,
+    /// What does not run and stays is mended: nothing comes.
+    Mend,
 }
 
-/// The commits of a repository, in a row; each with the changes that it holds.
-#[derive(Default)]
-struct Main(Vec<BTreeSet<u32>>);
-
-/// A hook at work: what it does, and how it ends.
-struct AtWork {
-    id: DeploymentId,
-    number: i64,
-    rollback: bool,
-}
-
-struct World {
-    random: Random,
-    line: DeployLine,
-    mains: BTreeMap<RepositoryId, Main>,
-    /// Changes that do not run.
-    bad: BTreeSet<u32>,
-    changes: u32,
-    deployments: u32,
-    /// What really runs; none: nothing does.
-    truth: BTreeMap<RepositoryId, Option<CommitId>>,
-    hook: Option<AtWork>,
-    /// Hooks that were lost and may act still.
-    late: Vec<(RepositoryId, CommitId)>,
-    last_number: i64,
-    offers: TargetSettings,
-    quiet: bool,
-    now: i64,
-    seen: BTreeMap<&'static str, u32>,
-}
-
-fn commit(repository: &RepositoryId, index: usize) -> CommitId {
-    CommitId(format!("{repository}-{index:05}"))
-}
-
-/// In a row: the later holds the earlier.
-fn contains(a: &CommitId, b: &CommitId) -> bool {
-    let parts = |commit: &CommitId| commit.0.rsplit_once('-').map(|(r, n)| (r.to_owned(), n.to_owned())).unwrap();
-    let (a, b) = (parts(a), parts(b));
-    a.0 == b.0 && a.1 >= b.1
-}
-
-impl World {
-    fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
-        let offers = TargetSettings { rollback: !random.one_in(4) };
-        let repositories = REPOSITORIES.map(RepositoryId::from);
-        let mut world = Self {
-            random,
-            line: DeployLine::of("production".into()),
-            mains: BTreeMap::new(),
-            bad: BTreeSet::new(),
-            changes: 0,
-            deployments: 0,
-            truth: BTreeMap::new(),
-            hook: None,
-            late: Vec::new(),
-            last_number: 0,
-            offers,
-            quiet: false,
-            now: 0,
-            seen: BTreeMap::new(),
-        };
-        for repository in repositories {
-            world.mains.insert(repository.clone(), Main(vec![BTreeSet::new()]));
-            world.truth.insert(repository, None);
-        }
-        world
-    }
-
-    fn time(&mut self) -> Timestamp {
-        self.now += 1;
-        Timestamp(self.now)
-    }
-
-    fn well(&self, repository: &RepositoryId) -> Option<CommitId> {
-        let runs = self.truth[repository].clone()?;
-        let holds = &self.mains[repository].0[runs.0.rsplit_once('-').unwrap().1.parse::<usize>().unwrap()];
-        holds.is_disjoint(&self.bad).then_some(runs)
-    }
-
-    fn join(&mut self, repository: &RepositoryId, why: Deploys, at: usize) {
-        self.deployments += 1;
-        let candidate = commit(repository, at);
-        let deployment = Deployment {
-            id: DeploymentId(format!("d-{}", self.deployments)),
-            target: "production".into(),
-            repository: repository.clone(),
-            task: Some(format!("task-{}", self.deployments).as_str().into()),
-            work_item: None,
-            revision: candidate.0.clone(),
-            candidate,
-            image: None,
-            place: 0,
-            why,
-            state: DeploymentState::Queued,
-            previous: None,
-            hook: None,
-            infra: false,
-            rollback_tried: false,
-            said: String::new(),
-            started: None,
-            ended: None,
-            healthy: None,
-            beyond: Default::default(),
-        };
-        self.line.join(deployment.clone());
-        let before = self.line.clone();
-        self.line.join(deployment);
-        assert_eq!(self.line, before, "joined twice");
-    }
-
-    fn land(&mut self) {
-        let repository = RepositoryId::from(REPOSITORIES[self.random.below(2) as usize]);
-        self.changes += 1;
-        if !self.quiet && self.random.one_in(3) {
-            self.bad.insert(self.changes);
-        }
-        let change = self.changes;
-        let main = self.mains.get_mut(&repository).unwrap();
-        let mut holds = main.0.last().unwrap().clone();
-        holds.insert(change);
-        main.0.push(holds);
-        let at = main.0.len() - 1;
-        self.join(&repository, Deploys::Change, at);
-    }
-
-    /// The revert of what a deployment brought: what its commit has more than the one before it.
-    fn revert(&mut self, id: &DeploymentId) {
-        let one = self.line.get(id).unwrap().clone();
-        let at: usize = one.candidate.0.rsplit_once('-').unwrap().1.parse().unwrap();
-        let main = self.mains.get_mut(&one.repository).unwrap();
-        let brought: BTreeSet<_> = main.0[at].difference(&main.0[at - 1]).copied().collect();
-        let holds = main.0.last().unwrap().difference(&brought).copied().collect();
-        main.0.push(holds);
-        let at = main.0.len() - 1;
-        self.join(&one.repository, Deploys::Revert { of: id.clone() }, at);
-    }
-
-    /// What follows from a word of the line.
-    fn follow(&mut self, id: &DeploymentId, outcome: Option<Outcome>) {
-        let Some(outcome) = outcome else { return };
-        *self
-            .seen
-            .entry(match outcome {
-                Outcome::Delivered => "delivered",
-                Outcome::Revert => "revert",
-                Outcome::Ahead => "ahead",
-                Outcome::Again => "again",
-                Outcome::Broken => "broken",
-                Outcome::Doubt => "doubt",
-            })
-            .or_default() += 1;
-        let one = self.line.get(id).unwrap().clone();
-        match outcome {
-            Outcome::Delivered => {
-                assert_eq!(one.state, DeploymentState::Healthy);
-                assert_eq!(self.well(&one.repository), Some(one.candidate), "healthy, and it does not run");
-            }
-            Outcome::Revert => {
-                assert_eq!(one.why, Deploys::Change);
-                self.revert(id);
-            }
-            Outcome::Again => self.line.again(id),
-            Outcome::Ahead | Outcome::Broken | Outcome::Doubt => {}
-        }
-    }
-
-    /// One turn of who carries out what the line says.
-    fn turn(&mut self) {
-        let under_way = self.line.deployments.iter().filter(|one| one.state.is_under_way()).count();
-        assert!(under_way <= 1, "two at once on a target");
-        match self.line.next(&contains) {
-            Next::Nothing => {}
-            Next::Supersede(id) => {
-                let now = self.time();
-                self.line.superseded(&id, now);
-            }
-            Next::Deploy(id) => self.deploy(&id),
-        }
-        self.carry_on();
-    }
-
-    fn deploy(&mut self, id: &DeploymentId) {
-        assert!(self.hook.is_none(), "two hooks at once");
-        let now = self.time();
-        let number = self.line.begin(id, &contains, now).expect("its turn");
-        // The process died before the launch: the next one asks again, and has the same hook to launch.
-        assert_eq!(self.line.begin(id, &contains, now), Some(number));
-        assert!(number > self.last_number, "the numbers of hooks rise");
-        self.last_number = number;
-        let one = self.line.get(id).unwrap().clone();
-        if one.why != Deploys::Again {
-            if let Some(runs) = self.line.running(&one.repository) {
-                assert!(!contains(&runs.candidate, &one.candidate), "what runs contains it");
-            }
-            let at: usize = one.candidate.0.rsplit_once('-').unwrap().1.parse().unwrap();
-            let holds = &self.mains[&one.repository].0[at];
-            for bad in self.line.unmended(&one.repository).filter(|bad| bad.place < one.place) {
-                let bad_at: usize = bad.candidate.0.rsplit_once('-').unwrap().1.parse().unwrap();
-                let main = &self.mains[&one.repository].0;
-                let brought: BTreeSet<_> = main[bad_at].difference(&main[bad_at - 1]).copied().collect();
-                assert!(holds.is_disjoint(&brought), "{} brings back what {} brought", one.id, bad.id);
-            }
-        }
-        self.hook = Some(AtWork { id: id.clone(), number, rollback: false });
-    }
-
-    /// A hook that the line began by itself, a hook that ends, looks.
-    fn carry_on(&mut self) {
-        let Some(one) = self.line.under_way().cloned() else { return };
-        let hook = one.hook.clone().unwrap();
-        if hook.ended.is_none() {
-            if self.hook.is_none() {
-                assert_eq!(one.state, DeploymentState::RollingBack);
-                assert!(hook.number > self.last_number, "the numbers of hooks rise");
-                self.last_number = hook.number;
-                self.hook = Some(AtWork { id: one.id.clone(), number: hook.number, rollback: true });
-            }
-            if self.quiet || self.random.one_in(2) {
-                self.hook_ends(&one);
-            }
-            return;
-        }
-        if one.state == DeploymentState::Unknown {
-            return self.settle(&one);
-        }
-        let seen = self.look(&one);
-        let (now, offers) = (self.time(), self.offers);
-        let outcome = self.line.looked(&one.id, hook.number, seen, offers, now);
-        self.follow(&one.id, outcome);
-        let before = self.line.clone();
-        if before.get(&one.id).is_some_and(|one| one.state.is_over()) {
-            assert_eq!(self.line.looked(&one.id, hook.number, seen, offers, now), None);
-            assert_eq!(self.line, before, "looked twice");
-        }
-    }
-
-    fn look(&self, one: &Deployment) -> Seen {
-        match self.well(&one.repository) {
-            Some(runs) if runs == one.candidate => Seen::Candidate,
-            Some(runs) if one.previous.as_ref().is_some_and(|previous| previous.candidate == runs) => Seen::Previous,
-            _ => Seen::Neither,
-        }
-    }
-
-    fn hook_ends(&mut self, one: &Deployment) {
-        let Some(AtWork { id, number, rollback }) = self.hook.take() else { return };
-        let to = if rollback {
-            one.previous.as_ref().map(|runs| runs.candidate.clone())
-        } else {
-            Some(one.candidate.clone())
-        };
-        let kind = if self.quiet { 0 } else { self.random.below(14) };
-        let (does, end) = match kind {
-            0..5 => (Some(to), HookEnd::Exited { code: 0 }),
-            5 => (None, HookEnd::Exited { code: 0 }),
-            6 => (None, HookEnd::Exited { code: 1 }),
-            7 => (Some(to), HookEnd::Exited { code: 1 }),
-            8 => (Some(None), HookEnd::Exited { code: 2 }),
-            9 => (Some(None), HookEnd::Signalled),
-            10 => (None, HookEnd::NotBegun { reason: "no such program".to_owned() }),
-            11 => (None, HookEnd::Exited { code: 64 }),
-            12 => (self.random.one_in(2).then_some(to), HookEnd::Deadline),
-            _ => {
-                if let Some(to) = to.filter(|_| self.random.one_in(2)) {
-                    self.late.push((one.repository.clone(), to));
-                }
-                (None, HookEnd::Lost)
-            }
-        };
-        if let Some(does) = does {
-            self.truth.insert(one.repository.clone(), does);
-        }
-        let (now, offers) = (self.time(), self.offers);
-        let outcome = self.line.hook_ended(&id, number, end.clone(), offers, now);
-        if outcome != Some(Outcome::Again) {
-            // Told twice, and by the hook before.
-            let before = self.line.clone();
-            assert_eq!(self.line.hook_ended(&id, number, end, offers, now), None);
-            assert_eq!(self.line.hook_ended(&id, number - 1, HookEnd::Exited { code: 0 }, offers, now), None);
-            assert_eq!(self.line, before, "an end was told twice");
-        }
-        self.follow(&id, outcome);
-    }
-
-    /// Its hook is proved dead, or a person says so, and what runs is looked at over a while.
-    fn settle(&mut self, one: &Deployment) {
-        assert_eq!(self.line.next(&contains), Next::Nothing, "nobody deploys where nobody knows what runs");
-        if !self.quiet && !self.random.one_in(4) {
-            return;
-        }
-        let mine: Vec<_> = self.late.extract_if(.., |(repository, _)| *repository == one.repository).collect();
-        for (repository, to) in mine {
-            self.truth.insert(repository, Some(to));
-        }
-        let (seen, now, offers) = (self.look(one), self.time(), self.offers);
-        let outcome = self.line.settled(&one.id, seen, offers, now);
-        self.follow(&one.id, outcome);
-    }
-
-    /// People: stop a task, ask for a deployment of what is on main.
-    fn person(&mut self) {
-        if !self.quiet && self.random.one_in(3) {
-            let queued: Vec<_> =
-                self.line.deployments.iter().filter(|one| one.state == DeploymentState::Queued).collect();
-            let change = queued.into_iter().find(|one| one.why == Deploys::Change).cloned();
-            if let Some(one) = change {
-                let now = self.time();
-                assert!(self.line.stopped(one.task.as_ref().unwrap(), now), "it had not begun");
-                self.revert(&one.id);
-                *self.seen.entry("stopped").or_default() += 1;
-            }
-            return;
-        }
-        // The newest of main is deployed whatever is held, where something is held.
-        for repository in REPOSITORIES.map(RepositoryId::from) {
-            let stuck = self
-                .line
-                .unmended(&repository)
-                .any(|bad| bad.state == DeploymentState::Broken || bad.why != Deploys::Change);
-            let asked = self.line.deployments.iter().any(|one| {
-                one.why == Deploys::Again && (one.state == DeploymentState::Queued || one.state.is_under_way())
-            });
-            if stuck && !asked && self.line.under_way().is_none() {
-                if self.quiet {
-                    // What a person deploys, a person has mended.
-                    let main = self.mains.get_mut(&repository).unwrap();
-                    let holds = main.0.last().unwrap().difference(&self.bad).copied().collect();
-                    main.0.push(holds);
-                }
-                let at = self.mains[&repository].0.len() - 1;
-                self.join(&repository, Deploys::Again, at);
-            }
-        }
-    }
+impl Without {
+    pub const ALL: [Self; 8] =
+        [Self::Looks, Self::Once, Self::Hold, Self::Adopt, Self::Settle, Self::Stop, Self::Drift, Self::Mend];
 }
 
 /// Plays a history to its end.
-fn play(seed: u64) -> BTreeMap<&'static str, u32> {
-    let mut world = World::new(seed);
+fn play(seed: u64, without: Option<Without>) -> BTreeMap<&'static str, u32> {
+    let mut world = World::new(seed, without);
     for step in 0..STEPS * 5 {
         world.quiet = step >= STEPS;
         match world.random.below(8) {
             0 if !world.quiet => world.land(),
             1 => world.person(),
+            2 if !world.quiet && world.random.one_in(6) => world.by_hand(),
             _ => world.turn(),
         }
     }
     for one in &world.line.deployments {
-        assert!(one.state.is_over(), "seed {seed}: {} is {} for ever", one.id, one.state.name());
+        assert!(one.state.is_over(), "seed {seed}: {} is {} for ever\n{}", one.id, one.state.name(), world.shown());
     }
     for repository in REPOSITORIES.map(RepositoryId::from) {
         if let Some(runs) = world.line.running(&repository) {
@@ -392,11 +71,19 @@ fn histories_of_a_target_that_two_repositories_share() {
     let mut all: BTreeMap<&str, u32> = BTreeMap::new();
     let asked = std::env::var_os("ORCH_TEST_HISTORIES").and_then(|many| many.to_str()?.parse().ok());
     for seed in 0..asked.unwrap_or(HISTORIES) {
-        for (what, times) in play(seed) {
+        for (what, times) in play(seed, None) {
             *all.entry(what).or_default() += times;
         }
     }
-    for what in ["delivered", "revert", "ahead", "again", "broken", "doubt", "stopped"] {
+    for what in ["delivered", "revert", "mend", "ahead", "again", "broken", "doubt", "stopped", "by hand"] {
         assert!(all.get(what).is_some_and(|times| *times > 100), "{what} hardly ever happened: {all:?}");
+    }
+}
+
+#[test]
+fn each_rule_of_the_line_is_needed() {
+    for rule in Without::ALL {
+        let is_missed = |seed| std::panic::catch_unwind(|| play(seed, Some(rule))).is_err();
+        assert!((0..MISSED_WITHIN).any(is_missed), "nobody misses the rule {rule:?}");
     }
 }

@@ -23,6 +23,7 @@
 //! | `check passes SHOP-1`, `check fails SHOP-1 "output"`, `check unknown SHOP-1 "why"` | the test command |
 //! | `candidate made SHOP-1`, `candidate conflicts SHOP-1 a.rs`, `candidate empty SHOP-1` `[fence 1]` | git |
 //! | `lands SHOP-1 [fence 1]`, `push shop`, `effect fails SHOP-1 land "why"` | git |
+//! | `policy forward web` | what does not run there is mended, and not taken back; paths of `migrations/` cannot be |
 //! | `policy target shop web`, `deployment SHOP-1 rolled_back ["why"]` | where it is deployed, and how far that is |
 //! | `freeze shop "why"`, `unfreeze shop`, `pause-repository shop`, `resume-repository shop`, `look-lane shop` | |
 //! | `workers rest`, `workers work`, `edges unreadable`, `edges readable` | |
@@ -266,6 +267,7 @@ impl Script {
             ["target", repository, target] => {
                 policy.targets.insert((*repository).into(), (*target).into());
             }
+            ["forward", target] => _ = self.world.forward.insert((*target).into()),
             ["off", "stop"] => policy.stop = false,
             ["off", "serial"] => policy.serial = false,
             ["off", "dependencies"] => policy.dependencies = false,

@@ -102,7 +102,11 @@ async fn checks_of_the_present_keys_and_unfinished_ones(world: World) {
     write(&*world.store, rows.into_iter().map(|check| Change::PutCheck { check }).collect()).await.unwrap();
     let seen = async || facts(&world, "a").await.checks.into_iter().map(|check| check.id.0).collect::<Vec<_>>();
     assert_eq!(seen().await, ["running"]);
-    put(&world, Task { keys: Some(Keys { code: "k1".into(), patch: "p".into() }), ..task("a", 1) }).await;
+    put(
+        &world,
+        Task { keys: Some(Keys { code: "k1".into(), patch: "p".into(), irreversible: false }), ..task("a", 1) },
+    )
+    .await;
     assert_eq!(seen().await, ["running", "head", "head, later"]);
     let candidate = Candidate { commit: "c1".into(), parent: "m".into(), empty: false };
     let state = LaneState::Testing { candidate, check: CheckId::from("candidate") };

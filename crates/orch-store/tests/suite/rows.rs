@@ -145,6 +145,7 @@ pub fn entry(task: &str, line: Line, position: i64, state: LaneState) -> LaneEnt
         head: None,
         validates: false,
         reverts: None,
+        mends: false,
         state,
     }
 }

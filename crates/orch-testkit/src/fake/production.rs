@@ -22,7 +22,14 @@ struct Inside {
     /// A hook that was called: what for, which number, which revision.
     hooks: Vec<(String, i64, String)>,
     looks: u32,
+    /// Looks since the last hook.
+    since: u32,
+    /// Whether it answers.
+    answers: Option<Answers>,
 }
+
+/// By how many hooks were called, and the number of the look since the last one.
+type Answers = Arc<dyn Fn(usize, u32) -> bool + Send + Sync>;
 
 impl FakeProduction {
     fn inside<T>(&self, of: impl FnOnce(&mut Inside) -> T) -> T {
@@ -49,6 +56,12 @@ impl FakeProduction {
         self.inside(|it| it.bad.clear());
     }
 
+    /// From now on it gives an answer only where this says so, by how many hooks were called and the number of
+    /// the look since the last of them, from 1.
+    pub fn answers(&self, answers: impl Fn(usize, u32) -> bool + Send + Sync + 'static) {
+        self.inside(|it| it.answers = Some(Arc::new(answers)));
+    }
+
     /// All hooks that were called, in order: `deploy 1 REVISION`, `rollback 2 REVISION`.
     pub fn hooks(&self) -> Vec<String> {
         let said = |(verb, number, revision): &(String, i64, String)| format!("{verb} {number} {revision}");
@@ -68,6 +81,7 @@ impl FakeProduction {
             if back { ("rollback", "ORCH_PREVIOUS_REVISION") } else { ("deploy", "EXPECTED_REVISION") };
         let (revision, number) = (variable(revision), variable("ORCH_DEPLOY_SEQ").parse().unwrap_or(0));
         self.inside(|it| {
+            it.since = 0;
             it.hooks.push((verb.to_owned(), number, revision.clone()));
             it.runs = Some(revision.clone()).filter(|revision| !it.bad.contains(revision));
         });
@@ -79,7 +93,9 @@ impl HealthLook for FakeProduction {
     fn look(&self) -> Look {
         self.inside(|it| {
             it.looks += 1;
-            Look { ok: it.runs.is_some(), revision: it.runs.clone(), over: false }
+            it.since += 1;
+            let answers = it.answers.as_ref().is_none_or(|answers| answers(it.hooks.len(), it.since));
+            Look { ok: it.runs.is_some() && answers, revision: it.runs.clone(), over: false }
         })
     }
 }

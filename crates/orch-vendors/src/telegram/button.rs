@@ -44,7 +44,9 @@ pub(super) fn of_notice(notice: &Notice) -> Option<(String, &'static [Verb])> {
         (NoticeKind::Held, _) => Some((held(notice.task.as_ref()?, &notice.text), &[Verb::Retry])),
         (NoticeKind::Asked, "asks_approval" | "asks_protected") => Some((episode?, &[Verb::Approve, Verb::Reject])),
         (NoticeKind::Asked, "asks_questions") => Some((episode?, &[Verb::Answer])),
-        (NoticeKind::Asked, "asks_confirmation") => Some((episode?, &[Verb::Deploy])),
+        (NoticeKind::Asked, "asks_confirmation" | "asks_deployment" | "asks_irreversible") => {
+            Some((episode?, &[Verb::Deploy]))
+        }
         (NoticeKind::Asked, "asks_budget") => Some((episode?, &[Verb::RaiseBy5, Verb::RaiseBy20])),
         _ => None,
     }

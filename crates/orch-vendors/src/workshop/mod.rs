@@ -108,6 +108,7 @@ impl Bare {
             .collect();
         let patch_total = u32::try_from(found.patch_paths.len()).unwrap_or(u32::MAX);
         let evidence = Evidence {
+            irreversible: false,
             start: start.clone(),
             head: ours(head),
             base: ours(&main),

@@ -79,6 +79,12 @@ pub struct DeploymentView {
     pub previous: Option<String>,
     /// Nothing was touched, and it is the machine's trouble.
     pub infra: bool,
+    /// It was found healthy, and is not any more.
+    #[serde(default)]
+    pub degraded: bool,
+    /// It cannot be taken back.
+    #[serde(default)]
+    pub irreversible: bool,
     /// What its hooks and the looks said last, newest first.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
@@ -114,6 +120,8 @@ impl From<&Deployment> for DeploymentView {
             hook_exit: exit,
             previous: one.previous.as_ref().map(|previous| previous.revision.clone()),
             infra: one.infra,
+            degraded: one.degraded,
+            irreversible: one.irreversible,
             said: one.said.clone(),
             started: one.started.map(rfc3339),
             ended: one.ended.map(rfc3339),

@@ -52,6 +52,7 @@ fn entry(number: u32, line: Line, state: LaneState) -> LaneEntry {
         head: None,
         validates: false,
         reverts: None,
+        mends: false,
         state,
     }
 }

@@ -149,11 +149,13 @@ fn list(report: &DeployReport, screen: &Screen, now: Timestamp) -> Vec<String> {
     }
     let line = |one: &DeploymentView| {
         let style = match one.state.as_str() {
+            "healthy" if one.degraded => Style::Bad,
             "healthy" => Style::Good,
             "failed" | "rolled_back" | "broken" | "unknown" => Style::Bad,
             _ => Style::Faint,
         };
-        let state = screen.styled(style, &pad(&clean(&one.state), 12));
+        let shown = if one.degraded { "degraded" } else { &one.state };
+        let state = screen.styled(style, &pad(&clean(shown), 12));
         let ago = one.started.as_deref().or(one.ended.as_deref()).map(|at| format!("{} ago", since(at, now)));
         let why = said(one).map(|said| format!("  ({said})")).filter(|_| one.state != "healthy").unwrap_or_default();
         let (name, target, ago) = (pad(&named(one), 10), pad(&clean(&one.target), 10), ago.unwrap_or_default());

@@ -49,6 +49,8 @@ pub enum Kind {
     Proxy,
     /// Where an answer says a revision, as [`orch_vendors::health::RevisionFrom`] says.
     Revision,
+    /// Patterns of paths, as [`orch_rules::path_pattern`] says.
+    Patterns,
     /// Prices, as [`orch_egress::price::parse`] says.
     Prices,
     /// Dollars, read as millionths.
@@ -102,6 +104,7 @@ impl Kind {
             Self::Remote => {
                 "an address in quotes as https://HOST/PATH or ssh://USER@HOST/PATH, without any secret".to_owned()
             }
+            Self::Patterns => "an array of patterns of paths, for example [\"migrations/**\"]".to_owned(),
             Self::Hosts => "an array of host names, for example [\"docs.rs\", \"*.example.com\"]".to_owned(),
             Self::Inside => {
                 "an array of hosts, for example [\"nexus.corp\", \"*.corp:8443\", \"10.1.2.3\", \"10.2.0.0/16\"]"
@@ -135,6 +138,7 @@ impl Kind {
                 | Self::Variables
                 | Self::Paths
                 | Self::Hosts
+                | Self::Patterns
                 | Self::Inside
                 | Self::Prices
                 | Self::SomeOf(_),
@@ -155,6 +159,7 @@ impl Kind {
                 | Self::Variables
                 | Self::Paths
                 | Self::Hosts
+                | Self::Patterns
                 | Self::Inside
                 | Self::Prices
                 | Self::SomeOf(_)
@@ -193,7 +198,7 @@ impl Kind {
             }
             Self::Dollars => return orch_egress::price::micros(text.trim()).map(Value::Number).ok_or_else(found),
             Self::Prices => return self.words(vec![text.to_owned()]),
-            Self::Variables | Self::Paths | Self::Hosts | Self::Inside | Self::SomeOf(_) => {
+            Self::Variables | Self::Paths | Self::Hosts | Self::Patterns | Self::Inside | Self::SomeOf(_) => {
                 return self.words(text.split_whitespace().map(str::to_owned).collect());
             }
             Self::OneOf(names) => names.contains(&text),
@@ -250,6 +255,7 @@ impl Kind {
             Self::Hosts => words.iter().find(|host| orch_egress::allow::pattern(host).is_none()),
             Self::Inside => words.iter().find(|host| orch_egress::InsideEntry::read(host).is_none()),
             Self::SomeOf(names) => words.iter().find(|word| !names.contains(&word.as_str())),
+            Self::Patterns => words.iter().find(|pattern| pattern.is_empty() || pattern.starts_with('/')),
             Self::Prices => words.iter().find(|price| orch_egress::price::parse(price).is_none()),
             _ => None,
         };

@@ -11,7 +11,7 @@ use super::kind::{Kind, Value};
 pub const KINDS: &[&str] = &["webhook", "slack", "command", "telegram"];
 /// What one can be told of.
 pub const EVENTS: &[&str] =
-    &["asked", "held", "done", "stopped", "frozen", "unfrozen", "outage", "red", "tracker", "agent"];
+    &["asked", "held", "done", "stopped", "frozen", "unfrozen", "deployment", "outage", "red", "tracker", "agent"];
 
 /// Languages of the sentences.
 pub const LANGUAGES: &[&str] = &["en", "ru"];

@@ -21,6 +21,10 @@ pub struct TargetEntry {
     pub hook: Vec<String>,
     /// The hook knows `--rollback`.
     pub rollback: bool,
+    /// `revert` or `fix-forward`.
+    pub on_failure: String,
+    /// Patterns of paths.
+    pub irreversible: Vec<String>,
     /// What is looked at.
     pub url: String,
     /// Where the revision stands in its answer.
@@ -33,6 +37,8 @@ pub struct TargetEntry {
     pub look_every_ms: u32,
     /// Seconds.
     pub settle_seconds: u32,
+    /// Minutes; 0: not at all.
+    pub bake_minutes: u32,
     /// Seconds; 0: never.
     pub watch_seconds: u32,
     /// Files.
@@ -50,12 +56,15 @@ impl Default for TargetEntry {
         Self {
             hook: Vec::new(),
             rollback: false,
+            on_failure: ON_FAILURE[0].to_owned(),
+            irreversible: Vec::new(),
             url: String::new(),
             revision: "json:/revision".to_owned(),
             deadline_minutes: 10,
             looks: LookPlan::AFTER_DEPLOY.looks,
             look_every_ms: LookPlan::AFTER_DEPLOY.every_ms,
             settle_seconds: 60,
+            bake_minutes: 0,
             watch_seconds: 60,
             secrets: Vec::new(),
             service: None,
@@ -64,6 +73,9 @@ impl Default for TargetEntry {
         }
     }
 }
+
+/// What becomes of a change that does not run.
+const ON_FAILURE: &[&str] = &["revert", "fix-forward"];
 
 const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key<TargetEntry> {
     Key { section: "target", name, variable: None, kind, required: false, doc, set: |_, _| {}, get: |_| None }
@@ -89,6 +101,26 @@ pub const TARGET: &[Key<TargetEntry>] = &[
             "rollback",
             Kind::Switch,
             "The hook brings the one before back when `--rollback` is added to its arguments.",
+        )
+    },
+    Key {
+        set: |t, v| t.on_failure = v.into_text(),
+        get: |t| Some(quoted(&t.on_failure)),
+        ..key(
+            "on_failure",
+            Kind::OneOf(ON_FAILURE),
+            "What becomes of a change that does not run: its revert lands, or it stays on the base branch, where nothing else lands \
+             until its task has mended it.",
+        )
+    },
+    Key {
+        set: |t, v| t.irreversible = words(v),
+        get: |t| Some(array(&t.irreversible)),
+        ..key(
+            "irreversible",
+            Kind::Patterns,
+            "A change to one of these paths does something there that cannot be taken back: it is not rolled back and not reverted, \
+             and whoever confirms it is told.",
         )
     },
     Key {
@@ -145,6 +177,16 @@ pub const TARGET: &[Key<TargetEntry>] = &[
             "settle_seconds",
             Kind::Number(0, 3_600),
             "Seconds after the end of a hook of which nobody knows what it did, before looks are believed.",
+        )
+    },
+    Key {
+        set: |t, v| t.bake_minutes = narrow(v),
+        get: |t| Some(t.bake_minutes.to_string()),
+        ..key(
+            "bake_minutes",
+            Kind::Number(0, 1_440),
+            "Minutes for which what was found healthy is looked at still, although its task is done. Three bad looks of the last \
+             ten freeze the repository; nothing is rolled back by that. 0: not at all.",
         )
     },
     Key {
@@ -236,9 +278,12 @@ impl Host {
             target: name.as_str().into(),
             hook: target.hook.clone(),
             rollback: target.rollback,
+            forward: target.on_failure == ON_FAILURE[1],
+            irreversible: target.irreversible.clone(),
             deadline_ms: seconds(target.deadline_minutes) * 60,
             after_deploy,
             after_rollback: LookPlan { every_ms: back.every_ms.min(target.look_every_ms), ..back },
+            bake_ms: seconds(target.bake_minutes) * 60,
             watch_ms: seconds(target.watch_seconds),
             settle_ms: seconds(target.settle_seconds),
             says_revision: revision != RevisionFrom::Nowhere,

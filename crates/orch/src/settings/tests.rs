@@ -437,6 +437,7 @@ fn schema_of(kind: Kind) -> Json {
         Kind::Hosts => {
             json!({ "type": "array", "items": { "type": "string", "pattern": "^(\\*\\.)?[A-Za-z0-9._-]+$" } })
         }
+        Kind::Patterns => json!({ "type": "array", "items": { "type": "string", "pattern": "^[^/]" } }),
         Kind::Revision => {
             json!({ "type": "string", "pattern": "^(none$|json:/|header:[A-Za-z0-9-]+$|text:.*\\{revision\\})" })
         }

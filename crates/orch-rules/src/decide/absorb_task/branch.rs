@@ -179,7 +179,8 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
     let task = &mut draft.facts.task;
     task.head = Some(evidence.head.clone());
     task.branch_seen = Some(evidence.head.clone());
-    task.keys = Some(Keys { code: evidence.code.clone(), patch: evidence.patch.clone() });
+    task.keys =
+        Some(Keys { code: evidence.code.clone(), patch: evidence.patch.clone(), irreversible: evidence.irreversible });
     let code = CheckKey::Code(evidence.code.clone());
     draft.facts.checks.retain(|c| c.key == code);
     // What stood in line was the old head.

@@ -86,7 +86,8 @@ pub fn stop(draft: &mut Draft, by: &Actor) -> Answered {
     }
     draft.audit(by, "stop", reason::stop_asked());
     draft.facts.task.stop = Some(StopRequest { by: by.clone(), at: draft.now });
-    if draft.facts.task.landed.is_some() {
+    let mends = draft.landing_entry().is_some_and(|entry| entry.mends);
+    if draft.facts.task.landed.is_some() || mends {
         // What held it is no reason to leave its change where it is.
         draft.facts.task.hold = None;
     }

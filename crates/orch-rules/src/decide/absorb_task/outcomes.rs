@@ -141,7 +141,8 @@ fn move_head(draft: &mut Draft, evidence: &Evidence) {
     let moved = task.head.as_ref() != Some(&evidence.head);
     // A head that is still where the branch was cut was never published.
     let was = task.head.replace(evidence.head.clone()).filter(|head| Some(head) != task.base.as_ref());
-    task.keys = Some(Keys { code: evidence.code.clone(), patch: evidence.patch.clone() });
+    task.keys =
+        Some(Keys { code: evidence.code.clone(), patch: evidence.patch.clone(), irreversible: evidence.irreversible });
     let (id, branch, head) = (task.id.clone(), task.branch.clone(), evidence.head.clone());
     if draft.facts.checks.iter().any(|c| c.key != crate::check::CheckKey::Code(evidence.code.clone())) {
         let code = crate::check::CheckKey::Code(evidence.code.clone());
@@ -254,7 +255,10 @@ pub fn deployment_seen(draft: &mut Draft, seen: &TaskDeployment) -> String {
         return "stale".to_owned();
     };
     let told = known.state != seen.state;
-    *known = TaskDeployment { failed: known.failed.take(), ..seen.clone() };
+    // What was decided stays: whoever tells of it may not know.
+    let heard = known.told;
+    let forward = seen.forward && (known.forward || !heard);
+    *known = TaskDeployment { failed: known.failed.take(), told: heard, forward, ..seen.clone() };
     if told {
         let text = reason::deployment_is(&seen.target, seen.state.name(), seen.in_short());
         draft.audit(ORCH, "deployment_seen", text);

@@ -7,7 +7,7 @@ use crate::decide::draft::{Draft, ORCH};
 use crate::deploy::{DeploymentState, TaskDeployment};
 use crate::effect::Effect;
 use crate::ids::{CommitId, DeploymentId};
-use crate::lane::{LaneState, Line};
+use crate::lane::{LaneEntry, LaneState, Line};
 use crate::pipeline::{OnRed, StageKind};
 use crate::reason;
 use crate::task::{Hold, Position, Wait};
@@ -15,6 +15,14 @@ use crate::task::{Hold, Position, Wait};
 use crate::verdict::must_fix::cut;
 
 use super::stop;
+
+/// What a developer is told of what was taken back.
+const TAKEN_BACK: &str = "What it brought was taken back from the base branch; this branch still has it. Find what keeps it \
+                          from running there, mend that, and leave the rest as it was.";
+/// And of what stays.
+const MENDED: &str = "What it brought stands on the base branch and stays there, and nothing else lands until you have mended it. \
+                      Merge the base branch (fetched as `orch-base`) into this branch first. Then find what keeps it from \
+                      running there, mend that, and leave the rest as it was.";
 
 /// Has a commit that landed deployed, where its repository has a target; `false` where it has none. The place in line stays
 /// the task's until that has ended.
@@ -28,16 +36,21 @@ pub(super) fn begin(draft: &mut Draft, commit: &CommitId, reverts: Option<Deploy
     entry.state = LaneState::Deploying { commit: commit.clone() };
     draft.put_entry(entry);
     draft.audit(ORCH, "deploys", reason::deployment_queued(commit, &target));
+    let irreversible = reverts.is_none() && draft.facts.task.keys.as_ref().is_some_and(|keys| keys.irreversible);
     draft.facts.task.deployment = Some(TaskDeployment {
         id: deployment.clone(),
         target: target.clone(),
         state: DeploymentState::Queued,
         infra: false,
+        irreversible,
+        forward: irreversible,
+        told: false,
         why: String::new(),
         failed: None,
     });
     let repository = draft.facts.task.repository.clone();
-    draft.perform(Effect::Deploy { task, repository, target, deployment, commit: commit.clone(), reverts });
+    let commit = commit.clone();
+    draft.perform(Effect::Deploy { task, repository, target, deployment, commit, reverts, irreversible });
     true
 }
 
@@ -56,22 +69,33 @@ pub(super) fn begin_revert(draft: &mut Draft, commit: &CommitId, of: Option<Depl
 /// The deployment of what landed decides what follows, before all else.
 pub fn deploys(draft: &mut Draft) -> Option<Step> {
     let entry = draft.landing_entry()?.clone();
-    let LaneState::Deploying { commit } = entry.state else { return None };
     let deployment = draft.facts.task.deployment.clone()?;
+    let runs = matches!(deployment.state, DeploymentState::Healthy | DeploymentState::Superseded);
+    if entry.state == LaneState::Mending && runs {
+        // A person saw that it runs after all: the lane is everybody's, and what was begun to mend it goes on.
+        draft.give_up(Line::Landing);
+        return Some(Step::Again);
+    }
+    let LaneState::Deploying { commit } = entry.state.clone() else { return None };
     match deployment.state {
         DeploymentState::Healthy | DeploymentState::Superseded if entry.reverts.is_some() => {
-            draft.leave(Line::Landing);
+            draft.give_up(Line::Landing);
             stop::taken_back(draft, &commit);
         }
         DeploymentState::Healthy | DeploymentState::Superseded => {
             let stage = draft.stage()?;
-            draft.leave(Line::Landing);
+            draft.give_up(Line::Landing);
             draft.advance(&stage, "deploys");
         }
-        DeploymentState::Failed | DeploymentState::RolledBack | DeploymentState::Cancelled
-            if !deployment.infra && entry.reverts.is_none() =>
-        {
-            draft.leave(Line::Landing);
+        _ if deployment.has_failed() && entry.reverts.is_none() => draft.give_up(Line::Landing),
+        _ if deployment.wants_mending() && entry.reverts.is_none() && draft.facts.task.stop.is_none() => {
+            // Until what mends it has landed, the base branch does not have what it is to bring.
+            draft.facts.task.landed = None;
+            draft.put_entry(LaneEntry { state: LaneState::Mending, mends: true, head: None, ..entry });
+        }
+        _ if deployment.wants_mending() && entry.reverts.is_none() && !deployment.irreversible => {
+            takes_back_instead(draft);
+            draft.give_up(Line::Landing);
         }
         _ if draft.facts.task.stop.is_some() => return Some(stop::rest_for("the deployment")),
         state => {
@@ -79,6 +103,37 @@ pub fn deploys(draft: &mut Draft) -> Option<Step> {
             return Some(Step::Rest(vec![Wait::Deploying { target, state: state.name().to_owned(), why }]));
         }
     }
+    Some(Step::Again)
+}
+
+/// It is not mended any more: the lane takes it back.
+fn takes_back_instead(draft: &mut Draft) {
+    draft.facts.task.landed = draft.facts.task.brought.last().cloned();
+    if let Some(deployment) = &mut draft.facts.task.deployment {
+        deployment.forward = false;
+    }
+}
+
+/// Whoever was to mend it is stopped, or does not get on: then it is taken back after all. What cannot be is a person's.
+pub fn mending_given_up(draft: &mut Draft) -> Option<Step> {
+    draft.landing_entry().filter(|entry| entry.mends && entry.reverts.is_none())?;
+    let stops = draft.facts.task.stop.is_some();
+    let irreversible = draft.facts.task.deployment.as_ref().is_some_and(|known| known.irreversible);
+    let fails = matches!(draft.facts.task.hold, Some(Hold::Escalated { .. })) && !irreversible;
+    if !stops && !fails {
+        return None;
+    }
+    takes_back_instead(draft);
+    draft.facts.task.hold = None;
+    draft.give_up(Line::Landing);
+    if irreversible {
+        // Once more asked for, it is taken back all the same.
+        let of = draft.facts.task.landed.clone().unwrap_or_else(|| CommitId::from(""));
+        let main = draft.facts.repository.base_branch.clone();
+        draft.hold(Hold::Stuck { reason: reason::not_taken_back_for_good(of, main) }, "mending_given_up");
+        return Some(Step::Again);
+    }
+    draft.audit(ORCH, "mending_given_up", reason::mending_given_up());
     Some(Step::Again)
 }
 
@@ -93,15 +148,18 @@ pub fn failed(draft: &mut Draft) -> Option<Step> {
         return None;
     }
     let known = draft.facts.task.deployment.clone()?;
-    let why = if has_failed(draft) { known.why } else { known.failed? };
-    let (stage, target) = (draft.stage()?, known.target);
-    draft.facts.task.deployment = None;
+    let forward = known.wants_mending();
+    if forward && (known.told || draft.landing_entry()?.state != LaneState::Mending) {
+        return None;
+    }
+    let why = if has_failed(draft) || forward { known.why.clone() } else { known.failed.clone()? };
+    let (stage, target) = (draft.stage()?, known.target.clone());
+    draft.facts.task.deployment = forward.then_some(TaskDeployment { told: true, ..known });
     let reason = reason::deployment_failed(&target, why.lines().next().unwrap_or_default());
     match stage.on_red {
         OnRed::Back(to) => {
             let told = format!("it did not run on {target}: {}", cut(&why));
-            let must_fix = "What it brought was taken back from the base branch; this branch still has it. Find what keeps it \
-                            from running there, mend that, and leave the rest as it was.";
+            let must_fix = if forward { MENDED } else { TAKEN_BACK };
             let cap = stage.cap.unwrap_or(0);
             draft.send_back(Position::Stage(to), cap, "deploy_failed", ClaimKind::Deploy, reason, (&told, must_fix));
         }

@@ -4,8 +4,9 @@
 use crate::claim::ClaimKind;
 use crate::decide::Step;
 use crate::decide::draft::{Draft, ORCH};
-use crate::episode::{Answer, EpisodeKind};
+use crate::episode::{Answer, EpisodeKind, confirmation};
 use crate::gate::{self, Outcome};
+use crate::ids::DeployTarget;
 use crate::lane::{Candidate, Ejection, LaneEntry, LaneState, Line};
 use crate::pipeline::{OnRed, Stage, StageKind};
 use crate::reason;
@@ -30,7 +31,7 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
     }
     draft.audit(ORCH, "landed", reason::landed(&commit));
     if !deploys::begin(draft, &commit, None) {
-        draft.leave(Line::Landing);
+        draft.give_up(Line::Landing);
         draft.advance(&stage, "landed");
     }
     Some(Step::Again)
@@ -39,13 +40,19 @@ pub fn landed(draft: &mut Draft) -> Option<Step> {
 /// Ask for a place in the landing line, behind whoever it waits for (J).
 pub fn joins(draft: &mut Draft) -> Option<Step> {
     let stage = lane_stage(draft)?;
-    if draft.landing_entry().is_some() || !draft.open_dependencies().is_empty() {
+    let kept = draft.landing_entry().cloned();
+    let stands = kept.as_ref().is_some_and(|entry| entry.state != LaneState::Mending);
+    if stands || !draft.open_dependencies().is_empty() {
         return None;
     }
     let head = draft.facts.task.head.clone()?;
     let validates = stage.kind == StageKind::Stage || stage.confirm;
     draft.audit(ORCH, "lane_joins", reason::asks_to_land());
-    draft.join(Line::Landing, Some(head), validates);
+    match kept {
+        // What mends keeps the place of what it mends.
+        Some(entry) => draft.put_entry(LaneEntry { head: Some(head), validates, state: LaneState::Queued, ..entry }),
+        None => draft.join(Line::Landing, Some(head), validates),
+    }
     Some(Step::Again)
 }
 
@@ -152,11 +159,13 @@ fn to_validate(draft: &Draft) -> Option<(Stage, Candidate)> {
     (entry.validates && staged).then(|| (stage, candidate.clone()))
 }
 
-/// What a confirmation is about: this change, on its way to where this stage leads. The candidate of a main that moved
+/// What a confirmation is about: this change, on its way to its target, and whether it can be taken back there. The candidate of a main that moved
 /// meanwhile is the same change: it is tested and staged anew, and nobody is asked again.
 fn confirmed(draft: &Draft, stage: &Stage, candidate: &Candidate) -> String {
-    match &draft.facts.task.keys {
-        Some(keys) => format!("{} to {}", keys.patch, stage.id),
+    let facts = &draft.facts;
+    let target = facts.policy.targets.get(&facts.task.repository).map(DeployTarget::as_str);
+    match &facts.task.keys {
+        Some(keys) => confirmation(&keys.patch, target.unwrap_or(stage.id.as_str()), keys.irreversible),
         // Of a head that nobody looked at, only the commit is known.
         None => candidate.commit.to_string(),
     }

@@ -56,16 +56,21 @@ pub fn takes_back(draft: &mut Draft) -> Option<Step> {
     };
     match entry.state {
         // Its own place, of a change that came back: given up.
-        _ if entry.reverts.is_none() => draft.leave(Line::Landing),
+        _ if entry.reverts.is_none() => draft.give_up(Line::Landing),
+        // Of several the last one is what runs already; what stands between is not brought there.
+        LaneState::Landed { commit, .. } if draft.facts.task.brought.len() > 1 => {
+            draft.give_up(Line::Landing);
+            taken_back(draft, &commit);
+        }
         LaneState::Landed { commit, .. } => {
             let reverts = draft.facts.task.deployment.as_ref().map(|deployment| deployment.id.clone());
             if reverts.is_none() || !deploys::begin_revert(draft, &commit, reverts) {
-                draft.leave(Line::Landing);
+                draft.give_up(Line::Landing);
                 taken_back(draft, &commit);
             }
         }
         LaneState::Ejected { cause } => {
-            draft.leave(Line::Landing);
+            draft.give_up(Line::Landing);
             let of = draft.facts.task.brought.last().cloned().unwrap_or_else(|| CommitId::from(""));
             let why = cause.words();
             draft.hold(Hold::Stuck { reason: reason::not_taken_back(of, main, why) }, "takes_back");

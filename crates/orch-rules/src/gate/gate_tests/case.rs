@@ -37,7 +37,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         pipeline: pipeline.digest.clone(),
         base: Some("base".into()),
         head: Some("head".into()),
-        keys: Some(Keys { code: "code".into(), patch: "patch".into() }),
+        keys: Some(Keys { code: "code".into(), patch: "patch".into(), irreversible: false }),
         attempt: 7,
         retries: 0,
         rework: None,
@@ -63,6 +63,7 @@ pub(super) fn in_line(pipeline: Pipeline, stage: &str) -> Case {
         beyond: Default::default(),
     };
     let evidence = Evidence {
+        irreversible: false,
         start: "start".into(),
         head: "head".into(),
         base: "base".into(),
@@ -191,6 +192,7 @@ impl Case {
                 head: Some("head".into()),
                 validates: false,
                 reverts: None,
+                mends: false,
                 state,
             });
         })

@@ -196,10 +196,14 @@ fn tests_passed_needs_report_and_run() {
 #[test]
 fn verdicts_are_bound_to_what_they_judged() {
     let review = at("review").wrote("12-review.md", &document("verdict: APPROVED"));
-    let moved = |facts: &mut TaskFacts| facts.task.keys = Some(Keys { code: "code2".into(), patch: "patch".into() });
+    let moved = |facts: &mut TaskFacts| {
+        facts.task.keys = Some(Keys { code: "code2".into(), patch: "patch".into(), irreversible: false })
+    };
     review.with(moved).says(GateName::CheckReviewerVerdict, Pass, "APPROVED");
     let review = at("review").wrote("12-review.md", &document("verdict: APPROVED"));
-    let changed = |facts: &mut TaskFacts| facts.task.keys = Some(Keys { code: "code".into(), patch: "patch2".into() });
+    let changed = |facts: &mut TaskFacts| {
+        facts.task.keys = Some(Keys { code: "code".into(), patch: "patch2".into(), irreversible: false })
+    };
     review.with(changed).says(GateName::CheckReviewerVerdict, Unknown, "void");
 
     let report = || at("testing").wrote("13-test-report.md", &document("result: PASS")).green();

@@ -114,7 +114,11 @@ impl World {
             if !served {
                 found.push(format!("{}: {} and nobody does it", entry.work_item, entry.state.name()));
             }
-            if entry.line == Line::Landing && entry.reverts.is_none() && entry.head != task.head {
+            if entry.line == Line::Landing
+                && entry.reverts.is_none()
+                && entry.state != LaneState::Mending
+                && entry.head != task.head
+            {
                 found.push(format!("{} stands in line with an older head", entry.work_item));
             }
         }

@@ -24,7 +24,7 @@ use orch_rules::effect::Effect;
 use orch_rules::episode::Episode;
 use orch_rules::event::TaskEvent;
 use orch_rules::facts::Policy;
-use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
+use orch_rules::ids::{CommitId, DeployTarget, PipelineDigest, RepositoryId, TaskId, Timestamp, WorkItemId};
 use orch_rules::lane::{LaneEntry, Line, Repository};
 use orch_rules::outage::Outage;
 use orch_rules::people::{HumanAnswer, Reply};
@@ -95,6 +95,8 @@ pub struct World {
     pub edges: BTreeSet<(TaskId, TaskId)>,
     /// Nobody can read the edges.
     pub edges_unreadable: bool,
+    /// Targets where what does not run is mended, and not taken back.
+    pub forward: BTreeSet<DeployTarget>,
     pub slots: BTreeMap<String, BTreeSet<String>>,
     pub budgets: BTreeMap<String, Budget>,
     pub outages: BTreeMap<String, Outage>,

@@ -6,7 +6,7 @@ use orch_rules::check::CheckOutcome;
 use orch_rules::decide::intake::{Intake, intake};
 use orch_rules::deploy::{DeploymentState, TaskDeployment};
 use orch_rules::effect::Effect;
-use orch_rules::episode::{Answer, Episode, EpisodeKind};
+use orch_rules::episode::{Answer, Episode, EpisodeKind, confirmation};
 use orch_rules::event::{CandidateResult, Event, LaneEvent, TaskEvent};
 use orch_rules::ids::{CheckId, CodeId, CommitId, PatchId, RepositoryId, TaskId};
 use orch_rules::lane::{Candidate, LaneState};
@@ -93,6 +93,7 @@ impl World {
             (_, false) => (CodeId(format!("code of {name}")), PatchId(format!("patch of {name}"))),
         };
         Some(Evidence {
+            irreversible: self.irreversible(attempt, delivered),
             head: if nothing { start.clone() } else { CommitId(name) },
             start,
             base,
@@ -111,6 +112,14 @@ impl World {
             left_out: Vec::new(),
             refused: Vec::new(),
         })
+    }
+
+    /// Whether what the task's whole change touches can be taken back.
+    fn irreversible(&self, attempt: &Attempt, delivered: &Delivered) -> bool {
+        let all = self.attempts.get(&attempt.task).map(Vec::as_slice).unwrap_or_default();
+        let mut evidence = all.iter().filter_map(|a| a.ended.as_ref()?.evidence.as_ref());
+        let before = evidence.any(|e| Some(&e.head) == attempt.start.as_ref() && e.irreversible);
+        before || delivered.changed.iter().any(|path| path.starts_with("migrations/"))
     }
 
     /// What the task's whole change touches: what it touched where this attempt started, and what the attempt adds.
@@ -223,20 +232,30 @@ impl World {
         Some(Event::Lane { repository: repository.clone(), event })
     }
 
+    /// A repository is deployed from now on; what does not run is mended, or taken back.
+    pub fn deploys(&mut self, repository: &str, forward: bool) {
+        self.policy.targets.insert(repository.into(), "production".into());
+        self.forward.extend(forward.then(|| "production".into()));
+    }
+
     /// How far a deployment is; one that has ended is done with.
     pub fn deployed(&mut self, effect: &Effect, state: DeploymentState, why: &str) -> Event {
-        let Effect::Deploy { task, target, deployment, .. } = effect else {
+        let Effect::Deploy { task, target, deployment, irreversible, reverts, .. } = effect else {
             unreachable!("{effect:?} deploys nothing")
         };
+        let reverts = reverts.is_some();
         let deployment = TaskDeployment {
             id: deployment.clone(),
             target: target.clone(),
             state,
             infra: false,
+            irreversible: *irreversible,
+            forward: !reverts && (*irreversible || self.forward.contains(target)),
+            told: false,
             why: why.to_owned(),
             failed: None,
         };
-        if deployment.has_failed() {
+        if deployment.has_failed() || deployment.wants_mending() {
             *self.trips.entry(task.clone()).or_default() += 1;
         }
         Event::Task { task: task.clone(), event: TaskEvent::DeploymentSeen { deployment } }
@@ -310,7 +329,8 @@ impl World {
         if stage.kind == StageKind::Stage && !self.attempts.get(&task.id).is_some_and(|all| all.iter().any(staged)) {
             missing.push(format!("{candidate} of {} landed without its staging run", task.work_item));
         }
-        let change = task.keys.as_ref().map(|keys| format!("{} to {}", keys.patch, stage.id));
+        let to = self.policy.targets.get(&task.repository).map_or(stage.id.as_str(), |target| target.as_str());
+        let change = task.keys.as_ref().map(|keys| confirmation(&keys.patch, to, keys.irreversible));
         let confirmed = |e: &Episode| {
             e.kind == EpisodeKind::ConfirmDeploy
                 && Some(&e.about) == change.as_ref()

@@ -64,7 +64,7 @@ impl Simulation {
         }
         world.policy.max_runs = 1 + whim.below(4) as u32;
         if seed.is_multiple_of(3) {
-            world.policy.targets.insert("shop".into(), "production".into());
+            world.deploys("shop", seed.is_multiple_of(2));
         }
         world.policy.lost_cap = whim.below(3) as u32;
         world.policy.dependencies = !whim.percent(5);

@@ -38,6 +38,7 @@ impl Code {
             tests.filter_map(|path| weakened(path, before.get(*path)?, files.get(*path).map(String::as_str))).collect();
         weakened.sort_by_key(|test| !test.deleted);
         let evidence = Evidence {
+            irreversible: false,
             start: start.clone(),
             base: main,
             code: CodeId(tree_digest(files.iter().filter(|(path, _)| !path.starts_with(&folder)))),
