@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod answers;
+mod bad_releases;
 mod base;
 mod base_tests;
 mod check_again;
