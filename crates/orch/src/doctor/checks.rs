@@ -25,6 +25,7 @@ pub const ALL: &[Check] = &[
     Check { name: "repositories", look: super::repositories::repositories },
     Check { name: "servers", look: super::servers::servers },
     Check { name: "trackers", look: super::trackers::trackers },
+    Check { name: "targets", look: super::targets::targets },
     Check { name: "agents", look: agents },
     Check { name: "credentials", look: super::repositories::credentials },
     Check { name: "notify", look: notifiers },

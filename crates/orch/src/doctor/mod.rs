@@ -5,6 +5,7 @@ mod confinement;
 mod data;
 mod repositories;
 mod servers;
+mod targets;
 mod trackers;
 mod way_out;
 

@@ -57,6 +57,7 @@ fn deployed() -> Carried {
     std::fs::write(&hook, HOOK.replace("PRODUCTION", &format!("'{}'", production.display()))).unwrap();
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::write(&secret, "hush").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     let host = carried.world.config();
     let text = std::fs::read_to_string(&host).unwrap();
     let target = format!(
@@ -75,6 +76,14 @@ fn states(carried: &Carried) -> String {
     listed["deployments"].as_array().unwrap().iter().rev().map(state).collect::<Vec<_>>().join(", ")
 }
 
+/// What `orch doctor` says of the target.
+fn of_doctor(carried: &Carried) -> String {
+    let doctor = carried.world.run(&carried.repository, &["doctor", "--json"]).unwrap();
+    let found: Value = serde_json::from_str(doctor.stdout.lines().last().unwrap()).unwrap();
+    let of_targets = |one: &&Value| one["name"] == "targets";
+    found["checks"].as_array().unwrap().iter().find(of_targets).unwrap()["words"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_service_is_deployed_and_a_release_that_does_not_come_up_comes_again() {
     let carried = deployed();
@@ -85,6 +94,11 @@ fn a_service_is_deployed_and_a_release_that_does_not_come_up_comes_again() {
     let first = done["landed"].as_str().unwrap().to_owned();
     let status = carried.orch(&["deploy", "status"]);
     assert!(status.contains("healthy, runs") && status.contains(&first[..12]), "{status}");
+    assert_eq!(of_doctor(&carried), format!("web: answers, revision {}", &first[..12]));
+    let hook = carried.world.path("hook");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(of_doctor(&carried).contains("cannot be run"), "{}", of_doctor(&carried));
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     let worse = service.open("Worse");
     service.approve(&worse);
     let done = service.done(&worse);
