@@ -66,7 +66,8 @@ pub fn red_first() -> Issue {
     read(include_str!("../../sample/issues/longest_word.toml"))
 }
 
-/// An issue whose analyst asks something; what the developer builds says what the person answered.
+/// An issue whose analyst asks something; what the developer builds says what the person answered. Its first delivery is
+/// green and does not run where it is deployed.
 pub fn with_a_question() -> Issue {
     read(include_str!("../../sample/issues/heading.toml"))
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use orch_testkit::sample::TEST_COMMAND;
+use orch_text::{Language, deployment_state};
+use orch_web::view::DeploymentView;
 use serde_json::{Value, json};
 
 use super::folder::{Folder, Main};
@@ -10,7 +12,7 @@ use super::journey::Traveller;
 use super::picture;
 use super::report::{self, Proof, Report, TestedCommit};
 use super::{checkouts, story};
-use crate::commands::text::{clean, fit, pad, short, usage, width, wrap};
+use crate::commands::text::{clean, counted, fit, pad, short, usage, width, wrap};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Style};
 
@@ -24,7 +26,7 @@ pub fn greeting(screen: &Screen, issues: usize) -> String {
 }
 
 /// The answer for programs, as the last line of stdout.
-pub fn answer(screen: &Screen, travellers: &[Traveller], main: &Main, took: Duration) {
+pub fn answer(screen: &Screen, travellers: &[Traveller], main: &Main, deployed: &[DeploymentView], took: Duration) {
     let tasks: Vec<Value> = travellers.iter().map(task).collect();
     screen.json(&json!({
         "tasks": tasks,
@@ -34,8 +36,20 @@ pub fn answer(screen: &Screen, travellers: &[Traveller], main: &Main, took: Dura
             "head": main.head,
             "test_command": TEST_COMMAND,
         },
+        "deployments": deployed.iter().map(deployment).collect::<Vec<_>>(),
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }));
+}
+
+fn deployment(one: &DeploymentView) -> Value {
+    json!({
+        "repository": one.repository,
+        "target": one.target,
+        "work_item": one.work_item,
+        "why": one.why,
+        "revision": one.revision,
+        "state": one.state,
+    })
 }
 
 fn task(traveller: &Traveller) -> Value {
@@ -59,7 +73,12 @@ fn task(traveller: &Traveller) -> Value {
 }
 
 /// Why the demo did not do what it promises, if it did not.
-pub fn failure(travellers: &[Traveller], report: &Report, folder: &Folder) -> Option<Failure> {
+pub fn failure(
+    travellers: &[Traveller],
+    report: &Report,
+    deployed: &[DeploymentView],
+    folder: &Folder,
+) -> Option<Failure> {
     let astray: Vec<String> = travellers
         .iter()
         .filter(|traveller| traveller.landed().is_none())
@@ -85,6 +104,10 @@ pub fn failure(travellers: &[Traveller], report: &Report, folder: &Folder) -> Op
             (proved < travellers.len())
                 .then(|| Failure::new(Exit::Failed, "there are fewer commits on main than issues that landed"))
         })
+        .or_else(|| {
+            let runs = deployed.last().is_some_and(|one| one.state == "healthy");
+            (!runs).then(|| Failure::new(Exit::Failed, "what landed last does not run"))
+        })
 }
 
 /// The last words for people. `stays`: the folder is kept.
@@ -92,7 +115,7 @@ pub fn lines(
     screen: &Screen,
     travellers: &[Traveller],
     main: &Main,
-    report: &Report,
+    (report, deployed): (&Report, &[DeploymentView]),
     folder: &Folder,
     took: Duration,
     stays: bool,
@@ -103,6 +126,9 @@ pub fn lines(
     lines.push(String::new());
     lines.push(screen.styled(Style::Strong, "What happened on the way"));
     lines.extend(travellers.iter().flat_map(|traveller| way(screen, traveller, room)));
+    lines.push(String::new());
+    lines.push(screen.styled(Style::Strong, "What was deployed"));
+    lines.extend(releases(screen, deployed, room));
     lines.push(String::new());
     lines.push(screen.styled(Style::Strong, "What it cost"));
     for traveller in travellers {
@@ -123,6 +149,28 @@ pub fn lines(
     }
     lines.push(String::new());
     lines.push(last(screen, travellers, took));
+    lines
+}
+
+/// The good ones in one line, and what became of each other one.
+fn releases(screen: &Screen, deployed: &[DeploymentView], room: usize) -> Vec<String> {
+    let bad = |one: &DeploymentView| !matches!(one.state.as_str(), "healthy" | "superseded");
+    let good = deployed.iter().filter(|one| !bad(one)).count();
+    let mut lines = vec![format!("  {} healthy", counted(good, "release"))];
+    for (at, one) in deployed.iter().enumerate().filter(|(_, one)| bad(one)) {
+        let id = one.work_item.as_deref().map(clean).unwrap_or_default();
+        let state = deployment_state(&one.state, Language::English);
+        let later = |why: &str| {
+            let own = deployed.iter().skip(at).filter(|later| later.work_item == one.work_item);
+            own.filter(|later| !bad(later)).any(|later| later.why == why)
+        };
+        let after = if later("revert") && later("change") { "; its revert landed, and it came again" } else { "" };
+        let text = format!("{}: {}{after}", short(&one.revision), clean(&state));
+        for (number, line) in wrap(&text, room.saturating_sub(width(&id) + 4)).iter().enumerate() {
+            let shown = if number == 0 { id.clone() } else { " ".repeat(width(&id)) };
+            lines.push(format!("  {shown}  {}", screen.styled(Style::Attention, line)));
+        }
+    }
     lines
 }
 

@@ -9,6 +9,8 @@
 //!   script.toml   what the agent does
 //!   service.log   what the service says
 //!   report.json   what became of every commit on main
+//!   deploy        puts a release into production/
+//!   production/   what runs
 //! ```
 
 use std::os::unix::fs::PermissionsExt;

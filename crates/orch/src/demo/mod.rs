@@ -8,6 +8,7 @@
 //! | [`journey`] | opening the issues, watching them, answering what they ask |
 //! | [`picture`] | the journey as lines of text |
 //! | [`terminal`] | where these lines go: one block redrawn in place, or appended |
+//! | [`production`] | where what landed is deployed |
 //! | [`asking`] | what the person is asked, and what their words mean |
 //! | [`story`] | what happened to an issue that does not happen to every issue |
 //! | [`checkouts`] | commands on empty checkouts, a few at once |
@@ -21,6 +22,7 @@ mod events;
 mod folder;
 mod journey;
 mod picture;
+mod production;
 mod report;
 mod story;
 mod terminal;
@@ -148,6 +150,7 @@ fn carry(
     terminal.say(&closing::greeting(screen, issues.len()));
     terminal.say(&folder.choose_level(env)?);
     let base = folder.furnish(&issues)?;
+    production::furnish(folder)?;
     let mut service = UpProcess::start(folder, events)?;
     if args.open {
         terminal.say(&dashboard(&service)?);
@@ -167,6 +170,7 @@ fn carry(
         journey.call_off();
     }
     let read = if watched.is_ok() { journey.read_turns() } else { Ok(()) };
+    let deployed = if watched.is_ok() { production::deployments(&service) } else { Ok(Vec::new()) };
     if args.open && watched.is_ok() {
         terminal.settle();
         stay(&mut service, events, terminal)?;
@@ -174,15 +178,22 @@ fn carry(
     service.stop();
     watched?;
     read?;
+    let deployed = deployed?;
     terminal.settle();
     let main = folder.bring_home(base)?;
     let travellers = journey.travellers();
     let report = report::test_every_commit(folder, &main, travellers, env, events, terminal)?;
-    closing::answer(screen, travellers, &main, begun.elapsed());
-    let failure = closing::failure(travellers, &report, folder);
-    for line in
-        closing::lines(screen, travellers, &main, &report, folder, begun.elapsed(), args.keep || failure.is_some())
-    {
+    closing::answer(screen, travellers, &main, &deployed, begun.elapsed());
+    let failure = closing::failure(travellers, &report, &deployed, folder);
+    for line in closing::lines(
+        screen,
+        travellers,
+        &main,
+        (&report, &deployed),
+        folder,
+        begun.elapsed(),
+        args.keep || failure.is_some(),
+    ) {
         terminal.say(&line);
     }
     failure.map_or(Ok(()), |failure| Err(Trouble::Failed(failure)))

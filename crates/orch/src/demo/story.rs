@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::commands::text::clean;
 
 /// Rules whose line in the timeline says that red led back.
-const BACK: [&str; 2] = ["gate_red", "lane_sent_back"];
+const BACK: [&str; 3] = ["gate_red", "lane_sent_back", "deploy_failed"];
 /// Before what the agent was told, in the log of its run.
 const TOLD: &str = "told: ";
 /// Lines that the agent's own doings begin with; they end what it was told.
@@ -105,6 +105,9 @@ fn gist(told: &str) -> Option<String> {
     if told.starts_with("conflict") {
         let paths: Vec<&str> = lines().filter_map(|line| line.strip_prefix("- ")).collect();
         return Some(format!("conflict with main in {}", paths.join(", ")));
+    }
+    if told.starts_with("it did not run") {
+        return lines().next().map(str::to_owned);
     }
     let finding = lines().find_map(|line| line.strip_prefix("- ").filter(|line| line.starts_with('P')));
     let failed = || {

@@ -63,7 +63,8 @@ fn seven_issues_land_whatever_happens_to_them() {
     let range = format!("{base}..{head}");
     let line = git(repository, &["rev-list", "--first-parent", "--reverse", &range]).unwrap();
     let line: Vec<&str> = line.lines().collect();
-    assert_eq!(line.len(), issues.len(), "one commit for each issue");
+    assert_eq!(line.len(), issues.len() + 2, "one commit for each issue, one that did not run and its revert");
+    was_deployed(&answer["deployments"], &tasks[5]["id"], head);
 
     let report = std::fs::read_to_string(repository.with_file_name("report.json")).unwrap();
     let report: Value = serde_json::from_str(&report).unwrap();
@@ -74,6 +75,10 @@ fn seven_issues_land_whatever_happens_to_them() {
 
     for (index, commit) in line.iter().enumerate() {
         let message = git(repository, &["log", "-1", "--format=%B", commit]).unwrap();
+        if tested[index]["proof"].is_null() {
+            assert!(message.contains("heading above"), "what did not run, and its revert: {message}");
+            continue;
+        }
         let by = |task: &&Value| message.lines().any(|l| l == format!("Refs: {}", task["id"].as_str().unwrap()));
         let task = tasks.iter().find(by).unwrap_or_else(|| panic!("{commit} names no issue:\n{message}"));
         let issue = issues.iter().find(|issue| task["title"] == issue.title).unwrap();
@@ -103,6 +108,18 @@ fn seven_issues_land_whatever_happens_to_them() {
     assert_eq!((&shown["stage"], &shown["id"]), (&"done".into(), &tasks[0]["id"]), "the folder's own orch");
 }
 
+/// Everything runs that landed, in that order; what did not run was rolled back, its revert is what runs, and it came again.
+fn was_deployed(deployments: &Value, id: &Value, head: &str) {
+    let all = deployments.as_array().unwrap();
+    let of = |one: &Value| format!("{} {}", one["why"].as_str().unwrap(), one["state"].as_str().unwrap());
+    let own: Vec<_> = all.iter().filter(|one| one["work_item"] == *id).map(of).collect();
+    assert_eq!(own, ["change rolled_back", "revert healthy", "change healthy"], "{deployments}");
+    let others = all.iter().filter(|one| one["work_item"] != *id);
+    assert!(others.clone().all(|one| of(one) == "change healthy") && others.count() == 6, "{deployments}");
+    assert!(all.iter().all(|one| one["repository"] == "tally" && one["target"] == "production"), "{deployments}");
+    assert_eq!(all.last().unwrap()["revision"], head);
+}
+
 /// One goes straight through; each of the others has its turn, and exactly one of the two on the same lines.
 fn turns_are_told(tasks: &[Value]) {
     let turns = |index: usize| tasks[index]["turns"].as_array().unwrap();
@@ -119,11 +136,12 @@ fn turns_are_told(tasks: &[Value]) {
     assert!(turns(7 - second).is_empty(), "{}", tasks[7 - second]);
     back(second, "landing", &["conflict with main", "- src/report.rs", "- tests/command.rs"]);
     let asked = |index: usize| {
-        let turn = turns(index)[0].clone();
+        let turn = turns(index).iter().find(|turn| turn["what"] == "asked").unwrap().clone();
         (turn["kind"].clone(), turn["about"][0].clone(), turn["answer"].clone(), turn["by"].clone())
     };
     let by = "the demo".into();
     let question = "Which words should the heading have?".into();
+    back(5, "landing", &["did not run on production"]);
     assert_eq!(asked(5), ("questions".into(), question, "Counted by tally".into(), by));
     assert_eq!(asked(6), ("protected_paths".into(), "Cargo.toml".into(), "approved".into(), "the demo".into()));
 }
@@ -138,6 +156,8 @@ fn nothing_is_left_behind() {
         "red → green",
         "What happened on the way",
         "review sent it back: P0",
+        "did not run on production",
+        "; its revert landed",
         "What it cost",
         "the money is invented",
         "orch demo --keep",
