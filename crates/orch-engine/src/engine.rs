@@ -15,7 +15,7 @@ use orch_rules::change::{Change, ChangeSet};
 use orch_rules::effect::Effect;
 use orch_rules::event::{Event, LaneEvent, TaskEvent};
 use orch_rules::facts::Policy;
-use orch_rules::ids::{PipelineDigest, RepositoryId, Timestamp};
+use orch_rules::ids::{CommitId, PipelineDigest, RepositoryId, Timestamp};
 use orch_rules::lease::OwnLease;
 use orch_rules::standing::Standing;
 use tokio::sync::{Notify, broadcast, watch};
@@ -24,13 +24,14 @@ use crate::answers::Answers;
 use crate::base_looks::BaseLooks;
 use crate::changes::Changes;
 use crate::compare::Compared;
+use crate::forge_news::ForgeNews;
 use crate::hosting::Hosting;
 use crate::informed::Informed;
 use crate::kinds::INTAKES;
 use crate::main_ci::MainCi;
 use crate::numbers::Numbers;
 use crate::outbox::Telling;
-use crate::perform::PerformError;
+use crate::perform::{CI_NEWS, PerformError};
 use crate::repository_context::RepositoryContext;
 use crate::sweep::SweepCount;
 use crate::tracking::Tracking;
@@ -167,6 +168,10 @@ pub struct Engine {
     pub(crate) access: Option<Arc<dyn Access>>,
     /// Who is told of what happens.
     pub(crate) telling: Option<Telling>,
+    /// What the products of forges tell.
+    pub(crate) forge_news: Option<Arc<ForgeNews>>,
+    /// Commits of which a forge's CI has said something.
+    pub(crate) ci_news: broadcast::Sender<CommitId>,
     /// What a forge's CI says of base branches.
     pub(crate) main_ci: MainCi,
     /// The trackers that are followed.
@@ -232,6 +237,8 @@ impl Engine {
             people: None,
             access: None,
             telling: None,
+            forge_news: None,
+            ci_news: broadcast::Sender::new(CI_NEWS),
             main_ci: MainCi::default(),
             tracking: None,
             news: watch::Sender::new(0),

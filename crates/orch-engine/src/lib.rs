@@ -13,6 +13,7 @@ mod compare;
 pub mod control;
 mod deploy_terms;
 mod engine;
+mod forge_news;
 mod handle;
 mod hosting;
 mod informed;
@@ -37,6 +38,7 @@ mod work_loop;
 
 pub use deploy_terms::{DeployTerms, HookVerb};
 pub use engine::{Engine, Limits};
+pub use forge_news::ForgeHookCounts;
 pub use hosting::Hosting;
 pub use perform::{SET_UP_DONE, SET_UP_LINE, check_order, check_outcome};
 pub use repository_context::{Program, RepositoryContext};

@@ -18,7 +18,7 @@ pub(crate) mod set_up;
 mod task_file;
 
 pub(crate) use agent_run::late_usage;
-pub(crate) use await_ci::{CiAsked, CiTerms, name_required, no_product, statuses};
+pub(crate) use await_ci::{CI_NEWS, CiAsked, CiTerms, name_required, no_product, statuses};
 pub(crate) use check_run::check_terms;
 pub use check_run::{check_order, check_outcome};
 pub(crate) use commit_test::{MOST_RUNS, Test, Tested};

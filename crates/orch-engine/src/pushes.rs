@@ -26,7 +26,7 @@ impl Engine {
         }
     }
 
-    async fn look_at_branches_of(&self, repository: &RepositoryId) -> Result<(), String> {
+    pub(crate) async fn look_at_branches_of(&self, repository: &RepositoryId) -> Result<(), String> {
         let store = |error: StoreError| error.to_string();
         let mut tasks = self.store.tasks_at_work(repository, MOST).await.map_err(store)?;
         tasks.retain(|task| task.position.stage().is_some() && task.head != task.base);

@@ -122,6 +122,9 @@ impl Engine {
             if let Err(error) = self.look_at_main_ci(&repository, false).await {
                 tracing::warn!(error = error.words(), %repository, "the sweep passed over what CI says of it");
             }
+            if let Err(error) = self.look_at_untold(&repository).await {
+                tracing::warn!(error = error.words(), %repository, "the sweep passed over its reviews");
+            }
             let repository = &repository;
             if let Err(error) = self.look_at_lane(repository).await {
                 tracing::warn!(%error, %repository, "the sweep passed over a lane");

@@ -71,6 +71,7 @@ impl Engine {
         beside.spawn(self.clone().look_at_troubled_forever());
         beside.spawn(self.clone().test_bases_forever());
         beside.spawn(self.clone().watch_targets_forever());
+        beside.spawn(self.clone().hear_forges_forever());
         let (senders, followers) = (self.senders(), self.followers());
         let mut work =
             WorkLoop { engine: self, handlers: JoinSet::new(), rows: HashMap::new(), busy: Busy::default(), misses: 0 };

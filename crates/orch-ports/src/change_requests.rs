@@ -5,6 +5,8 @@ use orch_rules::ci::CommitStatus;
 use orch_rules::ids::{CommitId, Timestamp};
 
 use crate::error::PortResult;
+use crate::forge_hook::{ForgeHeard, ForgePlace};
+use crate::tracker::HookRequest;
 
 /// Number of a change request within its repository.
 pub type ChangeRequestNumber = u64;
@@ -34,6 +36,8 @@ pub enum ChangeRequestState {
 pub struct ChangeRequest {
     /// Which.
     pub number: ChangeRequestNumber,
+    /// The branch that it is of.
+    pub branch: String,
     /// How far it is.
     pub state: ChangeRequestState,
     /// The commit that its branch is at, as the product sees it.
@@ -101,6 +105,10 @@ pub trait ChangeRequests: Send + Sync {
     fn fingerprint(&self) -> String {
         String::new()
     }
+    /// Where the repository is there, by what never changes.
+    fn place(&self) -> PortResult<ForgePlace>;
+    /// What a webhook's request is. Asks nobody.
+    fn heard(&self, request: &HookRequest) -> ForgeHeard;
     /// A change request from a task branch to main, open or not; `None` if there never was one.
     fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>>;
     /// The change request from a task branch to main: the open one, else one is opened. One that would be empty is

@@ -10,6 +10,7 @@ pub mod deploys;
 pub mod error;
 pub mod feed;
 pub mod forge;
+pub mod forge_hook;
 pub mod health;
 pub mod hosts;
 pub mod intake;

@@ -110,6 +110,26 @@ pub struct IssueSeen {
     pub gone: Option<Gone>,
 }
 
+/// What is kept of the reviews of a change request: which were seen, and whether each still counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReviewsSeen {
+    /// By the product's name of each: whether it was taken back, or voided.
+    pub dismissed: BTreeMap<String, bool>,
+}
+
+impl ReviewsSeen {
+    /// Of reviews as they were read.
+    pub fn of<'r>(reviews: impl IntoIterator<Item = (&'r str, bool)>) -> Self {
+        Self { dismissed: reviews.into_iter().map(|(id, dismissed)| (id.to_owned(), dismissed)).collect() }
+    }
+
+    /// It was seen before.
+    pub fn knows(&self, id: &str) -> bool {
+        self.dismissed.contains_key(id)
+    }
+}
+
 /// A history that is behind the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Behind {

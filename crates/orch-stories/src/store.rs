@@ -12,6 +12,7 @@ use orch_ports::deliveries::*;
 use orch_ports::deploys::DeployLines;
 use orch_ports::feed::*;
 use orch_ports::hosts::*;
+use orch_ports::intake::Intake;
 use orch_ports::keep::Keep;
 use orch_ports::lists::*;
 use orch_ports::outbox::Outbox;
@@ -37,7 +38,7 @@ use orch_testkit::fake::{Fault, Faults};
 
 /// Everything that a database keeps.
 #[async_trait]
-pub trait Backend: Store + Outbox + Hosts + People + Access {
+pub trait Backend: Store + Outbox + Hosts + People + Access + Intake {
     /// Ceiling, spent and reserved.
     async fn budget_row(&self, name: &str) -> Option<(i64, i64, i64)>;
 }

@@ -333,6 +333,7 @@ impl World {
         let engine = Engine::new(store.clone(), hosting, Arc::new(runner.clone()), vec![context], policy, limits, ours)
             .telling(self.store.clone(), self.notifiers.clone())
             .knowing(self.store.clone())
+            .hearing(self.store.clone())
             .letting_in(self.store.clone());
         (Arc::new(engine), store, forge, runner)
     }

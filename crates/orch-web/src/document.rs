@@ -10,6 +10,7 @@ use crate::api;
     info(title = "Orchestrion", description = "Everything but the health checks needs `Authorization: Bearer TOKEN`; the token is in the file `token` of the service's state folder. A request may say in the header `Orch-Person` which of those asks who share the token. Errors are `application/problem+json`."),
     paths(
         api::health::healthz, api::health::readyz, api::health::document, api::metrics::metrics, api::hooks::hook,
+        api::forge_hooks::gitea, api::forge_hooks::list,
         api::changes::list, api::costs::costs, api::deliveries::list, api::deliveries::show, api::deliveries::replay, api::deliveries::drop,
         api::outbox::list, api::outbox::show, api::outbox::shown, api::outbox::replay, api::outbox::drop,
         api::access::link, api::deploys::list, api::deploys::command,

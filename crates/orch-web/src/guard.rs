@@ -15,8 +15,8 @@ use crate::Problem;
 
 /// Routes for load balancers and supervisors: they say nothing about tasks and need no token.
 pub const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
-/// Beginning of routes that products call from elsewhere: what they send is signed, and each checks that itself.
-const SIGNED_ROUTES: &str = "/webhook/";
+/// Beginnings of routes that products call from elsewhere: what they send is signed, and each checks that itself.
+const SIGNED_ROUTES: [&str; 2] = ["/webhook/", "/hooks/"];
 
 /// The token in the state folder, among those of the API.
 const HOST_TOKEN: &str = "host";
@@ -142,7 +142,7 @@ impl Guard {
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let path = request.uri().path();
-        if OPEN_ROUTES.contains(&path) || path.starts_with(SIGNED_ROUTES) {
+        if OPEN_ROUTES.contains(&path) || SIGNED_ROUTES.iter().any(|signed| path.starts_with(signed)) {
             return Ok(());
         }
         let host = self.host(request)?;

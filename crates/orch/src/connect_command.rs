@@ -1,7 +1,10 @@
 //! `orch connect`: something of a team's servers becomes a repository's, in one command that can be repeated at any time. One
 //! file for each product.
 
+mod gitea;
 mod plane;
+
+pub use gitea::hook_address;
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -14,9 +17,11 @@ use crate::screen::Screen;
 use crate::settings::Host;
 use crate::settings::paths::create_private;
 
-/// Let the issues of a tracker's project be a repository's.
+/// Let a server of your team be heard: its issues, or what its forge tells.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  orch connect plane --url https://plane.example.org --workspace acme")]
+#[command(
+    after_help = "Examples:\n  orch connect plane --url https://plane.example.org --workspace acme\n  orch connect gitea"
+)]
 pub struct ConnectArgs {
     #[command(subcommand)]
     product: ConnectTo,
@@ -32,6 +37,17 @@ enum ConnectTo {
         What is not given is asked for on a terminal. Keys are kept in files beside the host file, for\n\
         you alone.")]
     Plane(plane::PlaneArgs),
+    /// A repository's Gitea or Forgejo server; the same again repairs what is there
+    #[command(
+        visible_alias = "forgejo",
+        after_help = "Examples:\n  \
+        ORCH_GITEA_TOKEN=… orch connect gitea\n  \
+        orch connect gitea --repository shop --url https://git.example.org/team/shop\n  \
+        orch connect gitea --token-file /etc/orch/gitea-token --hook-address http://orch.lan:8500\n\n\
+        What is not given is asked for on a terminal. Secrets are kept in files beside the host file,\n\
+        for you alone."
+    )]
+    Gitea(gitea::GiteaArgs),
 }
 
 /// Runs it.
@@ -41,6 +57,7 @@ enum ConnectTo {
 pub fn run(args: &ConnectArgs, screen: &Screen, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
     match &args.product {
         ConnectTo::Plane(args) => plane::run(args, screen, env),
+        ConnectTo::Gitea(args) => gitea::run(args, screen, env),
     }
 }
 

@@ -220,7 +220,7 @@ pub async fn wire(
     // What another command decides is shown and said there as well, by the service; only that needs them whole.
     let projects = trackers::all(host, env).or_else(|failure| if serving { Err(failure) } else { Ok(Vec::new()) })?;
     let engine = engine.telling(outbox, told.notifiers).showing(told.cards).knowing(people).letting_in(access);
-    let engine = Arc::new(engine.tracking(intake, projects));
+    let engine = Arc::new(engine.hearing(intake.clone()).tracking(intake, projects));
     let (notes, git) = (making.notes.clone(), making.git.clone());
     let rereading = Arc::new(Rereading { engine: engine.clone(), store, making });
     Ok(Wired { engine, runner, chats: told.chats, notes, rereading, store: opened, git, held, _lock: lock })

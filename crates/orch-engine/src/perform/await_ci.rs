@@ -1,4 +1,4 @@
-//! What the forge's CI says of a commit: asked for now and then.
+//! What the forge's CI says of a commit: told by events where there are any, asked for now and then in any case.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use orch_rules::ids::{CheckId, CommitId, RepositoryId, TaskId};
 use orch_rules::lane::LaneState;
 use orch_rules::port_error::ErrorKind;
 use orch_rules::repository_file::{REPOSITORY_FILE, RepositoryFile};
+use tokio::sync::broadcast;
 
 use super::{PerformError, PerformResult, Performed, Tested, blocking};
 use crate::engine::Engine;
@@ -21,6 +22,8 @@ use crate::repository_context::RepositoryContext;
 
 /// Landed commits that are looked at for what usually says something.
 const MOST_LANDED: u32 = 5;
+/// Commits of which news is remembered for whoever is busy.
+pub(crate) const CI_NEWS: usize = 256;
 
 /// Whose statuses are waited for, and for what.
 pub(crate) struct CiAsked {
@@ -52,8 +55,15 @@ impl CiTerms {
 }
 
 impl Engine {
+    /// CI has said something of a commit: whoever waits for that asks.
+    pub(crate) fn ci_told(&self, commit: &CommitId) {
+        // Nobody need wait for any.
+        let _nobody = self.ci_news.send(commit.clone());
+    }
+
     /// Waits for the word of CI, and answers as a run of the test command does.
     pub(super) async fn await_ci(&self, asked: CiAsked) -> PerformResult {
+        let mut news = self.ci_news.subscribe();
         let (mut watch, begun, mut terms) = (CiWatch::default(), Instant::now(), None);
         loop {
             let Some(repository) = self.still_asked(&asked).await? else { return Ok(Performed::nothing()) };
@@ -95,8 +105,17 @@ impl Engine {
                 let event = self.check_event(&asked.task, &asked.check, tested, asked.lane).await?;
                 return Ok(Performed::event(event));
             }
-            tokio::time::sleep(self.limits.ask_ci_every).await;
+            self.until_ci_says(&mut news, &asked.commit).await;
         }
+    }
+
+    /// Until somebody tells that CI has said something of it, or it is time to ask.
+    async fn until_ci_says(&self, news: &mut broadcast::Receiver<CommitId>, commit: &CommitId) {
+        let told = async {
+            // Whoever missed some asks; nobody is left to tell when the service ends.
+            while matches!(news.recv().await, Ok(other) if other != *commit) {}
+        };
+        drop(tokio::time::timeout(self.limits.ask_ci_every, told).await);
     }
 
     /// The repository, if somebody still waits for the answer.

@@ -13,6 +13,7 @@ mod deliveries;
 mod deploys;
 mod documents;
 mod faults;
+mod forge_hooks;
 mod found;
 mod freezing;
 mod intake;

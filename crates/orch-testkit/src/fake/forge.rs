@@ -17,6 +17,7 @@ use orch_rules::ids::{CommitId, TaskId};
 use orch_rules::lane::LandingRefused;
 use orch_rules::port_error::ErrorKind;
 
+pub use self::product::HOOK_SECRET;
 use self::product::Product;
 use super::faults::{Fault, Faults};
 use super::merge::{Tree, apply};

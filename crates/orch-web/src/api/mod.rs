@@ -7,6 +7,7 @@ pub(crate) mod changes;
 pub(crate) mod costs;
 pub(crate) mod deliveries;
 pub(crate) mod deploys;
+pub(crate) mod forge_hooks;
 pub(crate) mod health;
 pub(crate) mod hooks;
 pub(crate) mod metrics;
@@ -54,6 +55,8 @@ fn table() -> Vec<Route> {
         reads("/metrics", get(metrics::metrics)),
         reads("/queue", get(queue::queue)),
         writes("/webhook/{connection}", post(hooks::hook).layer(DefaultBodyLimit::max(hooks::MAX_HOOK))),
+        writes("/hooks/gitea/{repository}", post(forge_hooks::gitea)),
+        reads("/api/v1/hooks", get(forge_hooks::list)),
         writes("/serial-gate/unfreeze", post(queue::unfreeze)),
         writes("/api/v1/outages/lift", post(queue::lift)),
         reads("/api/v1/deliveries", get(deliveries::list)),

@@ -9,7 +9,7 @@ mod targets;
 mod trackers;
 mod way_out;
 
-pub use servers::fix as server_fix;
+pub use servers::{api_fix, examine as examine_server, fix as server_fix, judged};
 
 use clap::Args;
 use serde::Serialize;

@@ -10,10 +10,11 @@ use orch_rules::repository_file::RepositoryFile;
 use orch_ports::PortError;
 use orch_ports::change_requests::Requirements;
 use orch_rules::port_error::ErrorKind;
-use orch_vendors::forge::gitea::requirements;
+use orch_vendors::forge::gitea::{GiteaApi, hooks, requirements};
 
 use super::State::{Fail, Ok as Good, Warn};
 use super::{Look, Told};
+use crate::connect_command::hook_address;
 use crate::init::read_repository_file;
 use crate::settings::RepositoryEntry;
 use crate::settings::forge::Product;
@@ -34,14 +35,14 @@ pub fn servers(look: &Look) -> Vec<Told> {
         let mut found = examine(&git, entry, &server);
         // Whoever is not let in by git gets no better answer from the API.
         if let Some(product) = look.host.product(entry).filter(|_| found.iter().all(|(state, ..)| *state != Fail)) {
-            found.extend(asked(product, &base_of(entry)));
+            found.extend(asked(product, &base_of(entry), &hook_address(None, &look.host, &entry.id)));
         }
         told.extend(found.into_iter().map(|(state, words, fix)| (state, format!("{}: {words}", entry.id), fix)));
     }
     told
 }
 
-fn examine(git: &Git, entry: &RepositoryEntry, server: &Server) -> Vec<Told> {
+pub fn examine(git: &Git, entry: &RepositoryEntry, server: &Server) -> Vec<Told> {
     let remote = match server.remote(git) {
         Ok(remote) => remote.with_time_limit(PATIENCE),
         Err(why) => return vec![(Fail, why, Some(format!("mend it: {}", server.credential())))],
@@ -61,11 +62,15 @@ fn base_of(entry: &RepositoryEntry) -> String {
 }
 
 /// What a product says of main and of us.
-fn asked(product: Product, main: &str) -> Vec<Told> {
-    let (page, credential) = (product.page.clone(), product.credential());
+fn asked(product: Product, main: &str, address: &str) -> Vec<Told> {
+    let (page, credential, secret) = (product.page.clone(), product.credential(), product.hook_secret());
     let api = api(product, |_| Arc::default()).with_time_limit(PATIENCE);
     match requirements(&api, main) {
-        Ok(found) => judged(&found, &page.to_string(), main, &credential),
+        Ok(found) => {
+            let mut told = judged(&found, &page.to_string(), main, &credential);
+            told.push(webhook(&api, address, secret.is_some()));
+            told
+        }
         Err(error) => {
             let fix = api_fix(&error, &credential);
             vec![(Fail, error.words, Some(fix))]
@@ -73,7 +78,28 @@ fn asked(product: Product, main: &str) -> Vec<Told> {
     }
 }
 
-fn api_fix(error: &PortError, credential: &str) -> String {
+/// Whether the server tells us what happens; where it does not, it is found by asking.
+fn webhook(api: &GiteaApi, address: &str, has_secret: bool) -> Told {
+    let page = api.page();
+    let fix = || Some("orch connect gitea makes and repairs it".to_owned());
+    let asked = "what happens there is found by asking, once a minute";
+    let without = |why: String| (Warn, format!("{page}: {why}; {asked}"), fix());
+    if !has_secret {
+        return without("no webhook is set up".to_owned());
+    }
+    match hooks(api, address) {
+        Ok(Some(found)) => match found.iter().find(|hook| hook.active && hook.lacks.is_empty()) {
+            Some(_) => (Good, format!("{page}: its webhook sends to {address}"), None),
+            None if found.is_empty() => without(format!("no webhook sends to {address}")),
+            None => without(format!("the webhook to {address} is switched off, or does not send all that is needed")),
+        },
+        // Administrators alone may see them.
+        Ok(None) => (Good, format!("{page}: our account may not see whether its webhook is there"), None),
+        Err(error) => (Warn, error.words, None),
+    }
+}
+
+pub fn api_fix(error: &PortError, credential: &str) -> String {
     match error.kind {
         ErrorKind::Unauthorised => {
             format!(
@@ -88,7 +114,7 @@ fn api_fix(error: &PortError, credential: &str) -> String {
     }
 }
 
-fn judged(found: &Requirements, page: &str, main: &str, credential: &str) -> Vec<Told> {
+pub fn judged(found: &Requirements, page: &str, main: &str, credential: &str) -> Vec<Told> {
     let account = found.account.as_deref().unwrap_or("its account");
     let mut told = Vec::new();
     if !found.may_write {

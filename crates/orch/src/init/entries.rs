@@ -23,6 +23,18 @@ pub fn set_path(paths: &Paths, id: &str, path: &Utf8Path) -> Result<(), Failure>
     })
 }
 
+/// The repository of this id has these settings from now on, all of them texts.
+///
+/// # Errors
+/// As [`set_path`].
+pub fn set_keys(paths: &Paths, id: &str, values: &[(&str, String)]) -> Result<(), Failure> {
+    edit(paths, id, |tables, index| {
+        if let Some(table) = tables.get_mut(index) {
+            values.iter().for_each(|(key, value)| table[*key] = toml_edit::value(value.as_str()));
+        }
+    })
+}
+
 /// The repository of this id is none any more.
 ///
 /// # Errors

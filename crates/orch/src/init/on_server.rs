@@ -40,7 +40,7 @@ pub fn cloned(
     }
     let remote =
         RemoteEntry { url: Some(address.to_owned()), credential: args.credential.clone(), ..RemoteEntry::default() };
-    let forge = ForgeEntry { kind: args.forge.clone(), url: args.forge_url.clone(), credential: None };
+    let forge = ForgeEntry { kind: args.forge.clone(), url: args.forge_url.clone(), ..ForgeEntry::default() };
     let entry =
         RepositoryEntry { id: "new".to_owned(), path: folder.clone(), remote, forge, ..RepositoryEntry::default() };
     fits(&entry, &host)?;

@@ -166,6 +166,8 @@ fn placeholder(name: &str) -> &'static str {
         "forge" => "\"gitea\"",
         "forge_url" => "\"https://git.example.com/team/shop\"",
         "forge_credential" => "\"forge\"",
+        "forge_hook_secret_file" => "\"/etc/orch/gitea-hook-secret\"",
+        "forge_hook_address" => "\"http://orch.example.com:8500\"",
         "ssh_key_file" => "\"/etc/orch/forge-key\"",
         "known_hosts_file" => "\"/etc/orch/known_hosts\"",
         "ca_file" => "\"/etc/orch/gateway.pem\"",

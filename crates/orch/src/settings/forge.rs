@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use camino::Utf8PathBuf;
 use orch_vendors::forge::gitea::Page;
 
 use super::host::{Host, RepositoryEntry};
@@ -21,6 +22,10 @@ pub struct ForgeEntry {
     pub url: Option<String>,
     /// The credential of the API; `None`: the remote's.
     pub credential: Option<String>,
+    /// The file with what its webhook is signed with.
+    pub hook_secret_file: Option<Utf8PathBuf>,
+    /// Where its webhook reaches the service; `None`: where people do.
+    pub hook_address: Option<String>,
 }
 
 /// Rows of `[[repository]]`; part of its rows.
@@ -60,9 +65,35 @@ pub const CREDENTIAL: Key<RepositoryEntry> = Key {
     get: |r| r.forge.credential.as_deref().map(quoted),
 };
 
+/// As [`KIND`].
+pub const HOOK_SECRET: Key<RepositoryEntry> = Key {
+    section: "repository",
+    name: "forge_hook_secret_file",
+    variable: None,
+    kind: Kind::Path,
+    required: false,
+    doc: "A file with what its webhook is signed with, readable by you alone; `orch connect gitea` makes both. Left out: what \
+          happens there is found by asking, once a minute.",
+    set: |r, v| r.forge.hook_secret_file = Some(Utf8PathBuf::from(v.into_text())),
+    get: |r| r.forge.hook_secret_file.as_ref().map(|file| quoted(file.as_str())),
+};
+
+/// As [`KIND`].
+pub const HOOK_ADDRESS: Key<RepositoryEntry> = Key {
+    section: "repository",
+    name: "forge_hook_address",
+    variable: None,
+    kind: Kind::WebAddress,
+    required: false,
+    doc: "Where its server reaches this service: http://HOST:PORT, or what leads there. Left out: `service.public_url`, else \
+          where the service listens.",
+    set: |r, v| r.forge.hook_address = Some(v.into_text()),
+    get: |r| r.forge.hook_address.as_deref().map(quoted),
+};
+
 /// What is wrong with a repository's product: the key, what, and what to do.
 pub fn forge_misfits(entry: &RepositoryEntry, host: &Host) -> Vec<Misfit> {
-    let ForgeEntry { kind, url, credential } = &entry.forge;
+    let ForgeEntry { kind, url, credential, .. } = &entry.forge;
     let wrong = |key, what: String, fix: &str| vec![(key, what, fix.to_owned())];
     let stray = [("forge_url", url), ("forge_credential", credential)].into_iter().find(|(_, value)| value.is_some());
     match (kind, stray) {
@@ -110,16 +141,18 @@ pub struct Product {
     pub page: Page,
     name: String,
     entry: CredentialEntry,
+    hook_secret_file: Option<Utf8PathBuf>,
 }
 
 impl Host {
     /// The product that keeps a repository's branches, if one is named.
     pub fn product(&self, entry: &RepositoryEntry) -> Option<Product> {
-        let ForgeEntry { kind, url, credential } = &entry.forge;
+        let ForgeEntry { kind, url, credential, hook_secret_file, .. } = &entry.forge;
         kind.as_ref()?;
         let page = Page::new(url.as_deref().or(entry.remote.url.as_deref())?).ok()?;
         let name = credential.clone().or_else(|| entry.remote.credential.clone())?;
-        Some(Product { page, entry: self.credentials.get(&name)?.clone(), name })
+        let hook_secret_file = hook_secret_file.clone();
+        Some(Product { page, entry: self.credentials.get(&name)?.clone(), name, hook_secret_file })
     }
 }
 
@@ -133,6 +166,16 @@ impl Product {
     /// What shares one limit at the server: the same credential there.
     pub fn channel(&self) -> String {
         format!("{}@{}", self.name, self.page.server())
+    }
+
+    /// What its webhook is signed with, as the file has it now.
+    pub fn hook_secret(&self) -> Option<String> {
+        let file = self.hook_secret_file.as_ref()?;
+        let read = read_token(file);
+        if let Err(why) = &read {
+            tracing::warn!(%file, why, "the secret of a webhook cannot be read");
+        }
+        read.ok()
     }
 
     /// Authorities to trust instead of the machine's.

@@ -430,6 +430,8 @@ pub const REPOSITORY: &[Key<RepositoryEntry>] = &[
     super::forge::KIND,
     super::forge::URL,
     super::forge::CREDENTIAL,
+    super::forge::HOOK_SECRET,
+    super::forge::HOOK_ADDRESS,
     super::target::OF_REPOSITORY,
 ];
 

@@ -181,7 +181,11 @@ impl Making {
                 let opening = Arc::new(Opening::asking(move |port| opening.open_on_server(&way, port)));
                 let git = RemoteForge::new(Arc::clone(&opening), reach);
                 let forge: Arc<dyn Forge> = match host.product(entry) {
-                    Some(product) => Arc::new(Gitea::new(git, Arc::clone(&opening), self.api(product))),
+                    Some(product) => {
+                        let secret = product.clone();
+                        let gitea = Gitea::new(git, Arc::clone(&opening), self.api(product));
+                        Arc::new(gitea.hearing(move || secret.hook_secret()))
+                    }
                     None => Arc::new(git),
                 };
                 (GitWorkshop::new(opening), forge)

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use orch_testkit::fake::gitea::hooks::post;
 use orch_testkit::fake::gitea::{FakeGitea, GiteaFault};
 
 use super::carried::{eventually, waits, world};
@@ -206,4 +207,52 @@ fn a_person_who_presses_merge_has_landed_it_and_one_who_stops_it_closes_it() {
         let over = ends == [(false, true), (false, false)] && left == "main";
         if over { Ok(()) } else { Err(format!("{ends:?} {left}")) }
     });
+}
+
+/// One command makes the webhook and sees a test of it arrive; the same again mends what somebody changed there.
+#[test]
+fn connecting_makes_a_webhook_that_is_heard_and_again_repairs_it() {
+    let gitea = Gitea::new();
+    let service = gitea.far.up();
+    let base = format!("http://127.0.0.1:{}", service.0.port());
+    let address = format!("{base}/hooks/gitea/code");
+    let connect = || gitea.far.orch(&["connect", "gitea", "--hook-address", &base]);
+    let told = connect();
+    assert!(told.contains("only administrators of a repository make webhooks") && told.contains("--no-hook"), "{told}");
+    gitea.server.set(|settings| settings.admin = true);
+    let told = gitea.far.orch(&["doctor"]);
+    assert!(told.contains("no webhook is set up") && told.contains("orch connect gitea"), "{told}");
+    let told = connect();
+    assert!(told.contains(&format!("sends to {address}")) && told.contains("A test of it arrived"), "{told}");
+    assert_eq!(gitea.server.hooks(), [(address.clone(), true, 7)]);
+    assert!(gitea.far.orch(&["doctor"]).contains("its webhook sends to"));
+    let file = gitea.far.world.config().with_file_name("gitea-code-hook-secret");
+    let kept = || std::fs::read_to_string(&file).unwrap().trim().to_owned();
+    let secret = kept();
+    let push = r#"{"ref":"refs/heads/feature/x","repository":{"full_name":"acme/shop"}}"#;
+    for (expected, at, body, key) in [
+        (200, address.as_str(), push, secret.as_str()),
+        (200, &address, push, &secret),
+        (200, &address, r#"{"ref":"refs/heads/main","repository":{"full_name":"acme/other"}}"#, &secret),
+        (401, &address, push, "another"),
+        (404, &format!("{base}/hooks/gitea/nowhere"), push, &secret),
+        (413, &address, &" ".repeat((1 << 20) + 1), &secret),
+    ] {
+        assert_eq!(post(at, "push", body, key), Some(expected), "{at} {}", body.len());
+    }
+    let counts: serde_json::Value = serde_json::from_str(&service.0.get("/api/v1/hooks").unwrap().1).unwrap();
+    let of = |name: &str| counts.as_array().unwrap().iter().find(|row| row["repository"] == name).unwrap().clone();
+    let code = of("code");
+    assert_eq!((&code["stored"], &code["repeated"]), (&2.into(), &1.into()), "{code}");
+    assert_eq!((&code["ignored"], &code["refused"], &of("")["refused"]), (&1.into(), &2.into(), &1.into()), "{counts}");
+    gitea.server.switch_hooks_off();
+    let told = gitea.far.orch(&["doctor"]);
+    assert!(told.contains("is switched off, or does not send all that is needed"), "{told}");
+    let told = connect();
+    assert!(told.contains("A test of it arrived"), "{told}");
+    assert_eq!(gitea.server.hooks(), [(address.clone(), true, 7)], "one, and no other");
+    let newer = kept();
+    assert_ne!(newer, secret, "a secret cannot be read there, nor changed");
+    gitea.far.keeps_to_itself(TOKEN, &[service.0.output(), told.clone()]);
+    gitea.far.keeps_to_itself(&newer, &[service.0.output(), told, gitea.far.orch(&["doctor"])]);
 }

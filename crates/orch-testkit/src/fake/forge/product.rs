@@ -5,8 +5,11 @@ use orch_ports::change_requests::{
     ChangeRequest, ChangeRequestNumber, ChangeRequestState, ChangeRequestText, ChangeRequests, ForgeReview,
     Requirements, ReviewVerdict,
 };
+use orch_ports::forge_hook::{ForgeHeard, ForgePlace};
+use orch_ports::tracker::HookRequest;
 use orch_rules::ci::CommitStatus;
 use orch_rules::ids::{CommitId, Timestamp};
+use orch_rules::observation::Object;
 use orch_rules::port_error::ErrorKind;
 
 use super::{Code, FakeForge, MAIN, one};
@@ -33,7 +36,8 @@ struct Request {
 impl Request {
     fn shown(&self) -> ChangeRequest {
         let address = format!("https://fake.example.org/pulls/{}", self.number);
-        ChangeRequest { number: self.number, state: self.state, head: self.head.clone(), address }
+        let (branch, head) = (self.branch.clone(), self.head.clone());
+        ChangeRequest { number: self.number, branch, state: self.state, head, address }
     }
 }
 
@@ -103,6 +107,13 @@ impl FakeForge {
         product.reviews.push((number, review));
     }
 
+    /// The newest change request of a branch.
+    pub fn request_of(&self, branch: &str) -> Option<ChangeRequestNumber> {
+        let mut code = self.lock();
+        let requests = &code.product().ok()?.requests;
+        requests.iter().rev().find(|request| request.branch == branch).map(|request| request.number)
+    }
+
     /// Title and body of a change request.
     pub fn request_text(&self, number: ChangeRequestNumber) -> Option<ChangeRequestText> {
         self.lock().request(number).ok().map(|request| request.text.clone())
@@ -143,7 +154,33 @@ impl FakeForge {
     }
 }
 
+/// What webhooks of the forge are signed with.
+pub const HOOK_SECRET: &str = "h00k-secret";
+
 impl ChangeRequests for FakeForge {
+    fn place(&self) -> PortResult<ForgePlace> {
+        self.call("place", |_| {
+            Ok(ForgePlace {
+                product: "fake".to_owned(),
+                server: "https://fake.example.org".to_owned(),
+                project: "1".to_owned(),
+                accounts: vec!["id-of-orch-bot".to_owned()],
+            })
+        })
+    }
+
+    /// The body is `KIND:ID`, or `nothing`; the header `signature` is the secret.
+    fn heard(&self, request: &HookRequest) -> ForgeHeard {
+        if request.headers.get("signature").map(String::as_str) != Some(HOOK_SECRET) {
+            return ForgeHeard::Refused("it is not signed");
+        }
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        match Object::parse(&body) {
+            Some(object) => ForgeHeard::Told { key: body, hints: vec![object] },
+            None => ForgeHeard::Ignored("it is about nothing".to_owned()),
+        }
+    }
+
     fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>> {
         self.call("find", |code| {
             let of = |request: &&Request| request.branch == branch;

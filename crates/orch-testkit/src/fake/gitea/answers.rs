@@ -86,6 +86,7 @@ impl Shared {
             ("POST", ["pulls", pull, "merge"]) => {
                 pull.parse().map_or_else(|_| missing(), |pull| self.merge(&mut inside, pull, body))
             }
+            (method, ["hooks", rest @ ..]) => self.hook(&mut inside, method, rest, body),
             _ => missing(),
         }
     }

@@ -2,6 +2,7 @@
 //! do, with their traps; what goes wrong is arranged from outside.
 
 mod answers;
+pub mod hooks;
 mod pulls;
 
 use std::collections::BTreeMap;
@@ -130,6 +131,8 @@ struct Inside {
     pulls: Vec<GiteaPull>,
     statuses: Vec<StatusRow>,
     reviews: Vec<ReviewRow>,
+    hooks: Vec<hooks::HookRow>,
+    hooks_lost: bool,
     requests: Vec<String>,
     last: u64,
 }
@@ -212,6 +215,7 @@ impl FakeGitea {
         let body = serde_json::json!({ "context": context, "state": state, "description": "", "target_url": "" });
         let id = inside.next();
         inside.statuses.push(StatusRow { id, sha: sha.to_owned(), body });
+        self.shared.tell(&inside, "status", serde_json::json!({ "sha": sha, "context": context, "state": state }));
     }
 
     /// Somebody reviews a change request: `APPROVED`, `REQUEST_CHANGES`, `COMMENT`.
@@ -222,7 +226,14 @@ impl FakeGitea {
         let id = inside.next();
         let (user, state, body) = (user.to_owned(), state.to_owned(), body.to_owned());
         let commit = commit.unwrap_or_default();
+        let event = match state.as_str() {
+            "APPROVED" => "pull_request_approved",
+            "REQUEST_CHANGES" => "pull_request_rejected",
+            _ => "pull_request_comment",
+        };
         inside.reviews.push(ReviewRow { id, pull: number, user, state, body, commit, dismissed: false });
+        let told = serde_json::json!({ "action": "reviewed", "number": number, "pull_request": { "number": number } });
+        self.shared.tell(&inside, event, told);
     }
 
     /// Somebody presses the button that merges, of this style. What the server says.

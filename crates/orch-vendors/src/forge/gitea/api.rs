@@ -71,6 +71,16 @@ impl Page {
     pub fn server(&self) -> &str {
         &self.authority
     }
+
+    /// The server, with the folder it is served in.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// `OWNER/NAME`.
+    pub fn full_name(&self) -> &str {
+        &self.repository
+    }
 }
 
 impl std::fmt::Display for Page {
@@ -236,6 +246,11 @@ impl GiteaApi {
             }
         };
         Err(self.trouble(kind, words))
+    }
+
+    /// That an answer is a good one, whatever it says.
+    pub(super) fn done(&self, object: &str, answer: &Answered) -> PortResult<()> {
+        if answer.is_fine() { Ok(()) } else { Err(self.refused(object, answer)) }
     }
 
     /// The body of a good answer.

@@ -2,6 +2,7 @@
 //! in `fixtures`; little of it is what one would guess.
 
 pub(crate) mod api;
+mod hook;
 mod issue;
 mod landing;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use orch_ports::change_requests::{
     Requirements,
 };
 use orch_ports::forge::{Base, Forge, Landing, Offers};
+use orch_ports::forge_hook::{ForgeHeard, ForgePlace};
+use orch_ports::tracker::HookRequest;
 use orch_ports::{Port, PortResult};
 use orch_rules::ci::CommitStatus;
 use orch_rules::ids::CommitId;
@@ -26,9 +29,10 @@ use ureq::http::Method;
 
 use self::api::{Answered, part};
 pub use self::api::{GiteaApi, Page};
+pub use self::hook::{EVENTS, GiteaHook, hooks, make_hook, test_hook};
 use self::landing::branch_of;
 pub use self::requirements::requirements;
-use self::wire::{CombinedStatus, Comparison, PullRequest, Review, SeenStatus};
+use self::wire::{CombinedStatus, Comparison, PullRequest, Review, SeenRepository, SeenStatus, User};
 use crate::forge::remote::RemoteForge;
 use crate::workshop::Opening;
 
@@ -42,12 +46,23 @@ pub struct Gitea {
     git: RemoteForge,
     opening: Arc<Opening>,
     api: GiteaApi,
+    hook_secret: WebhookSecret,
 }
+
+/// Reads the secret of the webhook; `None`: it has none.
+type WebhookSecret = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 impl Gitea {
     /// Branches as `git` has them, beside the workshop in the repository that `opening` opens; the rest by `api`.
     pub fn new(git: RemoteForge, opening: Arc<Opening>, api: GiteaApi) -> Self {
-        Self { git, opening, api }
+        Self { git, opening, api, hook_secret: Box::new(|| None) }
+    }
+
+    /// Its webhook is signed with what this reads.
+    #[must_use]
+    pub fn hearing(mut self, secret: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.hook_secret = Box::new(secret);
+        self
     }
 
     fn main(&self) -> PortResult<String> {
@@ -101,6 +116,20 @@ impl Gitea {
 impl ChangeRequests for Gitea {
     fn fingerprint(&self) -> String {
         self.api.fingerprint()
+    }
+
+    fn place(&self) -> PortResult<ForgePlace> {
+        let repository: SeenRepository = self.api.read("the repository", &self.api.call(Method::GET, "", None)?)?;
+        let user: User = self.api.read("our account", &self.api.ask(Method::GET, "user", None)?)?;
+        let (product, server) = ("gitea".to_owned(), self.api.page().root().to_owned());
+        Ok(ForgePlace { product, server, project: repository.id.to_string(), accounts: vec![user.id.to_string()] })
+    }
+
+    fn heard(&self, request: &HookRequest) -> ForgeHeard {
+        match (self.hook_secret)() {
+            Some(secret) => hook::heard(request, secret.trim(), self.api.page().full_name()),
+            None => ForgeHeard::Refused("no secret of its webhook is known here"),
+        }
     }
 
     fn find(&self, branch: &str) -> PortResult<Option<ChangeRequest>> {

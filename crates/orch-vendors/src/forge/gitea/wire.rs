@@ -27,6 +27,8 @@ pub(super) struct Permissions {
 #[derive(Debug, Deserialize)]
 pub(super) struct SeenRepository {
     #[serde(default)]
+    pub id: i64,
+    #[serde(default)]
     pub permissions: Option<Permissions>,
     #[serde(default)]
     pub allow_fast_forward_only_merge: bool,
@@ -60,6 +62,8 @@ pub(super) struct Rule {
 #[derive(Debug, Deserialize)]
 pub(super) struct Side {
     pub sha: String,
+    #[serde(default, rename = "ref")]
+    pub branch: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,7 +87,7 @@ impl PullRequest {
             (false, _) => ChangeRequestState::Closed,
         };
         let (number, head) = (self.number, CommitId::from(self.head.sha.as_str()));
-        ChangeRequest { number, state, head, address: self.html_url }
+        ChangeRequest { number, branch: self.head.branch, state, head, address: self.html_url }
     }
 }
 
