@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orch_rules::deploy::line::DeployLine;
 use orch_rules::deploy::looks::Baking;
 use orch_rules::ids::{DeployTarget, DeploymentId};
 
@@ -73,7 +74,15 @@ impl Engine {
         let look = self.look(terms).await?;
         let degrades = looks.look(&look, &one.revision, terms.says_revision);
         baking.insert(terms.target.clone(), (one.id.clone(), looks, Instant::now()));
-        if degrades {
+        if !degrades {
+            return Ok(());
+        }
+        // Somebody else's answer is no word about what was brought: it holds the line as ever.
+        if let Some(drift) = self.drift(terms, &line).await? {
+            return self.drifts(&line, Some(drift)).await;
+        }
+        let (line, _) = self.store.deploy_line(&terms.target).await?;
+        if line.bakes(bake_ms, self.store.now().await?).is_some_and(|still| still.id == one.id) {
             self.degrades(&one).await?;
             self.line(&terms.target, |line, _| line.degrades(&one.id, true)).await?;
         }
@@ -86,14 +95,19 @@ impl Engine {
             return Ok(());
         }
         let drift = self.drift(terms, &line).await?;
+        self.drifts(&line, drift).await
+    }
+
+    /// Whether something else runs than what was brought. What is known already writes nothing.
+    async fn drifts(&self, line: &DeployLine, drift: Option<String>) -> Result<(), PerformError> {
         if drift == line.drift {
             return Ok(());
         }
         if let Some(revision) = &drift {
-            tracing::warn!(target = %terms.target, revision, "something else runs than what was deployed");
+            tracing::warn!(target = %line.target, revision, "something else runs than what was deployed");
         }
-        self.tell_drift(&line, drift.as_deref()).await?;
+        self.tell_drift(line, drift.as_deref()).await?;
         // Something may have begun meanwhile: then it is no drift.
-        self.line(&terms.target, |line, _| line.drifted(drift.clone())).await
+        self.line(&line.target, |line, _| line.drifted(drift.clone())).await
     }
 }

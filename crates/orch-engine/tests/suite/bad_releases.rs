@@ -101,6 +101,23 @@ async fn what_was_healthy_and_degrades_freezes_and_is_left_to_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_puts_there_while_it_is_watched_holds_the_line_and_freezes_nothing() {
+    let (mut world, production) = (World::new().await, FakeProduction::default());
+    world.delivers_as(&production, |terms| terms.bake_ms = 3_600_000);
+    let process = world.start("p1");
+    world.until_done(&process.issue("Add up").await).await;
+    production.put(Some("by hand"));
+    eventually("what else runs is known", async || {
+        world.store.deploy_line(&"web".into()).await.unwrap().0.drift.map(drop)
+    })
+    .await;
+    assert_eq!(frozen(&world).await, None, "it did not degrade");
+    process.control.adopt_target(&"web".into(), "Uma").await.unwrap();
+    let (line, _) = world.store.deploy_line(&"web".into()).await.unwrap();
+    assert!(line.drift.is_none() && line.deployments.iter().all(|one| !one.degraded), "{line:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_answers_two_or_anything_else_freezes_and_its_revert_passes() {
     for code in [2, 77] {
         let (world, production, process) = one_runs().await;

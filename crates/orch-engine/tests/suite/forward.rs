@@ -22,19 +22,23 @@ async fn in_state(world: &World, task: &Task, state: DeploymentState) {
     world.until(state.name(), &task.id, is).await;
 }
 
-/// The developer's first delivery of the second task does not come up.
-fn first_is_bad(world: &World, production: &FakeProduction, path: &'static str) {
-    let (spoils, forge) = (production.clone(), world.forge.handle());
+/// The developer of the second task brings one file after the other, the base branch merged as it is told to; what has the
+/// first one does not come up without the last.
+fn comes_up_with_the_last(world: &World, production: &FakeProduction, brings: &'static [&'static str]) {
+    let (spoils, forge, brought) = (production.clone(), world.forge.handle(), Mutex::new(brings.iter()));
     world.when(move |act| {
         if act.is("developer") && act.work_item == "S-002" {
-            let file = if act.attempt == 1 { path } else { "src/mended.txt" };
+            if act.brief.contains("orch-base") {
+                act.forge.merge_main(&act.order.directory);
+            }
+            let file = brought.lock().unwrap().next().unwrap();
             act.commit(&[(file, Some("written"))]);
             return Some((String::new(), Step::completes()));
         }
-        let revision = act.order.environment.get("EXPECTED_REVISION").cloned().unwrap_or_default();
         if act.is("hook") {
+            let revision = act.order.environment.get("EXPECTED_REVISION").cloned().unwrap_or_default();
             let files = forge.files(&revision.as_str().into());
-            if files.contains_key(path) && !files.contains_key("src/mended.txt") {
+            if files.contains_key(brings[0]) && !files.contains_key(brings[brings.len() - 1]) {
                 spoils.spoil(&revision);
             }
         }
@@ -48,7 +52,7 @@ async fn what_stays_on_main_is_mended_before_anybody_else_lands() {
     world.delivers_as(&production, |terms| terms.forward = true);
     let process = world.start("p1");
     world.until_done(&process.issue("Add up").await).await;
-    first_is_bad(&world, &production, "src/two.txt");
+    comes_up_with_the_last(&world, &production, &["src/two.txt", "src/mended.txt"]);
     let done = world.until_done(&process.issue("Take away").await).await;
     assert_eq!((done.retries, done.brought.len()), (1, 2), "both commits are its own");
     assert_eq!(production.runs(), done.landed.map(|commit| commit.to_string()));
@@ -63,7 +67,7 @@ async fn what_cannot_be_taken_back_is_not_rolled_back_and_is_mended_under_a_free
     world.delivers_as(&production, |terms| terms.irreversible = vec!["migrations/**".to_owned()]);
     let process = world.start("p1");
     world.until_done(&process.issue("Add up").await).await;
-    first_is_bad(&world, &production, "migrations/2.sql");
+    comes_up_with_the_last(&world, &production, &["migrations/2.sql", "src/mended.txt"]);
     let task = process.issue("Take away").await;
     let done = world.until_done(&task).await;
     assert_eq!(done.retries, 1);
@@ -73,6 +77,21 @@ async fn what_cannot_be_taken_back_is_not_rolled_back_and_is_mended_under_a_free
     assert!(hooks.iter().all(|hook| hook.starts_with("deploy")), "nothing was rolled back: {hooks:?}");
     let frozen = world.store.repositories().await.unwrap().remove(0).frozen.unwrap();
     assert!(frozen.mended.is_some() && frozen.reason.contains("does not run on web"), "{frozen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mends_what_cannot_be_taken_back_is_not_rolled_back_either() {
+    let (mut world, production) = (World::new().await, FakeProduction::default());
+    world.delivers_as(&production, |terms| terms.irreversible = vec!["migrations/**".to_owned()]);
+    let process = world.start("p1");
+    world.until_done(&process.issue("Add up").await).await;
+    let brings = &["migrations/2.sql", "src/mended.txt", "src/well.txt"];
+    comes_up_with_the_last(&world, &production, brings);
+    let done = world.until_done(&process.issue("Take away").await).await;
+    assert_eq!((done.retries, states(&world).await), (2, vec!["healthy", "failed", "failed", "healthy"]));
+    assert_eq!(production.runs(), done.landed.map(|commit| commit.to_string()));
+    let hooks = production.hooks();
+    assert!(hooks.iter().all(|hook| hook.starts_with("deploy")), "nothing was rolled back: {hooks:?}");
 }
 
 /// Somebody who is told.
@@ -116,7 +135,7 @@ async fn people_are_told_once_of_what_does_not_run_and_of_what_else_runs() {
     world.notifiers = vec![phone.clone()];
     let process = world.start("p1");
     world.until_done(&process.issue("Add up").await).await;
-    first_is_bad(&world, &production, "src/two.txt");
+    comes_up_with_the_last(&world, &production, &["src/two.txt", "src/mended.txt"]);
     let task = process.issue("Take away").await;
     let done = world.until_done(&task).await;
     assert_eq!(phone.rang(1).await, ["deployment_red"]);

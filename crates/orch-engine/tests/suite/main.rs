@@ -14,6 +14,7 @@ mod deploys;
 mod documents;
 mod faults;
 mod forge_hooks;
+mod forward;
 mod found;
 mod freezing;
 mod intake;

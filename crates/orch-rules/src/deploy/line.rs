@@ -215,10 +215,12 @@ impl DeployLine {
         })
     }
 
-    /// What was brought last, if it is still watched: so long after it was found healthy.
+    /// What was brought last, if it is still watched: so long after it was found healthy. What was adopted meanwhile was
+    /// brought by somebody else, and nothing is known of how it began.
     pub fn bakes(&self, bake_ms: i64, now: Timestamp) -> Option<&Deployment> {
         let (_, runs) = self.brought_last().filter(|_| self.under_way().is_none())?;
         let one = self.get(&runs.deployment).filter(|one| one.state == DeploymentState::Healthy && !one.degraded)?;
+        let one = Some(one).filter(|one| one.revision == runs.revision)?;
         (one.healthy?.plus_ms(bake_ms) > now).then_some(one)
     }
 

@@ -5,7 +5,10 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use orch_rules::ids::RepositoryId;
+use orch_rules::deploy::line::{DeployLine, TargetSettings};
+use orch_rules::deploy::looks::Seen;
+use orch_rules::deploy::{Deployment, Deploys, HookEnd, Running};
+use orch_rules::ids::{CommitId, RepositoryId, Timestamp};
 
 use world::{REPOSITORIES, World};
 
@@ -86,4 +89,24 @@ fn each_rule_of_the_line_is_needed() {
         let is_missed = |seed| std::panic::catch_unwind(|| play(seed, Some(rule))).is_err();
         assert!((0..MISSED_WITHIN).any(is_missed), "nobody misses the rule {rule:?}");
     }
+}
+
+#[test]
+fn what_is_brought_is_watched_for_its_while_and_not_what_was_adopted() {
+    let (mut line, web, offers) =
+        (DeployLine::of("web".into()), RepositoryId::from("web"), TargetSettings { rollback: true });
+    let one = Deployment::of("d1".into(), "web".into(), web.clone()).bringing("c1".into(), Deploys::Change);
+    line.join(one);
+    let (id, never) = ("d1".into(), |_: &CommitId, _: &CommitId| false);
+    let watched = |line: &DeployLine, at: i64| line.bakes(1_000, Timestamp(at)).map(|one| one.id.to_string());
+    assert_eq!(watched(&line, 0), None, "nothing runs");
+    let number = line.begin(&id, &never, Timestamp(0)).unwrap();
+    line.hook_ended(&id, number, HookEnd::Exited { code: 0 }, offers, Timestamp(1));
+    assert_eq!(watched(&line, 1), None, "it is looked at as what was just brought");
+    line.looked(&id, number, Seen::Candidate, offers, Timestamp(10));
+    assert_eq!(watched(&line, 1_009).as_deref(), Some("d1"));
+    assert_eq!(watched(&line, 1_010), None, "its while is over");
+    let known: Running = line.running(&web).unwrap().clone();
+    line.adopt(&web, Running { revision: "by hand".to_owned(), candidate: "by hand".into(), ..known });
+    assert_eq!(watched(&line, 20), None, "who brought what answers is not known");
 }

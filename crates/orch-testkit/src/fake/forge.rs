@@ -136,6 +136,18 @@ impl FakeForge {
         code.clones.insert(clone.to_owned(), copy);
     }
 
+    /// Merges main into a clone; where both changed a file, the clone's stays.
+    pub fn merge_main(&self, clone: &Utf8Path) {
+        let mut code = self.lock();
+        let (Some(mut copy), Ok(main)) = (code.clones.get(clone).cloned(), code.tip()) else { return };
+        let theirs = code.commits.get(&main).map(|commit| commit.files.clone()).unwrap_or_default();
+        for (path, text) in theirs {
+            copy.files.entry(path).or_insert(text);
+        }
+        copy.head = code.commit(vec![copy.head.clone(), main], copy.files.clone(), "merges main");
+        code.clones.insert(clone.to_owned(), copy);
+    }
+
     /// Rewrites the history of a clone: its head is a commit without parents.
     pub fn rewrite(&self, clone: &Utf8Path) {
         let mut code = self.lock();

@@ -36,7 +36,7 @@ pub(super) fn begin(draft: &mut Draft, commit: &CommitId, reverts: Option<Deploy
     entry.state = LaneState::Deploying { commit: commit.clone() };
     draft.put_entry(entry);
     draft.audit(ORCH, "deploys", reason::deployment_queued(commit, &target));
-    let irreversible = reverts.is_none() && draft.facts.task.keys.as_ref().is_some_and(|keys| keys.irreversible);
+    let irreversible = reverts.is_none() && is_irreversible(draft);
     draft.facts.task.deployment = Some(TaskDeployment {
         id: deployment.clone(),
         target: target.clone(),
@@ -88,12 +88,16 @@ pub fn deploys(draft: &mut Draft) -> Option<Step> {
             draft.advance(&stage, "deploys");
         }
         _ if deployment.has_failed() && entry.reverts.is_none() => draft.give_up(Line::Landing),
-        _ if deployment.wants_mending() && entry.reverts.is_none() && draft.facts.task.stop.is_none() => {
+        // What cannot be taken back is kept for what mends it, although it is to be stopped: a person says what becomes of it.
+        _ if deployment.wants_mending()
+            && entry.reverts.is_none()
+            && (draft.facts.task.stop.is_none() || deployment.irreversible) =>
+        {
             // Until what mends it has landed, the base branch does not have what it is to bring.
             draft.facts.task.landed = None;
             draft.put_entry(LaneEntry { state: LaneState::Mending, mends: true, head: None, ..entry });
         }
-        _ if deployment.wants_mending() && entry.reverts.is_none() && !deployment.irreversible => {
+        _ if deployment.wants_mending() && entry.reverts.is_none() => {
             takes_back_instead(draft);
             draft.give_up(Line::Landing);
         }
@@ -104,6 +108,14 @@ pub fn deploys(draft: &mut Draft) -> Option<Step> {
         }
     }
     Some(Step::Again)
+}
+
+/// What is to be deployed cannot be taken back there. What mends such a change cannot either: it holds it.
+pub(super) fn is_irreversible(draft: &Draft) -> bool {
+    let task = &draft.facts.task;
+    let mends = draft.landing_entry().is_some_and(|entry| entry.mends);
+    task.keys.as_ref().is_some_and(|keys| keys.irreversible)
+        || mends && task.deployment.as_ref().is_some_and(|known| known.irreversible)
 }
 
 /// It is not mended any more: the lane takes it back.

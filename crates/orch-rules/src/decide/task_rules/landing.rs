@@ -159,13 +159,13 @@ fn to_validate(draft: &Draft) -> Option<(Stage, Candidate)> {
     (entry.validates && staged).then(|| (stage, candidate.clone()))
 }
 
-/// What a confirmation is about: this change, on its way to its target, and whether it can be taken back there. The candidate of a main that moved
-/// meanwhile is the same change: it is tested and staged anew, and nobody is asked again.
+/// What a confirmation is about: this change, on its way to its target, and whether it can be taken back there. The candidate
+/// of a main that moved meanwhile is the same change: it is tested and staged anew, and nobody is asked again.
 fn confirmed(draft: &Draft, stage: &Stage, candidate: &Candidate) -> String {
     let facts = &draft.facts;
     let target = facts.policy.targets.get(&facts.task.repository).map(DeployTarget::as_str);
     match &facts.task.keys {
-        Some(keys) => confirmation(&keys.patch, target.unwrap_or(stage.id.as_str()), keys.irreversible),
+        Some(keys) => confirmation(&keys.patch, target.unwrap_or(stage.id.as_str()), deploys::is_irreversible(draft)),
         // Of a head that nobody looked at, only the commit is known.
         None => candidate.commit.to_string(),
     }
