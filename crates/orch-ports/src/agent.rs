@@ -129,6 +129,11 @@ pub trait Agent: Send + Sync {
     fn ready(&self) -> Result<(), String> {
         Ok(())
     }
+    /// Whether an attempt can go on with the session of the one before, which worked in another clone; asked after
+    /// [`Self::ready`].
+    fn resumes(&self) -> bool {
+        true
+    }
     /// What keeps its program from being started, in words with what to do; `None`: nothing, as far as files say. No
     /// program is run. `in_repository` tells whether the base branch has a file.
     fn obstacle(&self, _in_repository: &dyn Fn(&str) -> bool) -> Option<String> {

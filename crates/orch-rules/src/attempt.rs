@@ -97,6 +97,9 @@ pub enum RunEnd {
         /// `None`: proved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         presumed_on: Option<String>,
+        /// Nothing of the run is lost but the session it was to go on with: it did nothing, and the next one begins anew.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        session: bool,
     },
     /// The supervisor died without a result and nobody can prove its tree dead: nothing may start.
     Quarantined,
@@ -128,7 +131,10 @@ pub enum RunEnd {
 
 impl RunEnd {
     /// Lost, and proved dead.
-    pub const LOST: Self = Self::Lost { presumed_on: None };
+    pub const LOST: Self = Self::Lost { presumed_on: None, session: false };
+
+    /// The session it was to go on with is gone.
+    pub const SESSION_LOST: Self = Self::Lost { presumed_on: None, session: true };
 
     /// It could not be started, for reasons of its own.
     pub fn not_started(reason: impl Into<String>) -> Self {
@@ -417,8 +423,9 @@ mod tests {
     fn a_lost_run_says_whether_its_death_is_proved_and_reads_as_lost_for_earlier_releases() {
         let text = |end: &RunEnd| serde_json::to_string(end).unwrap();
         assert_eq!(text(&RunEnd::LOST), r#"{"end":"lost"}"#);
-        let presumed = RunEnd::Lost { presumed_on: Some("mill".to_owned()) };
+        let presumed = RunEnd::Lost { presumed_on: Some("mill".to_owned()), session: false };
         assert_eq!(text(&presumed), r#"{"end":"lost","presumed_on":"mill"}"#);
+        assert_eq!(text(&RunEnd::SESSION_LOST), r#"{"end":"lost","session":true}"#);
         assert_eq!(serde_json::from_str::<RunEnd>(r#"{"end":"lost"}"#).unwrap(), RunEnd::LOST);
         assert_eq!(serde_json::from_str::<RunEnd>(&text(&presumed)).unwrap(), presumed);
     }

@@ -170,6 +170,7 @@ reason-deadline-passed = deadline passed
 reason-went-silent = went silent
 reason-run-stopped = stopped
 reason-run-lost = lost; its processes are proved dead
+reason-session-lost = did nothing: the session it was to go on with is gone; the next run begins anew
 reason-run-lost-alive = lost; its processes cannot be proved dead
 reason-stage-green = { $stage } is green → { $next }
 reason-delivered = delivered

@@ -179,6 +179,7 @@ reason-deadline-passed = время вышло
 reason-went-silent = признаков жизни нет
 reason-run-stopped = остановлен
 reason-run-lost = потерян; доказано, что его процессов нет
+reason-session-lost = ничего не сделал: сессии, которую надо было продолжить, больше нет; следующий запуск начнёт заново
 reason-run-lost-alive = потерян; что его процессов нет, не доказано
 reason-stage-green = { $stage } пройдена → { $next }
 reason-delivered = готово

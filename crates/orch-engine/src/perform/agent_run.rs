@@ -63,7 +63,7 @@ impl Engine {
             self.must_have_been_here(task, &run.name).await?;
         } else if let Placed::GivenUp { host } = self.place(work, run).await? {
             self.tell_presumed_dead(task, number, &host).await?;
-            let end = RunEnd::Lost { presumed_on: Some(host) };
+            let end = RunEnd::Lost { presumed_on: Some(host), session: false };
             return Ok(Begun::over(Performed::event(ended(&attempt, end, None, None, None))));
         }
         let context = self.context(&facts.task.repository)?;

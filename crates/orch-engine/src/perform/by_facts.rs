@@ -8,6 +8,10 @@ use orch_rules::attempt::RunEnd;
 /// says of that must not hold back others.
 pub(super) fn by_facts(said: RunEnd, ended: &RunEnd, metered: Option<&Metered>, credential: Option<String>) -> RunEnd {
     let Some(seen) = metered else { return said };
+    if matches!(said, RunEnd::Lost { session: true, .. }) && seen.requests > 0 {
+        // Without its session it asks its model nothing. What it says else costs what a failure costs.
+        return RunEnd::Failed { reason: "it says that its session is gone, and had asked its model".to_owned() };
+    }
     let went_wrong =
         matches!(said, RunEnd::Failed { .. } | RunEnd::TimedOut | RunEnd::Stalled | RunEnd::Unavailable { .. });
     if !went_wrong {
@@ -82,6 +86,14 @@ mod tests {
             (failed(), failed(), &no_model, "lacks HTTP 404"),
             (says("404"), failed(), &no_model, "lacks HTTP 404"),
             (failed(), failed(), &later, "failed exit code 1"),
+            // Whose session is gone asks its model nothing.
+            (RunEnd::SESSION_LOST, failed(), &seen, "Lost { presumed_on: None, session: true }"),
+            (
+                RunEnd::SESSION_LOST,
+                failed(),
+                &Metered { requests: 1, ..seen.clone() },
+                "failed it says that its session is gone, and had asked its model",
+            ),
             // The vendor's trouble, in the proxy's words.
             (says("529 overloaded"), failed(), &unreachable, "out None connection refused"),
             (failed(), failed(), &unreachable, "out None connection refused"),

@@ -41,7 +41,7 @@ impl Kept {
         if let Some(noted) = read(&place.join(RESUMED))? {
             return Ok(session_of(agent, &noted));
         }
-        let left = read(&self.folder.join("session"))?.unwrap_or_default();
+        let left = if agent.resumes() { read(&self.folder.join("session"))? } else { None }.unwrap_or_default();
         std::fs::write(place.join(RESUMED), &left)?;
         Ok(session_of(agent, &left))
     }

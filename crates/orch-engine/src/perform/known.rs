@@ -117,6 +117,7 @@ pub fn earlier(history: &History, now: &Attempt) -> String {
             RunEnd::TimedOut => "ran into its deadline".to_owned(),
             RunEnd::Stalled => "went silent and was ended".to_owned(),
             RunEnd::Stopped => "was stopped by a person".to_owned(),
+            RunEnd::Lost { session: true, .. } => "did nothing: its session was gone".to_owned(),
             RunEnd::Lost { .. } | RunEnd::Quarantined => "was lost with its host".to_owned(),
         };
         let _ =

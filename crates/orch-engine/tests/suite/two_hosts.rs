@@ -151,7 +151,7 @@ async fn an_agent_of_a_lost_host_is_given_up_and_paid_for_when_it_is_heard_of(mu
     let done = world.until_done(&task).await;
     let history = world.history(&task).await;
     let how = &history.attempts[0].ended.as_ref().unwrap().how;
-    assert!(matches!(how, RunEnd::Lost { presumed_on: Some(_) }), "{how:?}");
+    assert!(matches!(how, RunEnd::Lost { presumed_on: Some(_), .. }), "{how:?}");
     // Meanwhile its agent went on. It is told to stop, and what it cost is booked.
     assert!(hosts[0].runner.hanging().contains(&run));
     let again = world.start_on(&hosts[0]);

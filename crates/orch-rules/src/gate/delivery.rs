@@ -67,6 +67,7 @@ fn told(end: &RunEnd) -> String {
         RunEnd::TimedOut => "its deadline passed".to_owned(),
         RunEnd::Stalled => "it stalled".to_owned(),
         RunEnd::Stopped => "it was stopped".to_owned(),
+        RunEnd::Lost { session: true, .. } => "its session was gone".to_owned(),
         RunEnd::Lost { .. } => "it was lost".to_owned(),
         RunEnd::Quarantined => "it is quarantined".to_owned(),
         RunEnd::SpawnFailed { reason, .. } => format!("it could not be started ({reason})"),

@@ -232,6 +232,8 @@ codes! {
     run_stopped();
     /// Its processes are gone.
     run_lost();
+    /// Its session is gone, and nothing else.
+    session_lost();
     /// Its host is presumed dead.
     run_lost_with(host: Id);
     /// Its processes may live.

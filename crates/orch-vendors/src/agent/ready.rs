@@ -60,23 +60,34 @@ pub(super) fn ready(
     let real = file.canonicalize().unwrap_or_else(|_| file.clone());
     let seen = std::fs::metadata(&real).ok().map(|m| (real, m.ino(), m.size(), m.mtime(), m.mtime_nsec()));
     let well = || WELL.lock().unwrap_or_else(PoisonError::into_inner);
-    if seen.as_ref().is_some_and(|seen| well().contains(seen)) {
+    if seen.as_ref().is_some_and(|seen| well().iter().any(|(well, _)| well == seen)) {
         return Ok(());
     }
-    version(&file, environment, known)?;
+    let line = version(&file, environment, known)?;
     if let Some(seen) = seen {
         let mut well = well();
-        well.retain(|other| other.0 != seen.0);
-        well.push(seen);
+        well.retain(|(other, _)| other.0 != seen.0);
+        well.push((seen, numbers(&line)));
     }
     Ok(())
+}
+
+/// The version that `program` told when it was asked last; `None`: it was not asked, or calls itself otherwise.
+pub(super) fn told_version(program: &str, environment: &BTreeMap<String, String>) -> Option<ProgramVersion> {
+    let search = environment.get("PATH").map(String::as_str).unwrap_or_default();
+    let real = located(program, search, &|_| false).ok()?.canonicalize().ok()?;
+    let well = WELL.lock().unwrap_or_else(PoisonError::into_inner);
+    well.iter().find(|(seen, _)| seen.0 == real)?.1
 }
 
 /// A file as it was when it told a version that is new enough.
 type Seen = (PathBuf, u64, u64, i64, i64);
 
-/// Files that are known to run.
-static WELL: Mutex<Vec<Seen>> = Mutex::new(Vec::new());
+/// Three numbers with points between them.
+pub(super) type ProgramVersion = (u32, u32, u32);
+
+/// Files that are known to run, with their versions.
+static WELL: Mutex<Vec<(Seen, Option<ProgramVersion>)>> = Mutex::new(Vec::new());
 
 fn asked(file: &Path, environment: &BTreeMap<String, String>) -> Result<String, String> {
     let words = |error: io::Error| error.to_string();
@@ -104,7 +115,7 @@ fn asked(file: &Path, environment: &BTreeMap<String, String>) -> Result<String, 
 }
 
 /// The first three numbers with points between them.
-fn numbers(line: &str) -> Option<(u32, u32, u32)> {
+fn numbers(line: &str) -> Option<ProgramVersion> {
     line.split_whitespace().find_map(|word| {
         let mut parts = word.trim_start_matches('v').splitn(3, '.');
         let mut next = || {
@@ -171,6 +182,8 @@ mod tests {
         }
         put("old", "#!/bin/sh\necho '2.1.400 (Claude Code)'\n", 0o755);
         assert_eq!(of("old"), Ok(()), "it was replaced");
+        assert_eq!(told_version("old", &environment), Some((2, 1, 400)));
+        assert_eq!(told_version("own", &environment), None, "it calls itself otherwise");
         put("new", "#!/bin/sh\nexit 3\n", 0o755);
         assert!(of("new").is_err(), "what was well is asked again once it is another file");
         assert_eq!(ready("./agent.sh", &environment, None), Ok(()), "it lies in the clone");

@@ -131,7 +131,10 @@ fn outcome(end: &RunEnd) -> (&'static str, Option<String>) {
         | RunEnd::SpawnFailed { reason, .. }
         | RunEnd::Unavailable { reason, .. }
         | RunEnd::OverBudget { reason } => Some(reason.clone()),
-        RunEnd::Lost { presumed_on: Some(host) } => {
+        RunEnd::Lost { session: true, .. } => {
+            Some("the session it was to go on with is gone; the next run begins anew".to_owned())
+        }
+        RunEnd::Lost { presumed_on: Some(host), .. } => {
             Some(format!("presumed dead: host {host} was not heard of for too long"))
         }
         _ => None,

@@ -186,8 +186,9 @@ fn describe(ended: &Ended) -> Reason {
         RunEnd::TimedOut => reason::deadline_passed(),
         RunEnd::Stalled => reason::went_silent(),
         RunEnd::Stopped => reason::run_stopped(),
-        RunEnd::Lost { presumed_on: None } => reason::run_lost(),
-        RunEnd::Lost { presumed_on: Some(host) } => reason::run_lost_with(host),
+        RunEnd::Lost { session: true, .. } => reason::session_lost(),
+        RunEnd::Lost { presumed_on: None, .. } => reason::run_lost(),
+        RunEnd::Lost { presumed_on: Some(host), .. } => reason::run_lost_with(host),
         RunEnd::Quarantined => reason::run_lost_alive(),
     }
 }

@@ -21,7 +21,7 @@ use orch_rules::pipeline::Role;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::ready::{KnownProgram, ready};
+use super::ready::{KnownProgram, ProgramVersion, ready, told_version};
 use super::{stop, told};
 
 /// How Claude Code is told what it may do without asking; nobody is there to be asked.
@@ -87,6 +87,9 @@ const MAX_RETRIES: u32 = 3;
 pub const KNOWN: KnownProgram =
     KnownProgram { at_least: (2, 1, 197), install: "npm install -g @anthropic-ai/claude-code@latest" };
 
+/// Sessions of older ones belong to a folder, and each attempt has another one.
+const RESUMES: ProgramVersion = (2, 1, 329);
+
 /// After SIGINT it kills its tools and mostly prints a result with figures; after SIGTERM only the former.
 const STOP: &[StopStep] = &[stop::step(stop::INTERRUPT, 5_000), stop::step(stop::TERMINATE, 5_000)];
 
@@ -101,6 +104,10 @@ impl Agent for ClaudeCode {
 
     fn ready(&self) -> Result<(), String> {
         ready(&self.program, &self.environment, Some(&KNOWN))
+    }
+
+    fn resumes(&self) -> bool {
+        told_version(&self.program, &self.environment).is_none_or(|told| told >= RESUMES)
     }
 
     fn obstacle(&self, in_repository: &dyn Fn(&str) -> bool) -> Option<String> {

@@ -22,6 +22,10 @@ impl Outcome {
     fn failed(reason: String) -> Self {
         Self { end: Some(RunEnd::Failed { reason }), resumable: true }
     }
+    /// It was to go on with a session that is not there, and did nothing.
+    fn session_lost() -> Self {
+        Self { end: Some(RunEnd::SESSION_LOST), resumable: false }
+    }
     /// The session itself is what does not go on.
     fn dead_end(reason: String) -> Self {
         Self { end: Some(RunEnd::Failed { reason }), resumable: false }
@@ -85,7 +89,7 @@ pub(super) fn of(heard: &Heard, end: &RunEnd, credential: &str) -> Outcome {
         (reason, ..) if reason.starts_with("aborted") => {
             Outcome::failed(format!("Claude Code was interrupted ({reason})"))
         }
-        _ if words.starts_with("No conversation found") => Outcome::dead_end(says),
+        _ if words.starts_with("No conversation found") => Outcome::session_lost(),
         _ => Outcome::failed(says),
     }
 }
@@ -108,8 +112,11 @@ fn without_result(heard: &Heard, end: &RunEnd) -> Outcome {
         ""
     };
     let reason = format!("Claude Code ended without a result ({how}): {said}{advice}");
-    let lost = said.contains("No conversation found") || said.contains("already in use");
-    if lost { Outcome::dead_end(reason) } else { Outcome::failed(reason) }
+    match () {
+        () if said.contains("No conversation found") => Outcome::session_lost(),
+        () if said.contains("already in use") => Outcome::dead_end(reason),
+        () => Outcome::failed(reason),
+    }
 }
 
 /// Its final words: the answer, else the list of errors, else the reason.

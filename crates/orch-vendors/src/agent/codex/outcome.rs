@@ -97,6 +97,9 @@ fn without_end(heard: &Heard, end: &RunEnd) -> Outcome {
         Some(said) => format!("Codex ended without finishing its turn ({how}): {said}"),
         None => format!("Codex ended without finishing its turn ({how})"),
     };
-    let resumable = !said.is_some_and(|said| said.contains("no rollout found"));
-    Outcome { end: Some(RunEnd::Failed { reason }), resumable }
+    if said.is_some_and(|said| said.contains("no rollout found")) {
+        // The thread is gone, and it did nothing.
+        return Outcome { end: Some(RunEnd::SESSION_LOST), resumable: false };
+    }
+    Outcome { end: Some(RunEnd::Failed { reason }), resumable: true }
 }
