@@ -22,6 +22,21 @@ pub(super) fn one_line(text: &str, max: usize) -> String {
     }
 }
 
+/// A path from the top of the clone, where it lies in one: by the short path that runs with files of their own know theirs by,
+/// or by that of this host.
+pub(super) fn from_top(path: &str) -> &str {
+    let below = |rest: &'_ str, parts: usize| rest.match_indices('/').nth(parts).map(|(at, _)| at + 1);
+    if let Some(rest) = path.strip_prefix("/repo/") {
+        return below(rest, 0).map_or(path, |at| &rest[at..]);
+    }
+    let inner = path.starts_with('/').then(|| path.find("/places/")).flatten().map(|at| &path[at + "/places/".len()..]);
+    // The repository, the run, `code`.
+    match inner.and_then(|inner| Some((inner, below(inner, 2)?))) {
+        Some((inner, at)) if inner[..at].ends_with("/code/") => &inner[at..],
+        _ => path,
+    }
+}
+
 /// Most characters of what a model says that are read out: more is no message to people.
 const WORDS: usize = 20_000;
 
@@ -73,6 +88,25 @@ mod tests {
         let long = words(&"x".repeat(WORDS + 1)).unwrap();
         assert!(long.ends_with('…') && long.chars().count() == WORDS + 1);
         assert!(words(&"line of words\n".repeat(300)).unwrap().lines().skip(1).all(|line| line.starts_with("  ")));
+    }
+
+    #[test]
+    fn paths_begin_at_the_top_of_the_clone() {
+        for (path, told) in [
+            ("/repo/shop/src/total.rs", "src/total.rs"),
+            ("/home/a/.local/state/orch/places/shop/0199-7/code/src/total.rs", "src/total.rs"),
+            (
+                "/home/a/.local/state/orch/places/shop/0199-7/task.md",
+                "/home/a/.local/state/orch/places/shop/0199-7/task.md",
+            ),
+            ("/repo/shop", "/repo/shop"),
+            ("/usr/include/repo/shop/x", "/usr/include/repo/shop/x"),
+            ("cat /repo/shop/x", "cat /repo/shop/x"),
+            ("src/places/a/b/code/x", "src/places/a/b/code/x"),
+            ("", ""),
+        ] {
+            assert_eq!(from_top(path), told);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::calm::{LINE, count, one_line, words};
+use super::super::calm::{LINE, count, from_top, one_line, words};
 use super::super::json_lines::object;
 
 /// Arguments by which a tool's call is known, the telling ones first.
@@ -47,7 +47,7 @@ fn block(block: &Value) -> Option<String> {
         "text" => text("text").and_then(words),
         "tool_use" => {
             let argument = TELLING.iter().find_map(|name| block.get("input")?.get(name)?.as_str()).unwrap_or_default();
-            Some(one_line(&format!("{}: {argument}", text("name").unwrap_or("tool")), LINE))
+            Some(one_line(&format!("{}: {}", text("name").unwrap_or("tool"), from_top(argument)), LINE))
         }
         _ => None,
     }
