@@ -26,6 +26,11 @@ pub enum End {
     Stalled,
     /// Stopped on request.
     Stopped,
+    /// Stopped because its files had become too much together.
+    Overgrown {
+        /// What was too much, in words.
+        reason: String,
+    },
     /// It never ran.
     SpawnFailed {
         /// Why, in words.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Account;
+use crate::supervisor::disk::GrowthBound;
 
 /// Stands in arguments and environment of a run for `http://127.0.0.1:PORT`, where it reaches its companion.
 pub const MODEL_ADDRESS: &str = "{orch-model-address}";
@@ -42,9 +43,17 @@ pub struct Plan {
     pub open_files: Option<u64>,
     /// Bytes of the largest file it may write.
     pub file_bytes: Option<u64>,
+    /// Bytes by which all its files together may grow.
+    pub growth_bytes: Option<u64>,
+    /// Files that it may make besides those that were there.
+    pub growth_files: Option<u64>,
 }
 
 impl Plan {
+    pub(crate) fn growth(&self) -> GrowthBound {
+        GrowthBound { bytes: self.growth_bytes, files: self.growth_files }
+    }
+
     pub(crate) fn has_limits(&self) -> bool {
         [self.memory_bytes, self.processes, self.open_files, self.file_bytes].iter().any(Option::is_some)
     }

@@ -8,6 +8,7 @@ mod agent_result;
 mod companion;
 mod control;
 mod detach;
+pub(crate) mod disk;
 mod log;
 mod site;
 mod spawn;
@@ -34,6 +35,7 @@ pub(crate) use detach::keep_inherited_files_from_children;
 
 use companion::Running;
 use control::Control;
+use disk::DiskWatch;
 use log::{OutputLog, note};
 use site::Site;
 use spawn::Child;
@@ -257,6 +259,8 @@ impl Supervisor {
         let spec = self.spec.clone();
         let mut limits_told = Vec::new();
         let site = self.site(&spec);
+        let grows = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch).cloned();
+        self.watch.disk = DiskWatch::of(spec.plan.growth(), grows.collect());
         let ready = site.as_ref().map_err(Clone::clone).and_then(|site| Ok((site, self.before(site, &mut survivors)?)));
         let spawned = ready.and_then(|(site, ended)| match ended {
             None => Ok((site, Ok(spawn::start(site, &spec.argv, &spec.stdin)?))),
@@ -277,7 +281,7 @@ impl Supervisor {
                 };
                 let ended = self.watch.until_dead(child, &limits);
                 survivors.extend(&ended.survivors);
-                End::from(ended.why)
+                self.watch.end(ended.why)
             }
             Err(error) => End::SpawnFailed { error },
         };
@@ -356,7 +360,7 @@ impl Supervisor {
             let ended = self.watch.until_dead(child, &limits);
             survivors.extend(&ended.survivors);
             if !matches!(ended.why, Why::Exited(0)) || !ended.survivors.is_empty() {
-                return Ok(Some(End::from(ended.why)));
+                return Ok(Some(self.watch.end(ended.why)));
             }
             self.watch.phase = Phase::Running;
         }
@@ -390,7 +394,7 @@ impl Supervisor {
                     Why::Exited(code) => (Some(code), None),
                     Why::Signalled(signal) => (None, Some(format!("killed by signal {signal}"))),
                     Why::Deadline => (None, Some(format!("stopped after {} ms", spec.finish_deadline_ms))),
-                    Why::Stalled | Why::Stopped => (None, Some("stopped".to_owned())),
+                    Why::Stalled | Why::Stopped | Why::Overgrown => (None, Some("stopped".to_owned())),
                 }
             }
             Err(error) => (None, Some(error)),

@@ -211,7 +211,13 @@ impl Site {
         if let Some(bytes) = plan.file_bytes {
             self.limits.push((Limit::FileSize, bytes));
             let mb = bytes / 1_000_000;
-            self.words.push(format!("None of its files grows beyond {mb} MB; their sum is limited by the disk alone."));
+            self.words.push(format!("None of its files grows beyond {mb} MB."));
+        }
+        if let Some(bytes) = plan.growth_bytes {
+            self.words.push(format!("Its files together grow by at most {} MB.", bytes / 1_000_000));
+        }
+        if let Some(files) = plan.growth_files {
+            self.words.push(format!("It makes at most {files} files."));
         }
     }
 

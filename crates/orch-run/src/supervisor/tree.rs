@@ -17,6 +17,7 @@ use crate::stop::{Phase, Status};
 
 use super::companion::Running;
 use super::control::Control;
+use super::disk::DiskWatch;
 use super::log::{OutputLog, note};
 use super::spawn::Child;
 
@@ -76,18 +77,8 @@ pub(super) enum Why {
     Deadline,
     Stalled,
     Stopped,
-}
-
-impl From<Why> for End {
-    fn from(why: Why) -> Self {
-        match why {
-            Why::Exited(code) => Self::Exited { code },
-            Why::Signalled(signal) => Self::Signalled { signal },
-            Why::Deadline => Self::Deadline,
-            Why::Stalled => Self::Stalled,
-            Why::Stopped => Self::Stopped,
-        }
-    }
+    /// What it is in words stands in [`Watch::overgrown`].
+    Overgrown,
 }
 
 /// The end of a process and of all it started.
@@ -123,6 +114,10 @@ pub(super) struct Watch {
     pub(super) companion: Option<Running>,
     /// What the processes of the run are in.
     pub(super) groups: Groups,
+    /// What their files take.
+    pub(super) disk: Option<DiskWatch>,
+    /// What of that was too much.
+    overgrown: Option<String>,
 }
 
 impl Watch {
@@ -136,6 +131,20 @@ impl Watch {
             stop_requested: false,
             companion: None,
             groups: Groups::default(),
+            disk: None,
+            overgrown: None,
+        }
+    }
+
+    /// An end as it is written down.
+    pub(super) fn end(&mut self, why: Why) -> End {
+        match why {
+            Why::Exited(code) => End::Exited { code },
+            Why::Signalled(signal) => End::Signalled { signal },
+            Why::Deadline => End::Deadline,
+            Why::Stalled => End::Stalled,
+            Why::Stopped => End::Stopped,
+            Why::Overgrown => End::Overgrown { reason: self.overgrown.take().unwrap_or_default() },
         }
     }
 
@@ -169,6 +178,8 @@ impl Watch {
                     Some(Why::Deadline)
                 } else if passed(stall) {
                     Some(Why::Stalled)
+                } else if self.grows_too_large(now) {
+                    Some(Why::Overgrown)
                 } else {
                     None
                 };
@@ -205,7 +216,7 @@ impl Watch {
                 step = Step::Killing(why, now + DIE_WITHIN);
             }
             let wake = match step {
-                Step::Running => earliest(deadline, stall),
+                Step::Running => earliest(earliest(deadline, stall), self.disk.as_ref().map(DiskWatch::next)),
                 Step::Asked(why, _) | Step::Killing(why, _) if childless => {
                     // No child at all and we adopt every orphan: the whole tree is dead.
                     return self.ended(&child, output_open, why, Vec::new());
@@ -224,6 +235,13 @@ impl Watch {
             };
             self.sleep(output_open.then_some(&child), wake);
         }
+    }
+
+    fn grows_too_large(&mut self, now: Instant) -> bool {
+        let found = self.disk.as_mut().and_then(|disk| disk.look(now));
+        let too_large = found.is_some();
+        self.overgrown = found.or(self.overgrown.take());
+        too_large
     }
 
     fn ask_all(&self, child: &Child, childless: bool, why: Why, until: Instant) -> Step {

@@ -165,6 +165,7 @@ fn the_wire_form_of_a_result_stays() {
         (End::Deadline, r#""deadline""#),
         (End::Stalled, r#""stalled""#),
         (End::Stopped, r#""stopped""#),
+        (End::Overgrown { reason: "r".into() }, r#"{"overgrown":{"reason":"r"}}"#),
         (End::SpawnFailed { error: "e".into() }, r#"{"spawn_failed":{"error":"e"}}"#),
     ];
     for (end, text) in ends {

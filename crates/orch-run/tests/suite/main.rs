@@ -10,6 +10,7 @@ mod confined;
 mod directory;
 mod ends;
 mod evidence;
+mod growth;
 mod host;
 mod how;
 mod launch_cost;

@@ -36,6 +36,12 @@ pub struct Confining {
     pub processes: Option<u64>,
     /// Bytes of the largest file a run may write.
     pub file_bytes: Option<u64>,
+    /// Bytes by which the files of a run may grow together.
+    pub growth_bytes: Option<u64>,
+    /// Files that a run may make.
+    pub growth_files: Option<u64>,
+    /// Files open at once in one process.
+    pub open_files: Option<u64>,
     /// Found out when it is needed: a level once, a refusal again and again.
     found: Arc<Mutex<Option<(Found, Instant)>>>,
 }
@@ -52,6 +58,9 @@ impl Confining {
             memory_bytes: None,
             processes: None,
             file_bytes: None,
+            growth_bytes: None,
+            growth_files: None,
+            open_files: None,
             found: Arc::default(),
         }
     }
@@ -124,8 +133,10 @@ impl Confining {
             namespaces: made == Made::Namespaces,
             memory_bytes: self.memory_bytes,
             processes: self.processes,
-            open_files: None,
+            open_files: self.open_files,
             file_bytes: self.file_bytes,
+            growth_bytes: self.growth_bytes,
+            growth_files: self.growth_files,
         })
     }
 }

@@ -378,6 +378,7 @@ fn end(end: End) -> RunEnd {
         End::Deadline => RunEnd::TimedOut,
         End::Stalled => RunEnd::Stalled,
         End::Stopped => RunEnd::Stopped,
+        End::Overgrown { reason } => RunEnd::Failed { reason },
         End::SpawnFailed { error } => RunEnd::not_started(error),
     }
 }

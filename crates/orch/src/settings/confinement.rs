@@ -23,6 +23,12 @@ pub struct Confine {
     pub processes: u64,
     /// Megabytes of the largest file a run may write; 0 is no limit.
     pub disk_mb: u64,
+    /// Megabytes by which all files of a run together may grow; 0 is no limit.
+    pub growth_mb: u64,
+    /// Files that a run may make; 0 is no limit.
+    pub growth_files: u64,
+    /// Files open at once in one process of a run; 0 is no limit.
+    pub open_files: u64,
 }
 
 impl Default for Confine {
@@ -35,6 +41,9 @@ impl Default for Confine {
             memory_mb: 0,
             processes: 4096,
             disk_mb: 0,
+            growth_mb: 50_000,
+            growth_files: 5_000_000,
+            open_files: 65_536,
         }
     }
 }
@@ -126,4 +135,28 @@ pub const DISK: Key<Host> = row(
     "Megabytes of the largest file a run may write; 0 is no limit. The sum is bounded by limits.free_disk_floor_mb alone.",
     |h, v| h.confinement.disk_mb = number(&v),
     |h| Some(h.confinement.disk_mb.to_string()),
+);
+/// As [`LEVEL`].
+pub const GROWTH: Key<Host> = row(
+    "growth_mb",
+    Kind::Number(0, 1_000_000_000),
+    "Megabytes by which all files of a run together may grow; 0 is no limit. Looked at while it runs; a run beyond it is ended.",
+    |h, v| h.confinement.growth_mb = number(&v),
+    |h| Some(h.confinement.growth_mb.to_string()),
+);
+/// As [`LEVEL`].
+pub const FILES: Key<Host> = row(
+    "growth_files",
+    Kind::Number(0, 1_000_000_000),
+    "Files that a run may make, counted together with `growth_mb`; 0 is no limit.",
+    |h, v| h.confinement.growth_files = number(&v),
+    |h| Some(h.confinement.growth_files.to_string()),
+);
+/// As [`LEVEL`].
+pub const OPEN_FILES: Key<Host> = row(
+    "open_files",
+    Kind::Number(0, 4_000_000),
+    "Files open at once in each process of a run; 0 is this host's own limit.",
+    |h, v| h.confinement.open_files = number(&v),
+    |h| Some(h.confinement.open_files.to_string()),
 );
