@@ -49,8 +49,8 @@ mod terminal;
 mod wait;
 
 pub use confinement::{
-    Account, Companion, Confinement, KEY, MODEL_ADDRESS, Made, Plan, SCRATCH, StopStep, Trial, Tried, available,
-    choose, find,
+    Account, AccountRange, Companion, Confinement, KEY, MODEL_ADDRESS, Made, Plan, SCRATCH, StopStep, Trial, Tried,
+    available, choose, find,
 };
 pub use directory::{OutputChunk, RunDirectory, RunState};
 pub use ends::{Ends, THREAD as ENDS_THREAD};

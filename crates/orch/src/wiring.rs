@@ -276,6 +276,7 @@ fn confining(host: &Host) -> Confining {
     confining.memory_bytes = some(set.memory_mb.saturating_mul(1_000_000));
     confining.processes = some(set.processes);
     confining.file_bytes = some(set.disk_mb.saturating_mul(1_000_000));
+    confining.accounts = Some(orch_run::AccountRange::USUAL).filter(|_| set.user.is_none());
     confining.growth_bytes = some(set.growth_mb.saturating_mul(1_000_000));
     confining.growth_files = some(set.growth_files);
     confining.open_files = some(set.open_files);

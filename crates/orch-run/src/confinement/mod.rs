@@ -7,7 +7,7 @@ pub(crate) mod cgroup;
 pub(crate) mod paths;
 mod plan;
 
-pub use account::Account;
+pub use account::{Account, AccountRange};
 pub(crate) use available::landlock_abi as available_abi;
 pub use available::{Made, Trial, Tried, available, choose, find};
 pub use plan::{Companion, KEY, MODEL_ADDRESS, Plan, SCRATCH, StopStep};

@@ -100,6 +100,29 @@ pub(super) fn build(inner: &Inner, spaces: &Spaces) -> Result<(), String> {
         .map_err(failed("its root unchangeable"))
 }
 
+/// Puts `tmp` in the place of the host's folders for temporary files, and what the run may reach below those back where it was.
+/// The rest of the host's files stays.
+pub(super) fn own_tmp(tmp: &Path, paths: &[Bind]) -> Result<(), String> {
+    let failed = |e: io::Error| e.to_string();
+    super::spaces::unshare(rustix::thread::UnshareFlags::NEWNS).map_err(failed)?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(|e| failed(e.into()))?;
+    let shared: Vec<&Path> =
+        ["/tmp", "/var/tmp"].into_iter().map(Path::new).filter(|at| at.is_dir() && !at.is_symlink()).collect();
+    let mut parts = Vec::new();
+    for at in &shared {
+        parts.extend(Part::take(tmp, INERT)?.map(|part| Part { at: at.to_path_buf(), ..part }));
+    }
+    for Bind { access, path, at } in paths {
+        let hidden = shared.iter().any(|shared| at.starts_with(shared) && at != shared);
+        if hidden || at == Path::new("/etc/passwd") {
+            let attributes = if *access == Access::Read { READ_ONLY } else { INERT };
+            parts.extend(Part::take(path, attributes)?.map(|part| Part { at: at.clone(), ..part }));
+        }
+    }
+    parts.iter().try_for_each(Part::put).map_err(failed)
+}
+
 /// Links of the root, and what is shown, parents before what lies in them.
 fn parts(inner: &Inner, spaces: &Spaces) -> Result<(Vec<Link>, Vec<Part>), String> {
     let mut links = Vec::new();

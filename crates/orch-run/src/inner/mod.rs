@@ -63,6 +63,9 @@ pub(crate) struct Inner {
     pub(crate) account: Option<Account>,
     pub(crate) cwd: PathBuf,
     pub(crate) paths: Vec<Bind>,
+    /// What takes the place of the host's folders for temporary files, where nothing else keeps it from those.
+    #[serde(default)]
+    pub(crate) tmp: Option<PathBuf>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
 }
@@ -151,6 +154,12 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
     if let Some(spaces) = &inner.spaces {
         spaces::enter(spaces, inner, report, &null)?;
     }
+    let mut missing = Vec::new();
+    if let Some(tmp) = &inner.tmp
+        && let Err(problem) = files::own_tmp(tmp, &inner.paths)
+    {
+        missing.push(format!("It shares /tmp with this host: {problem}."));
+    }
     for (limit, value) in &inner.limits {
         limit_to(*limit, *value)?;
     }
@@ -176,7 +185,6 @@ fn start<'i>(inner: &'i Inner, report: &File, tell: &dyn Fn(&Told)) -> Result<&'
         }
     }
     rustix::thread::set_no_new_privs(true).map_err(|e| format!("cannot give up new rights: {e}"))?;
-    let mut missing = Vec::new();
     if inner.level >= Confinement::Shared {
         missing.extend(landlock::close(inner)?);
         filter::close(&Doors::of(inner))?;

@@ -114,7 +114,7 @@ fn code_of(status: Option<WaitStatus>) -> i32 {
     told.unwrap_or(255)
 }
 
-fn unshare(flags: UnshareFlags) -> io::Result<()> {
+pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     #[expect(unsafe_code, reason = "the safe form is deprecated for flags that these are not")]
     // SAFETY: this process has one thread, and new namespaces leave its open descriptors as they are.
     unsafe {

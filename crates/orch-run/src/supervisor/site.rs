@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::companion::{Door, Running};
 use crate::confinement::cgroup::{Given, Groups};
-use crate::confinement::paths::{self, Appears, Bind};
+use crate::confinement::paths::{self, Access, Appears, Bind};
 use crate::inner::{Inner, Limit, Spaces};
-use crate::{Account, Before, Confinement, KEY, MODEL_ADDRESS, Spec};
+use crate::{Account, AccountRange, Before, Confinement, KEY, MODEL_ADDRESS, Spec};
 
 /// The port of the companion inside of a private network, where every port is free.
 pub(super) const INSIDE_PORT: u16 = 9797;
@@ -25,6 +25,8 @@ pub(super) struct Site {
     /// The program of the inner step.
     pub(super) program: PathBuf,
     pub(super) paths: Vec<Bind>,
+    /// The list of accounts that it sees, with its own.
+    listed: Option<Bind>,
     pub(super) appears: Appears,
     /// Processes of the run join these.
     pub(super) entrances: Vec<File>,
@@ -60,6 +62,7 @@ impl Site {
             root,
             program: "/proc/self/exe".into(),
             paths: Vec::new(),
+            listed: None,
             appears: Appears::default(),
             entrances: groups.entrances(),
             env: paths::without_scratch(&spec.env),
@@ -86,12 +89,17 @@ impl Site {
             }
             site.env = paths::environment(&site.spec, crate::private_network(spec.confinement), &site.appears);
             site.paths = paths::of(&site.spec, run_directory, &site.appears);
+            site.list_account()?;
         }
         if let Some(account) = site.spec.plan.account.as_ref().filter(|_| confined) {
             let writable = [&spec.cwd].into_iter().chain(&spec.plan.read_write).chain(&spec.plan.scratch);
             for path in writable {
                 hand_over(path, account)
+                    .and_then(|()| if account.own { close(path) } else { Ok(()) })
                     .map_err(|e| format!("cannot give {} to {}: {e}", path.display(), account.name))?;
+            }
+            if !account.own {
+                site.words.push(format!("Other runs have its account `{}`, too.", account.name));
             }
         }
         site.limit(given);
@@ -115,6 +123,7 @@ impl Site {
             root: self.root,
             program: self.program.clone(),
             paths: if confined { paths::of(&spec, run_directory, &self.appears) } else { Vec::new() },
+            listed: self.listed.clone(),
             appears: self.appears.clone(),
             entrances: entrances.map_err(|e| format!("cannot enter the control groups: {e}"))?,
             env: if confined {
@@ -131,6 +140,20 @@ impl Site {
         };
         site.reach_companion();
         Ok(site)
+    }
+
+    /// Makes the list of accounts of a run whose number is its own: programs ask who they are.
+    fn list_account(&mut self) -> Result<(), String> {
+        let (Some(account), Some(scratch)) = (&self.spec.plan.account, &self.spec.plan.scratch) else { return Ok(()) };
+        if account.own {
+            let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+            let file = scratch.join("passwd");
+            let home = self.env.get("HOME").map(String::as_str).unwrap_or("/");
+            std::fs::write(&file, account.listed(&accounts, home))
+                .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+            self.listed = Some(Bind { access: Access::Read, path: file, at: "/etc/passwd".into() });
+        }
+        Ok(())
     }
 
     /// Whether commands are started through the inner step.
@@ -197,7 +220,10 @@ impl Site {
                 self.words.push(format!("It has at most {most} processes and threads."));
             } else if plan.account.is_some() || (self.spec.confinement == Confinement::Bubblewrap && !self.root) {
                 self.limits.push((Limit::Processes, most));
-                self.words.push(format!("Runs of its account have at most {most} processes and threads together."));
+                self.words.push(match plan.account.as_ref().is_some_and(|account| account.own) {
+                    true => format!("It has at most {most} processes and threads."),
+                    false => format!("Runs of its account have at most {most} processes and threads together."),
+                });
             } else {
                 self.words.push(
                     "The number of its processes is not limited: this host gives no control group for it.".to_owned(),
@@ -246,10 +272,22 @@ impl Site {
             limits: self.limits.clone(),
             account: self.spec.plan.account.clone().filter(|_| level > Confinement::None),
             cwd: paths::straight(&self.appears.path(&self.spec.cwd)),
-            paths: self.paths.clone(),
+            paths: self.binds(),
+            tmp: self.own_tmp(),
             argv: self.with_companion(argv),
             env,
         }
+    }
+
+    /// Every path that it gets, and where.
+    pub(super) fn binds(&self) -> Vec<Bind> {
+        self.paths.iter().chain(&self.listed).cloned().collect()
+    }
+
+    /// What is its `/tmp` where it sees the host's files but for that. Landlock closes the host's to it.
+    fn own_tmp(&self) -> Option<PathBuf> {
+        let scratch = self.spec.plan.scratch.as_ref()?;
+        (self.spec.confinement == Confinement::Account).then(|| scratch.join("tmp"))
     }
 
     fn has_spaces(&self) -> bool {
@@ -296,8 +334,19 @@ fn make_scratch(spec: &Spec) -> Result<(), String> {
     Ok(())
 }
 
+/// What is of one account is nobody else's to enter.
+fn close(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Gives `path` and all below it to `account`, before anything of the run is started. Links are given away themselves;
-/// files with several names are left alone, for one of the names may lie elsewhere.
+/// files with several names are left alone, for one of the names may lie elsewhere; but not those that an earlier run with
+/// a number of its own made, whose places nobody else gets into.
 fn hand_over(path: &Path, account: &Account) -> io::Result<()> {
     let meta = match path.symlink_metadata() {
         Ok(meta) => meta,
@@ -309,7 +358,8 @@ fn hand_over(path: &Path, account: &Account) -> io::Result<()> {
             hand_over(&entry?.path(), account)?;
         }
     }
-    let shared = meta.is_file() && meta.nlink() > 1;
+    let of_a_run = account.own && AccountRange::USUAL.has(meta.uid());
+    let shared = meta.is_file() && meta.nlink() > 1 && !of_a_run;
     if shared || (meta.uid(), meta.gid()) == (account.uid, account.gid) {
         return Ok(());
     }

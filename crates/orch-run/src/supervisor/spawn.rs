@@ -170,7 +170,7 @@ fn through_inner(site: &Site, argv: &[String], terminal: Option<&OwnedFd>) -> Re
             .map_err(|e| failed(e.into()))?;
         let tmp = site.spec.plan.scratch.as_ref().map(|scratch| scratch.join("tmp"));
         let mut words = Vec::new();
-        for word in bubblewrap::options(site.root, &site.paths, tmp.as_deref(), &site.appears.path(&site.spec.cwd)) {
+        for word in bubblewrap::options(site.root, &site.binds(), tmp.as_deref(), &site.appears.path(&site.spec.cwd)) {
             words.extend_from_slice(word.as_bytes());
             words.push(0);
         }

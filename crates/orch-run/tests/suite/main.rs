@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run here says so")]
 
+mod accounts;
 mod before;
 mod bench;
 mod companion;

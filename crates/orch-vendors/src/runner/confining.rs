@@ -1,12 +1,13 @@
 //! How runs of this host are confined.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use orch_ports::runner::RunOrder;
-use orch_run::{Account, Confinement, Made, Plan, Trial, Way};
+use orch_run::{Account, AccountRange, Confinement, Made, Plan, RunDirectory, Trial, Way};
 
 /// How long a refusal is believed: somebody may be mending what it names.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ pub struct Confining {
     pub min: Confinement,
     /// The account of runs if the service is root; `None` is `nobody`.
     pub user: Option<String>,
+    /// Numbers of accounts, one for each run, if the service is root; `None`: runs share [`Self::user`].
+    pub accounts: Option<AccountRange>,
     /// Paths every run may read: tools and caches that are not found by themselves.
     pub read_only: Vec<PathBuf>,
     /// Folders every run may read, and the paths that it knows them by where it has files of its own.
@@ -53,6 +56,7 @@ impl Confining {
             level,
             min,
             user: None,
+            accounts: None,
             read_only: Vec::new(),
             shown: Vec::new(),
             memory_bytes: None,
@@ -108,14 +112,20 @@ impl Confining {
         Account::named(self.user.as_deref().unwrap_or("nobody")).map(Some)
     }
 
+    /// An account that no other run in the folder of `runs` has, as far as there are enough.
+    fn own_account(&self, name: &str, runs: &Path, shared: Account) -> Account {
+        let Some(range) = self.accounts.filter(|range| range.is_there()) else { return shared };
+        range.account(name, &taken(runs), &shared).unwrap_or(shared)
+    }
+
     /// The plan of one run, with a scratch folder of this path.
     pub(super) fn plan(
         &self,
         order: &RunOrder,
         (level, made): (Confinement, Made),
-        scratch: PathBuf,
+        (runs, scratch): (&Path, PathBuf),
     ) -> Result<Plan, String> {
-        let account = self.account(level)?;
+        let account = self.account(level)?.map(|shared| self.own_account(&order.name, runs, shared));
         let mut read_only: Vec<PathBuf> = order.read_only.iter().map(Into::into).collect();
         read_only.extend(self.read_only.iter().cloned());
         read_only.extend(self.shown.iter().map(|(path, _)| path.clone()));
@@ -139,6 +149,15 @@ impl Confining {
             growth_files: self.growth_files,
         })
     }
+}
+
+/// Numbers of accounts of runs that are not over, and of people.
+fn taken(runs: &Path) -> BTreeSet<u32> {
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let under_way = entries.map(|entry| entry.path()).filter(|folder| !folder.join("result.json").exists());
+    let specs = under_way.filter_map(|folder| RunDirectory::open(&folder).ok()?.spec().ok());
+    let known = Account::numbers(&std::fs::read_to_string("/etc/passwd").unwrap_or_default());
+    specs.filter_map(|spec| Some(spec.plan.account?.uid)).chain(known).collect()
 }
 
 /// Object stores that a clone borrows from (gitrepository-layout(5)). Read when the run is made: the clone is fresh then,

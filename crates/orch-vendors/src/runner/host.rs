@@ -154,7 +154,7 @@ impl Runner for HostRunner {
         let mut plan = match unwalled {
             // The limits are for runs that do what a model or a repository says.
             true => Plan::default(),
-            false => self.confining.plan(order, found, scratch).map_err(self.told(&order.name))?,
+            false => self.confining.plan(order, found, (&self.root, scratch)).map_err(self.told(&order.name))?,
         };
         plan.read_write.extend(hook::folder(order, &secrets).map(Path::to_path_buf));
         let spec = Spec {

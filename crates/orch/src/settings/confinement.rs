@@ -97,7 +97,8 @@ pub const MIN: Key<Host> = Key {
 pub const USER: Key<Host> = row(
     "user",
     Kind::Word,
-    "The account that runs get if the service is root; without it `nobody`. Runs are never root.",
+    "An account that all runs share if the service is root. Not set: each has a number of its own, or, in a container with \
+     too few, `nobody`. Runs are never root.",
     |h, v| h.confinement.user = Some(v.into_text()),
     |h| h.confinement.user.as_deref().map(quoted),
 );
@@ -132,7 +133,7 @@ pub const PROCESSES: Key<Host> = row(
 pub const DISK: Key<Host> = row(
     "disk_mb",
     Kind::Number(0, 1_000_000_000),
-    "Megabytes of the largest file a run may write; 0 is no limit. The sum is bounded by limits.free_disk_floor_mb alone.",
+    "Megabytes of the largest file a run may write; 0 is no limit.",
     |h, v| h.confinement.disk_mb = number(&v),
     |h| Some(h.confinement.disk_mb.to_string()),
 );
