@@ -24,7 +24,8 @@ const AGAIN_MS: i64 = 30_000;
 const AWAY: Duration = Duration::from_secs(2);
 /// So often looks are asked for that nobody told this process of.
 const UNTOLD: Duration = Duration::from_secs(60);
-/// No delivery for so long, in milliseconds: what events would tell is asked for.
+/// No delivery, or no asking, for so long, in milliseconds: what events would tell is asked for. Events are never sent
+/// again, and those that come say nothing of one that was lost.
 const SILENT_MS: i64 = 600_000;
 
 /// The webhooks of one repository since this process began.
@@ -49,6 +50,8 @@ pub(crate) struct ForgeNews {
     owner: String,
     connections: Mutex<BTreeMap<RepositoryId, Connection>>,
     counts: Mutex<BTreeMap<RepositoryId, ForgeHookCounts>>,
+    /// When what events would tell was last asked for.
+    asked: Mutex<BTreeMap<RepositoryId, Timestamp>>,
     /// Something is to be looked at.
     due: Notify,
 }
@@ -70,11 +73,20 @@ impl ForgeNews {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events arrive: what they tell need not be asked for.
+    /// Events arrive, and it was asked not long ago whether one was lost.
     fn is_told(&self, repository: &RepositoryId, now: Timestamp) -> bool {
         let last = self.counts().get(repository).and_then(|counts| counts.last);
-        last.is_some_and(|last| now.since_ms(last) < SILENT_MS)
+        let asked = self.asked().get(repository).copied();
+        is_recent(last, now) && is_recent(asked, now)
     }
+
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<RepositoryId, Timestamp>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_recent(time: Option<Timestamp>, now: Timestamp) -> bool {
+    time.is_some_and(|time| now.since_ms(time) < SILENT_MS)
 }
 
 impl Engine {
@@ -86,6 +98,7 @@ impl Engine {
             owner: format!("{}:{}", self.owner, uuid::Uuid::now_v7().simple()),
             connections: Mutex::default(),
             counts: Mutex::default(),
+            asked: Mutex::default(),
             due: Notify::new(),
         }));
         self
@@ -208,9 +221,12 @@ impl Engine {
     /// Asks for what events would tell, where none arrive.
     pub(crate) async fn look_at_untold(&self, repository: &RepositoryId) -> Result<(), PerformError> {
         let Some(news) = self.forge_news.clone() else { return Ok(()) };
-        if news.is_told(repository, self.store.now().await?) {
+        let now = self.store.now().await?;
+        if news.is_told(repository, now) {
             return Ok(());
         }
-        self.look_for_reviews(&news, repository).await
+        self.look_for_reviews(&news, repository).await?;
+        news.asked().insert(repository.clone(), now);
+        Ok(())
     }
 }

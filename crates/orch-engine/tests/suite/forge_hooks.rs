@@ -165,3 +165,32 @@ async fn a_review_on_the_forge_answers_for_whom_people_know() {
 async fn a_review_that_nobody_told_of_is_found() {
     reviewed(false).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_that_was_given_while_nobody_ran_is_found_though_other_events_arrive() {
+    let world = World::with(&[]).await;
+    world.forge.with_product(&[]);
+    world.when(|act| {
+        act.is("analyst").then(|| {
+            act.document("01-brd.md", "---\ntitle: wanted\n---\n");
+            (String::new(), Step::completes())
+        })
+    });
+    let process = world.start("p1");
+    let task = process.issue("Add up").await;
+    let task = world.until("approval is asked", &task.id, asked).await;
+    let number = eventually("its change request is open", async || world.forge.request_of(&task.branch)).await;
+    published(&world, &task).await;
+    process.swept().await;
+    process.kill().await;
+    world.forge.review(number, "eve", "APPROVED", "");
+    let process = world.start("p2");
+    // Signed, of this repository, and of no concern: it says nothing of the one that was lost.
+    tell(&process, "nothing").await;
+    process.swept().await;
+    eventually("the review is found", async || {
+        let audit = world.history(&task).await.audit;
+        audit.iter().any(|line| line.rule == "forge_review").then_some(())
+    })
+    .await;
+}
