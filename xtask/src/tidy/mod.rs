@@ -6,6 +6,7 @@
 mod deps;
 mod files;
 mod graph;
+mod modules;
 mod names;
 mod papers;
 mod purity;
@@ -83,6 +84,7 @@ pub fn check(root: &Path) -> Result<bool> {
         found.extend(check_file(file, &surroundings, &mut declared));
     }
     found.extend(types::check(&declared));
+    found.extend(modules::check(&files));
     found.extend(papers::check(&files, &graph.crates()));
     found.sort();
     for violation in &found {
