@@ -17,8 +17,10 @@ use super::ForgeNews;
 use crate::engine::Engine;
 use crate::perform::{PerformError, blocking};
 
-/// Tasks of one repository that are asked about in one sweep.
+/// Tasks of one repository whose reviews are asked for in one sweep.
 const MOST: u32 = 200;
+/// Tasks of one repository that a review is held against.
+const KNOWN: u32 = 10_000;
 
 impl Engine {
     /// Reads a change request's reviews, and tells its task what is new; gives what is kept of them then, if anything is.
@@ -39,7 +41,7 @@ impl Engine {
         if after == before {
             return Ok(None);
         }
-        let tasks = self.store.tasks_at_work(repository, MOST).await?;
+        let tasks = self.store.tasks_at_work(repository, KNOWN).await?;
         let found = tasks.into_iter().find(|task| task.branch == request.branch);
         if let Some(task) = found {
             let new = reviews.iter().filter(|review| !before.knows(&review.id));
