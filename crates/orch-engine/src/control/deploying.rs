@@ -43,33 +43,43 @@ impl Control {
         })
     }
 
-    /// Every target of the settings, and every one that something was deployed to; each is looked at once.
+    /// The line of every target of the settings, and of every one that something was deployed to; by name.
     ///
     /// # Errors
     /// The store's.
-    pub async fn targets(&self, only: Option<&DeployTarget>) -> Result<Vec<TargetStanding>, ControlError> {
+    pub async fn deploy_lines(&self) -> Result<Vec<DeployLine>, ControlError> {
         let known = self.engine.store.deploy_lines().await?;
         let served = self.engine.served();
         let set = served.contexts.values().filter_map(|context| context.deploys.as_ref()).map(|terms| &terms.target);
         let names: BTreeSet<DeployTarget> = set.chain(known.iter().map(|line| &line.target)).cloned().collect();
-        let wanted = names.into_iter().filter(|name| only.is_none_or(|only| only == name));
+        let line = |name: &DeployTarget| known.iter().find(|line| line.target == *name).cloned();
+        Ok(names.iter().map(|name| line(name).unwrap_or_else(|| DeployLine::of(name.clone()))).collect())
+    }
+
+    /// Every target of [`Control::deploy_lines`]; each is looked at once.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn targets(&self, only: Option<&DeployTarget>) -> Result<Vec<TargetStanding>, ControlError> {
+        let mut lines = self.deploy_lines().await?;
+        lines.retain(|line| only.is_none_or(|only| *only == line.target));
         // All at once: one that does not answer takes its time.
-        let asked: Vec<_> = wanted
-            .map(|name| {
-                let terms = self.terms(&name).ok();
+        let asked: Vec<_> = lines
+            .into_iter()
+            .map(|line| {
+                let terms = self.terms(&line.target).ok();
                 let looking = terms.clone().map(|terms| tokio::spawn(async move { look(&terms).await }));
-                (name, terms, looking)
+                (line, terms, looking)
             })
             .collect();
         let mut all = Vec::new();
-        for (name, terms, looking) in asked {
-            let line = known.iter().find(|line| line.target == name).cloned();
+        for (line, terms, looking) in asked {
             let look = match looking {
                 Some(looking) => looking.await.ok().transpose()?,
                 None => None,
             };
             let says_revision = terms.is_none_or(|terms| terms.says_revision);
-            all.push(TargetStanding { line: line.unwrap_or_else(|| DeployLine::of(name)), look, says_revision });
+            all.push(TargetStanding { line, look, says_revision });
         }
         match only {
             Some(only) if all.is_empty() => Err(ControlError::NotFound { what: format!("there is no target {only}") }),

@@ -56,6 +56,7 @@ pub async fn queue(State(api): State<Api>) -> Result<Json<QueueReport>, Problem>
         hosts,
         reconciler: &reconciler,
         trackers: &api.control.trackers(),
+        deploys: &api.control.deploy_lines().await?,
     })))
 }
 

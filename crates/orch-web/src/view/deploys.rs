@@ -1,6 +1,7 @@
 //! Deployments, and the targets they go to.
 
 use orch_engine::control::TargetStanding;
+use orch_rules::deploy::line::DeployLine;
 use orch_rules::deploy::{Deployment, Deploys, HookEnd, Running};
 use orch_rules::ids::RepositoryId;
 use orch_text::rfc3339;
@@ -129,6 +130,50 @@ impl From<&Deployment> for DeploymentView {
     }
 }
 
+/// What is under way to production.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeployQueue {
+    /// Whether anything is deployed from here.
+    pub enabled: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// By name.
+    #[serde(default)]
+    pub targets: Vec<DeployQueueLine>,
+}
+
+/// The line of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeployQueueLine {
+    /// The target's name in the settings.
+    pub name: String,
+    /// What keeps its line: a deployment that is under way, in doubt or broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<DeploymentView>,
+    /// How many wait for their turn.
+    pub queued: usize,
+}
+
+impl From<&[DeployLine]> for DeployQueue {
+    fn from(lines: &[DeployLine]) -> Self {
+        let why = "nothing is deployed from here: a [target.NAME] in the host file does it (docs/deploy.md)";
+        let targets: Vec<_> = lines.iter().map(DeployQueueLine::from).collect();
+        Self { enabled: !lines.is_empty(), why: lines.is_empty().then(|| why.to_owned()), targets }
+    }
+}
+
+impl From<&DeployLine> for DeployQueueLine {
+    fn from(line: &DeployLine) -> Self {
+        let held = line.under_way().or_else(|| line.deployments.iter().find(|one| one.state.name() == "broken"));
+        Self {
+            name: line.target.to_string(),
+            held_by: held.map(DeploymentView::from),
+            queued: line.deployments.iter().filter(|one| one.state.name() == "queued").count(),
+        }
+    }
+}
+
 impl From<&TargetStanding> for DeployTargetView {
     fn from(standing: &TargetStanding) -> Self {
         let line = &standing.line;
@@ -136,16 +181,15 @@ impl From<&TargetStanding> for DeployTargetView {
             repository: repository.to_string(),
             revision: runs.revision.clone(),
         };
-        let waits = |name: &str| line.deployments.iter().filter(|one| one.state.name() == name).count();
-        let held = line.under_way().or_else(|| line.deployments.iter().find(|one| one.state.name() == "broken"));
+        let DeployQueueLine { name, held_by, queued } = line.into();
         Self {
-            name: line.target.to_string(),
+            name,
             believed: line.runs.iter().map(believed).collect(),
             healthy: standing.look.as_ref().map(|look| look.ok),
             runs: standing.look.as_ref().and_then(|look| look.revision.clone()),
             drift: line.drift.clone(),
-            held_by: held.map(DeploymentView::from),
-            queued: waits("queued"),
+            held_by,
+            queued,
         }
     }
 }

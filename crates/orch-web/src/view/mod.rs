@@ -31,7 +31,9 @@ pub use answer_request::{AnswerRequest, EverythingRequest, ReplyRequest};
 pub use changes::{ChangeView, ChangesView};
 pub use costs::{CostView, CostsView, ForecastView, TaskCostView, day_of};
 pub use deliveries::{DeliveryList, DeliveryView};
-pub use deploys::{BelievedView, DeployCommandRequest, DeployReport, DeployTargetView, DeploymentView};
+pub use deploys::{
+    BelievedView, DeployCommandRequest, DeployQueue, DeployQueueLine, DeployReport, DeployTargetView, DeploymentView,
+};
 pub use forge_hooks::{ForgeHookView, ForgeHooksView};
 pub use host::HostView;
 pub use judgement::{FindingView, VerdictView};
@@ -41,8 +43,8 @@ pub use outage::{LiftRequest, OutageView};
 pub use outbox::{MessageView, OutboxReport, ShownReport, ShownView, TargetView};
 pub use people::{PeopleList, PeopleRequest, PersonView};
 pub use queue::{
-    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, NotBuilt, QueueReport, QueueSources,
-    Reconcile, RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
+    AgentSlots, BudgetView, DependencyGate, JobCounts, LandingLine, MergeGate, QueueReport, QueueSources, Reconcile,
+    RunningAgent, SerialGate, SerialLine, StopSwitch, StoppingTask, WaitingOnTasks,
 };
 pub use request::{NewTaskRequest, UnfreezeRequest};
 pub use run::{AttemptView, CheckView, WeakenedView};

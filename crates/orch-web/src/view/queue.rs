@@ -8,6 +8,7 @@ use orch_ports::lists::{LineFronts, ListedTask};
 use orch_ports::store::{BudgetRow, QueueView};
 use orch_rules::budget::dollars;
 use orch_rules::change::SLOT_RUNS;
+use orch_rules::deploy::line::DeployLine;
 use orch_rules::ids::HostId;
 use orch_rules::lane::LaneState;
 use orch_rules::outage::Outage;
@@ -15,6 +16,7 @@ use orch_rules::task::Wait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::deploys::DeployQueue;
 use super::host::HostView;
 use super::lane::{FreezeView, PlaceView, RepositoryView, TroubleView};
 use super::outage::OutageView;
@@ -65,7 +67,7 @@ pub struct QueueReport {
     /// The lines to land.
     pub merge_gate: MergeGate,
     /// Production.
-    pub deploy: NotBuilt,
+    pub deploy: DeployQueue,
 }
 
 /// Work rows by state; finished ones are not counted.
@@ -259,15 +261,6 @@ pub struct LandingLine {
     pub more: u64,
 }
 
-/// Something this release does not do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NotBuilt {
-    /// `false`.
-    pub enabled: bool,
-    /// In words.
-    pub why: String,
-}
-
 /// What a [`QueueReport`] is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSources<'a> {
@@ -285,11 +278,13 @@ pub struct QueueSources<'a> {
     pub reconciler: &'a Reconciler,
     /// The trackers that are followed.
     pub trackers: &'a [TrackerStanding],
+    /// The lines of deploy targets.
+    pub deploys: &'a [DeployLine],
 }
 
 impl From<QueueSources<'_>> for QueueReport {
     fn from(from: QueueSources<'_>) -> Self {
-        let QueueSources { queue, lanes, tasks, dependent, hosts: (here, hosts), reconciler, trackers } = from;
+        let QueueSources { queue, lanes, tasks, dependent, hosts: (here, hosts), reconciler, trackers, deploys } = from;
         let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
         for (kind, state, count) in &queue.counts {
             *counts.entry(kind.clone()).or_default().entry(state.clone()).or_default() += count;
@@ -343,10 +338,7 @@ impl From<QueueSources<'_>> for QueueReport {
                 waiting: dependencies,
             },
             merge_gate: MergeGate { enabled: true, repositories: lanes.iter().map(landing_line).collect() },
-            deploy: NotBuilt {
-                enabled: false,
-                why: "this release carries tasks to main; it has no deploy stages yet".to_owned(),
-            },
+            deploy: deploys.into(),
         }
     }
 }

@@ -140,6 +140,7 @@ fn the_queue_has_every_key_with_real_figures() {
         hosts,
         reconciler: &reconciler,
         trackers: &[],
+        deploys: &[],
     };
     let json = serde_json::to_value(QueueReport::from(sources)).unwrap();
     insta::assert_json_snapshot!(json);

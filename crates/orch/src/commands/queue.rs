@@ -2,8 +2,10 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use orch_text::{Language, WordList, word};
-use orch_web::view::{HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine, TrackerView};
+use orch_text::{Language, WordList, deployment_state, word};
+use orch_web::view::{
+    DeployQueueLine, HostView, LandingLine, OutageView, QueueReport, Reconcile, SerialLine, TrackerView,
+};
 
 use super::text::{clean, counted, fit, pad, short, since, until, wrap};
 use crate::client::Caller;
@@ -97,9 +99,11 @@ pub fn lines(report: &QueueReport, screen: &Screen, now: Timestamp) -> Vec<Strin
     {
         lines.extend(why.iter().map(|why| row(name, &screen.styled(Style::Attention, &clean(why)), screen)));
     }
-    let deploy = &report.deploy;
-    let deploy = format!("{}: {}", if deploy.enabled { "on" } else { "off" }, clean(&deploy.why));
-    for (name, text) in [("sweep", sweep(&report.reconcile, now)), ("deploy", deploy)] {
+    for (index, target) in report.deploy.targets.iter().enumerate() {
+        lines.push(row(if index == 0 { "deploy" } else { "" }, &one_target(target, screen), screen));
+    }
+    let undeployed = report.deploy.why.iter().map(|why| ("deploy", format!("off: {}", clean(why))));
+    for (name, text) in std::iter::once(("sweep", sweep(&report.reconcile, now))).chain(undeployed) {
         for (index, part) in wrap(&text, screen.width().saturating_sub(LEFT)).iter().enumerate() {
             lines.push(row(if index == 0 { name } else { "" }, &screen.styled(Style::Faint, part), screen));
         }
@@ -118,6 +122,18 @@ fn one_tracker(tracker: &TrackerView, screen: &Screen, now: Timestamp) -> String
         (None, None) => "not reached yet".to_owned(),
     };
     format!("{} → {}  {how}", clean(&tracker.name), clean(&tracker.repository))
+}
+
+fn one_target(target: &DeployQueueLine, screen: &Screen) -> String {
+    let held = target.held_by.as_ref().map(|one| {
+        let what = one.work_item.as_deref().unwrap_or(&one.id);
+        let text = format!("{}: {}", clean(what), deployment_state(&one.state, Language::English));
+        let waits = matches!(one.state.as_str(), "unknown" | "broken");
+        if waits { screen.styled(Style::Attention, &text) } else { text }
+    });
+    let held = held.unwrap_or_else(|| "nothing is under way".to_owned());
+    let queued = if target.queued > 0 { format!(", {} in line", target.queued) } else { String::new() };
+    format!("{}  {held}{queued}", clean(&target.name))
 }
 
 fn one_host(host: &HostView, screen: &Screen, now: Timestamp) -> String {

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use orch_web::view::{
-    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, EpisodeView, FreezeView, HostView,
-    JobCounts, LandingLine, MergeGate, NotBuilt, OutageView, PlaceView, QueueReport, Reconcile, RepositoryView,
-    RunningAgent, SerialGate, SerialLine, StageView, StopSwitch, StoppingTask, TaskDetailView, TaskList, TaskPlaceView,
-    TaskView, TimelineView, UnknownView, UsageView, WaitView, WaitingOnTasks, WorkView,
+    AgentSlots, AttemptView, BudgetView, CheckView, DependencyGate, DependencyView, DeployQueue, DeployQueueLine,
+    DeploymentView, EpisodeView, FreezeView, HostView, JobCounts, LandingLine, MergeGate, OutageView, PlaceView,
+    QueueReport, Reconcile, RepositoryView, RunningAgent, SerialGate, SerialLine, StageView, StopSwitch, StoppingTask,
+    TaskDetailView, TaskList, TaskPlaceView, TaskView, TimelineView, UnknownView, UsageView, WaitView, WaitingOnTasks,
+    WorkView,
 };
 
 use super::{board, queue, show, text};
@@ -472,11 +473,23 @@ pub(super) fn report() -> QueueReport {
                 landing("web", Vec::new()),
             ],
         },
-        deploy: NotBuilt {
-            enabled: false,
-            why: "this release carries tasks to main; it has no deploy stages yet".to_owned(),
+        deploy: DeployQueue {
+            enabled: true,
+            why: None,
+            targets: vec![
+                DeployQueueLine { name: "web".to_owned(), held_by: Some(deployment("unknown")), queued: 2 },
+                DeployQueueLine { name: "docs".to_owned(), held_by: None, queued: 0 },
+            ],
         },
     }
+}
+
+fn deployment(state: &str) -> DeploymentView {
+    let one = serde_json::json!({
+        "id": "d1", "repository": "shop", "target": "web", "work_item": "SHOP-001", "why": "change", "candidate": "1",
+        "revision": "1", "state": state, "infra": false,
+    });
+    serde_json::from_value(one).unwrap()
 }
 
 #[test]
