@@ -40,7 +40,7 @@ fn drive(summary: &mut Summary, root: &Path, private: &Path) {
         return summary.not_run("browser", "what drives it cannot be had".to_owned());
     }
     // As the tests build it, so that behind them nothing is left to build.
-    let build = ["test", "--workspace", "--no-run"];
+    let build = ["test", "--workspace", "--no-run", "--quiet"];
     match process::stream(Command::new(root::cargo()).args(build).current_dir(root), |_| ()) {
         Ok(status) if status.success() => {}
         _ => return summary.fail("browser: the program does not compile".to_owned()),
