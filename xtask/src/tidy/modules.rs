@@ -10,7 +10,7 @@ const ROOTS: [&str; 3] = ["main.rs", "lib.rs", "build.rs"];
 /// Every file of a package's `src` and `tests` that no module above it names.
 pub fn check(files: &[File]) -> Vec<Violation> {
     let rust = || files.iter().filter(|file| file.path.ends_with(".rs"));
-    let named: HashSet<String> = rust().flat_map(|file| named_by(file)).collect();
+    let named: HashSet<String> = rust().flat_map(named_by).collect();
     let inside = |path: &str| path.contains("/src/") || path.contains("/tests/suite/");
     let orphans = rust().filter(|file| {
         let root = file.path.rsplit('/').next().is_some_and(|name| ROOTS.contains(&name));
