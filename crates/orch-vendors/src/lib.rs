@@ -8,5 +8,6 @@ mod no_answer;
 pub mod notifier;
 pub mod plane;
 pub mod runner;
+mod signature;
 pub mod telegram;
 pub mod workshop;

@@ -1,11 +1,12 @@
 //! Webhooks of Plane. What one says is only a reason to look: `data` is read when the worker handles the event, and the
 //! value that is named may have been overtaken by then.
 
-use hmac::{Hmac, KeyInit, Mac};
 use orch_ports::tracker::{HookHeard, HookRequest};
 use orch_rules::observation::{Object, ObjectKind};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use crate::signature::{hex, is_signed};
 
 /// Header with the signature: HMAC-SHA256 over the body, hex.
 const SIGNATURE: &str = "x-plane-signature";
@@ -44,22 +45,6 @@ pub(super) fn heard(request: &HookRequest, secret: &str, own: &str) -> HookHeard
     told(&project, hints.into_iter().collect(), by)
 }
 
-fn is_signed(body: &[u8], secret: &str, signature: &str) -> bool {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
-    mac.update(body);
-    let Some(shown) = unhex(signature.trim()) else { return false };
-    !secret.is_empty() && mac.verify_slice(&shown).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    text.is_ascii().then(|| pairs.map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect())?
-}
-
 /// It becomes a part of addresses.
 pub(super) fn is_uuid(text: &str) -> bool {
     let dashes = [8, 13, 18, 23];
@@ -69,6 +54,8 @@ pub(super) fn is_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+
     use super::*;
 
     const SECRET: &str = "plane_wh_s3cret";

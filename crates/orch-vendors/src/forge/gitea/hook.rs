@@ -1,7 +1,6 @@
 //! Webhooks of Gitea and Forgejo: what one says is only a reason to look, because none of them is ever sent again. Making
 //! them, and mending what somebody changed.
 
-use hmac::{Hmac, KeyInit, Mac};
 use orch_ports::PortResult;
 use orch_ports::forge_hook::ForgeHeard;
 use orch_ports::tracker::HookRequest;
@@ -12,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use ureq::http::Method;
 
 use super::api::GiteaApi;
+use crate::signature::{hex, is_signed};
 
 /// Header with the signature: HMAC-SHA256 over the body, hex. Servers without a secret send it empty.
 const SIGNATURE: &str = "x-gitea-signature";
@@ -70,22 +70,6 @@ fn is_commit(text: &str) -> bool {
 /// What others wrote, in one short line.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
-}
-
-fn is_signed(body: &[u8], secret: &str, signature: &str) -> bool {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
-    mac.update(body);
-    let Some(shown) = unhex(signature.trim()) else { return false };
-    !secret.is_empty() && mac.verify_slice(&shown).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    text.is_ascii().then(|| pairs.map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect())?
 }
 
 /// A webhook as the server has it.
@@ -169,6 +153,8 @@ pub fn test_hook(api: &GiteaApi, id: u64) -> PortResult<()> {
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+
     use super::*;
 
     /// What a real server sent: headers in small letters, and the raw body.
