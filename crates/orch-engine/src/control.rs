@@ -42,7 +42,6 @@ use crate::perform::PerformError;
 pub use access::{Admission, Newcomer};
 pub use deliveries::DeliveryDetail;
 pub use deploying::TargetStanding;
-pub use forge_hooks::ForgeHookAnswer;
 pub use hooks::HookAnswer;
 pub use log::{LogAsk, LogChunk, LogOf};
 pub use orders::Opened;

@@ -8,24 +8,10 @@ use orch_ports::intake::NewDelivery;
 use orch_ports::tracker::HookRequest;
 use orch_rules::ids::RepositoryId;
 
-use super::{Control, ControlError};
+use super::hooks::kept;
+use super::{Control, ControlError, HookAnswer};
 use crate::forge_news::ForgeHookCounts;
 use crate::perform::blocking;
-
-/// What a forge is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ForgeHookAnswer {
-    /// There is no such repository.
-    Unknown,
-    /// Nobody can know that it is the product's.
-    Refused(&'static str),
-    /// Nothing that concerns us; nothing is stored.
-    Ignored(String),
-    /// It is stored, now or before.
-    Stored,
-    /// The product was not reached since the start; what is lost now is found by asking.
-    NotYet,
-}
 
 /// Headers that are kept.
 const KEPT: [&str; 2] = ["x-gitea-event", "x-gitea-delivery"];
@@ -48,13 +34,13 @@ impl Control {
     ///
     /// # Errors
     /// The store's.
-    pub async fn forge_hook(&self, repository: &str, request: HookRequest) -> Result<ForgeHookAnswer, ControlError> {
+    pub async fn forge_hook(&self, repository: &str, request: HookRequest) -> Result<HookAnswer, ControlError> {
         let id = self.known(repository);
         let Some(context) = self.engine.served().contexts.get(&id).cloned() else {
             self.count(&id, |counts| counts.refused += 1);
-            return Ok(ForgeHookAnswer::Unknown);
+            return Ok(HookAnswer::Unknown);
         };
-        let Some(news) = self.engine.forge_news.clone() else { return Ok(ForgeHookAnswer::Unknown) };
+        let Some(news) = self.engine.forge_news.clone() else { return Ok(HookAnswer::Unknown) };
         let request = Arc::new(request);
         let (asked, unread) =
             (request.clone(), |_| ControlError::Unavailable { why: "it could not be read now".to_owned() });
@@ -62,37 +48,33 @@ impl Control {
         let (key, hints) = match heard.await.map_err(unread)? {
             None => {
                 self.count(&id, |counts| counts.refused += 1);
-                return Ok(ForgeHookAnswer::Refused("the forge of this repository has no webhooks"));
+                return Ok(HookAnswer::Refused("the forge of this repository has no webhooks"));
             }
             Some(ForgeHeard::Refused(why)) => {
                 self.count(&id, |counts| counts.refused += 1);
                 tracing::warn!(repository, why, "a webhook was refused");
-                return Ok(ForgeHookAnswer::Refused(why));
+                return Ok(HookAnswer::Refused(why));
             }
             Some(ForgeHeard::Ignored(why)) => {
                 let now = self.engine.store.now().await?;
                 self.count(&id, |counts| (counts.ignored, counts.last) = (counts.ignored + 1, Some(now)));
                 tracing::info!(repository, why, "a webhook was ignored");
-                return Ok(ForgeHookAnswer::Ignored(why));
+                return Ok(HookAnswer::Ignored(why));
             }
             Some(ForgeHeard::Told { key, hints }) => (key, hints),
         };
         let connection = match self.engine.forge_connection(&news, &id).await {
             Ok(Some(connection)) => connection,
-            Ok(None) => return Ok(ForgeHookAnswer::NotYet),
+            Ok(None) => return Ok(HookAnswer::NotYet),
             Err(error) => {
                 tracing::warn!(repository, error = error.words(), "a webhook came before its server could be asked");
-                return Ok(ForgeHookAnswer::NotYet);
+                return Ok(HookAnswer::NotYet);
             }
         };
-        let headers: serde_json::Map<String, serde_json::Value> = KEPT
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), request.headers.get(*name)?.as_str().into())))
-            .collect();
         let delivery = NewDelivery {
             connection: connection.id,
             key,
-            headers: serde_json::Value::Object(headers).to_string(),
+            headers: kept(&request, &KEPT),
             body: String::from_utf8_lossy(&request.body).into_owned(),
             hints,
             due: None,
@@ -104,7 +86,7 @@ impl Control {
             counts.last = Some(now);
         });
         news.told();
-        Ok(ForgeHookAnswer::Stored)
+        Ok(HookAnswer::Stored)
     }
 
     /// The repository of that name; others are nobody's, so that strangers cannot fill a list.

@@ -13,7 +13,7 @@ use crate::tracking::{Board, TrackerStanding};
 /// What a sender is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HookAnswer {
-    /// There is no such connection.
+    /// There is no such connection or repository.
     Unknown,
     /// Nobody can know that it is the product's.
     Refused(&'static str),
@@ -21,7 +21,7 @@ pub enum HookAnswer {
     Ignored(String),
     /// It is stored, now or before.
     Stored,
-    /// The tracker was not reached since the start; what is lost now is found by the list that is made then.
+    /// The product was not reached since the start; what is lost now is found by asking then.
     NotYet,
 }
 
@@ -82,10 +82,6 @@ impl Control {
             return Ok(HookAnswer::Ignored(why));
         };
         let Some(connection) = theirs.connection() else { return Ok(HookAnswer::NotYet) };
-        let headers: serde_json::Map<String, serde_json::Value> = KEPT
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), request.headers.get(*name)?.as_str().into())))
-            .collect();
         // What we did ourselves is known: it is looked at with whatever comes meanwhile. A person's own key may be theirs.
         let ours = by.is_some_and(|by| connection.accounts.contains(&by)) && !theirs.project.tracker.is_shared();
         let due = if ours { Some(self.engine.store.now().await?.plus_ms(OWN_ECHO_MS)) } else { None };
@@ -93,7 +89,7 @@ impl Control {
         let delivery = NewDelivery {
             connection: connection.id,
             key,
-            headers: serde_json::Value::Object(headers).to_string(),
+            headers: kept(&request, &KEPT),
             body: String::from_utf8_lossy(&request.body).into_owned(),
             hints,
             due,
@@ -103,4 +99,10 @@ impl Control {
         self.engine.nudge();
         Ok(HookAnswer::Stored)
     }
+}
+
+/// These headers of a request, as JSON.
+pub(super) fn kept(request: &HookRequest, names: &[&str]) -> String {
+    let found = names.iter().filter_map(|name| Some(((*name).to_owned(), request.headers.get(*name)?.as_str().into())));
+    serde_json::Value::Object(found.collect()).to_string()
 }

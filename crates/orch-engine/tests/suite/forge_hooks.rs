@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orch_engine::control::ForgeHookAnswer;
+use orch_engine::control::HookAnswer;
 use orch_ports::tracker::HookRequest;
 use orch_rules::actor::Actor;
 use orch_rules::episode::EpisodeKind;
@@ -18,7 +18,7 @@ fn signed(body: &str) -> HookRequest {
     HookRequest { headers: [("signature".to_owned(), HOOK_SECRET.to_owned())].into(), body: body.into() }
 }
 
-async fn tell(process: &Process, body: &str) -> ForgeHookAnswer {
+async fn tell(process: &Process, body: &str) -> HookAnswer {
     process.control.forge_hook("shop", signed(body)).await.unwrap()
 }
 
@@ -31,18 +31,18 @@ async fn who_is_not_the_forge_is_not_heard_and_each_request_is_counted() {
     let world = World::new().await;
     let process = world.start("p1");
     let refused = process.control.forge_hook("shop", signed("branch:main")).await.unwrap();
-    assert!(matches!(refused, ForgeHookAnswer::Refused(why) if why.contains("no webhooks")));
+    assert!(matches!(refused, HookAnswer::Refused(why) if why.contains("no webhooks")));
     world.forge.with_product(&[]);
     let control = &process.control;
     let unsigned = HookRequest { headers: Default::default(), body: b"branch:main".to_vec() };
-    assert!(matches!(control.forge_hook("shop", unsigned).await.unwrap(), ForgeHookAnswer::Refused(_)));
+    assert!(matches!(control.forge_hook("shop", unsigned).await.unwrap(), HookAnswer::Refused(_)));
     for name in ["nowhere", "", "../shop"] {
-        assert_eq!(control.forge_hook(name, signed("branch:main")).await.unwrap(), ForgeHookAnswer::Unknown);
+        assert_eq!(control.forge_hook(name, signed("branch:main")).await.unwrap(), HookAnswer::Unknown);
     }
     control.forge_hook_too_long("shop");
-    assert!(matches!(tell(&process, "nothing").await, ForgeHookAnswer::Ignored(_)));
+    assert!(matches!(tell(&process, "nothing").await, HookAnswer::Ignored(_)));
     for _ in 0..3 {
-        assert_eq!(tell(&process, "branch:feature/x").await, ForgeHookAnswer::Stored);
+        assert_eq!(tell(&process, "branch:feature/x").await, HookAnswer::Stored);
     }
     let all = control.forge_hooks();
     let of = |name: &str| all.iter().find(|(id, _)| id.as_str() == name).map(|(_, counts)| counts.clone()).unwrap();
@@ -75,7 +75,7 @@ async fn a_status_event_wakes_whoever_waits_for_ci() {
     .await;
     world.forge.ci(&head, "test", "success");
     tell(&process, &format!("commit:{}", "1".repeat(40))).await;
-    assert_eq!(tell(&process, &format!("commit:{head}")).await, ForgeHookAnswer::Stored);
+    assert_eq!(tell(&process, &format!("commit:{head}")).await, HookAnswer::Stored);
     let candidate = eventually("a candidate is proposed", async || world.forge.proposed().into_iter().next()).await;
     world.forge.ci(&candidate, "test", "success");
     tell(&process, &format!("commit:{candidate}")).await;

@@ -5,16 +5,6 @@ use orch_rules::ids::RepositoryId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What became of a webhook's request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ForgeHookView {
-    /// `stored` or `ignored`.
-    pub status: String,
-    /// Why it was ignored.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
 /// Webhooks that came since the service began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ForgeHooksView {

@@ -34,7 +34,7 @@ pub use deliveries::{DeliveryList, DeliveryView};
 pub use deploys::{
     BelievedView, DeployCommandRequest, DeployQueue, DeployQueueLine, DeployReport, DeployTargetView, DeploymentView,
 };
-pub use forge_hooks::{ForgeHookView, ForgeHooksView};
+pub use forge_hooks::ForgeHooksView;
 pub use host::HostView;
 pub use judgement::{FindingView, VerdictView};
 pub use lane::{FreezeView, LaneView, PlaceView, RepositoryList, RepositoryView, TroubleView};
